@@ -1,0 +1,76 @@
+//! A stable text form of a graph and its hash.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::{Graph, Node, Op};
+
+impl fmt::Display for Graph {
+    /// One line a node: `name: shape = op(inputs) {attributes}`, then the outputs. Initial values are not part of it: two
+    /// graphs that compute the same have the same text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for node in &self.nodes {
+            let inputs: Vec<&str> = node.inputs.iter().map(|&id| self.node(id).name.as_str()).collect();
+            write!(f, "{}: {} = {}({})", node.name, node.shape, node.op.name(), inputs.join(", "))?;
+            writeln!(f, "{}", Attributes(node))?;
+        }
+        for (name, id) in &self.outputs {
+            writeln!(f, "output {name} = {}", self.node(*id).name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Graph {
+    /// SHA-256 of the text form, in hexadecimal.
+    pub fn hash(&self) -> String {
+        use fmt::Write as _;
+        let digest = Sha256::digest(self.to_string());
+        digest.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+struct Attributes<'a>(&'a Node);
+
+impl fmt::Display for Attributes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.op {
+            Op::Input { element } => write!(f, " {{{element:?}}}"),
+            Op::Constant { values } => write!(f, " {{{values:?}}}"),
+            Op::Affine { scale, offset } => write!(f, " {{scale {scale:?}, offset {offset:?}}}"),
+            Op::Conv2d { stride, padding, groups } => {
+                write!(f, " {{stride {stride}, padding {padding}, groups {groups}}}")
+            }
+            Op::ConvTranspose2d { stride } => write!(f, " {{stride {stride}}}"),
+            Op::AvgPool2d { size } => write!(f, " {{size {size}}}"),
+            Op::Mean { axes } => write!(f, " {{axes {axes:?}}}"),
+            Op::LayerNorm { epsilon } => write!(f, " {{epsilon {epsilon:e}}}"),
+            Op::GroupNorm { groups, epsilon } => write!(f, " {{groups {groups}, epsilon {epsilon:e}}}"),
+            Op::Transpose { permutation } => write!(f, " {{{permutation:?}}}"),
+            Op::Concat { axis } => write!(f, " {{axis {axis}}}"),
+            Op::Slice { axis, start, end } => write!(f, " {{axis {axis}, {start}..{end}}}"),
+            Op::Dropout { probability } | Op::DropPath { probability } => write!(f, " {{probability {probability}}}"),
+            Op::Param { .. }
+            | Op::ToReal
+            | Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::Div
+            | Op::Relu
+            | Op::Gelu
+            | Op::QuickGelu
+            | Op::Sigmoid
+            | Op::MatMul
+            | Op::Resize { .. }
+            | Op::L2Normalize
+            | Op::Softmax
+            | Op::Reshape
+            | Op::Expand
+            | Op::Gather => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A finished graph and the errors of building one.
+
+use std::panic::Location;
+
+use crate::{Element, Op, Shape};
+
+/// The place of a node in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(crate) usize);
+
+impl NodeId {
+    /// Index into [`Graph::nodes`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// One operation with its inputs and its inferred shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Scopes joined by dots. For a parameter, its checkpoint key; for an input, its name; unique in the graph.
+    pub name: String,
+    /// What is computed.
+    pub op: Op,
+    /// Earlier nodes, in the order the op expects.
+    pub inputs: Vec<NodeId>,
+    /// Inferred from the op and its inputs.
+    pub shape: Shape,
+}
+
+/// Nodes in evaluation order and named outputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) outputs: Vec<(String, NodeId)>,
+}
+
+impl Graph {
+    /// Every node, each after its inputs.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// One node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// Names and nodes of the results, in the order given to [`crate::Builder::finish`].
+    pub fn outputs(&self) -> &[(String, NodeId)] {
+        &self.outputs
+    }
+
+    /// The nodes that are fed at run time, with their element types.
+    pub fn inputs(&self) -> impl Iterator<Item = (&Node, Element)> {
+        self.nodes.iter().filter_map(|node| match node.op {
+            Op::Input { element } => Some((node, element)),
+            _ => None,
+        })
+    }
+
+    /// The trained tensors, in the order in which the network was written.
+    pub fn params(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| matches!(node.op, Op::Param { .. }))
+    }
+
+    /// For each node, the index of the last node that reads it; an output is read at the very end.
+    pub fn last_uses(&self) -> Vec<usize> {
+        let mut last: Vec<usize> = (0..self.nodes.len()).collect();
+        for (index, node) in self.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                last[input.0] = index;
+            }
+        }
+        for (_, id) in &self.outputs {
+            last[id.0] = self.nodes.len();
+        }
+        last
+    }
+
+    /// The graph with the number of queries fixed, as a fixed vocabulary wants it.
+    #[must_use]
+    pub fn fold_queries(mut self, queries: usize) -> Self {
+        for node in &mut self.nodes {
+            for dim in &mut node.shape.0 {
+                *dim = dim.fold_queries(queries);
+            }
+        }
+        self
+    }
+}
+
+/// What went wrong while a network was written down, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: `{scope}`: {reason}")]
+pub struct GraphError {
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) scope: String,
+    pub(crate) reason: String,
+}
+
+impl GraphError {
+    pub(crate) fn new(location: &'static Location<'static>, scope: &str, reason: String) -> Self {
+        let scope = if scope.is_empty() { "(root)" } else { scope }.to_owned();
+        Self { file: location.file(), line: location.line(), column: location.column(), scope, reason }
+    }
+}
