@@ -1,0 +1,19 @@
+//! From the bytes of a tile to what a stream expects. Inside the graph, so that no host can do it differently.
+
+use rszs_graph::{Builder, Value};
+
+use crate::VitConfig;
+
+/// `tiles: [N, H, W, 3]` bytes → `[N, 3, H, W]` reals, shared by both streams.
+pub(crate) fn channels_first(tiles: Value<'_>) -> Value<'_> {
+    tiles.to_real().transpose(&[0, 3, 1, 2])
+}
+
+/// `[N, 3, H, W]` in 0 to 255 → `[N, 3, S, S]`, resized to the stream's input and normalised with its statistics.
+pub(crate) fn normalise<'g>(b: &'g Builder, pixels: Value<'g>, stream: &VitConfig) -> Value<'g> {
+    let side = stream.input_px;
+    let resized = if pixels.dim(2) == side.into() { pixels } else { pixels.resize(side, side) };
+    let mean = stream.pixel_mean.map(|mean| mean * 255.0);
+    let gain = stream.pixel_std.map(|deviation| 1.0 / (deviation * 255.0));
+    (resized - b.constant(&mean, [1, 3, 1, 1])) * b.constant(&gain, [1, 3, 1, 1])
+}
