@@ -25,13 +25,16 @@ impl fmt::Display for Graph {
 impl Graph {
     /// SHA-256 of the text form, in hexadecimal.
     pub fn hash(&self) -> String {
-        use fmt::Write as _;
-        let digest = Sha256::digest(self.to_string());
-        digest.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        sha256(self.to_string().bytes())
     }
+}
+
+/// A constant of at most this many numbers is printed, a longer one hashed.
+const SHORT_CONSTANT: usize = 8;
+
+fn sha256(bytes: impl Iterator<Item = u8>) -> String {
+    let digest = Sha256::digest(bytes.collect::<Vec<u8>>());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Attributes<'a>(&'a Node);
@@ -40,7 +43,8 @@ impl fmt::Display for Attributes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.op {
             Op::Input { element } => write!(f, " {{{element:?}}}"),
-            Op::Constant { values } => write!(f, " {{{values:?}}}"),
+            Op::Constant { values } if values.len() <= SHORT_CONSTANT => write!(f, " {{{values:?}}}"),
+            Op::Constant { values } => write!(f, " {{sha256 {}}}", sha256(values.iter().flat_map(|x| x.to_le_bytes()))),
             Op::Affine { scale, offset } => write!(f, " {{scale {scale:?}, offset {offset:?}}}"),
             Op::Conv2d { stride, padding, groups } => {
                 write!(f, " {{stride {stride}, padding {padding}, groups {groups}}}")
