@@ -81,7 +81,7 @@ impl Builder {
             return Err(error);
         }
         let outputs = outputs.iter().map(|&(name, id)| (name.to_owned(), id)).collect();
-        Ok(without_dead_nodes(Graph { nodes: state.nodes, outputs }))
+        Ok(Graph { nodes: state.nodes, outputs }.without_dead_nodes(true))
     }
 
     pub(crate) fn shape(&self, id: NodeId) -> Shape {
@@ -137,29 +137,4 @@ impl Builder {
         let numbered = (2..).map(|number| format!("{base}_{number}"));
         std::iter::once(base.clone()).chain(numbered).find(|name| !state.names.contains(name)).unwrap_or(base)
     }
-}
-
-fn without_dead_nodes(graph: Graph) -> Graph {
-    let mut alive: Vec<bool> = graph.nodes.iter().map(|node| matches!(node.op, Op::Input { .. })).collect();
-    for (_, id) in &graph.outputs {
-        alive[id.0] = true;
-    }
-    for index in (0..graph.nodes.len()).rev() {
-        if alive[index] {
-            for input in &graph.nodes[index].inputs {
-                alive[input.0] = true;
-            }
-        }
-    }
-    let mut renumbered = vec![NodeId(0); graph.nodes.len()];
-    let mut nodes = Vec::new();
-    for (index, mut node) in graph.nodes.into_iter().enumerate() {
-        if alive[index] {
-            renumbered[index] = NodeId(nodes.len());
-            node.inputs = node.inputs.iter().map(|input| renumbered[input.0]).collect();
-            nodes.push(node);
-        }
-    }
-    let outputs = graph.outputs.into_iter().map(|(name, id)| (name, renumbered[id.0])).collect();
-    Graph { nodes, outputs }
 }

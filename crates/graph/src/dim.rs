@@ -42,6 +42,11 @@ impl Dim {
         Self { coefficient: self.coefficient * queries.pow(u32::from(self.queries)), images: self.images, queries: 0 }
     }
 
+    /// The fixed factor, the power of N and the power of K.
+    pub fn factors(self) -> (usize, u8, u8) {
+        (self.coefficient, self.images, self.queries)
+    }
+
     /// Whether the number of queries is in it.
     pub fn has_queries(self) -> bool {
         self.queries > 0

@@ -1,6 +1,6 @@
 //! A stable text form of a graph and its hash.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use sha2::{Digest, Sha256};
 
@@ -34,7 +34,11 @@ const SHORT_CONSTANT: usize = 8;
 
 fn sha256(bytes: impl Iterator<Item = u8>) -> String {
     let digest = Sha256::digest(bytes.collect::<Vec<u8>>());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 struct Attributes<'a>(&'a Node);

@@ -88,6 +88,34 @@ impl Graph {
         }
         self
     }
+
+    /// The graph without the nodes that no output needs. Inputs may stay even so: what a host has to feed is part of what
+    /// a network promises.
+    pub(crate) fn without_dead_nodes(self, keep_inputs: bool) -> Self {
+        let mut alive: Vec<bool> =
+            self.nodes.iter().map(|node| keep_inputs && matches!(node.op, Op::Input { .. })).collect();
+        for (_, id) in &self.outputs {
+            alive[id.0] = true;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if alive[index] {
+                for input in &self.nodes[index].inputs {
+                    alive[input.0] = true;
+                }
+            }
+        }
+        let mut renumbered = vec![NodeId(0); self.nodes.len()];
+        let mut nodes = Vec::new();
+        for (index, mut node) in self.nodes.into_iter().enumerate() {
+            if alive[index] {
+                renumbered[index] = NodeId(nodes.len());
+                node.inputs = node.inputs.iter().map(|input| renumbered[input.0]).collect();
+                nodes.push(node);
+            }
+        }
+        let outputs = self.outputs.into_iter().map(|(name, id)| (name, renumbered[id.0])).collect();
+        Self { nodes, outputs }
+    }
 }
 
 /// What went wrong while a network was written down, and where.

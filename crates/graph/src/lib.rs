@@ -2,7 +2,7 @@
 //!
 //! A [`Graph`] is a list of [`Node`]s in evaluation order, each with one of a closed set of [`Op`]s and a [`Shape`] that
 //! may hold two symbols: `N`, the number of images in a batch, and `K`, the number of queries (or of prompts, in a text
-//! tower). The same graph is trained (libtorch), exported (ONNX), costed ([`cost`]) and checked ([`interpret`], the
+//! tower). The same graph is trained (libtorch), exported (ONNX), costed ([`Cost`]) and checked ([`interpret`], the
 //! oracle). Every consumer matches on [`Op`] without a wildcard, so an op that trains but cannot be exported does not
 //! compile.
 //!
@@ -23,15 +23,24 @@
 //! ```
 
 mod builder;
+mod cost;
 mod dim;
 mod dump;
+mod fold;
 mod graph;
 mod infer;
+mod initial;
+mod interpret;
 mod op;
+mod tensor;
 mod value;
 
 pub use builder::Builder;
+pub use cost::{Cost, NodeCost, Parameters, Totals};
 pub use dim::{Dim, K, N, Shape};
 pub use graph::{Graph, GraphError, Node, NodeId};
+pub use initial::{initial_parameters, initial_value};
+pub use interpret::{InterpretError, interpret, interpret_with};
 pub use op::{Element, Init, Op};
+pub use tensor::Tensor;
 pub use value::Value;
