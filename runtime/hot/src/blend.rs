@@ -5,14 +5,11 @@ use core::fmt;
 use crate::logits::LogitRows;
 use crate::weights::BlendWeights;
 
-/// Adding and subtracting this rounds a term below [`EXACT_LOGIT`] to a multiple of 2^-14.
+/// Adding and subtracting this rounds a term below 256 in magnitude to a multiple of 2^-14.
 ///
-/// Such terms add up without rounding, and an exact sum has no order. 3e-5 is a hundredth of what an f16 logit near 4 resolves.
+/// Such terms add up without rounding, and an exact sum has no order. Above 256 the terms are still near, but their sums may round.
+/// An error of 3e-5 is a hundredth of what an f16 logit near 4 resolves.
 const ROUND_TO_GRID: f32 = 768.0;
-
-/// Below this magnitude of the logits the blend is bit-identical whatever the order of the tiles. Above, sums may round.
-#[cfg(test)]
-const EXACT_LOGIT: f32 = 256.0;
 
 /// A tile, a buffer or a band that does not fit the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +52,9 @@ pub enum BlendError {
 impl fmt::Display for BlendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length { buffer, expected, found } => write!(f, "{buffer}: expected {expected} values, found {found}"),
+            Self::Length { buffer, expected, found } => {
+                write!(f, "{buffer}: expected {expected} values, found {found}")
+            }
             Self::BandRows { least, most, found } => {
                 write!(f, "band: expected {least} to {most} rows of logits and at least one query, found {found}")
             }

@@ -6,9 +6,11 @@ use crate::LOGIT_STRIDE_PX;
 use crate::logits::LogitRows;
 use crate::mask::{pack, words_per_row};
 use crate::region::RegionStatistics;
-use crate::sigmoid::{logit, sigmoid};
+use crate::rule::QueryRule;
+use crate::sigmoid::sigmoid;
 use crate::tile::TileGrid;
 use crate::upsample::{BLOCK_PX, RowPair};
+use crate::winners::Winners;
 
 /// Most queries of one decision: class indices are bytes and 0 means none of them.
 pub const MAX_QUERIES: usize = u8::MAX as usize;
@@ -22,48 +24,6 @@ pub enum Decision {
     /// The class is the query or support row with the largest logit over temperature, 0 if a support row wins, the first of
     /// equals. A query's mask is where it is the class. Thresholds are not used.
     Exclusive,
-}
-
-/// Threshold and temperature of one query, ready to be compared with its logits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct QueryRule {
-    threshold_logit: f32,
-    inverse_temperature: f32,
-}
-
-/// A threshold or a temperature that no rule can be made of.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum RuleError {
-    /// The threshold is not strictly between 0 and 1.
-    Threshold(f32),
-    /// The temperature is not a positive, finite number.
-    Temperature(f32),
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Threshold(found) => write!(f, "threshold: expected a score between 0 and 1, both excluded, found {found}"),
-            Self::Temperature(found) => write!(f, "temperature: expected a positive, finite number, found {found}"),
-        }
-    }
-}
-
-impl core::error::Error for RuleError {}
-
-impl QueryRule {
-    /// A query is where `sigmoid(logit / temperature) > threshold`.
-    pub fn new(threshold: f32, temperature: f32) -> Result<Self, RuleError> {
-        if !(threshold > 0.0 && threshold < 1.0) {
-            return Err(RuleError::Threshold(threshold));
-        }
-        let inverse_temperature = 1.0 / temperature;
-        if !(temperature > 0.0 && temperature.is_finite() && inverse_temperature.is_finite()) {
-            return Err(RuleError::Temperature(temperature));
-        }
-        Ok(Self { threshold_logit: logit(threshold), inverse_temperature })
-    }
 }
 
 /// What the caller lends to a decision.
@@ -119,7 +79,9 @@ impl fmt::Display for DecideError {
             Self::Queries { found } => {
                 write!(f, "queries: expected 1 to {MAX_QUERIES}, found {found}; ask for the rest in a second run")
             }
-            Self::Length { buffer, expected, found } => write!(f, "{buffer}: expected length {expected}, found {found}"),
+            Self::Length { buffer, expected, found } => {
+                write!(f, "{buffer}: expected length {expected}, found {found}")
+            }
             Self::Row { y_px } => write!(f, "row {y_px}: expected a row of the image whose logits are in the band"),
             Self::Query { query } => write!(f, "query {query}: expected a query that has a rule"),
         }
@@ -159,12 +121,6 @@ pub struct Decider<'a> {
     buffers: DecideBuffers<'a>,
 }
 
-/// The class, mask and margin of the 64 pixels of a block, as the rows of logits come by.
-struct Block {
-    best: [f32; BLOCK_PX],
-    class: [u32; BLOCK_PX],
-}
-
 impl<'a> Decider<'a> {
     /// `rules` has one entry per row of logits: the `queries` first, then, for [`Decision::Exclusive`], the support rows.
     pub fn new(
@@ -174,20 +130,67 @@ impl<'a> Decider<'a> {
         rules: &'a [QueryRule],
         buffers: DecideBuffers<'a>,
     ) -> Result<Self, DecideError> {
-        let _ = (grid, decision, queries, rules, buffers, pack, sigmoid, LOGIT_STRIDE_PX);
-        unimplemented!()
+        if grid.layout().stride_px != LOGIT_STRIDE_PX {
+            return Err(DecideError::Stride { found: grid.layout().stride_px });
+        }
+        if !(1..=MAX_QUERIES).contains(&queries) {
+            return Err(DecideError::Queries { found: queries });
+        }
+        let supported = match decision {
+            Decision::Multilabel => rules.len() == queries,
+            Decision::Exclusive => rules.len() >= queries,
+        };
+        if !supported {
+            return Err(DecideError::Length { buffer: "rules", expected: queries, found: rules.len() });
+        }
+        expect_length("classes", grid.width_px() as usize, buffers.classes.len())?;
+        expect_length("masks", queries * words_per_row(grid.width_px()), buffers.masks.len())?;
+        expect_length("regions", queries, buffers.regions.len())?;
+        buffers.regions.fill(RegionStatistics::default());
+        Ok(Self {
+            width_px: grid.width_px(),
+            height_px: grid.height_px(),
+            logits_high: grid.logits_high(),
+            logits_wide: grid.logits_wide(),
+            decision,
+            queries,
+            rules,
+            buffers,
+        })
     }
 
     /// Decides the row `y_px` and adds it to the region statistics: call it once for each row of the image.
     pub fn decide(&mut self, y_px: u32, logits: &LogitRows<'_>) -> Result<DecidedRow<'_>, DecideError> {
-        let _ = (y_px, logits, RowPair::around(0, 1));
-        unimplemented!()
+        let pair = self.pair_around(y_px, logits)?;
+        let words = words_per_row(self.width_px);
+        for block in 0..words {
+            let winners = match self.decision {
+                Decision::Multilabel => self.decide_multilabel(block, y_px, pair, logits)?,
+                Decision::Exclusive => self.decide_exclusive(block, y_px, pair, logits)?,
+            };
+            let classes = self.buffers.classes[block * BLOCK_PX..].iter_mut();
+            classes.zip(winners.classes()).for_each(|(class, winner)| *class = *winner as u8);
+        }
+        Ok(DecidedRow { y_px, classes: self.buffers.classes, masks: self.buffers.masks, words })
     }
 
     /// Scores of one query in the row `y_px` as bytes, 255 being a score of 1. `out` is `[W]`.
-    pub fn score_row(&self, query: usize, y_px: u32, logits: &LogitRows<'_>, out: &mut [u8]) -> Result<(), DecideError> {
-        let _ = (query, y_px, logits, out);
-        unimplemented!()
+    pub fn score_row(
+        &self,
+        query: usize,
+        y_px: u32,
+        logits: &LogitRows<'_>,
+        out: &mut [u8],
+    ) -> Result<(), DecideError> {
+        let pair = self.pair_around(y_px, logits)?;
+        expect_length("scores", self.width_px as usize, out.len())?;
+        let rule = self.rules.get(query).ok_or(DecideError::Query { query })?;
+        let rows = pair.of_query(logits, query, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
+        for (block, bytes) in out.chunks_mut(BLOCK_PX).enumerate() {
+            let scores = rows.block(block).map(|value| (sigmoid(value) * 255.0 + 0.5) as u8);
+            bytes.copy_from_slice(&scores[..bytes.len()]);
+        }
+        Ok(())
     }
 
     /// Statistics of each query over the rows decided so far.
@@ -197,12 +200,75 @@ impl<'a> Decider<'a> {
 
     /// Rows of pixels, counted from the top, that can be decided when the first `final_rows` rows of logits are final.
     pub fn decidable_rows(&self, final_rows: usize) -> u32 {
-        let _ = final_rows;
-        unimplemented!()
+        if final_rows >= self.logits_high {
+            return self.height_px;
+        }
+        // The lower half of the pixels of the last final row already looks at the row below.
+        (final_rows as u32 * LOGIT_STRIDE_PX).saturating_sub(LOGIT_STRIDE_PX / 2)
     }
 
     /// First row of logits that the row `y_px` and those below it need.
     pub fn first_logit_row(&self, y_px: u32) -> usize {
         RowPair::around(y_px, self.logits_high).upper
     }
+
+    fn pair_around(&self, y_px: u32, logits: &LogitRows<'_>) -> Result<RowPair, DecideError> {
+        expect_length("queries of the logits", self.rules.len(), logits.queries())?;
+        expect_length("width of the logits", self.logits_wide, logits.wide())?;
+        if y_px >= self.height_px {
+            return Err(DecideError::Row { y_px });
+        }
+        Ok(RowPair::around(y_px, self.logits_high))
+    }
+
+    fn decide_multilabel(
+        &mut self,
+        block: usize,
+        y_px: u32,
+        pair: RowPair,
+        logits: &LogitRows<'_>,
+    ) -> Result<Winners, DecideError> {
+        let mut winners = Winners::above(0.0);
+        for (query, rule) in self.rules.iter().enumerate() {
+            let rows = pair.of_query(logits, query, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
+            let values = rows.block(block);
+            let inside = winners.challenge(&values, rule.threshold_logit, query as u32 + 1);
+            self.mark(query, block, y_px, &values, inside);
+        }
+        Ok(winners)
+    }
+
+    fn decide_exclusive(
+        &mut self,
+        block: usize,
+        y_px: u32,
+        pair: RowPair,
+        logits: &LogitRows<'_>,
+    ) -> Result<Winners, DecideError> {
+        let mut winners = Winners::above(f32::NEG_INFINITY);
+        for (row, rule) in self.rules.iter().enumerate() {
+            let rows = pair.of_query(logits, row, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
+            winners.challenge(&rows.block(block), 0.0, row as u32 + 1);
+        }
+        winners.drop_above(self.queries as u32);
+        for query in 0..self.queries {
+            let inside = winners.won_by(query as u32 + 1);
+            self.mark(query, block, y_px, winners.margins(), inside);
+        }
+        Ok(winners)
+    }
+
+    /// Writes one word of one mask and counts it. `inside` may hold anything past the right edge.
+    fn mark(&mut self, query: usize, block: usize, y_px: u32, values: &[f32; BLOCK_PX], mut inside: [u8; BLOCK_PX]) {
+        let x_px = (block * BLOCK_PX) as u32;
+        let outside = inside.iter_mut().skip((self.width_px - x_px) as usize);
+        outside.for_each(|flag| *flag = 0);
+        let word = pack(&inside);
+        self.buffers.masks[query * words_per_row(self.width_px) + block] = word;
+        self.buffers.regions[query].add_word(word, x_px, y_px, values, &inside);
+    }
+}
+
+fn expect_length(buffer: &'static str, expected: usize, found: usize) -> Result<(), DecideError> {
+    if expected == found { Ok(()) } else { Err(DecideError::Length { buffer, expected, found }) }
 }

@@ -63,7 +63,14 @@ impl RegionStatistics {
     }
 
     /// Adds the pixels of `word` in row `y_px`, the lowest bit being column `x_px`. `logits` are over their temperature.
-    pub(crate) fn add_word(&mut self, word: u64, x_px: u32, y_px: u32, logits: &[f32; BLOCK_PX], inside: &[u8; BLOCK_PX]) {
+    pub(crate) fn add_word(
+        &mut self,
+        word: u64,
+        x_px: u32,
+        y_px: u32,
+        logits: &[f32; BLOCK_PX],
+        inside: &[u8; BLOCK_PX],
+    ) {
         if word == 0 {
             return;
         }
