@@ -1,0 +1,36 @@
+//! The precision of a model file.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Precision of one model file; a bundle holds one or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats throughout.
+    Fp32,
+    /// 16-bit floats, with 32-bit islands.
+    Fp16,
+    /// 8-bit integers with explicit quantise and dequantise nodes.
+    Int8,
+}
+
+impl Precision {
+    /// All of them, widest first.
+    pub const ALL: [Self; 3] = [Self::Fp32, Self::Fp16, Self::Int8];
+
+    /// As it stands in file names and options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
