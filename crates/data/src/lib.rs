@@ -1,1 +1,45 @@
-//! Skeleton.
+//! Pictures, masks, class tables, one file per data set, augmentation, sampling, and the built-in scene.
+//!
+//! Letters used everywhere: N images, K queries, H W pixels, C channels. Pictures are `[H, W, C]` bytes, C = 3 in the order
+//! red, green, blue; masks are `[H, W]` bytes.
+//!
+//! The path of a training crop: [`dense_set::DenseSet`] reads a picture and its mask once and keeps them decoded,
+//! [`sampler::Sampler`] chooses and [`augment::Augment`] cuts, [`prefetch::Prefetch`] does so ahead of the trainer.
+//! What a pixel means for a query is [`class_table::ClassTable::targets`]: positive, negative, or nothing at all.
+//!
+//! This crate knows no network and no tensor library.
+
+pub mod aid_rsicd;
+pub mod augment;
+pub mod catalogue;
+pub mod class_table;
+pub mod clip_text;
+mod colour;
+pub mod dense_set;
+pub mod dubai;
+pub mod error;
+pub mod fixtures;
+pub mod flood_area;
+pub mod folder;
+pub mod image;
+pub mod mask;
+pub mod naip_urban_trees;
+pub mod npy;
+pub mod npz;
+pub mod oam_buildings;
+pub mod prefetch;
+mod resample;
+pub mod rng;
+pub mod sampler;
+
+pub use aid_rsicd::AidRsicd;
+pub use augment::{Augment, Crop};
+pub use class_table::{ClassTable, Concept, NEGATIVE, POSITIVE, UNLABELLED};
+pub use clip_text::ClipText;
+pub use dense_set::{DenseSet, Sample, Split};
+pub use error::DataError;
+pub use image::{ImageLimits, RgbImage};
+pub use mask::{IGNORE, IndexMask};
+pub use prefetch::Prefetch;
+pub use rng::Rng;
+pub use sampler::{Batch, Sampler, Source};

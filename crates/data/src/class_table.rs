@@ -1,0 +1,171 @@
+//! What the pixels of a set mean: the classes behind the indices, and what each index says about a query.
+//!
+//! A set says nothing about the classes it does not label. A river in a set of building footprints is a known negative for "building" and
+//! no statement at all about "water". [`ClassTable::targets`] keeps these apart; a loss skips what is [`UNLABELLED`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::mask::IGNORE;
+
+/// Target of a pixel that is known not to show what the query names.
+pub const NEGATIVE: u8 = 0;
+/// Target of a pixel that shows what the query names.
+pub const POSITIVE: u8 = 1;
+/// Target of a pixel of which the set does not say.
+pub const UNLABELLED: u8 = IGNORE;
+
+/// An index that masks of the set may hold, besides [`IGNORE`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// The byte in the mask.
+    pub id: u8,
+    /// What the set calls it; "other" when it is only the absence of the rest.
+    pub name: String,
+}
+
+/// Something one can ask of a set, and what its indices answer. An index in neither list is [`UNLABELLED`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concept {
+    /// The query word, as shown to a user.
+    pub name: String,
+    /// Other words for the same thing; a prompt may use any of them.
+    pub synonyms: Vec<String>,
+    /// Indices that show it.
+    pub positive: Vec<u8>,
+    /// Indices that do not.
+    pub negative: Vec<u8>,
+}
+
+impl Concept {
+    /// The name and the synonyms, the name first.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.name.as_str()).chain(self.synonyms.iter().map(String::as_str))
+    }
+
+    /// Target of every index: `targets[id]`.
+    pub fn targets(&self) -> [u8; 256] {
+        let mut targets = [UNLABELLED; 256];
+        self.negative.iter().for_each(|&id| targets[usize::from(id)] = NEGATIVE);
+        self.positive.iter().for_each(|&id| targets[usize::from(id)] = POSITIVE);
+        targets
+    }
+}
+
+/// The classes and concepts of one set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassTable {
+    classes: Vec<Class>,
+    concepts: Vec<Concept>,
+}
+
+impl ClassTable {
+    /// A table of `(index, name)` and, for each index that can be asked for, its name and synonyms.
+    ///
+    /// Every class is a negative for the concepts of all others, which is what a mask with one label a pixel says. An index without a concept
+    /// (the "other" of a binary mask) is a negative for all.
+    pub fn exclusive(classes: &[(u8, &str)], concepts: &[(u8, &[&str])]) -> Self {
+        let concept = |&(id, words): &(u8, &[&str])| {
+            let (name, synonyms) = words.split_first().expect("a concept has a name");
+            assert!(classes.iter().any(|&(class, _)| class == id), "concept {name} has index {id}, which is no class");
+            Concept {
+                name: (*name).to_owned(),
+                synonyms: synonyms.iter().map(|&word| word.to_owned()).collect(),
+                positive: vec![id],
+                negative: classes.iter().map(|&(class, _)| class).filter(|&class| class != id).collect(),
+            }
+        };
+        Self {
+            classes: classes.iter().map(|&(id, name)| Class { id, name: name.to_owned() }).collect(),
+            concepts: concepts.iter().map(concept).collect(),
+        }
+    }
+
+    /// A table of pictures without masks: no class, no concept, every pixel [`IGNORE`].
+    pub fn unlabelled() -> Self {
+        Self { classes: Vec::new(), concepts: Vec::new() }
+    }
+
+    /// The indices, in the order of the table.
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
+    /// What can be asked, in the order of the table.
+    pub fn concepts(&self) -> &[Concept] {
+        &self.concepts
+    }
+
+    /// Name of an index.
+    pub fn class_name(&self, id: u8) -> Option<&str> {
+        self.classes.iter().find(|class| class.id == id).map(|class| class.name.as_str())
+    }
+
+    /// Whether a mask of this set may hold `id`.
+    pub fn allows(&self, id: u8) -> bool {
+        id == IGNORE || self.classes.iter().any(|class| class.id == id)
+    }
+
+    /// The concept that has `query` as its name or as a synonym; letter case does not matter.
+    pub fn concept(&self, query: &str) -> Option<&Concept> {
+        self.concepts.iter().find(|concept| concept.words().any(|word| word.eq_ignore_ascii_case(query.trim())))
+    }
+
+    /// Target of every index for `query`, or `None` when this set says nothing about it.
+    pub fn targets(&self, query: &str) -> Option<[u8; 256]> {
+        self.concept(query).map(Concept::targets)
+    }
+
+    /// This table with the concepts of `queries` gone, as if nobody had labelled them: their indices become [`UNLABELLED`] for every other
+    /// concept too. For open-vocabulary folds.
+    #[must_use]
+    pub fn without(&self, queries: &[&str]) -> Self {
+        let held_out = |concept: &Concept| {
+            concept.words().any(|word| queries.iter().any(|query| word.eq_ignore_ascii_case(query.trim())))
+        };
+        let hidden: Vec<u8> =
+            self.concepts.iter().filter(|concept| held_out(concept)).flat_map(|c| c.positive.clone()).collect();
+        let concepts = self.concepts.iter().filter(|concept| !held_out(concept)).cloned().map(|mut concept| {
+            concept.negative.retain(|id| !hidden.contains(id));
+            concept
+        });
+        Self { classes: self.classes.clone(), concepts: concepts.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> ClassTable {
+        ClassTable::exclusive(
+            &[(0, "other"), (1, "water"), (2, "building")],
+            &[(1, &["water"]), (2, &["building", "roof", "house"])],
+        )
+    }
+
+    #[test]
+    fn every_other_class_is_a_negative_and_the_rest_is_unlabelled() {
+        let targets = table().targets("building").unwrap();
+        assert_eq!(&targets[..4], &[NEGATIVE, NEGATIVE, POSITIVE, UNLABELLED]);
+        assert_eq!(targets[255], UNLABELLED);
+    }
+
+    #[test]
+    fn a_synonym_in_any_case_finds_its_concept() {
+        assert_eq!(table().concept(" Roof ").unwrap().name, "building");
+    }
+
+    #[test]
+    fn a_set_says_nothing_about_what_it_does_not_label() {
+        assert_eq!(table().targets("vegetation"), None);
+        assert_eq!(ClassTable::unlabelled().targets("water"), None);
+    }
+
+    #[test]
+    fn a_held_out_class_is_no_negative_for_the_others() {
+        let fold = table().without(&["house"]);
+        assert_eq!(fold.targets("building"), None);
+        assert_eq!(&fold.targets("water").unwrap()[..3], &[NEGATIVE, POSITIVE, UNLABELLED]);
+        assert!(fold.allows(2));
+    }
+}

@@ -1,0 +1,33 @@
+//! Floods: 181 oblique and nadir pictures from drones and helicopters, flood water outlined.
+
+use std::path::Path;
+
+use crate::class_table::ClassTable;
+use crate::dense_set::{DenseSet, Provenance, Split};
+use crate::error::DataError;
+
+/// Opens the folder `flood_area`. Every 8th name in sorted order, the first included, is validation.
+pub fn open(root: &Path) -> Result<DenseSet, DataError> {
+    let split = |_: &str, index: usize| if index.is_multiple_of(8) { Split::Val } else { Split::Train };
+    DenseSet::open(root, provenance(), classes(), split)
+}
+
+/// Only "flood" is labelled. The set is no statement about "water", on neither side of its outline: the rest of a picture may
+/// hold a river or a pool that nobody outlined, and with the flooded half alone as positives a model would learn that in pictures of this
+/// kind everything is water.
+pub fn classes() -> ClassTable {
+    ClassTable::exclusive(
+        &[(0, "other"), (1, "flood water")],
+        &[(1, &["flood", "flood water", "flooded area", "floodwater", "inundation"])],
+    )
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        name: "flood_area".to_owned(),
+        metres_per_px: None,
+        licence: "not stated: research use, not to be redistributed".to_owned(),
+        credit: "Flood Area Segmentation data set".to_owned(),
+        research_only: true,
+    }
+}

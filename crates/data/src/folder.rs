@@ -1,0 +1,126 @@
+//! Any set of one's own: `images/`, `masks/` and `classes.txt` in one folder.
+//!
+//! ```text
+//! # index, then name and synonyms, separated by commas
+//! 0 -
+//! 1 water, lake, river
+//! 2 building, house
+//! ```
+//! A dash is an index that nobody asks for, such as the background; it is a negative for all others. 255 is always [`crate::IGNORE`].
+//! `val.txt`, when there, lists the stems of the validation pictures, one a line; without it all pictures train.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::class_table::ClassTable;
+use crate::dense_set::{DenseSet, Provenance, Split};
+use crate::error::DataError;
+use crate::mask::IGNORE;
+
+/// Opens such a folder. Its name becomes the set's name; licence and credit are for the caller to know.
+pub fn open(root: &Path) -> Result<DenseSet, DataError> {
+    let classes = read_classes(&root.join("classes.txt"))?;
+    let path = root.join("val.txt");
+    let val: BTreeSet<String> = match std::fs::read_to_string(&path) {
+        Ok(text) => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
+        Err(error) => return Err(DataError::io(&path, "a list of validation names")(error)),
+    };
+    let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("folder").to_owned();
+    let provenance = Provenance {
+        name,
+        metres_per_px: None,
+        licence: "not stated".to_owned(),
+        credit: "not stated".to_owned(),
+        research_only: true,
+    };
+    let split = |id: &str, _| if val.contains(id) { Split::Val } else { Split::Train };
+    let set = DenseSet::open(root, provenance, classes, split)?;
+    if let Some(unknown) = val.iter().find(|name| !set.ids(Split::Val).any(|id| id == name.as_str())) {
+        return Err(DataError::malformed(&path, "names of pictures without their extension", unknown));
+    }
+    Ok(set)
+}
+
+fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
+    let text = std::fs::read_to_string(path).map_err(DataError::io(path, "a line \"index name, synonym\" a class"))?;
+    let mut classes: Vec<(u8, &str)> = Vec::new();
+    let mut concepts: Vec<(u8, Vec<&str>)> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        let wrong = |found: &str| {
+            let expected = format!("\"index name, synonym\" with an index of 0 to 254 in line {}", number + 1);
+            DataError::malformed(path, expected, format!("\"{found}\""))
+        };
+        let (id, words) = line.split_once(char::is_whitespace).ok_or_else(|| wrong(line))?;
+        let id: u8 = id.parse().map_err(|_| wrong(line))?;
+        let words: Vec<&str> = words.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        if id == IGNORE || words.is_empty() || classes.iter().any(|&(seen, _)| seen == id) {
+            return Err(wrong(line));
+        }
+        if words[0] == "-" {
+            classes.push((id, "other"));
+        } else {
+            classes.push((id, words[0]));
+            concepts.push((id, words));
+        }
+    }
+    if concepts.is_empty() {
+        return Err(DataError::Empty {
+            path: path.to_path_buf(),
+            expected: "at least one class with a name".to_owned(),
+        });
+    }
+    let concepts: Vec<(u8, &[&str])> = concepts.iter().map(|(id, words)| (*id, words.as_slice())).collect();
+    Ok(ClassTable::exclusive(&classes, &concepts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn the_table_and_the_split_come_from_the_text_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = open(&fixtures::folder(folder.path()).unwrap()).unwrap();
+        assert_eq!(set.name(), "own_set");
+        assert_eq!((set.len(Split::Train), set.len(Split::Val)), (2, 1));
+        assert_eq!(set.ids(Split::Val).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(set.classes().concept("lake").unwrap().name, "water");
+        assert_eq!(set.classes().class_name(0), Some("other"));
+        assert!(set.sample(Split::Val, 0).is_ok());
+    }
+
+    #[test]
+    fn without_a_list_every_picture_trains() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::folder(folder.path()).unwrap();
+        std::fs::remove_file(root.join("val.txt")).unwrap();
+        assert_eq!(open(&root).unwrap().len(Split::Train), 3);
+    }
+
+    #[test]
+    fn lines_that_are_no_class_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::folder(folder.path()).unwrap();
+        for line in ["water", "x water", "255 nothing", "256 water", "1 ,", "1 water\n1 lake"] {
+            std::fs::write(root.join("classes.txt"), line).unwrap();
+            let message = open(&root).unwrap_err().to_string();
+            assert!(message.contains("classes.txt: expected \"index name, synonym\""), "{line}: {message}");
+        }
+        std::fs::write(root.join("classes.txt"), "# only a remark\n").unwrap();
+        assert!(matches!(open(&root), Err(DataError::Empty { .. })));
+    }
+
+    #[test]
+    fn a_validation_name_without_a_picture_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::folder(folder.path()).unwrap();
+        std::fs::write(root.join("val.txt"), "b\nzebra\n").unwrap();
+        assert!(open(&root).unwrap_err().to_string().ends_with("found zebra"));
+    }
+}

@@ -1,0 +1,340 @@
+//! Pictures as bytes in memory, read within limits and written.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+
+use crate::error::DataError;
+
+/// What a reader refuses before it allocates. A header of a few bytes can announce a picture of many gigabytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// Largest width and largest height.
+    pub side_px: u32,
+    /// Largest file, and largest decoded picture.
+    pub allocation_bytes: u64,
+}
+
+impl Default for ImageLimits {
+    fn default() -> Self {
+        Self { side_px: 65_536, allocation_bytes: 1 << 30 }
+    }
+}
+
+/// A picture. `pixels: [H, W, 3]`, red, green, blue, 8 bits each.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Row after row, three bytes a pixel.
+    pub pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for RgbImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RgbImage({}x{})", self.width, self.height)
+    }
+}
+
+impl RgbImage {
+    /// A picture of one colour.
+    pub fn filled(width: usize, height: usize, colour: [u8; 3]) -> Self {
+        Self { width, height, pixels: colour.repeat(width * height) }
+    }
+
+    /// The colour at column `x`, row `y`. Panics outside the picture.
+    pub fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
+        let at = (y * self.width + x) * 3;
+        [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
+    }
+
+    /// Sets the colour at column `x`, row `y`. Panics outside the picture.
+    pub fn set_pixel(&mut self, x: usize, y: usize, colour: [u8; 3]) {
+        let at = (y * self.width + x) * 3;
+        self.pixels[at..at + 3].copy_from_slice(&colour);
+    }
+
+    /// Reads PNG, JPEG, TIFF, WebP or BMP with the default [`ImageLimits`].
+    ///
+    /// The format is the one the first bytes announce, whatever the file is called. The EXIF orientation is applied.
+    /// Gray and palettes become colours; 16 bits are scaled to 8 (65,535 becomes 255); alpha is dropped, so a transparent pixel keeps
+    /// the colour stored under it.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        Self::read_within(path, ImageLimits::default())
+    }
+
+    /// [`RgbImage::read`] with other limits.
+    pub fn read_within(path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
+        let expected = "a picture file";
+        let file = File::open(path).map_err(DataError::io(path, expected))?;
+        let mut encoded = Vec::new();
+        BufReader::new(file)
+            .take(limits.allocation_bytes)
+            .read_to_end(&mut encoded)
+            .map_err(DataError::io(path, expected))?;
+        Self::decode(&encoded, path, limits)
+    }
+
+    /// [`RgbImage::read_within`] of bytes already in memory; `path` is only what errors name.
+    pub fn decode(encoded: &[u8], path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
+        let format = sniff(encoded)
+            .ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(encoded) })?;
+        let name = format_name(format);
+        let damaged = |found: String| DataError::Damaged { path: path.to_path_buf(), format: name, found };
+        // The JPEG decoder fills what is missing with gray; a training crop or a flood map must not hold made-up pixels.
+        if format == ImageFormat::Jpeg && !jpeg_is_complete(encoded) {
+            return Err(damaged(format!("{} bytes without an end-of-image marker: it is cut short", encoded.len())));
+        }
+        let mut decoder = ImageReader::with_format(Cursor::new(encoded), format)
+            .into_decoder()
+            .map_err(|error| damaged(error.to_string()))?;
+        let (width, height) = decoder.dimensions();
+        let found_bytes = decoder.total_bytes();
+        if width > limits.side_px || height > limits.side_px || found_bytes > limits.allocation_bytes {
+            return Err(DataError::TooLarge {
+                path: path.to_path_buf(),
+                side_px: limits.side_px,
+                allocation_bytes: limits.allocation_bytes,
+                width,
+                height,
+                found_bytes,
+            });
+        }
+        let mut decoder_limits = image::Limits::default();
+        decoder_limits.max_image_width = Some(limits.side_px);
+        decoder_limits.max_image_height = Some(limits.side_px);
+        decoder_limits.max_alloc = Some(limits.allocation_bytes);
+        decoder.set_limits(decoder_limits).map_err(|error| damaged(error.to_string()))?;
+        let orientation = decoder.orientation().map_err(|error| damaged(error.to_string()))?;
+        let mut decoded = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
+        decoded.apply_orientation(orientation);
+        let rgb = decoded.into_rgb8();
+        Ok(Self { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
+    }
+
+    /// Writes a PNG.
+    pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
+        let mut encoded = Vec::new();
+        self.encode(image::codecs::png::PngEncoder::new(&mut encoded), path)?;
+        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+    }
+
+    /// Writes a JPEG of `quality` 1 to 100.
+    pub fn write_jpeg(&self, path: &Path, quality: u8) -> Result<(), DataError> {
+        let mut encoded = Vec::new();
+        self.encode(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, quality), path)?;
+        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+    }
+
+    fn encode(&self, encoder: impl ImageEncoder, path: &Path) -> Result<(), DataError> {
+        encoder
+            .write_image(&self.pixels, self.width as u32, self.height as u32, image::ExtendedColorType::Rgb8)
+            .map_err(|error| DataError::malformed(path, "a picture the format can hold", error))
+    }
+}
+
+/// The formats this crate reads, by their first bytes.
+fn sniff(encoded: &[u8]) -> Option<ImageFormat> {
+    let format = image::guess_format(encoded).ok()?;
+    let read = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp];
+    read.contains(&format).then_some(format)
+}
+
+fn format_name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::WebP => "WebP",
+        _ => "BMP",
+    }
+}
+
+/// The first eight bytes in hexadecimal.
+pub(crate) fn first_bytes(encoded: &[u8]) -> String {
+    if encoded.is_empty() {
+        return "nothing: it is empty".to_owned();
+    }
+    encoded.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the marker segments of a JPEG lead to an end-of-image marker (ITU-T T.81, annex B).
+/// Bytes after that marker, which cameras append, do not matter.
+fn jpeg_is_complete(encoded: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    const END_OF_IMAGE: u8 = 0xd9;
+    let mut at = 2;
+    let mut in_scan = false;
+    while at + 1 < encoded.len() {
+        if in_scan {
+            let Some(step) = encoded[at..].iter().position(|&byte| byte == 0xff) else { return false };
+            at += step;
+            if at + 1 >= encoded.len() {
+                return false;
+            }
+        } else if encoded[at] != 0xff {
+            return false;
+        }
+        match encoded[at + 1] {
+            END_OF_IMAGE => return true,
+            0xff => at += 1, // a fill byte
+            // A stuffed zero or a restart marker inside a scan; markers without a length anywhere.
+            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+            marker => {
+                let Some(length) = encoded.get(at + 2..at + 4) else { return false };
+                in_scan = marker == START_OF_SCAN;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn gradient(width: usize, height: usize) -> RgbImage {
+        let mut picture = RgbImage::filled(width, height, [0; 3]);
+        for y in 0..height {
+            for x in 0..width {
+                picture.set_pixel(x, y, [(x * 7) as u8, (y * 5) as u8, ((x + y) * 3) as u8]);
+            }
+        }
+        picture
+    }
+
+    #[test]
+    fn a_written_png_reads_back_unchanged() {
+        let folder = folder();
+        let path = folder.path().join("a.png");
+        let picture = gradient(31, 17);
+        picture.write_png(&path).unwrap();
+        assert_eq!(RgbImage::read(&path).unwrap(), picture);
+    }
+
+    #[test]
+    fn the_content_decides_the_format_and_the_name_does_not() {
+        let folder = folder();
+        let path = folder.path().join("really_a_png.jpg");
+        gradient(8, 8).write_png(&path).unwrap();
+        assert_eq!(RgbImage::read(&path).unwrap(), gradient(8, 8));
+    }
+
+    #[test]
+    fn a_text_file_under_a_picture_name_is_refused_by_its_first_bytes() {
+        let folder = folder();
+        let path = folder.path().join("page.png");
+        std::fs::write(&path, "<html>").unwrap();
+        let message = RgbImage::read(&path).unwrap_err().to_string();
+        assert!(message.starts_with(path.to_str().unwrap()), "{message}");
+        assert!(message.contains("3c 68 74 6d 6c 3e"), "{message}");
+    }
+
+    #[test]
+    fn an_empty_and_a_missing_file_are_two_different_errors() {
+        let folder = folder();
+        let path = folder.path().join("empty.png");
+        std::fs::write(&path, "").unwrap();
+        assert!(RgbImage::read(&path).unwrap_err().to_string().contains("it is empty"));
+        let missing = folder.path().join("missing.png");
+        assert!(matches!(RgbImage::read(&missing).unwrap_err(), DataError::Io { .. }));
+    }
+
+    #[test]
+    fn a_file_cut_short_anywhere_is_refused_in_every_format() {
+        let folder = folder();
+        let path = folder.path().join("picture");
+        for write in [RgbImage::write_png as fn(&RgbImage, &Path) -> _, |picture, path| picture.write_jpeg(path, 80)] {
+            write(&gradient(64, 48), &path).unwrap();
+            let whole = std::fs::read(&path).unwrap();
+            for kept in [whole.len() / 4, whole.len() / 2, whole.len() * 3 / 4, whole.len() - 8] {
+                let result = RgbImage::decode(&whole[..kept], &path, ImageLimits::default());
+                assert!(matches!(result, Err(DataError::Damaged { .. })), "{kept} of {} bytes", whole.len());
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_end_of_a_jpeg_do_not_matter() {
+        let folder = folder();
+        let path = folder.path().join("picture.jpg");
+        gradient(16, 16).write_jpeg(&path, 80).unwrap();
+        let mut encoded = std::fs::read(&path).unwrap();
+        encoded.extend_from_slice(b"appended by a camera");
+        assert!(RgbImage::decode(&encoded, &path, ImageLimits::default()).is_ok());
+    }
+
+    #[test]
+    fn a_picture_over_the_limits_is_refused_before_it_is_decoded() {
+        let folder = folder();
+        let path = folder.path().join("wide.png");
+        RgbImage::filled(300, 2, [9; 3]).write_png(&path).unwrap();
+        for limits in [
+            ImageLimits { side_px: 299, ..ImageLimits::default() },
+            ImageLimits { allocation_bytes: 1_799, ..ImageLimits::default() },
+        ] {
+            assert!(matches!(RgbImage::read_within(&path, limits), Err(DataError::TooLarge { width: 300, .. })));
+        }
+    }
+
+    #[test]
+    fn extreme_shapes_are_read() {
+        let folder = folder();
+        let path = folder.path().join("shape.png");
+        for (width, height) in [(1, 1), (1, 20_000), (20_000, 1)] {
+            RgbImage::filled(width, height, [1, 2, 3]).write_png(&path).unwrap();
+            let picture = RgbImage::read(&path).unwrap();
+            assert_eq!((picture.width, picture.height, picture.pixel(0, 0)), (width, height, [1, 2, 3]));
+        }
+    }
+
+    #[test]
+    fn gray_alpha_sixteen_bit_and_palette_become_rgb() {
+        let folder = folder();
+        let path = folder.path().join("picture.png");
+        let cases = [
+            (DynamicImage::ImageLuma8(image::GrayImage::from_pixel(2, 2, image::Luma([77]))), [77, 77, 77]),
+            (DynamicImage::ImageRgba8(image::RgbaImage::from_pixel(2, 2, image::Rgba([1, 2, 3, 0]))), [1, 2, 3]),
+            (
+                DynamicImage::ImageRgb16(image::ImageBuffer::from_pixel(2, 2, image::Rgb([65_535, 32_896, 257]))),
+                [255, 128, 1],
+            ),
+        ];
+        for (picture, expected) in cases {
+            picture.save(&path).unwrap();
+            assert_eq!(RgbImage::read(&path).unwrap().pixel(1, 1), expected);
+        }
+        crate::mask::IndexMask { width: 2, height: 1, ids: vec![0, 1] }
+            .write_palette_png(&path, &[[10, 20, 30], [40, 50, 60]])
+            .unwrap();
+        assert_eq!(RgbImage::read(&path).unwrap().pixels, [10, 20, 30, 40, 50, 60]);
+    }
+
+    #[test]
+    fn exif_orientation_turns_the_picture() {
+        let folder = folder();
+        let path = folder.path().join("turned.jpg");
+        // EXIF orientation 6: the top of the scene is at the right of the stored picture.
+        let mut stored = RgbImage::filled(32, 16, [0; 3]);
+        (0..16).for_each(|y| (16..32).for_each(|x| stored.set_pixel(x, y, [255; 3])));
+        stored.write_jpeg(&path, 95).unwrap();
+        let mut encoded = std::fs::read(&path).unwrap();
+        let tiff = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let mut segment = vec![0xff, 0xe1];
+        segment.extend_from_slice(&(tiff.len() as u16 + 2).to_be_bytes());
+        segment.extend_from_slice(tiff);
+        encoded.splice(2..2, segment);
+        let picture = RgbImage::decode(&encoded, &path, ImageLimits::default()).unwrap();
+        assert_eq!((picture.width, picture.height), (16, 32));
+        assert!(picture.pixel(8, 4)[0] < 20 && picture.pixel(8, 28)[0] > 235);
+    }
+}

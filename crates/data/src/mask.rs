@@ -1,0 +1,169 @@
+//! Masks: one class index a pixel.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use crate::error::DataError;
+use crate::image::{ImageLimits, first_bytes};
+
+/// The index of a pixel nobody labelled. It counts neither in a loss nor in a score.
+pub const IGNORE: u8 = 255;
+
+/// A mask. `ids: [H, W]`, the index of a class in the set's [`crate::ClassTable`], or [`IGNORE`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct IndexMask {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Row after row, one byte a pixel.
+    pub ids: Vec<u8>,
+}
+
+impl std::fmt::Debug for IndexMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IndexMask({}x{})", self.width, self.height)
+    }
+}
+
+impl IndexMask {
+    /// A mask of one class.
+    pub fn filled(width: usize, height: usize, id: u8) -> Self {
+        Self { width, height, ids: vec![id; width * height] }
+    }
+
+    /// The index at column `x`, row `y`. Panics outside the mask.
+    pub fn id(&self, x: usize, y: usize) -> u8 {
+        self.ids[y * self.width + x]
+    }
+
+    /// The indices that occur.
+    pub fn present(&self) -> BTreeSet<u8> {
+        let mut seen = [false; 256];
+        self.ids.iter().for_each(|&id| seen[usize::from(id)] = true);
+        (0..=255).filter(|&id| seen[usize::from(id)]).collect()
+    }
+
+    /// Reads an 8-bit gray or palette PNG. The stored bytes are the indices; a palette's colours are not looked at.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let limits = ImageLimits::default();
+        let damaged = |error: png::DecodingError| DataError::Damaged {
+            path: path.to_path_buf(),
+            format: "PNG",
+            found: error.to_string(),
+        };
+        let file = File::open(path).map_err(DataError::io(path, "a mask file"))?;
+        let mut reader = BufReader::new(file);
+        let start = std::io::BufRead::fill_buf(&mut reader).map_err(DataError::io(path, "a mask file"))?;
+        if !start.starts_with(b"\x89PNG\r\n\x1a\n") {
+            return Err(DataError::NotAMask {
+                path: path.to_path_buf(),
+                found: format!("a file that begins with {}", first_bytes(start)),
+            });
+        }
+        let decoder_limits = png::Limits { bytes: limits.allocation_bytes as usize };
+        let mut decoder = png::Decoder::new_with_limits(reader, decoder_limits);
+        decoder.set_transformations(png::Transformations::IDENTITY);
+        let mut png = decoder.read_info().map_err(damaged)?;
+        let info = png.info();
+        let (width, height) = (info.width, info.height);
+        let (colour, depth) = (info.color_type, info.bit_depth);
+        let found_bytes = u64::from(width) * u64::from(height);
+        if width > limits.side_px || height > limits.side_px || found_bytes > limits.allocation_bytes {
+            return Err(DataError::TooLarge {
+                path: path.to_path_buf(),
+                side_px: limits.side_px,
+                allocation_bytes: limits.allocation_bytes,
+                width,
+                height,
+                found_bytes,
+            });
+        }
+        if depth != png::BitDepth::Eight || !matches!(colour, png::ColorType::Grayscale | png::ColorType::Indexed) {
+            return Err(DataError::NotAMask {
+                path: path.to_path_buf(),
+                found: format!("{colour:?} with {} bits a sample", depth as u8),
+            });
+        }
+        let (width, height) = (width as usize, height as usize);
+        let mut ids = vec![0; width * height];
+        png.next_frame(&mut ids).map_err(damaged)?;
+        Ok(Self { width, height, ids })
+    }
+
+    /// Writes an 8-bit gray PNG whose bytes are the indices.
+    pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
+        self.write(path, png::ColorType::Grayscale, None)
+    }
+
+    /// Writes an 8-bit palette PNG whose bytes are the indices and whose colour for index i is `palette[i]`.
+    /// An index beyond the palette makes the file unreadable for other programs; give a colour to every index.
+    pub fn write_palette_png(&self, path: &Path, palette: &[[u8; 3]]) -> Result<(), DataError> {
+        self.write(path, png::ColorType::Indexed, Some(palette.as_flattened()))
+    }
+
+    fn write(&self, path: &Path, colour: png::ColorType, palette: Option<&[u8]>) -> Result<(), DataError> {
+        let refused = |error: png::EncodingError| DataError::malformed(path, "a mask that a PNG can hold", error);
+        let mut encoded = Vec::new();
+        let mut encoder = png::Encoder::new(&mut encoded, self.width as u32, self.height as u32);
+        encoder.set_color(colour);
+        encoder.set_depth(png::BitDepth::Eight);
+        if let Some(palette) = palette {
+            encoder.set_palette(palette);
+        }
+        let mut writer = encoder.write_header().map_err(refused)?;
+        writer.write_image_data(&self.ids).map_err(refused)?;
+        writer.finish().map_err(refused)?;
+        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::RgbImage;
+
+    fn mask() -> IndexMask {
+        IndexMask { width: 3, height: 2, ids: vec![0, 1, 2, 3, 255, 1] }
+    }
+
+    #[test]
+    fn the_indices_of_a_palette_png_come_out_and_its_colours_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        mask().write_palette_png(&path, &[[200, 100, 50]; 256]).unwrap();
+        assert_eq!(IndexMask::read(&path).unwrap(), mask());
+        mask().write_png(&path).unwrap();
+        assert_eq!(IndexMask::read(&path).unwrap(), mask());
+    }
+
+    #[test]
+    fn a_colour_picture_and_a_jpeg_are_no_masks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        let picture = RgbImage::filled(4, 4, [1, 2, 3]);
+        picture.write_png(&path).unwrap();
+        let message = IndexMask::read(&path).unwrap_err().to_string();
+        assert!(message.contains("found Rgb with 8 bits a sample"), "{message}");
+        picture.write_jpeg(&path, 90).unwrap();
+        let message = IndexMask::read(&path).unwrap_err().to_string();
+        assert!(message.contains("begins with ff d8"), "{message}");
+    }
+
+    #[test]
+    fn a_mask_cut_short_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        IndexMask::filled(64, 64, 1).write_png(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 20]).unwrap();
+        assert!(matches!(IndexMask::read(&path), Err(DataError::Damaged { .. })));
+    }
+
+    #[test]
+    fn present_lists_each_index_once() {
+        assert_eq!(mask().present().into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 255]);
+    }
+}

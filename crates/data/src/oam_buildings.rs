@@ -1,0 +1,31 @@
+//! Buildings under drones: 57 orthophotos of OpenAerialMap at 7 cm, building footprints of OpenStreetMap.
+
+use std::path::Path;
+
+use crate::class_table::ClassTable;
+use crate::dense_set::{DenseSet, Provenance, Split};
+use crate::error::DataError;
+
+/// Opens the folder `oam_buildings`. Virac is validation; Zanzibar and Kampala train.
+pub fn open(root: &Path) -> Result<DenseSet, DataError> {
+    let split = |id: &str, _| if id.starts_with("virac_") { Split::Val } else { Split::Train };
+    DenseSet::open(root, provenance(), classes(), split)
+}
+
+/// Only "building" is labelled; everything else is a negative for it and nothing else.
+pub fn classes() -> ClassTable {
+    ClassTable::exclusive(
+        &[(0, "other"), (1, "building")],
+        &[(1, &["building", "house", "roof", "rooftop", "buildings"])],
+    )
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        name: "oam_buildings".to_owned(),
+        metres_per_px: Some(0.07),
+        licence: "imagery CC BY 4.0, labels ODbL 1.0".to_owned(),
+        credit: "OpenAerialMap contributors (imagery), OpenStreetMap contributors (labels)".to_owned(),
+        research_only: false,
+    }
+}

@@ -1,0 +1,195 @@
+//! Batches of crops from several sets, as a pure function of seed and step.
+
+use std::sync::Arc;
+
+use crate::augment::Augment;
+use crate::class_table::UNLABELLED;
+use crate::dense_set::{DenseSet, Sample, Split};
+use crate::error::DataError;
+use crate::rng::Rng;
+
+/// A set, how often it is drawn from, and how its crops are made.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The set.
+    pub set: Arc<DenseSet>,
+    /// Share of the crops, relative to the other sources.
+    pub weight: f32,
+    /// How its crops are made; `tile_px` is the same for all sources.
+    pub augment: Augment,
+}
+
+/// Where a crop comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Place in the sampler's sources.
+    pub source: usize,
+    /// Sample of that source's set.
+    pub index: usize,
+}
+
+/// N crops in one piece of memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The step it belongs to.
+    pub step: u64,
+    /// H and W.
+    pub tile_px: usize,
+    /// `[N, H, W, 3]`.
+    pub images: Vec<u8>,
+    /// `[N, H, W]`, indices of each crop's own set.
+    pub masks: Vec<u8>,
+    /// `[N]`.
+    pub origins: Vec<Origin>,
+}
+
+/// Draws batches. Nothing is remembered between steps, so a run that is taken up at step 7,000 sees what an unbroken one sees.
+#[derive(Debug)]
+pub struct Sampler {
+    sources: Vec<Source>,
+    /// Upper ends of the sources' shares of `[0, 1]`.
+    shares: Vec<f32>,
+    split: Split,
+    batch_size: usize,
+    seed: u64,
+}
+
+impl Sampler {
+    /// A sampler over the samples of `split`. Refuses a source without such samples.
+    pub fn new(sources: Vec<Source>, split: Split, batch_size: usize, seed: u64) -> Result<Self, DataError> {
+        assert!(batch_size > 0 && !sources.is_empty(), "a batch of {batch_size} from {} sources", sources.len());
+        let tile_px = sources[0].augment.tile_px;
+        for source in &sources {
+            assert!(
+                source.weight.is_finite() && source.weight > 0.0,
+                "{}: weight {}",
+                source.set.name(),
+                source.weight
+            );
+            assert_eq!(source.augment.tile_px, tile_px, "{}: tile_px of all sources must agree", source.set.name());
+            if source.set.is_empty(split) {
+                let path = source.set.name().into();
+                return Err(DataError::Empty { path, expected: format!("samples in the split {split:?}") });
+            }
+        }
+        let total: f32 = sources.iter().map(|source| source.weight).sum();
+        let mut end = 0.0;
+        let shares = sources
+            .iter()
+            .map(|source| {
+                end += source.weight / total;
+                end
+            })
+            .collect();
+        Ok(Self { sources, shares, split, batch_size, seed })
+    }
+
+    /// The sources, in the order that [`Origin::source`] counts.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The batch of `step`.
+    pub fn batch(&self, step: u64) -> Result<Batch, DataError> {
+        let tile_px = self.sources[0].augment.tile_px;
+        let mut batch = Batch {
+            step,
+            tile_px,
+            images: Vec::with_capacity(self.batch_size * tile_px * tile_px * 3),
+            masks: Vec::with_capacity(self.batch_size * tile_px * tile_px),
+            origins: Vec::with_capacity(self.batch_size),
+        };
+        for slot in 0..self.batch_size {
+            let mut rng = Rng::keyed(&[self.seed, step, slot as u64]);
+            // Stratified: slot i draws from the i-th N-th of [0, 1), so every batch holds its share of every source.
+            let point = (slot as f32 + rng.unit()) / self.batch_size as f32;
+            let source = self.shares.iter().position(|&end| point < end).unwrap_or(self.sources.len() - 1);
+            let Source { set, augment, .. } = &self.sources[source];
+            let index = rng.below(set.len(self.split));
+            let crop = augment.crop(&*set.sample(self.split, index)?, &mut rng)?;
+            batch.images.extend_from_slice(&crop.image.pixels);
+            batch.masks.extend_from_slice(&crop.mask.ids);
+            batch.origins.push(Origin { source, index });
+        }
+        Ok(batch)
+    }
+
+    /// The sample that a crop was cut from.
+    pub fn sample(&self, origin: Origin) -> Result<Arc<Sample>, DataError> {
+        self.sources[origin.source].set.sample(self.split, origin.index)
+    }
+
+    /// What the pixels of a batch say about `queries`: `[N, K, H, W]` of [`crate::POSITIVE`], [`crate::NEGATIVE`] and [`UNLABELLED`].
+    pub fn targets(&self, batch: &Batch, queries: &[&str]) -> Vec<u8> {
+        let pixels = batch.tile_px * batch.tile_px;
+        let mut targets = Vec::with_capacity(batch.masks.len() * queries.len());
+        for (mask, origin) in batch.masks.chunks_exact(pixels).zip(&batch.origins) {
+            let table = self.sources[origin.source].set.classes();
+            for query in queries {
+                match table.targets(query) {
+                    Some(of_id) => targets.extend(mask.iter().map(|&id| of_id[usize::from(id)])),
+                    None => targets.resize(targets.len() + pixels, UNLABELLED),
+                }
+            }
+        }
+        targets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class_table::{NEGATIVE, POSITIVE};
+    use crate::{dubai, fixtures, flood_area};
+
+    fn sampler(seed: u64) -> Sampler {
+        let folder = tempfile::tempdir().unwrap();
+        let flood = flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
+        let dubai = dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
+        let source = |set: DenseSet, weight| {
+            // Decoded now: the folder is gone when the function returns.
+            (0..set.len(Split::Train)).for_each(|index| drop(set.sample(Split::Train, index).unwrap()));
+            Source { set: Arc::new(set), weight, augment: Augment::train(8) }
+        };
+        Sampler::new(vec![source(flood, 3.0), source(dubai, 1.0)], Split::Train, 4, seed).unwrap()
+    }
+
+    #[test]
+    fn a_batch_depends_on_seed_and_step_alone() {
+        let (one, other) = (sampler(1), sampler(1));
+        (0..5).for_each(|step| drop(one.batch(step).unwrap()));
+        assert_eq!(one.batch(7).unwrap(), other.batch(7).unwrap());
+        assert_ne!(one.batch(7).unwrap(), one.batch(8).unwrap());
+        assert_ne!(one.batch(7).unwrap(), sampler(2).batch(7).unwrap());
+    }
+
+    #[test]
+    fn every_batch_holds_each_source_by_its_weight() {
+        for step in 0..20 {
+            let batch = sampler(1).batch(step).unwrap();
+            assert_eq!(batch.origins.iter().map(|origin| origin.source).collect::<Vec<_>>(), [0, 0, 0, 1]);
+        }
+    }
+
+    #[test]
+    fn targets_say_nothing_where_the_set_says_nothing() {
+        let sampler = sampler(1);
+        let batch = sampler.batch(0).unwrap();
+        let targets = sampler.targets(&batch, &["flood", "water", "zebra"]);
+        let of = |n: usize, k: usize| &targets[(n * 3 + k) * 64..][..64];
+        assert!(of(0, 0).iter().all(|&target| [NEGATIVE, POSITIVE, UNLABELLED].contains(&target)));
+        assert!(of(0, 0).iter().any(|&target| target != UNLABELLED));
+        assert!(of(0, 1).iter().all(|&target| target == UNLABELLED), "a flood mask is no statement about water");
+        assert!(of(3, 0).iter().all(|&target| target == UNLABELLED), "Dubai is no statement about floods");
+        assert!(of(3, 1).contains(&POSITIVE) || of(3, 1).contains(&NEGATIVE));
+        assert!((0..4).all(|n| of(n, 2).iter().all(|&target| target == UNLABELLED)));
+    }
+
+    #[test]
+    fn a_source_without_samples_in_the_split_is_refused() {
+        let set = DenseSet::of_pictures(sampler(1).sources[0].set.provenance().clone(), []);
+        let source = Source { set: Arc::new(set), weight: 1.0, augment: Augment::plain(8) };
+        let message = Sampler::new(vec![source], Split::Val, 2, 0).unwrap_err().to_string();
+        assert_eq!(message, "flood_area: expected samples in the split Val, found none");
+    }
+}
