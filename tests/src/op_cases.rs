@@ -24,7 +24,7 @@ fn real<'g>(b: &'g Builder, dims: &[usize]) -> Value<'g> {
     b.input("x", Element::F32, shape)
 }
 
-fn queries<'g>(b: &'g Builder, width: usize) -> Value<'g> {
+fn queries(b: &Builder, width: usize) -> Value<'_> {
     b.input("queries", Element::F32, [K, width.into()])
 }
 

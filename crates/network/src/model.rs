@@ -109,4 +109,22 @@ mod tests {
         let output = dino::tower(&b, pixels, &config).id();
         assert_eq!(parameters(&b.finish(&[("output", output)]).unwrap()), 85_798_656);
     }
+
+    /// 107.4 GMACs count the projection of every token; the pooled tower projects one of the 1,025.
+    #[test]
+    fn b16_at_512_px_costs_what_arithmetic_says() {
+        let graph = clip_image_tower(&Config::b16(), 512);
+        let macs = rszs_graph::Cost::of(&graph, 1, 1).total().macs + 1024 * 768 * 512;
+        assert_eq!(macs, 12 * (12 * 1025 * 768 * 768 + 2 * 1025 * 1025 * 768) + 1024 * 768 * 768 + 1025 * 768 * 512);
+        assert_eq!((macs as f64 / 1e8).round(), 1074.0);
+    }
+
+    #[test]
+    fn a_further_query_costs_under_one_percent_of_the_forward_pass() {
+        for (name, config) in Config::presets() {
+            let graph = image_graph(&config, Purpose::Deploy).unwrap();
+            let macs = |queries| rszs_graph::Cost::of(&graph, 1, queries).total().macs as f64;
+            assert!((macs(64) - macs(2)) / 62.0 < 0.01 * macs(2), "{name}");
+        }
+    }
 }
