@@ -1,2 +1,78 @@
-//! Skeleton.
-fn main() {}
+//! Developer chores of this workspace: `cargo xtask setup | test | arrows`.
+
+mod arrows;
+mod cache;
+mod cargo;
+mod component;
+mod error;
+mod pip;
+mod report;
+mod setup;
+mod wheel;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// Developer chores of the rszs workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Fetch libtorch, ONNX Runtime and the Python packages of the tests, once, into a cache outside the project
+    ///
+    /// Downloads go through pip and are checked against the hashes in xtask/requirements and tests/python. The cache is
+    /// `$XDG_CACHE_HOME/rszs`, or `~/.cache/rszs`. Links to it are put into `third_party`, where every build looks. A second
+    /// run finds everything in place and uses no network. With LIBTORCH set, libtorch is taken from there instead.
+    Setup(SetupArguments),
+    /// Set up, then run every test of every package, documentation examples included
+    Test(SetupArguments),
+    /// Check that no package depends on one that the design does not allow it to
+    Arrows,
+}
+
+#[derive(clap::Args)]
+struct SetupArguments {
+    /// Python interpreter (with pip) that downloads and that the Python tests run on, 3.11 or newer
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
+}
+
+/// The root of the workspace that this program was built from.
+fn workspace_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn run(chore: &Chore) -> Result<(), Error> {
+    let root = workspace_root();
+    match chore {
+        Chore::Setup(arguments) => setup::run(root, &arguments.python),
+        Chore::Test(arguments) => {
+            setup::run(root, &arguments.python)?;
+            cargo::run_every_test(root)
+        }
+        Chore::Arrows => {
+            let dependencies = arrows::check_workspace(root)?;
+            report::line(&format!("arrows: {dependencies} dependencies between workspace packages, all allowed"));
+            Ok(())
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Runs cargo as a person would from the shell.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::component::Component;
+use crate::error::Error;
+use crate::report;
+
+/// Runs every test of the workspace and every example in the documentation; reports a failure after both have run.
+pub(crate) fn run_every_test(root: &Path) -> Result<(), Error> {
+    if !has_nextest(root) {
+        return run(root, &["test", "--workspace", "--no-fail-fast"]);
+    }
+    let tests = run(root, &["nextest", "run", "--workspace", "--no-fail-fast"]);
+    let examples = run(root, &["test", "--workspace", "--doc", "--no-fail-fast"]);
+    tests.and(examples)
+}
+
+fn has_nextest(root: &Path) -> bool {
+    let version = command(root).args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
+    let line = format!("cargo {}", arguments.join(" "));
+    report::line(&line);
+    let mut command = command(root);
+    let status = command.args(arguments).status().map_err(Error::io(Path::new(command.get_program())))?;
+    if status.success() { Ok(()) } else { Err(Error::Command { command: line, status }) }
+}
+
+/// What `cargo metadata` says about the workspace's own packages.
+pub(crate) fn metadata(root: &Path) -> Result<Vec<u8>, Error> {
+    let arguments = ["metadata", "--no-deps", "--format-version", "1"];
+    let mut command = command(root);
+    let output = command.args(arguments).stderr(Stdio::inherit()).output();
+    let output = output.map_err(Error::io(Path::new(command.get_program())))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Error::Command { command: format!("cargo {}", arguments.join(" ")), status: output.status })
+}
+
+/// The cargo that started this program, without the variables that it sets for a program it starts: build scripts
+/// that look at them would run again at every change between `cargo xtask test` and a plain `cargo test`.
+fn command(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    for (name, value) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        let of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_"]
+            .iter()
+            .any(|prefix| name_text.starts_with(prefix));
+        let cargos_libtorch = name_text == "LIBTORCH" && Path::new(&value) == root.join(Component::Libtorch.link());
+        if of_this_package || cargos_libtorch {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
