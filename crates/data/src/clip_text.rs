@@ -45,8 +45,8 @@ impl ClipText {
             }
             let vector = &array.values[index * width..][..width];
             let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-            // Half precision keeps the length of a 512-wide unit vector within 1e-3; a NaN fails too.
-            if !((length - 1.0).abs() < 0.01) {
+            // Half precision keeps the length of a 512-wide unit vector within 1e-3.
+            if length.is_nan() || (length - 1.0).abs() > 0.01 {
                 let expected = format!("a vector of length 1 for \"{name}\", row {index}");
                 return Err(DataError::malformed(&path, expected, format!("length {length}")));
             }

@@ -73,7 +73,9 @@ pub(crate) fn jitter(image: &mut RgbImage, jitter: Jitter) {
 pub(crate) fn blur(image: &mut RgbImage, sigma_px: f32) {
     let mut taps: [f32; 5] = std::array::from_fn(|i| (-0.5 * ((i as f32 - 2.0) / sigma_px).powi(2)).exp());
     let sum: f32 = taps.iter().sum();
-    taps.iter_mut().for_each(|tap| *tap /= sum);
+    for tap in &mut taps {
+        *tap /= sum;
+    }
     let (width, height) = (image.width, image.height);
     let source = image.pixels.clone();
     let mut line = vec![0.0_f32; width * 3];
@@ -99,7 +101,9 @@ pub(crate) fn noise(image: &mut RgbImage, levels: f32, rng: &mut Rng) {
         // Eight uniform bytes: their sum is near enough to normal for sensor noise, and one draw serves.
         let sum: i32 = rng.next_u64().to_le_bytes().iter().map(|&byte| i32::from(byte)).sum();
         let shift = (sum - 1_020) as f32 / 209.0 * levels;
-        pixel.iter_mut().for_each(|value| *value = (f32::from(*value) + shift + 0.5) as u8);
+        for value in pixel {
+            *value = (f32::from(*value) + shift + 0.5) as u8;
+        }
     }
 }
 

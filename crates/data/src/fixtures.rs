@@ -51,7 +51,8 @@ pub fn aid_rsicd(root: &Path) -> Result<PathBuf, DataError> {
             let line = serde_json::json!({
                 "image": format!("{scene}/{name}.jpg"), "cls": scene, "split": "train", "captions": captions,
             });
-            lines.push_str(&format!("{line}\n"));
+            lines.push_str(&line.to_string());
+            lines.push('\n');
         }
     }
     write(&root.join("captions.jsonl"), lines.as_bytes())?;

@@ -110,9 +110,9 @@ impl RgbImage {
         decoder_limits.max_alloc = Some(limits.allocation_bytes);
         decoder.set_limits(decoder_limits).map_err(|error| damaged(error.to_string()))?;
         let orientation = decoder.orientation().map_err(|error| damaged(error.to_string()))?;
-        let mut decoded = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
-        decoded.apply_orientation(orientation);
-        let rgb = decoded.into_rgb8();
+        let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
+        picture.apply_orientation(orientation);
+        let rgb = picture.into_rgb8();
         Ok(Self { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
     }
 

@@ -63,10 +63,10 @@ impl IndexMask {
                 found: format!("a file that begins with {}", first_bytes(start)),
             });
         }
-        let decoder_limits = png::Limits { bytes: limits.allocation_bytes as usize };
-        let mut decoder = png::Decoder::new_with_limits(reader, decoder_limits);
-        decoder.set_transformations(png::Transformations::IDENTITY);
-        let mut png = decoder.read_info().map_err(damaged)?;
+        let allocation = png::Limits { bytes: limits.allocation_bytes as usize };
+        let mut source = png::Decoder::new_with_limits(reader, allocation);
+        source.set_transformations(png::Transformations::IDENTITY);
+        let mut png = source.read_info().map_err(damaged)?;
         let info = png.info();
         let (width, height) = (info.width, info.height);
         let (colour, depth) = (info.color_type, info.bit_depth);

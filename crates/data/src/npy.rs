@@ -79,7 +79,8 @@ fn value_of<'h>(header: &'h str, key: &str) -> Option<&'h str> {
 
 /// The bytes of a version 1 `.npy` file in half precision. For fixtures.
 pub(crate) fn to_f16_bytes(array: &Array) -> Vec<u8> {
-    let shape: String = array.shape.iter().map(|size| format!("{size},")).collect();
+    let shape: Vec<String> = array.shape.iter().map(usize::to_string).collect();
+    let shape = shape.join(", ") + ",";
     let mut header = format!("{{'descr': '<f2', 'fortran_order': False, 'shape': ({shape}), }}");
     while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');

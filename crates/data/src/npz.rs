@@ -1,22 +1,23 @@
 //! Archives of arrays in NumPy's `.npz` format: a zip, stored or deflated, of one `.npy` file an array.
 //!
-//! The two teacher backbones in `weights` are such archives, half precision, with Gluon's names. Convolutions are `[out, in/groups, H, W]`; a
-//! batch norm is `_gamma`, `_beta`, `_running_mean`, `_running_var`, each `[C]`, with epsilon 1e-5.
+//! The two teacher backbones in `weights` are such archives, half precision, with Gluon's names. A convolution is
+//! `[out, in / groups, H, W]`, without bias; a batch norm is `_gamma`, `_beta`, `_running_mean` and `_running_var`, each `[C]`, with epsilon
+//! 1e-5. Both backbones take red, green, blue in `[0, 1]`, normalised by the ImageNet mean and deviation.
 //!
-//! `resnet50v2_s1_s3_f16.npz`, prefix `resnetv24_`, a ResNet-50 of the second kind (norm and ReLU before each convolution):
-//! * `batchnorm0` on the 3 input channels, `conv0_weight` `[64, 3, 7, 7]` stride 2, `batchnorm1`, ReLU, 3x3 max pool of stride 2;
-//! * `stage1` (3 blocks, 256 channels, stride 1), `stage2` (4 blocks, 512, stride 2), `stage3` (6 blocks, 1024, stride 2). Within a stage, batch
-//!   norms and convolutions are numbered in order of use: a block is norm, 1x1, norm, 3x3, norm, 1x1, the stride on the 3x3; the first block of a stage
-//!   has one more convolution, number 3, the 1x1 shortcut taken after its first norm. So the first block uses norms 0-2 and convolutions
-//!   0-3, the next block norms 3-5 and convolutions 4-6, and so on;
-//! * leftovers of stage 4 (its norms, and `stage4_conv0_weight`, without the rest of it), `batchnorm2` (the last norm) and
-//!   `dense0_bias`, all unused for features of stride 16.
+//! `resnet50v2_s1_s3_f16.npz`, prefix `resnetv24_`, a ResNet-50 of the second kind (norm and rectifier before each convolution):
+//! * `batchnorm0` on the 3 input channels, `conv0_weight` 7x7 of stride 2, `batchnorm1`, rectifier, 3x3 max pool of stride 2;
+//! * `stage1` (3 blocks, 256 channels, stride 1), `stage2` (4 blocks, 512, stride 2), `stage3` (6 blocks, 1024, stride 2). Within a stage,
+//!   norms and convolutions are numbered in order of use: a block is norm, 1x1, norm, 3x3, norm, 1x1, with the stage's stride on the 3x3
+//!   of its first block. That first block has one more convolution, number 3: the 1x1 shortcut, of the same stride, taken after the
+//!   block's first norm and rectifier. So the first block uses norms 0-2 and convolutions 0-3, the second norms 3-5 and convolutions 4-6, …;
+//! * `stage4_batchnorm0` is the norm that follows stage 3. The rest of stage 4, `batchnorm2` and `dense0_bias` are incomplete
+//!   leftovers of the classifier.
 //!
 //! `mobilenetv2_features_f16.npz`, prefix `mobilenetv20_features_`:
-//! * `conv0_weight` `[32, 3, 3, 3]` stride 2, `batchnorm0`, ReLU6;
-//! * `linearbottleneck0` to `linearbottleneck16`, each `conv0` 1x1, `conv1` 3x3 depthwise, `conv2` 1x1 with `batchnorm0` to `batchnorm2` after
-//!   them, ReLU6 after the first two;
-//! * `conv1_weight` `[1280, 320, 1, 1]`, `batchnorm1`.
+//! * `conv0_weight` 3x3 of stride 2, `batchnorm0`, rectifier cut off at 6;
+//! * `linearbottleneck0` to `linearbottleneck16`, each `conv0` 1x1, `conv1` 3x3 of one channel a group, `conv2` 1x1, with `batchnorm0` to
+//!   `batchnorm2` after them and the rectifier after the first two;
+//! * `conv1_weight` `[1280, 320, 1, 1]`, `batchnorm1`, rectifier.
 
 use std::collections::BTreeMap;
 use std::fs::File;

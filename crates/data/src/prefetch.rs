@@ -7,11 +7,14 @@ use std::thread::JoinHandle;
 use crate::error::DataError;
 use crate::sampler::{Batch, Sampler};
 
+/// A thread and the queue it fills.
+type Worker = (Receiver<Result<Batch, DataError>>, JoinHandle<()>);
+
 /// Batches `first_step`, `first_step + 1`, … of a sampler. Threads stop when this is dropped.
 #[derive(Debug)]
 pub struct Prefetch {
     /// Thread t makes the steps t, t + threads, …; asking them in turn gives the order back, whichever is faster.
-    workers: Vec<(Receiver<Result<Batch, DataError>>, JoinHandle<()>)>,
+    workers: Vec<Worker>,
     turn: usize,
 }
 
@@ -84,9 +87,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::flood_area(folder.path()).unwrap();
         let sampler = sampler(&root);
-        std::fs::read_dir(root.join("images"))
-            .unwrap()
-            .for_each(|file| std::fs::write(file.unwrap().path(), "x").unwrap());
+        for file in std::fs::read_dir(root.join("images")).unwrap() {
+            std::fs::write(file.unwrap().path(), "x").unwrap();
+        }
         let mut prefetch = Prefetch::start(&sampler, 0, 2, 1);
         assert!(matches!(prefetch.next_batch(), Err(DataError::NotAPicture { .. })));
     }

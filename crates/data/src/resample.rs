@@ -32,7 +32,9 @@ fn taps(origin: f32, step: f32, side_px: usize) -> Vec<Taps> {
         let mut weights: Vec<f32> =
             (first..=last.max(first)).map(|at| (1.0 - (at as f32 - centre).abs() / radius).max(0.0)).collect();
         let sum: f32 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= sum);
+        for weight in &mut weights {
+            *weight /= sum;
+        }
         Taps { first, weights }
     };
     (0..side_px).map(tap).collect()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64. Not for secrets.
+/// xoshiro256++ (Blackman and Vigna, 2019), seeded through `SplitMix64`. Not for secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rng {
     state: [u64; 4],
@@ -67,7 +67,7 @@ impl Rng {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// `SplitMix64` (Steele, Lea and Flood, 2014).
 fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *state;
@@ -76,7 +76,7 @@ fn split_mix(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A number for a name, the same on every machine (FNV-1a, 64 bits, then SplitMix64).
+/// A number for a name, the same on every machine (FNV-1a, 64 bits, then `SplitMix64`).
 pub fn hash_name(name: &str) -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     for byte in name.bytes() {

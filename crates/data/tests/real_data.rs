@@ -1,0 +1,114 @@
+//! The readers on the real data, where it is: `shared/data` beside the folder of the project.
+//! Elsewhere each test says that it was skipped; the readers' own tests run on fixtures everywhere.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use rszs_data::{AidRsicd, ClipText, DenseSet, IGNORE, Split, catalogue, npz};
+
+const BOTH: [Split; 2] = [Split::Train, Split::Val];
+
+/// The data folder, or a line that says why a test does nothing.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn data_root(test: &str) -> Option<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if root.is_dir() {
+        return Some(root);
+    }
+    eprintln!("skipped: {test} needs the real data in {}", root.display());
+    None
+}
+
+/// Opens a set, decodes every sample, and checks counts and the indices that occur.
+fn check(name: &str, train: usize, val: usize, expected: &[u8]) {
+    let Some(root) = data_root(name) else { return };
+    let set = catalogue::open(name, &root).unwrap();
+    assert_eq!((set.len(Split::Train), set.len(Split::Val)), (train, val), "{name}");
+    let mut present = BTreeSet::new();
+    for (split, index) in BOTH.into_iter().flat_map(|split| (0..set.len(split)).map(move |index| (split, index))) {
+        let sample = set.sample(split, index).unwrap();
+        assert_eq!(sample.image.pixels.len(), sample.mask.ids.len() * 3);
+        present.extend(sample.mask.present());
+    }
+    assert_eq!(present.into_iter().collect::<Vec<_>>(), expected, "{name}: indices that occur");
+    places_do_not_meet(&set);
+}
+
+/// No place is in both splits; a place is the name up to its first underscore.
+fn places_do_not_meet(set: &DenseSet) {
+    if set.name() == "flood_area" {
+        return;
+    }
+    let place = |id: &str| id.split('_').next().unwrap().to_owned();
+    let [train, val] = BOTH.map(|split| set.ids(split).map(place).collect::<BTreeSet<_>>());
+    assert!(train.is_disjoint(&val), "{}: {train:?} and {val:?}", set.name());
+}
+
+#[test]
+fn dubai_has_54_pairs_and_tile_2_is_validation() {
+    check("dubai", 45, 9, &[1, 2, 3, 4, 5, IGNORE]);
+}
+
+#[test]
+fn oam_buildings_has_57_pairs_and_virac_is_validation() {
+    check("oam_buildings", 53, 4, &[0, 1, IGNORE]);
+}
+
+#[test]
+fn naip_urban_trees_has_491_pairs_and_two_cities_are_validation() {
+    check("naip_urban_trees", 391, 100, &[0, 1]);
+}
+
+#[test]
+fn flood_area_has_181_pairs_and_every_8th_is_validation() {
+    check("flood_area", 158, 23, &[0, 1]);
+}
+
+#[test]
+fn aid_rsicd_has_8973_described_pictures_and_about_a_twentieth_is_validation() {
+    let Some(root) = data_root("aid_rsicd") else { return };
+    let set = AidRsicd::open(&root.join("aid_rsicd")).unwrap();
+    let [train, val] = BOTH.map(|split| set.pictures().len(split));
+    assert_eq!(train + val, 8_973);
+    assert!((400..500).contains(&val), "{val} validation pictures");
+    assert_eq!(set.scenes().len(), 30);
+    let seen: BTreeSet<usize> = (0..val).map(|index| set.scene(Split::Val, index)).collect();
+    assert_eq!(seen.len(), 30, "every scene is in the validation split");
+    for index in 0..val {
+        let sample = set.pictures().sample(Split::Val, index).unwrap();
+        assert_eq!((sample.image.width, sample.image.height), (150, 150));
+        assert!(set.captions(Split::Val, index).iter().all(|caption| caption.len() > 10));
+    }
+}
+
+#[test]
+fn clip_text_has_1612_names_and_related_words_are_near() {
+    let Some(root) = data_root("clip_text") else { return };
+    let text = ClipText::open(&root.join("clip_text")).unwrap();
+    assert_eq!((text.names.len(), text.width, text.vectors.len()), (1_612, 512, 1_612 * 512));
+    let cosine = |a: &str, b: &str| -> f32 {
+        let [a, b] = [a, b].map(|name| text.vector(text.names.iter().position(|known| known == name).unwrap()));
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    };
+    assert!(cosine("house", "building") > cosine("house", "banana") + 0.05);
+}
+
+#[test]
+fn teacher_backbones_have_the_documented_arrays() {
+    let Some(root) = data_root("weights") else { return };
+    let resnet = npz::read(&root.join("weights/resnet50v2_s1_s3_f16.npz")).unwrap();
+    let shape = |name: &str| resnet[&format!("resnetv24_{name}")].shape.clone();
+    assert_eq!(shape("conv0_weight"), [64, 3, 7, 7]);
+    for (stage, blocks, channels) in [(1, 3, 256), (2, 4, 512), (3, 6, 1024)] {
+        assert_eq!(shape(&format!("stage{stage}_conv3_weight"))[0], channels, "shortcut of stage {stage}");
+        assert_eq!(shape(&format!("stage{stage}_conv{}_weight", blocks * 3))[0], channels, "last of stage {stage}");
+        assert!(!resnet.contains_key(&format!("resnetv24_stage{stage}_conv{}_weight", blocks * 3 + 1)));
+    }
+    assert_eq!(shape("stage4_batchnorm0_gamma"), [1024]);
+    let mobile = npz::read(&root.join("weights/mobilenetv2_features_f16.npz")).unwrap();
+    assert_eq!(mobile["mobilenetv20_features_conv1_weight"].shape, [1280, 320, 1, 1]);
+    for (name, array) in resnet.iter().chain(&mobile) {
+        assert!(array.values.iter().all(|value| value.is_finite()), "{name}");
+        assert!(!name.ends_with("running_var") || array.values.iter().all(|&value| value >= 0.0), "{name}");
+    }
+}
