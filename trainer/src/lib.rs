@@ -1,1 +1,35 @@
-//! Skeleton.
+//! Trains RS-ZeroSeg with libtorch.
+//!
+//! [`eval`] interprets a graph of `rszs-graph` in libtorch; [`Parameters`] are its trained tensors and [`checkpoint`] keeps
+//! them. Letters: N images, K queries, T tokens, C channels, D joint width, H W pixels.
+
+mod average;
+mod config;
+mod eager;
+mod error;
+mod optimizer;
+mod overlay;
+mod parameters;
+mod positions;
+mod prompts;
+mod schedule;
+
+pub mod checkpoint;
+pub mod evaluate;
+pub mod features;
+pub mod loss;
+pub mod pretrain;
+pub mod run;
+pub mod teacher;
+pub mod text_training;
+pub mod train;
+
+pub use average::Average;
+pub use config::{DataSettings, RunConfig};
+pub use eager::{Mode, eval, eval_with};
+pub use error::TrainError;
+pub use optimizer::{AdamW, AdamWSettings};
+pub use parameters::{Parameters, group};
+pub use positions::interpolate_positions;
+pub use prompts::{PromptSettings, Prompts, TextEncoder};
+pub use schedule::Schedule;

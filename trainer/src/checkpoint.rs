@@ -1,0 +1,302 @@
+//! Weights on disk: one safetensors file with what made them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use tch::{Device, Kind, Tensor};
+
+use crate::{Parameters, TrainError};
+
+/// What made the weights of a checkpoint; the file's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The resolved network config as JSON.
+    pub config: String,
+    /// `pretrain`, `text`, `train`.
+    pub stage: String,
+    /// Optimiser steps taken in this stage.
+    pub step: u64,
+    /// Seed of the stage.
+    pub seed: u64,
+    /// The command line.
+    pub command: String,
+    /// Commit of the source, `-dirty` if the tree had changes, `unknown` outside a repository.
+    pub git: String,
+}
+
+impl Origin {
+    /// An origin at step 0 with this process's command line and this source tree's commit.
+    pub fn new(config: String, stage: &str, seed: u64) -> Self {
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        Self { config, stage: stage.to_owned(), step: 0, seed, command, git: git_commit() }
+    }
+
+    fn to_metadata(&self) -> HashMap<String, String> {
+        let pairs = [
+            ("config", self.config.clone()),
+            ("stage", self.stage.clone()),
+            ("step", self.step.to_string()),
+            ("seed", self.seed.to_string()),
+            ("command", self.command.clone()),
+            ("git", self.git.clone()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    fn from_metadata(path: &Path, metadata: &HashMap<String, String>) -> Result<Self, TrainError> {
+        let text = |key: &str| {
+            metadata.get(key).cloned().ok_or_else(|| TrainError::Checkpoint {
+                path: path.to_owned(),
+                expected: format!("metadata {key}"),
+                found: "none".to_owned(),
+                hint: "this is not a checkpoint of this trainer",
+            })
+        };
+        let number = |key: &str| {
+            let value = text(key)?;
+            value.parse().map_err(|_| TrainError::Checkpoint {
+                path: path.to_owned(),
+                expected: format!("metadata {key} as a whole number"),
+                found: value,
+                hint: "the file was changed by another program",
+            })
+        };
+        Ok(Self {
+            config: text("config")?,
+            stage: text("stage")?,
+            step: number("step")?,
+            seed: number("seed")?,
+            command: text("command")?,
+            git: text("git")?,
+        })
+    }
+}
+
+/// The tensors of a checkpoint, on the CPU, before any graph has claimed them.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The file.
+    pub path: PathBuf,
+    /// What made it.
+    pub origin: Origin,
+    /// `f32` tensors by parameter name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl Checkpoint {
+    /// Reads a whole file.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let bytes = fs::read(path).map_err(TrainError::file(path))?;
+        let malformed = |error: SafeTensorError| TrainError::Checkpoint {
+            path: path.to_owned(),
+            expected: "a safetensors file".to_owned(),
+            found: error.to_string(),
+            hint: "the file is damaged or of another kind",
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
+        let origin = Origin::from_metadata(path, header.metadata().as_ref().unwrap_or(&HashMap::new()))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in SafeTensors::deserialize(&bytes).map_err(malformed)?.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(TrainError::Checkpoint {
+                    path: path.to_owned(),
+                    expected: format!("{name} in F32"),
+                    found: format!("{:?}", view.dtype()),
+                    hint: "this is not a checkpoint of this trainer",
+                });
+            }
+            let size: Vec<i64> = view.shape().iter().map(|&length| length as i64).collect();
+            tensors.insert(name.to_owned(), Tensor::f_from_data_size(view.data(), &size, Kind::Float)?);
+        }
+        Ok(Self { path: path.to_owned(), origin, tensors })
+    }
+
+    /// Moves the values into `parameters`. Strict: both sides must have the same names and shapes.
+    pub fn load_into(self, parameters: &mut Parameters) -> Result<Origin, TrainError> {
+        let names: Vec<String> = parameters.iter().map(|(name, _)| name.to_owned()).collect();
+        self.expect_names(names.iter().map(String::as_str))?;
+        self.load_group_into(parameters, |_| true)
+    }
+
+    /// Moves the values of the parameters whose name `wanted` accepts into `parameters`. Strict about those: both sides must
+    /// have the same names and shapes.
+    pub fn load_group_into(
+        self,
+        parameters: &mut Parameters,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Origin, TrainError> {
+        let missing: Vec<&str> = parameters
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| wanted(name) && !self.tensors.contains_key(*name))
+            .collect();
+        if let Some(first) = missing.first() {
+            return Err(self.error(
+                format!("parameter {first}"),
+                format!("{} of the wanted parameters missing", missing.len()),
+                "checkpoint of another config or stage?",
+            ));
+        }
+        let mut chosen = Parameters::empty(Device::Cpu);
+        for (name, tensor) in &self.tensors {
+            if wanted(name) {
+                chosen.insert(name, tensor.shallow_clone())?;
+            }
+        }
+        parameters.copy_values_from(&chosen)?;
+        Ok(self.origin)
+    }
+
+    fn expect_names<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), TrainError> {
+        let expected: std::collections::BTreeSet<&str> = names.collect();
+        match self.tensors.keys().find(|name| !expected.contains(name.as_str())) {
+            Some(extra) => Err(self.error(
+                format!("the {} parameters of this config", expected.len()),
+                format!("{} tensors, among them {extra}", self.tensors.len()),
+                "checkpoint of another config?",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn error(&self, expected: String, found: String, hint: &'static str) -> TrainError {
+        TrainError::Checkpoint { path: self.path.clone(), expected, found, hint }
+    }
+}
+
+/// Writes `parameters` to `path`: to a temporary name beside it, synced, renamed, so that a crash leaves the old file or the
+/// new one.
+pub fn save(path: &Path, parameters: &Parameters, origin: &Origin) -> Result<(), TrainError> {
+    save_tensors(path, parameters.iter(), origin)
+}
+
+/// [`save`] for any named tensors; they are written as `f32`.
+pub fn save_tensors<'a>(
+    path: &Path,
+    tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    origin: &Origin,
+) -> Result<(), TrainError> {
+    let mut shapes_and_bytes = Vec::new();
+    for (name, tensor) in tensors {
+        let shape: Vec<usize> = tensor.size().into_iter().map(|length| length as usize).collect();
+        shapes_and_bytes.push((name, shape, little_endian_bytes(tensor)?));
+    }
+    let unwritable = |error: SafeTensorError| TrainError::Checkpoint {
+        path: path.to_owned(),
+        expected: "tensors that can be written".to_owned(),
+        found: error.to_string(),
+        hint: "this is a fault of the trainer",
+    };
+    let mut views = Vec::new();
+    for (name, shape, bytes) in &shapes_and_bytes {
+        views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(unwritable)?));
+    }
+    let bytes = safetensors::serialize(views, Some(origin.to_metadata())).map_err(unwritable)?;
+    write_atomically(path, &bytes)
+}
+
+/// Writes a file so that at every moment the old or the new content is under `path`.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let write = || -> io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        temporary.write_all(bytes)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(TrainError::file(path))
+}
+
+fn little_endian_bytes(tensor: &Tensor) -> Result<Vec<u8>, TrainError> {
+    let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let mut values = vec![0.0_f32; flat.numel()];
+    flat.f_copy_data(&mut values, flat.numel())?;
+    Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// The commit of the source tree that this program was built from, as git says it at run time.
+fn git_commit() -> String {
+    let git = |arguments: &[&str]| {
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let output = std::process::Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    match (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain", "--untracked-files=no", "."])) {
+        (Some(commit), Some(changes)) if changes.is_empty() => commit,
+        (Some(commit), _) => format!("{commit}-dirty"),
+        (None, _) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin {
+            config: "{}".to_owned(),
+            stage: "train".to_owned(),
+            step: 7,
+            seed: 3,
+            command: "rszs-train".to_owned(),
+            git: "unknown".to_owned(),
+        }
+    }
+
+    fn parameters(names: &[&str], value: f64) -> Parameters {
+        let mut parameters = Parameters::empty(Device::Cpu);
+        for name in names {
+            parameters.insert(name, Tensor::full([2, 3], value, (Kind::Float, Device::Cpu))).unwrap();
+        }
+        parameters
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/weights.safetensors");
+        save(&path, &parameters(&["vlm.a", "rsi.b"], 1.5), &origin()).unwrap();
+        let mut loaded = parameters(&["vlm.a", "rsi.b"], 0.0);
+        assert_eq!(Checkpoint::read(&path).unwrap().load_into(&mut loaded).unwrap(), origin());
+        assert_eq!(loaded.get("vlm.a").unwrap().double_value(&[1, 2]), 1.5);
+        assert!(loaded.get("vlm.a").unwrap().requires_grad());
+    }
+
+    #[test]
+    fn missing_and_surplus_parameters_stop_the_load() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        save(&path, &parameters(&["vlm.a", "rsi.b"], 1.5), &origin()).unwrap();
+        let load = |names: &[&str]| {
+            let error = Checkpoint::read(&path).unwrap().load_into(&mut parameters(names, 0.0)).unwrap_err();
+            error.to_string()
+        };
+        assert!(load(&["vlm.a"]).contains("among them rsi.b"));
+        assert!(load(&["vlm.a", "rsi.b", "vlm.c"]).contains("expected parameter vlm.c"));
+    }
+
+    #[test]
+    fn a_group_can_be_loaded_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        save(&path, &parameters(&["text.a"], 2.0), &origin()).unwrap();
+        let mut loaded = parameters(&["vlm.a", "text.a"], 0.0);
+        Checkpoint::read(&path).unwrap().load_group_into(&mut loaded, |name| name.starts_with("text.")).unwrap();
+        assert_eq!(loaded.get("text.a").unwrap().double_value(&[0, 0]), 2.0);
+        assert_eq!(loaded.get("vlm.a").unwrap().double_value(&[0, 0]), 0.0);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        fs::write(&path, b"not a checkpoint").unwrap();
+        assert!(Checkpoint::read(&path).unwrap_err().to_string().contains("weights.safetensors"));
+    }
+}

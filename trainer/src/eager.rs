@@ -1,0 +1,244 @@
+//! Runs a graph in libtorch, with gradients.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+use rszs_graph::{Dim, Graph, K, N, Node, Op};
+use tch::{Kind, Tensor};
+
+use crate::{Parameters, TrainError};
+
+/// Whether the ops that only act in training do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Dropout and drop-path act.
+    Train,
+    /// Dropout and drop-path pass their input on.
+    Evaluate,
+}
+
+/// The outputs of `graph` named in `wanted`, by name; an empty `wanted` means all of them.
+///
+/// Nodes that no wanted output needs are not computed and their inputs need not be fed. N and K come from the shapes of
+/// `feeds`. Inside `tch::no_grad` a value is freed after its last use; otherwise autograd keeps what it needs.
+pub fn eval<T: Borrow<Tensor>>(
+    graph: &Graph,
+    wanted: &[&str],
+    feeds: &BTreeMap<&str, T>,
+    parameters: &Parameters,
+    mode: Mode,
+) -> Result<BTreeMap<String, Tensor>, TrainError> {
+    eval_with(graph, wanted, feeds, parameters, mode, |_, _| ())
+}
+
+/// [`eval`] that shows every computed node to `observe`: for hunting NaN, activation ranges and timing.
+pub fn eval_with<T: Borrow<Tensor>>(
+    graph: &Graph,
+    wanted: &[&str],
+    feeds: &BTreeMap<&str, T>,
+    parameters: &Parameters,
+    mode: Mode,
+    mut observe: impl FnMut(&Node, &Tensor),
+) -> Result<BTreeMap<String, Tensor>, TrainError> {
+    let outputs = wanted_outputs(graph, wanted)?;
+    let last_uses = last_uses(graph, &outputs);
+    let symbols = Symbols::from_feeds(graph, feeds)?;
+    let interpreter = Interpreter { feeds, parameters, mode, symbols };
+    let mut values: Vec<Option<Tensor>> = (0..graph.nodes().len()).map(|_| None).collect();
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if last_uses[index].is_none() {
+            continue;
+        }
+        let value = interpreter.compute(node, &values)?;
+        observe(node, &value);
+        values[index] = Some(value);
+        for input in &node.inputs {
+            if last_uses[input.index()] == Some(index) {
+                values[input.index()] = None;
+            }
+        }
+    }
+    let computed = outputs.into_iter().filter_map(|(name, index)| {
+        let value = values[index].as_ref()?.shallow_clone();
+        Some((name.to_owned(), value))
+    });
+    Ok(computed.collect())
+}
+
+fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Vec<(&'g str, usize)>, TrainError> {
+    let all = || graph.outputs().iter().map(|(name, id)| (name.as_str(), id.index()));
+    if wanted.is_empty() {
+        return Ok(all().collect());
+    }
+    let find = |&name: &&str| {
+        all().find(|&(known, _)| known == name).ok_or_else(|| TrainError::UnknownOutput {
+            name: name.to_owned(),
+            known: all().map(|(known, _)| known).collect::<Vec<_>>().join(", "),
+        })
+    };
+    wanted.iter().map(find).collect()
+}
+
+/// For each node the last node that reads it, the number of nodes if it is an output, `None` if no output needs it.
+fn last_uses(graph: &Graph, outputs: &[(&str, usize)]) -> Vec<Option<usize>> {
+    let count = graph.nodes().len();
+    let mut last = vec![None; count];
+    for &(_, index) in outputs {
+        last[index] = Some(count);
+    }
+    for (index, node) in graph.nodes().iter().enumerate().rev() {
+        if last[index].is_some() {
+            for input in &node.inputs {
+                last[input.index()].get_or_insert(index);
+            }
+        }
+    }
+    last
+}
+
+/// The lengths behind N and K in one evaluation.
+#[derive(Clone, Copy)]
+struct Symbols {
+    images: usize,
+    queries: usize,
+}
+
+impl Symbols {
+    fn from_feeds<T: Borrow<Tensor>>(graph: &Graph, feeds: &BTreeMap<&str, T>) -> Result<Self, TrainError> {
+        let mut symbols = Self { images: 1, queries: 1 };
+        let fed = || graph.inputs().filter_map(|(node, _)| Some((node, feeds.get(node.name.as_str())?.borrow().size())));
+        for (node, size) in fed() {
+            for (&dim, &length) in node.shape.0.iter().zip(&size) {
+                if dim == N {
+                    symbols.images = length as usize;
+                } else if dim == K {
+                    symbols.queries = length as usize;
+                }
+            }
+        }
+        for (node, size) in fed() {
+            if symbols.lengths(&node.shape.0) != size {
+                return Err(TrainError::Feed {
+                    name: node.name.clone(),
+                    expected: node.shape.to_string(),
+                    found: format!("{size:?}"),
+                });
+            }
+        }
+        Ok(symbols)
+    }
+
+    fn lengths(self, dims: &[Dim]) -> Vec<i64> {
+        dims.iter().map(|dim| dim.at(self.images, self.queries) as i64).collect()
+    }
+}
+
+struct Interpreter<'a, T> {
+    feeds: &'a BTreeMap<&'a str, T>,
+    parameters: &'a Parameters,
+    mode: Mode,
+    symbols: Symbols,
+}
+
+impl<T: Borrow<Tensor>> Interpreter<'_, T> {
+    fn compute(&self, node: &Node, values: &[Option<Tensor>]) -> Result<Tensor, TrainError> {
+        match &node.op {
+            Op::Input { .. } => match self.feeds.get(node.name.as_str()) {
+                Some(value) => Ok(value.borrow().shallow_clone()),
+                None => Err(TrainError::NotFed { name: node.name.clone(), expected: node.shape.to_string() }),
+            },
+            Op::Param { .. } => Ok(self.parameters.get(&node.name)?.shallow_clone()),
+            op => {
+                let inputs: Vec<&Tensor> = node.inputs.iter().filter_map(|id| values[id.index()].as_ref()).collect();
+                self.apply(op, node, &inputs)
+                    .map_err(|source| TrainError::Node { name: node.name.clone(), op: op.name(), source })
+            }
+        }
+    }
+
+    fn apply(&self, op: &Op, node: &Node, inputs: &[&Tensor]) -> Result<Tensor, tch::TchError> {
+        let bias = |index: usize| inputs.get(index).copied();
+        let training = self.mode == Mode::Train;
+        match op {
+            Op::Input { .. } | Op::Param { .. } => unreachable!("{}: fed, not computed", node.name),
+            Op::Constant { values } => Tensor::f_from_slice(values)?
+                .f_reshape(self.symbols.lengths(&node.shape.0))?
+                .f_to_device(self.parameters.device()),
+            Op::ToReal => inputs[0].f_to_kind(Kind::Float),
+
+            Op::Add => inputs[0].f_add(inputs[1]),
+            Op::Sub => inputs[0].f_sub(inputs[1]),
+            Op::Mul => inputs[0].f_mul(inputs[1]),
+            Op::Div => inputs[0].f_div(inputs[1]),
+            &Op::Affine { scale, offset } => affine(inputs[0], f64::from(scale), f64::from(offset)),
+            Op::Relu => inputs[0].f_relu(),
+            Op::Gelu => inputs[0].f_gelu("none"),
+            Op::QuickGelu => inputs[0].f_mul_scalar(1.702)?.f_sigmoid()?.f_mul(inputs[0]),
+            Op::Sigmoid => inputs[0].f_sigmoid(),
+
+            Op::MatMul => inputs[0].f_matmul(inputs[1]),
+            &Op::Conv2d { stride, padding, groups } => {
+                let (stride, padding) = (stride as i64, padding as i64);
+                inputs[0].f_conv2d(inputs[1], bias(2), [stride; 2], [padding; 2], [1; 2], groups as i64)
+            }
+            &Op::ConvTranspose2d { stride } => {
+                inputs[0].f_conv_transpose2d(inputs[1], bias(2), [stride as i64; 2], [0; 2], [0; 2], 1, [1; 2])
+            }
+            &Op::AvgPool2d { size } => {
+                inputs[0].f_avg_pool2d([size as i64; 2], [size as i64; 2], [0; 2], false, true, None)
+            }
+            &Op::Resize { height, width } => {
+                inputs[0].f_upsample_bilinear2d([height as i64, width as i64], false, None, None)
+            }
+            Op::Mean { axes } => {
+                let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+                inputs[0].f_mean_dim(axes, true, None)
+            }
+
+            &Op::LayerNorm { epsilon } => {
+                let channels = *inputs[1].size().first().unwrap_or(&1);
+                inputs[0].f_layer_norm([channels], bias(1), bias(2), f64::from(epsilon), false)
+            }
+            &Op::GroupNorm { groups, epsilon } => {
+                inputs[0].f_group_norm(groups as i64, bias(1), bias(2), f64::from(epsilon), false)
+            }
+            Op::L2Normalize => {
+                let length = inputs[0].f_norm_scalaropt_dim(2, [-1], true)?.f_clamp_min(1e-6)?;
+                inputs[0].f_div(&length)
+            }
+            Op::Softmax => inputs[0].f_softmax(-1, None),
+
+            Op::Reshape => inputs[0].f_reshape(self.symbols.lengths(&node.shape.0)),
+            Op::Transpose { permutation } => {
+                let permutation: Vec<i64> = permutation.iter().map(|&axis| axis as i64).collect();
+                inputs[0].f_permute(permutation)
+            }
+            &Op::Concat { axis } => Tensor::f_cat(inputs, axis as i64),
+            &Op::Slice { axis, start, end } => inputs[0].f_narrow(axis as i64, start as i64, (end - start) as i64),
+            Op::Expand => inputs[0].f_expand(self.symbols.lengths(&node.shape.0), false),
+            Op::Gather => Tensor::f_embedding(inputs[0], &inputs[1].f_to_kind(Kind::Int64)?, -1, false, false),
+
+            &Op::Dropout { probability } => inputs[0].f_dropout(f64::from(probability), training),
+            &Op::DropPath { probability } if training && probability > 0.0 => drop_path(inputs[0], probability),
+            Op::DropPath { .. } => Ok(inputs[0].shallow_clone()),
+        }
+    }
+}
+
+/// `x * scale + offset` without a pass that changes nothing.
+fn affine(x: &Tensor, scale: f64, offset: f64) -> Result<Tensor, tch::TchError> {
+    match (scale == 1.0, offset == 0.0) {
+        (true, true) => Ok(x.shallow_clone()),
+        (true, false) => x.f_add_scalar(offset),
+        (false, true) => x.f_mul_scalar(scale),
+        (false, false) => x.f_mul_scalar(scale)?.f_add_scalar(offset),
+    }
+}
+
+fn drop_path(x: &Tensor, probability: f32) -> Result<Tensor, tch::TchError> {
+    let keep = 1.0 - f64::from(probability);
+    let mut shape = vec![1; x.dim()];
+    shape[0] = x.size()[0];
+    let mask = Tensor::f_zeros(shape, (x.kind(), x.device()))?.f_bernoulli_float_(keep)?.f_div_scalar(keep)?;
+    x.f_mul(&mask)
+}

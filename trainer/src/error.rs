@@ -1,0 +1,146 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// An output was asked for that the graph does not have.
+    #[error("no output named {name}; the graph has {known}")]
+    UnknownOutput {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// An input that a wanted output needs has no value.
+    #[error("input {name}: expected {expected}, found nothing; feed it, or ask only for outputs that do not need it")]
+    NotFed {
+        /// The input.
+        name: String,
+        /// Its shape.
+        expected: String,
+    },
+    /// A value of another shape than the input's.
+    #[error("input {name}: expected {expected} with one N and one K for all inputs, found {found}")]
+    Feed {
+        /// The input.
+        name: String,
+        /// Its shape.
+        expected: String,
+        /// The shape of the value.
+        found: String,
+    },
+    /// libtorch refused an op.
+    #[error("node {name} ({op}): {source}")]
+    Node {
+        /// The node.
+        name: String,
+        /// Its op.
+        op: &'static str,
+        /// What libtorch said.
+        source: tch::TchError,
+    },
+    /// libtorch refused something outside a graph.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// The graph has a parameter that was never made.
+    #[error("parameter {name}: expected a tensor, found none; known are parameters of {known}")]
+    UnknownParameter {
+        /// The parameter.
+        name: String,
+        /// The name prefixes that exist.
+        known: String,
+    },
+    /// Two graphs disagree about a parameter they share.
+    #[error("parameter {name}: expected shape {expected:?}, found {found:?} ({hint})")]
+    ParameterShape {
+        /// The parameter.
+        name: String,
+        /// The shape the graph wants.
+        expected: Vec<i64>,
+        /// The shape there is.
+        found: Vec<i64>,
+        /// Where the other shape may come from.
+        hint: String,
+    },
+    /// Checkpoint and graph do not hold the same parameters.
+    #[error("{}: expected {expected}, found {found}; {hint}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What should have been there.
+        expected: String,
+        /// What was there.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A number that training cannot go on with.
+    #[error("step {step}: {what} is not finite; lower the learning rate or go back to the last checkpoint")]
+    NotFinite {
+        /// The number.
+        what: String,
+        /// Optimiser steps taken before.
+        step: u64,
+    },
+    /// A run description that cannot be followed.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A query without a vector.
+    #[error("query {word}: expected a word with a vector, known are {known}")]
+    UnknownWord {
+        /// The query.
+        word: String,
+        /// The words with vectors.
+        known: String,
+    },
+    /// A network that cannot be written down.
+    #[error(transparent)]
+    Graph(#[from] rszs_graph::GraphError),
+    /// A data set.
+    #[error(transparent)]
+    Data(#[from] rszs_data::DataError),
+    /// A tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] rszs_tokenizer::TokenizerError),
+    /// Counting.
+    #[error(transparent)]
+    Metrics(#[from] rszs_metrics::MetricsError),
+    /// Something that cannot be written as JSON.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Tiling.
+    #[error(transparent)]
+    Tile(#[from] rszs_hot::TileError),
+    /// Blending.
+    #[error(transparent)]
+    Blend(#[from] rszs_hot::BlendError),
+    /// Deciding.
+    #[error(transparent)]
+    Decide(#[from] rszs_hot::DecideError),
+    /// A threshold.
+    #[error(transparent)]
+    Rule(#[from] rszs_hot::RuleError),
+}
+
+impl TrainError {
+    /// For `map_err` on file operations.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+}

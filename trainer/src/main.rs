@@ -1,0 +1,114 @@
+//! `rszs-train`: trains RS-ZeroSeg and evaluates it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use rszs_train::pretrain::pretrain;
+use rszs_train::run::{Run, report, tell};
+use rszs_train::train::{TrainOptions, train};
+use rszs_train::{RunConfig, evaluate};
+
+/// Trains RS-ZeroSeg with libtorch and evaluates it by tiles as the runtime tiles.
+///
+/// Results go to stdout, progress to stderr, everything else into the run's folder: weights.safetensors, state.safetensors
+/// (to go on after an interruption, by the same command), tokenizer.json, metrics.jsonl. Exit codes: 0 done, 1 failed, 2 usage.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The image streams and the text tower, from a teacher, sentences and CLIP's text vectors; no masks.
+    Pretrain {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Dense training on the sets with masks.
+    Train {
+        #[command(flatten)]
+        common: Common,
+        /// Checkpoint of the image streams to start from; without it they start random.
+        #[arg(long, value_name = "FILE")]
+        image_weights: Option<PathBuf>,
+        /// Checkpoint of the text tower, with tokenizer.json beside it.
+        #[arg(long, value_name = "FILE")]
+        text_weights: PathBuf,
+        /// Drop every label of these words, so that the model never sees them: flood,water.
+        #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+        exclude_queries: Vec<String>,
+    },
+    /// Scores of a checkpoint on the validation splits: a table, and scores.json with the histograms for calibration.
+    Evaluate {
+        #[command(flatten)]
+        common: Common,
+        /// Checkpoint with all towers, with tokenizer.json beside it.
+        #[arg(long, value_name = "FILE")]
+        weights: PathBuf,
+        /// Sets to evaluate on.
+        #[arg(long, value_name = "NAMES", value_delimiter = ',',
+              default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
+        sets: Vec<String>,
+        /// Only so many pictures of each set.
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// The run's description.
+    #[arg(long, value_name = "FILE", default_value = "trainer/configs/nano.toml")]
+    config: PathBuf,
+    /// A change to the description, a line of TOML; can be given more than once.
+    #[arg(long, value_name = "KEY = VALUE")]
+    set: Vec<String>,
+    /// The run's folder.
+    #[arg(long, value_name = "FOLDER")]
+    run: PathBuf,
+    /// Threads of libtorch.
+    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    threads: u16,
+}
+
+impl Common {
+    fn open(&self) -> Result<(RunConfig, Run)> {
+        tch::set_num_threads(i32::from(self.threads));
+        Ok((RunConfig::read(&self.config, &self.set)?, Run::open(&self.run)?))
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Pretrain { common } => {
+            let (config, mut run) = common.open()?;
+            pretrain(&config, &mut run)?;
+        }
+        Command::Train { common, image_weights, text_weights, exclude_queries } => {
+            let (config, mut run) = common.open()?;
+            train(&config, &TrainOptions { image_weights, text_weights, exclude_queries }, &mut run)?;
+        }
+        Command::Evaluate { common, weights, sets, limit } => {
+            let (config, run) = common.open()?;
+            let scores = evaluate::evaluate(&config, &weights, &sets, limit, &run)?;
+            for set in &scores {
+                report(&set.line())?;
+            }
+        }
+    }
+    Ok(())
+}

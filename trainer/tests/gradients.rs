@@ -1,0 +1,74 @@
+//! Every parameter that trains is reached by the loss.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use rszs_network::{Config, Purpose, image_graph, text_graph};
+use rszs_train::loss::loss;
+use rszs_train::{Mode, Parameters, eval};
+use tch::{Device, Kind, Tensor};
+
+/// Below this a gradient is rounding.
+const ROUNDING: f64 = 1e-9;
+
+/// The bias of an attention's keys moves all scores of a row alike, and softmax does not see that: its true gradient is 0.
+/// The head's keys also pass a sigmoid, so theirs is not.
+fn is_invisible(name: &str) -> bool {
+    name.ends_with("attn.k.bias")
+}
+
+fn expect_gradients(parameters: &Parameters) {
+    for (name, tensor) in parameters.iter() {
+        let gradient = tensor.grad();
+        assert!(gradient.defined(), "{name}: no gradient");
+        let largest = gradient.abs().max().double_value(&[]);
+        assert!(largest.is_finite(), "{name}: {largest}");
+        assert!(largest > ROUNDING || is_invisible(name), "{name}: {largest:e}");
+    }
+}
+
+fn image_gradients(config: &Config) {
+    tch::manual_seed(1);
+    let graph = image_graph(config, Purpose::Train).unwrap();
+    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
+    let side = config.tile_px as i64;
+    let tiles = Tensor::randint(256, [2, side, side, 3], (Kind::Uint8, Device::Cpu));
+    let queries = Tensor::randn([3, config.joint_width as i64], (Kind::Float, Device::Cpu));
+    let queries = &queries / queries.norm_scalaropt_dim(2, [-1], true);
+    let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
+    let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
+    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train).unwrap();
+    loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).unwrap().total.backward();
+    expect_gradients(&parameters);
+}
+
+#[test]
+fn every_parameter_of_the_image_network_gets_a_gradient() {
+    image_gradients(&support::config());
+}
+
+#[test]
+fn every_parameter_gets_a_gradient_without_multi_scale_attention() {
+    image_gradients(&Config { multi_scale_cross_attention: false, ..support::config() });
+}
+
+#[test]
+fn every_parameter_gets_a_gradient_without_the_category_adaptive_head() {
+    image_gradients(&Config { category_adaptive_head: false, ..support::config() });
+}
+
+#[test]
+fn every_parameter_of_the_text_tower_gets_a_gradient() {
+    tch::manual_seed(1);
+    let config = support::config();
+    let graph = text_graph(&config).unwrap();
+    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
+    let tokens = Tensor::randint(500, [4, 8], (Kind::Int, Device::Cpu));
+    let end = Tensor::eye(8, (Kind::Float, Device::Cpu)).narrow(0, 4, 4);
+    let feeds = BTreeMap::from([("tokens", tokens), ("end", end)]);
+    let outputs = eval(&graph, &["embeddings"], &feeds, &parameters, Mode::Train).unwrap();
+    let target = Tensor::randn([4, config.joint_width as i64], (Kind::Float, Device::Cpu));
+    (&outputs["embeddings"] * target).sum(Kind::Float).backward();
+    expect_gradients(&parameters);
+}
