@@ -77,6 +77,7 @@ impl Tokenizer {
 
     /// `text` as `context` ids: start of text, the words, end of text, zeros. A text that is too long loses its tail,
     /// never its end-of-text token. As in CLIP, a text that spells out a special token gets that token.
+    /// Time grows with the square of the longest word, so text from outside wants a limit on its length first.
     ///
     /// # Panics
     /// If `context` is below 2: there must be room for start and end.
