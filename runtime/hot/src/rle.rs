@@ -78,7 +78,7 @@ impl RunEncoder {
     }
 
     /// Adds one row of [`words_per_row`](crate::words_per_row) words. Words that are all background or all inside cost one step.
-    pub fn push_row(&mut self, row: &[u64], width_px: u32, sink: &mut impl RunSink) -> Result<(), RleError> {
+    pub fn push_row(&mut self, row: &[u64], width_px: u32, sink: &mut (impl RunSink + ?Sized)) -> Result<(), RleError> {
         let words = words_per_row(width_px);
         if row.len() != words {
             return Err(RleError::Length { expected: words as u64, found: row.len() as u64 });
@@ -92,7 +92,7 @@ impl RunEncoder {
         Ok(())
     }
 
-    fn push_word(&mut self, word: u64, pixels: u32, sink: &mut impl RunSink) -> Result<(), RleError> {
+    fn push_word(&mut self, word: u64, pixels: u32, sink: &mut (impl RunSink + ?Sized)) -> Result<(), RleError> {
         let mut left = pixels;
         let mut differs = if self.inside { !word } else { word };
         loop {
@@ -110,7 +110,7 @@ impl RunEncoder {
     }
 
     /// Ends the mask with its last run.
-    pub fn finish(self, sink: &mut impl RunSink) -> Result<(), RleError> {
+    pub fn finish(self, sink: &mut (impl RunSink + ?Sized)) -> Result<(), RleError> {
         sink.push_run(self.run)
     }
 }
@@ -182,7 +182,7 @@ pub fn write_coco_counts(runs: &[u32], out: &mut impl fmt::Write) -> Result<(), 
 }
 
 /// Reads COCO's compressed text. Source: pycocotools, `common/maskApi.c`, `rleFrString`.
-pub fn read_coco_counts(text: &str, sink: &mut impl RunSink) -> Result<(), RleError> {
+pub fn read_coco_counts(text: &str, sink: &mut (impl RunSink + ?Sized)) -> Result<(), RleError> {
     /// A difference of two 32-bit runs has at most 34 bits with its sign.
     const MOST_DIGITS: u32 = 7;
     let mut before = [0, 0];

@@ -1,5 +1,5 @@
 //! Partition of unity, order of the tiles, bands.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test, exact where it says so")]
 
 use proptest::prelude::*;
 use rszs_hot::{BlendError, BlendWeights, Blender, TileGrid, TileLayout};

@@ -88,6 +88,7 @@ fn full_sink_is_an_error() {
     assert_eq!(refused, Err(RleError::Full));
     let view: &mut heapless::VecView<u32> = &mut runs;
     assert_eq!(view.push_run(1), Err(RleError::Full));
+    assert_eq!(RunEncoder::new().finish(view), Err(RleError::Full));
     let mut text = heapless::String::<2>::new();
     assert_eq!(write_coco_counts(&[1, 2, 3], &mut text), Err(RleError::Full));
 }
