@@ -1,1 +1,77 @@
-//! Skeleton.
+//! `rszs-edge`: a bundle and images in, masks out.
+//!
+//! ```text
+//! source → tile → batch → engine → blend → decide → sink
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`arguments`], [`plan`] | what was typed, what was resolved from it |
+//! | [`source`] | files, folders, globs → RGB frames |
+//! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
+//! | [`engine`] | ONNX Runtime or the embedded engine, proven on the bundle's golden set |
+//! | [`segment`] | the frame path, without allocations after the first frame |
+//! | [`pipeline`] | many frames, one stage per thread |
+//! | [`sink`], [`report`] | PNG files; lines for people and for programs |
+//!
+//! This crate knows bundles, not networks. A query's mask does not depend on which other queries ride along: the engine computes
+//! each row of `queries: [K, D]` by itself, K is never 1 (see [`queries`]), and each mask has its own threshold.
+//!
+//! Letters: N images or tiles, K queries, D joint width, H W pixels; `H4 = ceil(H / 4)`, `W4 = ceil(W / 4)`, T4 the side of a tile
+//! in logits.
+
+pub mod arguments;
+mod default_bundle;
+mod describe;
+pub mod engine;
+pub mod error;
+pub mod events;
+pub mod exit;
+pub mod interrupt;
+pub mod pipeline;
+pub mod plan;
+pub mod queries;
+pub mod report;
+mod run_lengths;
+pub mod segment;
+pub mod sink;
+pub mod source;
+pub mod text;
+
+use arguments::Arguments;
+use error::Error;
+use exit::ExitStatus;
+use interrupt::Interrupt;
+use pipeline::Settings;
+use plan::Plan;
+use report::Report;
+
+/// Does what `arguments` ask and says how it ended.
+pub fn run(arguments: &Arguments) -> ExitStatus {
+    let mut report = Report::new(arguments);
+    try_run(arguments, &mut report).unwrap_or_else(|error| {
+        report.error(&error);
+        error.exit_status()
+    })
+}
+
+fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Error> {
+    if arguments.list_queries {
+        report.list_queries(&plan::open_bundle(arguments.bundle.as_deref())?)?;
+        return Ok(ExitStatus::Done);
+    }
+    let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
+    let mut plan = Plan::resolve(arguments)?;
+    report.begin(&plan)?;
+    let settings = Settings {
+        layout: plan.layout,
+        batch: plan.batch,
+        queries: &plan.queries,
+        keep: plan.keep,
+        interrupt: &interrupt,
+    };
+    let jobs = std::mem::take(&mut plan.jobs);
+    let observe = |outcome| report.outcome(&outcome, settings.queries);
+    pipeline::run(jobs, &settings, &mut plan.started.engine, &mut plan.sink, observe)?;
+    Ok(report.end(interrupt.is_raised())?)
+}

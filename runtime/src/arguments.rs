@@ -1,0 +1,189 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::exit::ExitStatus;
+
+/// Segment aerial images by words: name what you look for, get its mask.
+///
+/// Images are cut into overlapping tiles, each query gets a score at every pixel, and a pixel belongs to a query where the score
+/// exceeds the query's threshold. Nothing is sent anywhere: model, words and thresholds come from one bundle on this machine.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "rszs-edge", version, after_long_help = after_long_help())]
+pub struct Arguments {
+    /// Image files, folders or globs; none: a built-in scene
+    ///
+    /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png, *.overlay.png, *.score.png).
+    /// JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels. EXIF orientation is applied, transparency is ignored.
+    #[arg(value_name = "IMAGE")]
+    pub inputs: Vec<String>,
+
+    /// What to look for, separated by commas; NAME=0.31 sets its threshold
+    ///
+    /// A name or synonym of the bundle's vocabulary comes with its calibrated threshold. Other words go through the bundle's text
+    /// tower, if it has one, with a threshold of 0.5.
+    #[arg(short, long, value_name = "NAMES", required_unless_present = "list_queries")]
+    pub queries: Option<String>,
+
+    /// Folder of the model bundle [default: bundles/nano, searched upwards from the program's folder]
+    #[arg(short, long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+
+    /// Folder for results; made if it is not there
+    #[arg(short, long, value_name = "DIR", default_value = "rszs-out")]
+    pub output: PathBuf,
+
+    /// Whether queries may share a pixel
+    #[arg(long, value_enum, default_value_t = DecisionChoice::Multilabel)]
+    pub decision: DecisionChoice,
+
+    /// What computes the network
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
+    pub engine: EngineChoice,
+
+    /// Threads of the engine [default: one per core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Tiles per call of the engine: more may be faster and takes more memory
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub batch: u16,
+
+    /// Write the image with the masks drawn over it (the default)
+    #[arg(long, overrides_with = "no_overlay")]
+    pub overlay: bool,
+
+    /// Write no overlay
+    #[arg(long)]
+    pub no_overlay: bool,
+
+    /// Write one grey PNG per query: 255 is a score of 1
+    #[arg(long)]
+    pub scores: bool,
+
+    /// Write results to stdout as JSON Lines instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Add each mask to the JSON as COCO run lengths
+    #[arg(long, requires = "json")]
+    pub rle: bool,
+
+    /// Library file of ONNX Runtime [default: searched, see below]
+    #[arg(long, value_name = "FILE")]
+    pub onnxruntime: Option<PathBuf>,
+
+    /// List the names in the bundle and stop
+    #[arg(long)]
+    pub list_queries: bool,
+
+    /// Say more on stderr: bundle, engines and why they were skipped
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub verbose: bool,
+
+    /// Say nothing on stderr but errors, nothing on stdout but --json
+    #[arg(long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl Arguments {
+    /// Whether overlays are wanted: the flag that was typed last wins.
+    pub fn wants_overlay(&self) -> bool {
+        !self.no_overlay
+    }
+}
+
+/// How a pixel gets its queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DecisionChoice {
+    /// Each query by its own threshold; where several hold, the index mask shows the one furthest above its threshold
+    Multilabel,
+    /// At most one per pixel: the best of the queries and the vocabulary's support words, which are dropped afterwards
+    Exclusive,
+}
+
+/// What computes the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// ONNX Runtime if it is found and passes the self-test, else embedded
+    Auto,
+    /// ONNX Runtime, from a library file on this machine
+    Onnxruntime,
+    /// The engine inside this program; needs nothing installed
+    Embedded,
+}
+
+fn after_long_help() -> String {
+    let table: Vec<String> =
+        ExitStatus::ALL.iter().map(|status| format!("  {:>3}  {}", status.code(), status.meaning())).collect();
+    format!("{AFTER_LONG_HELP}\nExit status:\n{}", table.join("\n"))
+}
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  rszs-edge --queries flood,building
+      Segments a built-in scene and writes its mask and overlay to rszs-out/.
+
+  rszs-edge --queries flood,building=0.4,\"swimming pool\" flight/ extra.jpg 'more/**/*.tif'
+      Files, folders and globs; a threshold of your own for one query; words the vocabulary does not have.
+
+  rszs-edge --queries flood --json --rle flight/ > flood.jsonl
+      One JSON line per image and query: area, bounding box, centroid, scores, run lengths.
+
+  rszs-edge --list-queries
+      The names that the bundle knows, with synonyms and thresholds.
+
+Files written per image, NAME being the image's name without its extension (images of the same name get their folder's name too):
+  NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for the first query, 2 for the second, ...
+  NAME.overlay.png       the image with the masks drawn over it
+  NAME.QUERY.score.png   with --scores
+
+JSON Lines, each with a \"type\":
+  begin     once: program, bundle, engine (with the engines that were skipped and why), queries
+  mask      once per image and query: pixels, fraction, bounding_box, centroid, mean_score, presence
+  end       once per image: size, files and microseconds per stage, or the error
+  summary   once: images segmented and failed, exit status
+
+ONNX Runtime 1.24 or later is searched in this order: --onnxruntime, the variable ORT_DYLIB_PATH, the program's folder, ../lib from
+there, third_party/onnxruntime/lib in any folder above, the active Python environment, the system's library path.
+";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_overlay_and_no_overlay_wins() {
+        let wants = |flags: &[&str]| {
+            let line = ["rszs-edge", "--queries", "flood"].iter().chain(flags);
+            Arguments::try_parse_from(line).unwrap().wants_overlay()
+        };
+        assert!(wants(&[]));
+        assert!(!wants(&["--no-overlay"]));
+        assert!(wants(&["--no-overlay", "--overlay"]));
+        assert!(!wants(&["--overlay", "--no-overlay"]));
+    }
+
+    #[test]
+    fn queries_are_required_except_for_their_list() {
+        assert!(Arguments::try_parse_from(["rszs-edge"]).is_err());
+        assert!(Arguments::try_parse_from(["rszs-edge", "--list-queries"]).is_ok());
+    }
+
+    #[test]
+    fn help_lists_every_exit_status() {
+        let help = Arguments::command().render_long_help().to_string();
+        for status in ExitStatus::ALL {
+            assert!(help.contains(status.meaning()), "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Why an engine cannot be had, or what went wrong in it.
+
+use std::path::PathBuf;
+
+use rszs_bundle::{GoldenError, Precision};
+
+use super::library::Refusal;
+use super::start::Skipped;
+
+/// One call of an engine failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// What the engine says.
+    #[error("engine: {0}")]
+    Run(String),
+    /// The model has no such output, or not of floats.
+    #[error("engine: expected an output `{0}` of 32-bit floats, found none (model of another exporter?)")]
+    OutputMissing(&'static str),
+    /// An output of the wrong shape.
+    #[error("engine: output `{name}`: expected {expected:?}, found {found:?} (model of another exporter?)")]
+    OutputShape {
+        /// Name of the output.
+        name: &'static str,
+        /// As the contract has it.
+        expected: Vec<usize>,
+        /// As the engine gave it.
+        found: Vec<usize>,
+    },
+}
+
+/// An engine cannot be used on this machine with this bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// No place holds a usable library.
+    #[error("no library of ONNX Runtime found: {}", list(.0))]
+    NoLibrary(Vec<Refusal>),
+    /// The library was loaded and does not start.
+    #[error("{path}: expected ONNX Runtime to start, found: {reason}", path = .path.display())]
+    Library {
+        /// The library file.
+        path: PathBuf,
+        /// What it says.
+        reason: String,
+    },
+    /// The engine does not take the model.
+    #[error("expected a model that {engine} can run, found: {reason}")]
+    Model {
+        /// The engine.
+        engine: &'static str,
+        /// What it says.
+        reason: String,
+    },
+    /// The bundle holds no model of a precision that this engine runs.
+    #[error("expected a model file of precision {expected}, found {found} in the bundle")]
+    Precision {
+        /// What the engine runs.
+        expected: &'static str,
+        /// What there is.
+        found: String,
+    },
+    /// The model fails on the golden inputs.
+    #[error("self-test: {0}")]
+    Run(#[from] EngineError),
+    /// The outputs are not the golden ones.
+    #[error("self-test: {0}")]
+    Golden(#[from] GoldenError),
+}
+
+/// No engine passed.
+#[derive(Debug, thiserror::Error)]
+#[error("no engine can run this bundle; {}", reasons(.skipped))]
+pub struct NoEngine {
+    /// What was tried, in order.
+    pub skipped: Vec<Skipped>,
+}
+
+fn list(refusals: &[Refusal]) -> String {
+    let lines: Vec<String> =
+        refusals.iter().map(|refusal| format!("{}: {}", refusal.place.display(), refusal.reason)).collect();
+    lines.join("; ")
+}
+
+fn reasons(skipped: &[Skipped]) -> String {
+    let lines: Vec<String> = skipped.iter().map(|one| format!("{}: {}", one.kind.name(), one.reason)).collect();
+    lines.join("; ")
+}
+
+pub(super) fn precisions(found: impl Iterator<Item = Precision>) -> String {
+    found.map(Precision::as_str).collect::<Vec<_>>().join(", ")
+}

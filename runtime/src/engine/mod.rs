@@ -1,0 +1,74 @@
+//! What computes the network: one enum, one match, chosen at start-up.
+//!
+//! An engine is used only after it gave the bundle's golden outputs on this machine ([`start`]). Nothing else in this crate knows
+//! which engine runs.
+
+mod embedded;
+mod error;
+mod library;
+mod onnxruntime;
+mod session;
+mod start;
+
+pub use embedded::EmbeddedSession;
+pub use error::{EngineError, LoadError, NoEngine};
+pub use library::Refusal;
+pub use onnxruntime::OnnxRuntimeSession;
+pub use session::{NamedInput, NamedOutput, Session, Values};
+pub use start::{EngineKind, EngineOptions, Skipped, Started, start};
+
+/// Tiles and queries of one call.
+#[derive(Debug, Clone, Copy)]
+pub struct TileBatch<'a> {
+    /// `[N, tile_px, tile_px, 3]`.
+    pub tiles: &'a [u8],
+    /// N.
+    pub count: usize,
+    /// H and W.
+    pub tile_px: usize,
+    /// `[K, D]`; nothing for a folded model.
+    pub embeddings: Option<&'a [f32]>,
+    /// K.
+    pub rows: usize,
+}
+
+/// Where the results of one call go.
+#[derive(Debug)]
+pub struct TileScores<'a> {
+    /// `[N, K, tile_px / 4, tile_px / 4]`.
+    pub logits: &'a mut [f32],
+    /// `[N, K]`, cosines in [-1, 1].
+    pub presence: &'a mut [f32],
+}
+
+/// What turns tiles into logits. The open seam of the frame path: tests drive it with an engine of their own.
+pub trait TileEngine {
+    /// Runs one batch. The outputs have exactly the lengths that the batch asks for.
+    fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError>;
+}
+
+/// The bundle's model in an engine that passed the self-test.
+#[derive(Debug)]
+pub struct Engine {
+    session: Session,
+}
+
+impl TileEngine for Engine {
+    fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError> {
+        const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
+        let TileBatch { tiles, count, tile_px, embeddings, rows } = batch;
+        let (tiles_shape, tile_logits) = ([count, tile_px, tile_px, 3], tile_px / STRIDE);
+        let embeddings = embeddings.unwrap_or_default();
+        let queries_shape = [rows, embeddings.len() / rows.max(1)];
+        let inputs = [
+            NamedInput { name: "tiles", shape: &tiles_shape, values: Values::U8(tiles) },
+            NamedInput { name: "queries", shape: &queries_shape, values: Values::F32(embeddings) },
+        ];
+        let mut outputs = [
+            NamedOutput { name: "logits", shape: &[count, rows, tile_logits, tile_logits], values: scores.logits },
+            NamedOutput { name: "presence", shape: &[count, rows], values: scores.presence },
+        ];
+        let used = if batch.embeddings.is_some() { &inputs[..] } else { &inputs[..1] };
+        self.session.run(used, &mut outputs)
+    }
+}

@@ -1,0 +1,125 @@
+//! ONNX Runtime, loaded at run time from a library file.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use ort::environment::Environment;
+use ort::session::{Session, SessionInputValue};
+use ort::value::TensorRef;
+
+use super::library::{Refusal, candidates};
+use super::session::{NamedInput, NamedOutput, Values};
+use super::{EngineError, LoadError};
+
+/// The library of this process: the first that loads stays, because neither the library nor its environment can be had twice.
+static LIBRARY: OnceLock<Library> = OnceLock::new();
+
+struct Library {
+    path: PathBuf,
+    environment: Environment,
+}
+
+/// One model loaded into ONNX Runtime.
+pub struct OnnxRuntimeSession {
+    session: Session,
+}
+
+impl std::fmt::Debug for OnnxRuntimeSession {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("OnnxRuntimeSession").finish_non_exhaustive()
+    }
+}
+
+impl OnnxRuntimeSession {
+    /// Loads `model`, the bytes of an ONNX file, for `threads` threads. `library` names the library file; without it the places
+    /// listed in [`candidates`] are tried.
+    pub fn load(model: &[u8], threads: usize, library: Option<&Path>) -> Result<Self, LoadError> {
+        let library = load_library(library)?;
+        let refused = |error: ort::Error| LoadError::Model { engine: "ONNX Runtime", reason: one_line(&error.to_string()) };
+        let session = Session::builder(&library.environment)
+            .map_err(refused)?
+            .with_intra_threads(threads)
+            .map_err(|error| refused(error.into()))?
+            .commit_from_memory(model)
+            .map_err(refused)?;
+        Ok(Self { session })
+    }
+
+    /// Version and place of the library in use.
+    pub fn library() -> String {
+        LIBRARY.get().map_or_else(String::new, |library| format!("{} ({})", version(), library.path.display()))
+    }
+
+    pub(super) fn run(
+        &mut self,
+        inputs: &[NamedInput<'_>],
+        outputs: &mut [NamedOutput<'_>],
+    ) -> Result<(), EngineError> {
+        let failed = |error: ort::Error| EngineError::Run(one_line(&error.to_string()));
+        let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            values.push((Cow::Borrowed(input.name), view(input).map_err(failed)?));
+        }
+        let results = self.session.run(values).map_err(failed)?;
+        for output in outputs {
+            let missing = EngineError::OutputMissing(output.name);
+            let (shape, found) =
+                results.get(output.name).ok_or(missing)?.try_extract_tensor::<f32>().map_err(failed)?;
+            let shape: Vec<usize> = shape.iter().map(|side| *side as usize).collect();
+            output.take(&shape, found)?;
+        }
+        Ok(())
+    }
+}
+
+/// The input where it lies: nothing is copied.
+fn view<'a>(input: &NamedInput<'a>) -> ort::Result<SessionInputValue<'a>> {
+    Ok(match input.values {
+        Values::U8(values) => TensorRef::from_array_view((input.shape, values))?.into(),
+        Values::I32(values) => TensorRef::from_array_view((input.shape, values))?.into(),
+        Values::F32(values) => TensorRef::from_array_view((input.shape, values))?.into(),
+    })
+}
+
+fn load_library(typed: Option<&Path>) -> Result<&'static Library, LoadError> {
+    if let Some(library) = LIBRARY.get() {
+        return Ok(library);
+    }
+    let mut refusals = Vec::new();
+    for candidate in candidates(typed, &mut refusals) {
+        match ort::init_from(&candidate) {
+            Ok(builder) => {
+                let environment = builder
+                    .with_name("rszs-edge")
+                    .with_telemetry(false)
+                    .build()
+                    .map_err(|error| LoadError::Library { path: candidate.clone(), reason: one_line(&error.to_string()) })?;
+                return Ok(LIBRARY.get_or_init(|| Library { path: candidate, environment }));
+            }
+            Err(error) => refusals.push(Refusal { reason: refusal(&error), place: candidate }),
+        }
+    }
+    Err(LoadError::NoLibrary(refusals))
+}
+
+fn refusal(error: &ort::LoadDynamicError) -> String {
+    match error {
+        ort::LoadDynamicError::Dlopen { error, .. } => one_line(&error.to_string()),
+        ort::LoadDynamicError::MissingApi { .. } => "no library of ONNX Runtime (OrtGetApiBase is not in it)".to_owned(),
+        ort::LoadDynamicError::InvalidVersionString => "its version cannot be read".to_owned(),
+        ort::LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("expected version 1.{} or later, found {version_str}", ort::MINOR_VERSION)
+        }
+    }
+}
+
+/// The version as the library tells it, e.g. `1.31.1`.
+fn version() -> String {
+    let branch = ort::info().split(['=', ',']).nth(1).unwrap_or_default().trim();
+    branch.strip_prefix("rel-").unwrap_or(branch).to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

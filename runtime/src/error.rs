@@ -1,0 +1,74 @@
+//! Why a run did not happen or stopped.
+
+use std::io;
+use std::path::PathBuf;
+
+use rszs_bundle::BundleError;
+use rszs_hot::TileError;
+
+use crate::engine::NoEngine;
+use crate::exit::ExitStatus;
+use crate::queries::QueryError;
+use crate::sink::SinkError;
+use crate::text::TextError;
+
+/// A run that did not happen or stopped. Inputs that fail are no such error: the run goes on without them.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was typed does not go together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// Queries that cannot be used.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The default bundle is nowhere.
+    #[error(
+        "{found_nowhere}: expected the default bundle there in a folder above {program}, found none; name a bundle with --bundle DIR",
+        found_nowhere = found_nowhere.display(),
+        program = program.display()
+    )]
+    NoDefaultBundle {
+        /// Where it should be, below one of the folders above.
+        found_nowhere: PathBuf,
+        /// The program.
+        program: PathBuf,
+    },
+    /// The bundle is refused.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The bundle's tiles cannot be laid over an image.
+    #[error("manifest.json of {bundle}: {source}", bundle = bundle.display())]
+    Layout {
+        /// The bundle.
+        bundle: PathBuf,
+        /// Why.
+        source: TileError,
+    },
+    /// No engine runs the bundle.
+    #[error(transparent)]
+    Engine(#[from] NoEngine),
+    /// Results cannot be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Signals cannot be watched.
+    #[error("signals: expected to watch SIGINT and SIGTERM, found: {0}")]
+    Signals(#[source] io::Error),
+}
+
+impl Error {
+    /// What the shell gets.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Query(QueryError::Text(error)) => match error {
+                TextError::TooLong { .. } => ExitStatus::Usage,
+                TextError::Tokenizer(_) | TextError::NoDirection { .. } => ExitStatus::BundleRefused,
+                TextError::Load(_) | TextError::Run(_) => ExitStatus::NoEngine,
+            },
+            Self::Usage(_) | Self::Query(_) => ExitStatus::Usage,
+            Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout { .. } => ExitStatus::BundleRefused,
+            Self::Engine(_) | Self::Signals(_) => ExitStatus::NoEngine,
+            Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
+            Self::Sink(_) => ExitStatus::OutputFailed,
+        }
+    }
+}

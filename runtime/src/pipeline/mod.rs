@@ -1,0 +1,104 @@
+//! Many images, one stage per thread, joined by queues of fixed capacity.
+//!
+//! ```text
+//! read ──frame──▶ engine ──logits──▶ compose ──masks──▶ write ──outcome──▶ caller
+//!   ▲               ▲                   ▲                 │
+//!   └── frames ─────┼── scored tiles ───┘                 │
+//!   └───────────────┴── segmentations ────────────────────┘        buffers go back to where they are filled
+//! ```
+//!
+//! The next image is read and the last one written while this one is in the engine. Buffers come from pools that are never
+//! enlarged, so a slow stage makes the others wait and memory stays bounded. An image that fails takes its place in the queue as an
+//! error; the others go on. Outcomes arrive in the order of the inputs.
+
+mod message;
+mod pool;
+mod stage;
+
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use rszs_hot::TileLayout;
+
+pub use message::{FrameTimes, ImageError, ImageResult, Outcome};
+
+use crate::engine::TileEngine;
+use crate::interrupt::Interrupt;
+use crate::queries::QuerySet;
+use crate::segment::{Keep, ScoredTiles, Segmentation};
+use crate::sink::{Sink, SinkError};
+use crate::source::{Frame, Input, SourceError};
+use pool::Pool;
+
+/// Frames in memory: one being read, one in the engine, one being written.
+const FRAMES: usize = 3;
+
+/// Batches of logits in memory: one in the engine, one being blended.
+const BATCHES: usize = 2;
+
+/// Segmentations in memory: one being composed, one being written.
+const SEGMENTATIONS: usize = 2;
+
+/// Places in a queue between two stages.
+const QUEUE: usize = 1;
+
+/// One image to come, or why there is none.
+#[derive(Debug)]
+pub struct Job {
+    /// What people and JSON call it.
+    pub image: String,
+    /// The image.
+    pub input: Result<Input, SourceError>,
+    /// What its results are called.
+    pub name: String,
+}
+
+/// How images are segmented.
+#[derive(Debug)]
+pub struct Settings<'a> {
+    /// Tiles as the engine wants them.
+    pub layout: TileLayout,
+    /// Tiles per call of the engine.
+    pub batch: usize,
+    /// What to look for.
+    pub queries: &'a QuerySet,
+    /// What to keep of each image.
+    pub keep: Keep,
+    /// Set when somebody asks us to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Segments the images of `jobs`, writes their results, and hands each outcome to `observe` on the calling thread.
+///
+/// Stops early, without files that are half written, when the interrupt is raised or a result cannot be written or observed.
+pub fn run(
+    jobs: Vec<Job>,
+    settings: &Settings<'_>,
+    engine: &mut (impl TileEngine + Send),
+    sink: &mut Sink,
+    mut observe: impl FnMut(Outcome) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
+    let frames = Pool::new((0..FRAMES).map(|_| Frame::default()));
+    let batches = Pool::new((0..BATCHES).map(|_| ScoredTiles::default()));
+    let segmentations = Pool::new((0..SEGMENTATIONS).map(|_| Segmentation::default()));
+    let (read_to, read_from) = sync_channel(QUEUE);
+    let (scored_to, scored_from) = sync_channel(QUEUE);
+    let (composed_to, composed_from) = sync_channel(QUEUE);
+    let (outcome_to, outcome_from) = sync_channel(QUEUE);
+    thread::scope(|scope| {
+        scope.spawn(move || stage::read(jobs, settings.interrupt, frames, &read_to));
+        scope.spawn(move || stage::engine(&read_from, settings, engine, batches, &scored_to));
+        scope.spawn(move || stage::compose(&scored_from, settings, segmentations, &composed_to));
+        let writer = scope.spawn(move || stage::write(&composed_from, settings, sink, &outcome_to));
+        let mut observed = Ok(());
+        for outcome in &outcome_from {
+            observed = observe(outcome);
+            if observed.is_err() {
+                break;
+            }
+        }
+        drop(outcome_from);
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        observed.and(written)
+    })
+}

@@ -1,0 +1,143 @@
+//! What was resolved: everything that must hold before the first image is read.
+
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use rszs_bundle::{Bundle, Precision, VerifyOptions};
+use rszs_hot::{Decision, LOGIT_STRIDE_PX, TileGrid, TileLayout};
+
+use crate::arguments::{Arguments, DecisionChoice, EngineChoice};
+use crate::default_bundle::default_bundle;
+use crate::engine::{self, EngineKind, EngineOptions, Started};
+use crate::error::Error;
+use crate::pipeline::Job;
+use crate::queries::{QuerySet, TypedQuery, parse_queries};
+use crate::segment::Keep;
+use crate::sink::{Products, Sink, SinkError, result_names};
+use crate::source::list_inputs;
+use crate::text::TextTower;
+
+/// A run in all detail. Once there is a plan, only images and disks can fail.
+#[derive(Debug)]
+pub struct Plan {
+    /// The bundle, without the model file that the engine has taken in.
+    pub bundle: Bundle,
+    /// Tiles as the engine wants them.
+    pub layout: TileLayout,
+    /// The engine, proven on the golden set.
+    pub started: Started,
+    /// Threads it computes with.
+    pub threads: usize,
+    /// What to look for.
+    pub queries: QuerySet,
+    /// The images.
+    pub jobs: Vec<Job>,
+    /// Where results go.
+    pub sink: Sink,
+    /// Tiles per call of the engine.
+    pub batch: usize,
+    /// What to keep of each image.
+    pub keep: Keep,
+}
+
+/// Opens the bundle that was typed, or the default one.
+pub fn open_bundle(typed: Option<&Path>) -> Result<Bundle, Error> {
+    let path = typed.map_or_else(default_bundle, |path| Ok(path.to_owned()))?;
+    // Engines on a CPU run nothing else; an accelerator's file need not be held in memory.
+    let keep = vec![Precision::Fp32, Precision::Int8];
+    Ok(Bundle::open(&path, &VerifyOptions { keep, ..VerifyOptions::default() })?)
+}
+
+impl Plan {
+    /// Resolves `arguments`, the cheap part first: what was typed wrongly is told before a model is loaded.
+    pub fn resolve(arguments: &Arguments) -> Result<Self, Error> {
+        let typed = parse_queries(arguments.queries.as_deref().unwrap_or_default())?;
+        let options = engine_options(arguments)?;
+        let mut bundle = open_bundle(arguments.bundle.as_deref())?;
+        let layout = layout(&bundle)?;
+        let decision = match arguments.decision {
+            DecisionChoice::Multilabel => Decision::Multilabel,
+            DecisionChoice::Exclusive => Decision::Exclusive,
+        };
+        let has_text_tower = bundle.manifest().text.is_some();
+        if !has_text_tower {
+            resolve_queries(&typed, decision, &bundle, None, &options)?;
+        }
+        let started = engine::start(&bundle, &options)?;
+        let queries = resolve_queries(&typed, decision, &bundle, Some(started.kind), &options)?;
+        bundle.take_model_bytes(started.precision);
+
+        let products = Products { overlay: arguments.wants_overlay(), scores: arguments.scores };
+        let sink = Sink::new(&arguments.output, products, &queries)?;
+        let jobs = jobs(&arguments.inputs);
+        refuse_overwriting(&jobs, &sink)?;
+        Ok(Self {
+            bundle,
+            layout,
+            started,
+            threads: options.threads(),
+            queries,
+            jobs,
+            sink,
+            batch: usize::from(arguments.batch),
+            keep: Keep { masks: arguments.rle, scores: arguments.scores },
+        })
+    }
+}
+
+fn engine_options(arguments: &Arguments) -> Result<EngineOptions, Error> {
+    let kind = match arguments.engine {
+        EngineChoice::Auto => None,
+        EngineChoice::Onnxruntime => Some(EngineKind::OnnxRuntime),
+        EngineChoice::Embedded if arguments.onnxruntime.is_some() => {
+            return Err(Error::Usage("--onnxruntime: expected another engine than --engine embedded; remove one of them"));
+        }
+        EngineChoice::Embedded => Some(EngineKind::Embedded),
+    };
+    let threads = arguments.threads.and_then(|threads| NonZero::new(usize::from(threads)));
+    Ok(EngineOptions { kind, threads, library: arguments.onnxruntime.clone() })
+}
+
+fn layout(bundle: &Bundle) -> Result<TileLayout, Error> {
+    let contract = bundle.manifest().engine;
+    let layout =
+        TileLayout { tile_px: contract.tile_px, overlap_px: contract.overlap_px, stride_px: LOGIT_STRIDE_PX };
+    let refused = |source| Error::Layout { bundle: bundle.path().to_owned(), source };
+    TileGrid::new(contract.tile_px, contract.tile_px, layout).map_err(refused)?;
+    Ok(layout)
+}
+
+/// Resolves queries; free words through the text tower in an engine of `kind`, if there is one yet.
+fn resolve_queries(
+    typed: &[TypedQuery],
+    decision: Decision,
+    bundle: &Bundle,
+    kind: Option<EngineKind>,
+    options: &EngineOptions,
+) -> Result<QuerySet, Error> {
+    let tower = || kind.map_or(Ok(None), |kind| TextTower::load(bundle, kind, options));
+    Ok(QuerySet::resolve(typed, decision, bundle, tower)?)
+}
+
+fn jobs(typed: &[String]) -> Vec<Job> {
+    let listed = list_inputs(typed);
+    let paths: Vec<&Path> = listed.iter().map(|one| Path::new(&one.image)).collect();
+    let names = result_names(&paths);
+    listed.into_iter().zip(names).map(|(one, name)| Job { image: one.image, input: one.input, name }).collect()
+}
+
+/// A result never takes the place of an input, not even of one that was named like a result.
+fn refuse_overwriting(jobs: &[Job], sink: &Sink) -> Result<(), SinkError> {
+    let inputs = jobs.iter().filter_map(|job| job.input.as_ref().ok());
+    let mut inputs: Vec<PathBuf> = inputs.filter_map(|input| fs::canonicalize(input.path()).ok()).collect();
+    inputs.sort();
+    for path in jobs.iter().flat_map(|job| sink.paths(&job.name)) {
+        // What is not there yet cannot be an input.
+        let is_input = fs::canonicalize(&path).is_ok_and(|path| inputs.binary_search(&path).is_ok());
+        if is_input {
+            return Err(SinkError::WouldOverwriteInput(path));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The only file that prints. Results go to stdout, what is for people to stderr.
+
+use std::env;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rszs_bundle::{Bundle, Entry, ThresholdSource};
+
+use crate::arguments::Arguments;
+use crate::describe;
+use crate::events::{Event, Summary};
+use crate::exit::ExitStatus;
+use crate::pipeline::{ImageResult, Outcome};
+use crate::plan::Plan;
+use crate::queries::QuerySet;
+use crate::sink::SinkError;
+
+/// Tells what happens, in the way that was asked for.
+#[derive(Debug)]
+pub struct Report {
+    json: bool,
+    verbose: bool,
+    quiet: bool,
+    colours: bool,
+    progress: ProgressBar,
+    start: Instant,
+    done: usize,
+    failed: usize,
+}
+
+impl Report {
+    /// As `arguments` ask.
+    pub fn new(arguments: &Arguments) -> Self {
+        let wants_colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            json: arguments.json,
+            verbose: arguments.verbose,
+            quiet: arguments.quiet,
+            colours: wants_colours && io::stdout().is_terminal(),
+            progress: ProgressBar::hidden(),
+            start: Instant::now(),
+            done: 0,
+            failed: 0,
+        }
+    }
+
+    /// Before the first image.
+    pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
+        let begin = describe::begin(plan);
+        if self.verbose {
+            let (bundle, engine) = (&begin.bundle, &begin.engine);
+            self.tell(format_args!("bundle {} {} ({})", bundle.name, bundle.counter, bundle.path));
+            for skipped in &engine.skipped {
+                self.tell(format_args!("engine {} skipped: {}", skipped.name, skipped.reason));
+            }
+            self.tell(format_args!(
+                "engine {} {}, {}, {} threads, self-test off by {:.1e} of {:.1e} allowed",
+                engine.name,
+                engine.library,
+                engine.precision,
+                engine.threads,
+                engine.self_test_difference,
+                engine.self_test_tolerance
+            ));
+        }
+        // A bar for one image would come and go before anybody has read it.
+        if plan.jobs.len() > 1 && !self.quiet && io::stderr().is_terminal() {
+            self.progress = ProgressBar::new(plan.jobs.len() as u64);
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left") {
+                self.progress.set_style(style);
+            }
+        }
+        self.event(Event::Begin(begin))
+    }
+
+    /// After each image.
+    pub fn outcome(&mut self, outcome: &Outcome, queries: &QuerySet) -> Result<(), SinkError> {
+        self.progress.inc(1);
+        match &outcome.result {
+            Ok(result) => {
+                self.done += 1;
+                if !self.json && !self.quiet {
+                    self.print(&self.image_line(&outcome.image, result, queries))?;
+                }
+            }
+            Err(error) => {
+                self.failed += 1;
+                self.error(error);
+            }
+        }
+        if self.json {
+            let (masks, end) = describe::image(outcome, queries);
+            for mask in masks {
+                self.event(Event::Mask(mask))?;
+            }
+            self.event(Event::End(end))?;
+        }
+        Ok(())
+    }
+
+    /// After the last image, or when the run was stopped. Returns how it ended.
+    pub fn end(&mut self, interrupted: bool) -> Result<ExitStatus, SinkError> {
+        self.progress.finish_and_clear();
+        let status = match (interrupted, self.failed) {
+            (true, _) => ExitStatus::Interrupted,
+            (false, 0) => ExitStatus::Done,
+            (false, _) => ExitStatus::SomeInputsFailed,
+        };
+        let elapsed = self.start.elapsed();
+        if !self.json && !self.quiet && self.done + self.failed > 1 {
+            let each = elapsed.checked_div(self.done as u32).unwrap_or_default();
+            self.tell(format_args!(
+                "{} images segmented, {} failed, {:.1} s, {} per image",
+                self.done,
+                self.failed,
+                elapsed.as_secs_f64(),
+                milliseconds(each)
+            ));
+        }
+        let elapsed_us = elapsed.as_micros() as u64;
+        let exit_status = status.code();
+        self.event(Event::Summary(Summary { done: self.done, failed: self.failed, elapsed_us, exit_status }))?;
+        Ok(status)
+    }
+
+    /// Something went wrong.
+    pub fn error(&self, error: &dyn Display) {
+        let label = if self.colours && io::stderr().is_terminal() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+        self.tell(format_args!("{label} {error}"));
+    }
+
+    /// The names in a bundle, support words aside.
+    pub fn list_queries(&self, bundle: &Bundle) -> Result<(), SinkError> {
+        for entry in bundle.vocabulary().entries().iter().filter(|entry| !entry.support) {
+            self.print(&name_line(entry))?;
+        }
+        if self.verbose {
+            let free = if bundle.manifest().text.is_some() { "any other words work too" } else { "no other words" };
+            self.tell(format_args!("{}: {free}", bundle.path().display()));
+        }
+        Ok(())
+    }
+
+    /// `a.jpg 4000x2250 45 tiles  flood 12.4 %  building 2.1 %  412 ms (decode 61 engine 310 other 41)`
+    fn image_line(&self, image: &str, result: &ImageResult, queries: &QuerySet) -> String {
+        let mut line = format!("{image} {}x{} {} tiles ", result.width_px, result.height_px, result.tiles);
+        for (query, region) in queries.queries().iter().zip(&result.regions) {
+            let [red, green, blue] = query.colour;
+            let square = if self.colours { format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ") } else { String::new() };
+            line += &format!(" {square}{} {} ", query.name, percent(describe::fraction(region, result)));
+        }
+        let (decode, engine) = (result.times.decode, result.times.segment.engine);
+        let other = result.latency.saturating_sub(decode).saturating_sub(engine);
+        let parts = [decode, engine, other].map(|part| part.as_millis());
+        line += &format!(" {} (decode {} engine {} other {})", milliseconds(result.latency), parts[0], parts[1], parts[2]);
+        if let Some(mask) = result.written.files.first() {
+            line += &format!("  -> {}", mask.display());
+        }
+        line
+    }
+
+    fn event(&self, event: Event) -> Result<(), SinkError> {
+        if !self.json {
+            return Ok(());
+        }
+        let line = serde_json::to_string(&event).map_err(|error| SinkError::Stdout(error.into()))?;
+        self.print(&line)
+    }
+
+    fn print(&self, line: &str) -> Result<(), SinkError> {
+        self.progress.suspend(|| writeln!(io::stdout().lock(), "{line}")).map_err(SinkError::Stdout)
+    }
+
+    fn tell(&self, line: impl Display) {
+        // Nobody can be told that stderr is gone.
+        self.progress.suspend(|| {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        });
+    }
+}
+
+fn name_line(entry: &Entry) -> String {
+    let source = match &entry.threshold_source {
+        ThresholdSource::Default => "default".to_owned(),
+        ThresholdSource::Calibrated { set, images } => format!("calibrated on {images} images of {set}"),
+    };
+    let synonyms: Vec<&str> = entry.synonyms.iter().map(rszs_bundle::Name::as_str).collect();
+    let also = if synonyms.is_empty() { String::new() } else { format!(", also {}", synonyms.join(", ")) };
+    format!("{}{also}: threshold {} ({source})", entry.name, entry.threshold)
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{:.1} %", fraction * 100.0)
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{} ms", duration.as_millis())
+}

@@ -1,0 +1,32 @@
+//! What can go wrong with one frame.
+
+use rszs_hot::{BlendError, DecideError, LogitRowsError, TileError};
+
+use crate::engine::EngineError;
+
+/// One frame could not be segmented.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The image cannot be tiled.
+    #[error(transparent)]
+    Tile(#[from] TileError),
+    /// The engine failed on a batch.
+    #[error("tiles {first} to {last}: {source}")]
+    Engine {
+        /// First tile of the batch.
+        first: usize,
+        /// Last tile of the batch.
+        last: usize,
+        /// Why.
+        source: EngineError,
+    },
+    /// The engine's logits cannot be blended.
+    #[error(transparent)]
+    Blend(#[from] BlendError),
+    /// The blended logits cannot be decided.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    /// Blended logits of an unexpected size.
+    #[error(transparent)]
+    Rows(#[from] LogitRowsError),
+}

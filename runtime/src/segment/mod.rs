@@ -1,0 +1,83 @@
+//! The frame path: pixels → tiles → engine → blend → decide → masks.
+//!
+//! [`TileRunner`] feeds the engine and [`Composer`] makes masks of what it gives; the pipeline runs them on two threads,
+//! [`Segmenter`] one after the other. Both keep their buffers, and after the first frame of a size neither allocates: not for
+//! tiles, not for blending, not for the decision, not for statistics. Engines, and the codecs at both ends, allocate as they
+//! please and are outside this promise.
+
+mod composer;
+mod error;
+mod runner;
+mod segmentation;
+
+use std::time::Duration;
+
+use rszs_hot::{TileGrid, TileLayout};
+
+pub use composer::{ComposeTimes, Composer, Composition};
+pub use error::SegmentError;
+pub use runner::{BatchTimes, ScoredTiles, TileRunner};
+pub use segmentation::{Keep, Segmentation};
+
+use crate::engine::TileEngine;
+use crate::queries::QuerySet;
+use crate::source::Frame;
+
+/// Time spent on one frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SegmentTimes {
+    /// Copying tiles.
+    pub tile: Duration,
+    /// In the engine.
+    pub engine: Duration,
+    /// Blending.
+    pub blend: Duration,
+    /// Upsampling, deciding, counting.
+    pub decide: Duration,
+}
+
+/// Segments frames one after the other on the calling thread.
+#[derive(Debug)]
+pub struct Segmenter {
+    layout: TileLayout,
+    batch: usize,
+    runner: TileRunner,
+    scored: ScoredTiles,
+    composer: Composer,
+}
+
+impl Segmenter {
+    /// For an engine with tiles as in `layout`, `batch` at a time.
+    pub fn new(layout: TileLayout, batch: usize) -> Self {
+        Self {
+            layout,
+            batch: batch.max(1),
+            runner: TileRunner::default(),
+            scored: ScoredTiles::default(),
+            composer: Composer::default(),
+        }
+    }
+
+    /// Segments `frame` into `into`, which keeps its buffers from one frame to the next.
+    pub fn segment(
+        &mut self,
+        frame: &Frame,
+        queries: &QuerySet,
+        engine: &mut impl TileEngine,
+        keep: Keep,
+        into: &mut Segmentation,
+    ) -> Result<SegmentTimes, SegmentError> {
+        let grid = TileGrid::new(frame.width_px, frame.height_px, self.layout)?;
+        let mut composition = self.composer.begin(&grid, queries, keep, into)?;
+        let mut times = SegmentTimes::default();
+        for first in (0..grid.len()).step_by(self.batch) {
+            let tiles = first..grid.len().min(first + self.batch);
+            let spent = self.runner.run(frame, &grid, tiles, queries, engine, &mut self.scored)?;
+            times.tile += spent.tile;
+            times.engine += spent.engine;
+            composition.add(&self.scored)?;
+        }
+        let spent = composition.finish()?;
+        Ok(SegmentTimes { blend: spent.blend, decide: spent.decide, ..times })
+    }
+}

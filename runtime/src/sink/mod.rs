@@ -1,0 +1,157 @@
+//! Where results go: PNG files that are complete or not there.
+
+mod durable;
+mod error;
+mod names;
+mod overlay;
+mod png;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use durable::PendingFile;
+pub use error::SinkError;
+pub use names::{file_part, result_names};
+pub use overlay::draw_overlay;
+pub use png::{encode_grey, encode_palette, encode_rgb};
+
+use crate::queries::QuerySet;
+use crate::segment::Segmentation;
+use crate::source::{Frame, RESULT_ENDINGS};
+
+/// Which files to write beside the mask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Products {
+    /// The image with the masks drawn over it.
+    pub overlay: bool,
+    /// One grey file per query.
+    pub scores: bool,
+}
+
+/// What was written for one image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Files, the mask first.
+    pub files: Vec<PathBuf>,
+    /// Time spent drawing and encoding.
+    pub encode: Duration,
+    /// Time spent writing and syncing.
+    pub write: Duration,
+}
+
+/// Writes the files of one image after the other. Keeps its buffers.
+#[derive(Debug)]
+pub struct Sink {
+    folder: PathBuf,
+    products: Products,
+    palette: Vec<[u8; 3]>,
+    query_parts: Vec<String>,
+    pixels: Vec<u8>,
+}
+
+impl Sink {
+    /// Makes sure that `folder` is there and can be written to, before anything is computed for it.
+    pub fn new(folder: &Path, products: Products, queries: &QuerySet) -> Result<Self, SinkError> {
+        let unwritable = |source| SinkError::Folder { path: folder.to_owned(), source };
+        fs::create_dir_all(folder).map_err(unwritable)?;
+        PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
+        let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
+        Ok(Self {
+            folder: folder.to_owned(),
+            products,
+            palette: queries.queries().iter().map(|query| query.colour).collect(),
+            query_parts: unique_parts(&names),
+            pixels: Vec::new(),
+        })
+    }
+
+    /// Every file that the image called `name` may get.
+    pub fn paths(&self, name: &str) -> Vec<PathBuf> {
+        let [mask, overlay, score] = RESULT_ENDINGS;
+        let mut paths = vec![self.folder.join(format!("{name}{mask}"))];
+        if self.products.overlay {
+            paths.push(self.folder.join(format!("{name}{overlay}")));
+        }
+        if self.products.scores {
+            paths.extend(self.query_parts.iter().map(|part| self.folder.join(format!("{name}.{part}{score}"))));
+        }
+        paths
+    }
+
+    /// Writes the files of the image called `name`. All are encoded and synced before the first gets its name.
+    pub fn write(
+        &mut self,
+        name: &str,
+        frame: &Frame,
+        segmentation: &Segmentation,
+        queries: &QuerySet,
+    ) -> Result<Written, SinkError> {
+        let files = self.paths(name);
+        let mut pending = Vec::with_capacity(files.len());
+        let (mut encode, mut write) = (Duration::ZERO, Duration::ZERO);
+        for (index, path) in files.iter().enumerate() {
+            let start = Instant::now();
+            let bytes = self.encode(index, frame, segmentation, queries)?;
+            encode += start.elapsed();
+            let start = Instant::now();
+            let failed = |source| SinkError::File { path: path.clone(), source };
+            let mut file = PendingFile::create(path).map_err(failed)?;
+            file.write(&bytes).map_err(failed)?;
+            pending.push(file);
+            write += start.elapsed();
+        }
+        let start = Instant::now();
+        for (file, path) in pending.iter_mut().zip(&files) {
+            file.sync().map_err(|source| SinkError::File { path: path.clone(), source })?;
+        }
+        for (file, path) in pending.into_iter().zip(&files) {
+            file.put_in_place().map_err(|source| SinkError::File { path: path.clone(), source })?;
+        }
+        durable::sync_folder(&self.folder)
+            .map_err(|source| SinkError::Folder { path: self.folder.clone(), source })?;
+        Ok(Written { files, encode, write: write + start.elapsed() })
+    }
+
+    /// The bytes of the file number `index`, in the order of [`paths`](Self::paths).
+    fn encode(
+        &mut self,
+        index: usize,
+        frame: &Frame,
+        segmentation: &Segmentation,
+        queries: &QuerySet,
+    ) -> Result<Vec<u8>, SinkError> {
+        let (width, height) = (segmentation.width_px, segmentation.height_px);
+        let first_score = 1 + usize::from(self.products.overlay);
+        Ok(if index == 0 {
+            encode_palette(&segmentation.classes, width, height, &self.palette)?
+        } else if index < first_score {
+            draw_overlay(&frame.rgb, &segmentation.classes, width, &self.palette, &mut self.pixels);
+            encode_rgb(&self.pixels, width, height)?
+        } else {
+            segmentation.scores(index - first_score, queries, &mut self.pixels)?;
+            encode_grey(&self.pixels, width, height)?
+        })
+    }
+}
+
+/// What stands for each query in file names, each once.
+fn unique_parts(names: &[&str]) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        let part = file_part(name);
+        let same = parts.iter().filter(|other| other.eq_ignore_ascii_case(&part)).count();
+        parts.push(if same == 0 { part } else { format!("{part}-{}", parts.len() + 1) });
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_that_look_alike_in_file_names_stay_apart() {
+        assert_eq!(unique_parts(&["swimming pool", "Swimming/pool", "road"]), ["swimming-pool", "Swimming-pool-2", "road"]);
+    }
+}

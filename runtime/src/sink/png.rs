@@ -1,0 +1,82 @@
+//! PNG files, written for speed: an aerial frame has millions of pixels and the next one is waiting.
+
+use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+
+/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 is transparent, `palette` has the colour of class 1 first.
+pub fn encode_palette(
+    classes: &[u8],
+    width_px: u32,
+    height_px: u32,
+    palette: &[[u8; 3]],
+) -> Result<Vec<u8>, EncodingError> {
+    let mut colours = vec![0; 3];
+    colours.extend_from_slice(palette.as_flattened());
+    encode(classes, width_px, height_px, ColorType::Indexed, Filter::NoFilter, Some(colours))
+}
+
+/// Scores `[H, W]` as a grey file.
+pub fn encode_grey(scores: &[u8], width_px: u32, height_px: u32) -> Result<Vec<u8>, EncodingError> {
+    encode(scores, width_px, height_px, ColorType::Grayscale, Filter::Sub, None)
+}
+
+/// Pixels `[H, W, 3]` as a colour file.
+pub fn encode_rgb(rgb: &[u8], width_px: u32, height_px: u32) -> Result<Vec<u8>, EncodingError> {
+    encode(rgb, width_px, height_px, ColorType::Rgb, Filter::Sub, None)
+}
+
+fn encode(
+    pixels: &[u8],
+    width_px: u32,
+    height_px: u32,
+    colour: ColorType,
+    filter: Filter,
+    palette: Option<Vec<u8>>,
+) -> Result<Vec<u8>, EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width_px, height_px);
+    encoder.set_color(colour);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    encoder.set_filter(filter);
+    if let Some(palette) = palette {
+        encoder.set_trns(vec![0]);
+        encoder.set_palette(palette);
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> (png::Info<'static>, Vec<u8>) {
+        let mut decoder = png::Decoder::new(Cursor::new(bytes));
+        decoder.set_transformations(png::Transformations::IDENTITY);
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        (reader.info().clone(), pixels)
+    }
+
+    #[test]
+    fn a_mask_file_holds_its_classes_and_colours() {
+        let classes = [0, 1, 2, 2, 1, 0];
+        let (info, pixels) = decode(&encode_palette(&classes, 3, 2, &[[1, 2, 3], [4, 5, 6]]).unwrap());
+        assert_eq!(pixels, classes);
+        assert_eq!(info.palette.unwrap().as_ref(), [0, 0, 0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(info.trns.unwrap().as_ref(), [0]);
+        assert_eq!((info.color_type, info.bit_depth), (ColorType::Indexed, BitDepth::Eight));
+    }
+
+    #[test]
+    fn a_score_file_holds_its_scores() {
+        let (info, pixels) = decode(&encode_grey(&[0, 128, 255, 7], 2, 2).unwrap());
+        assert_eq!(pixels, [0, 128, 255, 7]);
+        assert_eq!(info.color_type, ColorType::Grayscale);
+    }
+}

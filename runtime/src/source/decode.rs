@@ -1,0 +1,195 @@
+//! From a file to RGB bytes.
+
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
+
+use super::jpeg_end::has_end_of_image;
+use super::{Input, SourceError};
+
+/// Most bytes of a file: four bytes for each of the most pixels, and room for metadata.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Most pixels of an image. The largest aerial cameras have 150 million.
+pub const MAX_PIXELS: u64 = 200_000_000;
+
+/// Most bytes a decoder may hold: the most pixels at four 16-bit samples.
+const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
+
+const SCENE: &[u8] = include_bytes!("../../assets/scene.jpg");
+
+/// One image, upright.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// `[H, W, 3]`, red, green, blue.
+    pub rgb: Vec<u8>,
+    /// W.
+    pub width_px: u32,
+    /// H.
+    pub height_px: u32,
+}
+
+/// Reads images one after the other, reusing its buffers.
+#[derive(Debug, Default)]
+pub struct ImageReader {
+    bytes: Vec<u8>,
+}
+
+impl ImageReader {
+    /// Without buffers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads and decodes `input` into `frame`, upright. Returns the time it took.
+    pub fn read(&mut self, input: &Input, frame: &mut Frame) -> Result<Duration, SourceError> {
+        let start = Instant::now();
+        match input {
+            Input::Scene => decode(SCENE, input.path(), frame)?,
+            Input::File(path) => {
+                self.load(path)?;
+                decode(&self.bytes, path, frame)?;
+            }
+        }
+        Ok(start.elapsed())
+    }
+
+    fn load(&mut self, path: &Path) -> Result<(), SourceError> {
+        let unreadable = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
+            _ => SourceError::Unreadable { path: path.to_owned(), source },
+        };
+        // Asked before opening: to open a pipe waits for its writer.
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() { "a folder" } else { "a device or a pipe" };
+            return Err(SourceError::NotAFile { path: path.to_owned(), found });
+        }
+        let too_large = |found| SourceError::FileTooLarge { path: path.to_owned(), found };
+        if metadata.len() > MAX_FILE_BYTES {
+            return Err(too_large(metadata.len()));
+        }
+        self.bytes.clear();
+        self.bytes.reserve(metadata.len() as usize + 1);
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut self.bytes).map_err(unreadable)?;
+        let found = self.bytes.len() as u64;
+        if found > MAX_FILE_BYTES { Err(too_large(found)) } else { Ok(()) }
+    }
+}
+
+fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
+    let format = sniff(bytes, path)?;
+    if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
+        return Err(truncated(bytes, path, format));
+    }
+    decode_as(format, bytes, path, frame).map_err(|error| match error {
+        DecodeError::TooManyPixels(width, height) => SourceError::TooManyPixels { path: path.to_owned(), width, height },
+        DecodeError::Image(ImageError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            truncated(bytes, path, format)
+        }
+        DecodeError::Image(error) => {
+            SourceError::Damaged { path: path.to_owned(), format: format_name(format), reason: one_line(&error) }
+        }
+    })
+}
+
+/// The format of the content, which must agree with the name where the name says one.
+fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
+    let found = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
+    let Some(found) = found else {
+        return Err(SourceError::NotAnImage { path: path.to_owned(), found: first_bytes(bytes) });
+    };
+    match ImageFormat::from_path(path) {
+        Ok(named) if named != found => Err(SourceError::Mislabelled {
+            path: path.to_owned(),
+            expected: format_name(named),
+            found: format_name(found),
+        }),
+        _ => Ok(found),
+    }
+}
+
+enum DecodeError {
+    TooManyPixels(u32, u32),
+    Image(ImageError),
+}
+
+impl From<ImageError> for DecodeError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+fn decode_as(format: ImageFormat, bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), DecodeError> {
+    let mut reader = image::ImageReader::with_format(Cursor::new(bytes), format);
+    // The header first, under no limit but its own size, so that an image with too many pixels is told by its size.
+    reader.limits(decoder_limits());
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > rszs_hot::MAX_SIDE_PX {
+        return Err(DecodeError::TooManyPixels(width, height));
+    }
+    let orientation = decoder.orientation()?;
+    let _ = path;
+    let pixels = width as usize * height as usize;
+    if decoder.color_type() == ColorType::Rgb8 {
+        frame.rgb.resize(pixels * 3, 0);
+        decoder.read_image(&mut frame.rgb)?;
+    } else {
+        frame.rgb = DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw();
+    }
+    (frame.width_px, frame.height_px) = (width, height);
+    turn_upright(frame, orientation);
+    Ok(())
+}
+
+fn decoder_limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits
+}
+
+fn turn_upright(frame: &mut Frame, orientation: Orientation) {
+    if orientation == Orientation::NoTransforms {
+        return;
+    }
+    let rgb = std::mem::take(&mut frame.rgb);
+    if let Some(image) = RgbImage::from_raw(frame.width_px, frame.height_px, rgb) {
+        let mut image = DynamicImage::ImageRgb8(image);
+        image.apply_orientation(orientation);
+        (frame.width_px, frame.height_px) = (image.width(), image.height());
+        frame.rgb = image.into_rgb8().into_raw();
+    }
+}
+
+fn truncated(bytes: &[u8], path: &Path, format: ImageFormat) -> SourceError {
+    SourceError::Truncated { path: path.to_owned(), format: format_name(format), bytes: bytes.len() }
+}
+
+fn format_name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Gif => "GIF",
+        _ => "another format's",
+    }
+}
+
+fn first_bytes(bytes: &[u8]) -> String {
+    match bytes {
+        [] => "an empty file".to_owned(),
+        _ => format!("a file that starts with {}", bytes[..bytes.len().min(8)].escape_ascii()),
+    }
+}
+
+fn one_line(error: &ImageError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

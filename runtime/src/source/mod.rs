@@ -1,0 +1,16 @@
+//! Where images come from: files, folders, globs and the scene inside the program.
+//!
+//! One image at a time becomes RGB bytes. Every file is treated as hostile: its size is bounded before it is read, its pixels are
+//! bounded before they are decoded, its content is told by its first bytes, and a file that ends early is an error, not a grey area.
+
+mod decode;
+mod error;
+mod jpeg_end;
+mod listing;
+
+pub use decode::{Frame, ImageReader, MAX_FILE_BYTES, MAX_PIXELS};
+pub use error::SourceError;
+pub use listing::{Input, Listed, list_inputs};
+
+/// Ends of the names of the files this program writes; folders and globs pass over them.
+pub const RESULT_ENDINGS: [&str; 3] = [".mask.png", ".overlay.png", ".score.png"];
