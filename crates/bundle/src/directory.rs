@@ -70,6 +70,15 @@ impl Directory {
         Ok(children)
     }
 
+    /// Whether its path still leads to it; no if another directory was put in its place.
+    pub(crate) fn is_at_its_path(&self) -> bool {
+        let identity = |stat: fs::Stat| (stat.st_dev, stat.st_ino);
+        match (fs::fstat(&self.handle), fs::stat(&self.path)) {
+            (Ok(opened), Ok(there)) => identity(opened) == identity(there),
+            _ => false,
+        }
+    }
+
     /// Where it was found.
     pub(crate) fn path(&self) -> &Path {
         &self.path

@@ -14,6 +14,8 @@ use std::path::Path;
 const LIMIT_ENTRIES: usize = 64;
 const LIMIT_MANIFEST_BYTES: u64 = 1 << 20;
 const LIMIT_SIGNATURE_BYTES: u64 = 4096;
+/// Replaced this often while it is opened: somebody is doing something else.
+const LIMIT_REPLACEMENTS: usize = 100;
 
 /// What [`Bundle::open`] asks for. The default asks for no signature and keeps every model file.
 #[derive(Clone, Debug)]
@@ -36,16 +38,30 @@ impl Default for VerifyOptions {
 
 impl Bundle {
     /// Opens the bundle in directory `path`: names, then signature, then the manifest, then sizes, then digests, and only
-    /// then the content. Every file is read once.
+    /// then the content. Every file is read once. If the bundle is replaced meanwhile, the new one is opened.
     pub fn open(path: &Path, options: &VerifyOptions) -> Result<Self, BundleError> {
-        let directory = Directory::open(path).map_err(|source| BundleError::Unreadable {
-            path: path.to_owned(),
-            expected: "a bundle directory",
-            source,
-        })?;
-        let listed = list(&directory)?;
-        let manifest_bytes = read_small(&directory, MANIFEST, LIMIT_MANIFEST_BYTES)?;
-        let signature = check_signature(&directory, listed.contains(SIGNATURE), &manifest_bytes, options)?;
+        let mut replacements = 0;
+        loop {
+            let directory = Directory::open(path).map_err(|source| BundleError::Unreadable {
+                path: path.to_owned(),
+                expected: "a bundle directory",
+                source,
+            })?;
+            let opened = Self::open_directory(&directory, options);
+            // The old directory is emptied after an exchange, maybe while it is read here.
+            let is_replaced = opened.is_err() && !directory.is_at_its_path();
+            replacements += 1;
+            if !is_replaced || replacements == LIMIT_REPLACEMENTS {
+                return opened;
+            }
+        }
+    }
+
+    fn open_directory(directory: &Directory, options: &VerifyOptions) -> Result<Self, BundleError> {
+        let path = directory.path();
+        let listed = list(directory)?;
+        let manifest_bytes = read_small(directory, MANIFEST, LIMIT_MANIFEST_BYTES)?;
+        let signature = check_signature(directory, listed.contains(SIGNATURE), &manifest_bytes, options)?;
         let manifest = Manifest::parse(&manifest_bytes)
             .map_err(|source| BundleError::Manifest { path: path.join(MANIFEST), source })?;
         if manifest.counter < options.minimum_counter {
@@ -53,7 +69,7 @@ impl Bundle {
             return Err(BundleError::RolledBack { path: path.join(MANIFEST), expected, found });
         }
         compare_names(path, &listed, &manifest)?;
-        let mut contents = read_all(&directory, &manifest.files, &options.keep)?;
+        let mut contents = read_all(directory, &manifest.files, &options.keep)?;
         let models = Precision::ALL
             .into_iter()
             .filter_map(|precision| Some((precision, contents.remove(&FileName::Model(precision))?)))

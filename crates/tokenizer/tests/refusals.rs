@@ -30,7 +30,7 @@ fn a_repeated_merge_is_refused() {
 
 #[test]
 fn more_merges_than_any_clip_has_are_refused() {
-    assert!(matches!(from_merges(&["a b"; 100_001]), Err(TokenizerError::TooManyMerges { found: 100_001, .. })));
+    assert!(matches!(from_merges(&vec!["a b"; 100_001]), Err(TokenizerError::TooManyMerges { found: 100_001, .. })));
 }
 
 #[test]
