@@ -42,6 +42,11 @@ impl Concept {
         std::iter::once(self.name.as_str()).chain(self.synonyms.iter().map(String::as_str))
     }
 
+    /// Whether `query` is its name or a synonym; letter case does not matter.
+    pub fn is_called(&self, query: &str) -> bool {
+        self.words().any(|word| word.eq_ignore_ascii_case(query.trim()))
+    }
+
     /// Target of every index: `targets[id]`.
     pub fn targets(&self) -> [u8; 256] {
         let mut targets = [UNLABELLED; 256];
@@ -56,6 +61,7 @@ impl Concept {
 pub struct ClassTable {
     classes: Vec<Class>,
     concepts: Vec<Concept>,
+    ruled_out: Vec<Concept>,
 }
 
 impl ClassTable {
@@ -77,12 +83,29 @@ impl ClassTable {
         Self {
             classes: classes.iter().map(|&(id, name)| Class { id, name: name.to_owned() }).collect(),
             concepts: concepts.iter().map(concept).collect(),
+            ruled_out: Vec::new(),
         }
+    }
+
+    /// Adds what the set knows without having labelled it: pixels of index `ids` do not show what `words` name. A roof is
+    /// no vegetation; a city that was not flooded shows no flood. Such words have targets but are no concepts of the
+    /// set: nobody can be evaluated on them.
+    #[must_use]
+    pub fn ruling_out(mut self, words: &[&str], ids: &[u8]) -> Self {
+        let (name, synonyms) = words.split_first().expect("a concept has a name");
+        assert!(self.concept(name).is_none(), "{name} is labelled by this set");
+        self.ruled_out.push(Concept {
+            name: (*name).to_owned(),
+            synonyms: synonyms.iter().map(|&word| word.to_owned()).collect(),
+            positive: Vec::new(),
+            negative: ids.to_vec(),
+        });
+        self
     }
 
     /// A table of pictures without masks: no class, no concept, every pixel [`IGNORE`].
     pub fn unlabelled() -> Self {
-        Self { classes: Vec::new(), concepts: Vec::new() }
+        Self { classes: Vec::new(), concepts: Vec::new(), ruled_out: Vec::new() }
     }
 
     /// The indices, in the order of the table.
@@ -107,28 +130,30 @@ impl ClassTable {
 
     /// The concept that has `query` as its name or as a synonym; letter case does not matter.
     pub fn concept(&self, query: &str) -> Option<&Concept> {
-        self.concepts.iter().find(|concept| concept.words().any(|word| word.eq_ignore_ascii_case(query.trim())))
+        self.concepts.iter().find(|concept| concept.is_called(query))
     }
 
     /// Target of every index for `query`, or `None` when this set says nothing about it.
     pub fn targets(&self, query: &str) -> Option<[u8; 256]> {
-        self.concept(query).map(Concept::targets)
+        let ruled_out = || self.ruled_out.iter().find(|concept| concept.is_called(query));
+        self.concept(query).or_else(ruled_out).map(Concept::targets)
     }
 
     /// This table with the concepts of `queries` gone, as if nobody had labelled them: their indices become [`UNLABELLED`] for every other
     /// concept too. For open-vocabulary folds.
     #[must_use]
     pub fn without(&self, queries: &[&str]) -> Self {
-        let held_out = |concept: &Concept| {
-            concept.words().any(|word| queries.iter().any(|query| word.eq_ignore_ascii_case(query.trim())))
+        let held_out = |concept: &&Concept| queries.iter().any(|query| concept.is_called(query));
+        let hidden: Vec<u8> = self.concepts.iter().filter(held_out).flat_map(|c| c.positive.clone()).collect();
+        let rest = |concepts: &[Concept]| {
+            let rest = concepts.iter().filter(|concept| !held_out(concept)).cloned();
+            let unlabelled = |mut concept: Concept| {
+                concept.negative.retain(|id| !hidden.contains(id));
+                concept
+            };
+            rest.map(unlabelled).collect()
         };
-        let hidden: Vec<u8> =
-            self.concepts.iter().filter(|concept| held_out(concept)).flat_map(|c| c.positive.clone()).collect();
-        let concepts = self.concepts.iter().filter(|concept| !held_out(concept)).cloned().map(|mut concept| {
-            concept.negative.retain(|id| !hidden.contains(id));
-            concept
-        });
-        Self { classes: self.classes.clone(), concepts: concepts.collect() }
+        Self { classes: self.classes.clone(), concepts: rest(&self.concepts), ruled_out: rest(&self.ruled_out) }
     }
 }
 
@@ -167,5 +192,15 @@ mod tests {
         assert_eq!(fold.targets("building"), None);
         assert_eq!(&fold.targets("water").unwrap()[..3], &[NEGATIVE, POSITIVE, UNLABELLED]);
         assert!(fold.allows(2));
+    }
+
+    #[test]
+    fn what_is_ruled_out_is_a_negative_but_no_concept() {
+        let table = table().ruling_out(&["vegetation", "plants"], &[1, 2]);
+        assert_eq!(&table.targets("plants").unwrap()[..3], &[UNLABELLED, NEGATIVE, NEGATIVE]);
+        assert!(table.concept("vegetation").is_none());
+        let fold = table.without(&["building"]);
+        assert_eq!(&fold.targets("vegetation").unwrap()[..3], &[UNLABELLED, NEGATIVE, UNLABELLED]);
+        assert_eq!(table.without(&["plants"]).targets("vegetation"), None);
     }
 }

@@ -31,6 +31,8 @@ pub mod prefetch;
 mod resample;
 pub mod rng;
 pub mod sampler;
+pub mod scene;
+mod words;
 
 pub use aid_rsicd::AidRsicd;
 pub use augment::{Augment, Crop};

@@ -107,13 +107,13 @@ impl IndexMask {
     fn write(&self, path: &Path, colour: png::ColorType, palette: Option<&[u8]>) -> Result<(), DataError> {
         let refused = |error: png::EncodingError| DataError::malformed(path, "a mask that a PNG can hold", error);
         let mut encoded = Vec::new();
-        let mut encoder = png::Encoder::new(&mut encoded, self.width as u32, self.height as u32);
-        encoder.set_color(colour);
-        encoder.set_depth(png::BitDepth::Eight);
+        let mut header = png::Encoder::new(&mut encoded, self.width as u32, self.height as u32);
+        header.set_color(colour);
+        header.set_depth(png::BitDepth::Eight);
         if let Some(palette) = palette {
-            encoder.set_palette(palette);
+            header.set_palette(palette);
         }
-        let mut writer = encoder.write_header().map_err(refused)?;
+        let mut writer = header.write_header().map_err(refused)?;
         writer.write_image_data(&self.ids).map_err(refused)?;
         writer.finish().map_err(refused)?;
         std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::class_table::ClassTable;
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
+use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
 /// Opens the folder `naip_urban_trees`. Bishop and Riverside are validation; the other cities train.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
@@ -14,12 +15,15 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::open(root, provenance(), classes(), split)
 }
 
-/// Only "vegetation" is labelled, grass and crops included, by NDVI > 0.10: a weak label that misses dry grass.
+/// Only "vegetation" is labelled, grass and crops included, by NDVI > 0.10: a weak label that misses dry grass. What is vegetation is
+/// nothing else, and no scene was flooded.
 pub fn classes() -> ClassTable {
-    ClassTable::exclusive(
-        &[(0, "other"), (1, "vegetation")],
-        &[(1, &["vegetation", "greenery", "plants", "trees and grass", "green vegetation"])],
-    )
+    ClassTable::exclusive(&[(0, "other"), (1, "vegetation")], &[(1, VEGETATION)])
+        .ruling_out(FLOOD, &[0, 1])
+        .ruling_out(WATER, &[1])
+        .ruling_out(BARE_GROUND, &[1])
+        .ruling_out(ROAD, &[1])
+        .ruling_out(BUILDING, &[1])
 }
 
 fn provenance() -> Provenance {

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::class_table::ClassTable;
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
+use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
 /// Opens the folder `oam_buildings`. Virac is validation; Zanzibar and Kampala train.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
@@ -12,12 +13,14 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::open(root, provenance(), classes(), split)
 }
 
-/// Only "building" is labelled; everything else is a negative for it and nothing else.
+/// Only "building" is labelled. What is a building is nothing else, and no scene was flooded.
 pub fn classes() -> ClassTable {
-    ClassTable::exclusive(
-        &[(0, "other"), (1, "building")],
-        &[(1, &["building", "house", "roof", "rooftop", "buildings"])],
-    )
+    ClassTable::exclusive(&[(0, "other"), (1, "building")], &[(1, BUILDING)])
+        .ruling_out(FLOOD, &[0, 1])
+        .ruling_out(WATER, &[1])
+        .ruling_out(BARE_GROUND, &[1])
+        .ruling_out(ROAD, &[1])
+        .ruling_out(VEGETATION, &[1])
 }
 
 fn provenance() -> Provenance {
