@@ -38,6 +38,9 @@ const TABLE: &[(&str, Allowed)] = &[
     ("xtask", Allowed::Only(&[])),
 ];
 
+/// The package with the one suite of cases. Any package may let its own tests run through it, and for nothing else.
+const SUITE: &str = "rszs-tests";
+
 /// The part of `cargo metadata` that is read here.
 #[derive(Deserialize)]
 struct Metadata {
@@ -90,7 +93,8 @@ fn faults(packages: &[Package], table: &[(&str, Allowed)]) -> Vec<String> {
     }
     for (package, dependency) in arrows(packages) {
         let Some(Allowed::Only(allowed)) = row_of(&package.name) else { continue };
-        if !allowed.contains(&dependency.name.as_str()) {
+        let for_own_tests = dependency.name == SUITE && dependency.kind.as_deref() == Some("dev");
+        if !allowed.contains(&dependency.name.as_str()) && !for_own_tests {
             let expected = if allowed.is_empty() {
                 "no dependency on a package of the workspace".to_owned()
             } else {
@@ -145,6 +149,22 @@ mod tests {
             found[0].starts_with("runtime: expected dependencies on none but graph, found network (dev)"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn the_suite_may_be_used_by_tests_and_by_nothing_else() {
+        let faults_of = |kind: Option<&str>| {
+            let suite =
+                Dependency { name: SUITE.to_owned(), kind: kind.map(str::to_owned), path: Some("/tests".to_owned()) };
+            let packages = [
+                Package { name: "trainer".to_owned(), dependencies: vec![suite] },
+                Package { name: SUITE.to_owned(), dependencies: Vec::new() },
+            ];
+            faults(&packages, &[("trainer", Allowed::Only(&[])), (SUITE, Allowed::Everything)])
+        };
+        assert_eq!(faults_of(Some("dev")), Vec::<String>::new());
+        assert_eq!(faults_of(None).len(), 1);
+        assert_eq!(faults_of(Some("build")).len(), 1);
     }
 
     #[test]

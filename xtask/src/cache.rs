@@ -31,9 +31,10 @@ fn folder_of(cache_home: Option<OsString>, home: Option<OsString>) -> Result<Pat
 
 /// Waits until no other setup works on the cache. The lock ends with the returned file.
 pub(crate) fn lock(cache: &Path) -> Result<File, Error> {
-    fs::create_dir_all(cache).map_err(Error::io(cache))?;
+    let unusable = |source| Error::Cache { folder: cache.to_owned(), source };
+    fs::create_dir_all(cache).map_err(unusable)?;
     let path = cache.join("lock");
-    let file = File::create(&path).map_err(Error::io(&path))?;
+    let file = File::create(&path).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -191,6 +192,16 @@ mod tests {
         assert!(!is_linked(Component::Libtorch, root.path(), &folder));
         link(Component::Libtorch, root.path(), &folder).unwrap();
         assert!(is_linked(Component::Libtorch, root.path(), &folder));
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = lock(&file.join("rszs")).unwrap_err();
+        assert!(error.to_string().contains("file/rszs: expected a folder that can be written"), "{error}");
+        assert!(error.stops_setup());
     }
 
     #[test]

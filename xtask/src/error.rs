@@ -30,7 +30,7 @@ pub(crate) enum Error {
     )]
     NotOffered { component: &'static str, requirements: &'static str, python: String, detail: String },
 
-    #[error("{}: expected {} of free space while {component} is unpacked, found the disk full (free some, or set XDG_CACHE_HOME to a folder on another disk)", .folder.display(), crate::report::megabytes(*.needed_bytes))]
+    #[error("{}: expected {} of free space to unpack {component}, found the disk full (free some, or set XDG_CACHE_HOME to a folder on another disk)", .folder.display(), crate::report::megabytes(*.needed_bytes))]
     DiskFull { component: &'static str, folder: PathBuf, needed_bytes: u64 },
 
     #[error("{component}: expected {expected}, found {found}; {advice}")]
@@ -47,6 +47,9 @@ pub(crate) enum Error {
 
     #[error("{}: {source}", .path.display())]
     Io { path: PathBuf, source: io::Error },
+
+    #[error("{}: expected a folder that can be written, found: {source} (set XDG_CACHE_HOME to another)", .folder.display())]
+    Cache { folder: PathBuf, source: io::Error },
 
     #[error(
         "HOME: expected the home folder or an absolute XDG_CACHE_HOME, found neither (set one; downloads are cached below it)"
@@ -67,6 +70,30 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// True when the next component would meet the same obstacle, so that trying it only repeats the message.
+    pub(crate) fn stops_setup(&self) -> bool {
+        match self {
+            Error::NoPython { .. }
+            | Error::StrangePython { .. }
+            | Error::NoPip { .. }
+            | Error::NoNetwork { .. }
+            | Error::Cache { .. }
+            | Error::NoCache => true,
+            Error::HashMismatch { .. }
+            | Error::NotOffered { .. }
+            | Error::DiskFull { .. }
+            | Error::Platform { .. }
+            | Error::Pip { .. }
+            | Error::Wheel { .. }
+            | Error::Missing { .. }
+            | Error::Io { .. }
+            | Error::Incomplete(_)
+            | Error::Command { .. }
+            | Error::Metadata(_)
+            | Error::Arrows(_) => false,
+        }
+    }
+
     /// Attaches the path that an input or output error is about.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_owned();

@@ -16,9 +16,13 @@ pub(crate) fn run(root: &Path, python: &Path) -> Result<(), Error> {
     let cache = cache::folder()?;
     let mut missing = 0;
     for component in Component::ALL {
-        if let Err(error) = provide(component, root, &cache, python) {
-            report::error(&error);
-            missing += 1;
+        match provide(component, root, &cache, python) {
+            Ok(()) => {}
+            Err(error) if error.stops_setup() => return Err(error),
+            Err(error) => {
+                report::error(&error);
+                missing += 1;
+            }
         }
     }
     if missing > 0 {
