@@ -187,8 +187,7 @@ impl<'a> Decider<'a> {
         let rule = self.rules.get(query).ok_or(DecideError::Query { query })?;
         let rows = pair.of_query(logits, query, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
         for (block, bytes) in out.chunks_mut(BLOCK_PX).enumerate() {
-            let scores = rows.block(block).map(|value| (sigmoid(value) * 255.0 + 0.5) as u8);
-            bytes.copy_from_slice(&scores[..bytes.len()]);
+            bytes.copy_from_slice(&score_bytes(&rows.block(block))[..bytes.len()]);
         }
         Ok(())
     }
@@ -231,7 +230,11 @@ impl<'a> Decider<'a> {
         let mut winners = Winners::above(0.0);
         for (query, rule) in self.rules.iter().enumerate() {
             let rows = pair.of_query(logits, query, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
-            let values = rows.block(block);
+            let word_index = query * words_per_row(self.width_px) + block;
+            let Some(values) = rows.block_above(block, rule.threshold_logit) else {
+                self.buffers.masks[word_index] = 0;
+                continue;
+            };
             let inside = winners.challenge(&values, rule.threshold_logit, query as u32 + 1);
             self.mark(query, block, y_px, &values, inside);
         }
@@ -267,6 +270,17 @@ impl<'a> Decider<'a> {
         self.buffers.masks[query * words_per_row(self.width_px) + block] = word;
         self.buffers.regions[query].add_word(word, x_px, y_px, values, &inside);
     }
+}
+
+/// Scores of logits as the nearest of 256 steps.
+fn score_bytes(logits: &[f32; BLOCK_PX]) -> [u8; BLOCK_PX] {
+    /// Adding 2^23 leaves the nearest integer in the low bits, without the checks of a cast that saturates.
+    const TO_INTEGER: f32 = 8_388_608.0;
+    let mut bytes = [0; BLOCK_PX];
+    for (byte, logit) in bytes.iter_mut().zip(logits) {
+        *byte = (sigmoid(*logit) * 255.0 + TO_INTEGER).to_bits() as u8;
+    }
+    bytes
 }
 
 fn expect_length(buffer: &'static str, expected: usize, found: usize) -> Result<(), DecideError> {

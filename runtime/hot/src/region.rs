@@ -111,14 +111,16 @@ fn sum_of_positions(word: u64) -> u64 {
     POSITIONS_WITH_BIT.iter().enumerate().map(|(bit, mask)| u64::from((word & mask).count_ones()) << bit).sum()
 }
 
-/// Sum and maximum of the scores where `inside` is 1. Eight partial sums let the loop become vector code in a fixed order.
+/// Sum and maximum of the scores where `inside` is 1. Eight partial sums, and zeros where others would branch, let the loop become
+/// vector code in a fixed order.
 fn score_sum_and_maximum(logits: &[f32; BLOCK_PX], inside: &[u8; BLOCK_PX]) -> (f32, f32) {
     const LANES: usize = 8;
     let mut sums = [0.0_f32; LANES];
     let mut maxima = [0.0_f32; LANES];
-    for (logits, inside) in logits.chunks_exact(LANES).zip(inside.chunks_exact(LANES)) {
+    for (logits, inside) in logits.as_chunks::<LANES>().0.iter().zip(inside.as_chunks::<LANES>().0) {
         for lane in 0..LANES {
-            let score = if inside[lane] == 0 { 0.0 } else { sigmoid(logits[lane]) };
+            let keep = u32::from(inside[lane]).wrapping_neg();
+            let score = f32::from_bits(sigmoid(logits[lane]).to_bits() & keep);
             sums[lane] += score;
             maxima[lane] = if score > maxima[lane] { score } else { maxima[lane] };
         }

@@ -12,10 +12,9 @@ const BLOCK_LOGITS: usize = BLOCK_PX / STRIDE;
 /// A block needs one more logit on each side.
 const BLOCK_NEIGHBOURHOOD: usize = BLOCK_LOGITS + 2;
 
-/// Weights of the logit before, at and after a pixel's own logit, by the pixel's place within the stride.
-const BEFORE: [f32; STRIDE] = [0.375, 0.125, 0.0, 0.0];
-const OWN: [f32; STRIDE] = [0.625, 0.875, 0.875, 0.625];
-const AFTER: [f32; STRIDE] = [0.0, 0.0, 0.125, 0.375];
+/// By the pixel's place within the stride: the weight of the pixel's own logit, and that of the logit on the pixel's side of it.
+const NEAR: [f32; STRIDE] = [0.625, 0.875, 0.875, 0.625];
+const FAR: [f32; STRIDE] = [0.375, 0.125, 0.125, 0.375];
 
 const _: () = assert!(BLOCK_PX.is_multiple_of(STRIDE), "a block is a whole number of logits");
 
@@ -35,10 +34,10 @@ impl RowPair {
         let phase = y_px as usize % STRIDE;
         if phase < STRIDE / 2 {
             let upper = own.saturating_sub(1);
-            Self { upper, lower: own, upper_weight: BEFORE[phase], lower_weight: OWN[phase] }
+            Self { upper, lower: own, upper_weight: FAR[phase], lower_weight: NEAR[phase] }
         } else {
             let lower = (own + 1).min(high - 1);
-            Self { upper: own, lower, upper_weight: OWN[phase], lower_weight: AFTER[phase] }
+            Self { upper: own, lower, upper_weight: NEAR[phase], lower_weight: FAR[phase] }
         }
     }
 
@@ -69,36 +68,63 @@ impl WeightedRows<'_> {
         widen(&self.neighbourhood(block))
     }
 
+    /// The same, or none if no pixel can exceed `threshold`: an interpolated value lies between its neighbours. Most queries are
+    /// absent from most of an image, and this is all that they cost there.
+    #[inline]
+    pub(crate) fn block_above(&self, block: usize, threshold: f32) -> Option<[f32; BLOCK_PX]> {
+        let between = self.neighbourhood(block);
+        let exceeding = between.iter().fold(0, |found, value| found | u32::from(*value > threshold));
+        (exceeding != 0).then(|| widen(&between))
+    }
+
     /// Vertical interpolation: the block's logits and one more on each side.
     #[inline]
     fn neighbourhood(&self, block: usize) -> [f32; BLOCK_NEIGHBOURHOOD] {
+        let first_own = block * BLOCK_LOGITS;
+        match first_own.checked_sub(1).and_then(|first| Some((whole(self.upper, first)?, whole(self.lower, first)?))) {
+            Some((upper, lower)) => self.between(upper, lower),
+            None => self.between(&at_edge(self.upper, first_own), &at_edge(self.lower, first_own)),
+        }
+    }
+
+    #[inline]
+    fn between(
+        &self,
+        upper: &[f32; BLOCK_NEIGHBOURHOOD],
+        lower: &[f32; BLOCK_NEIGHBOURHOOD],
+    ) -> [f32; BLOCK_NEIGHBOURHOOD] {
         let mut between = [0.0; BLOCK_NEIGHBOURHOOD];
-        let own = block * BLOCK_LOGITS;
-        let whole = own.checked_sub(1).map(|first| first..first + BLOCK_NEIGHBOURHOOD);
-        let whole = whole.and_then(|range| Some((self.upper.get(range.clone())?, self.lower.get(range)?)));
-        if let Some((upper, lower)) = whole {
-            for ((value, upper), lower) in between.iter_mut().zip(upper).zip(lower) {
-                *value = self.upper_weight * upper + self.lower_weight * lower;
-            }
-        } else {
-            let last = self.upper.len() - 1;
-            for (place, value) in between.iter_mut().enumerate() {
-                let at = (own + place).saturating_sub(1).min(last);
-                *value = self.upper_weight * self.upper[at] + self.lower_weight * self.lower[at];
-            }
+        for ((value, upper), lower) in between.iter_mut().zip(upper).zip(lower) {
+            *value = self.upper_weight * upper + self.lower_weight * lower;
         }
         between
     }
+}
+
+/// The neighbourhood that starts at `first`, if all of it is in the row.
+#[inline]
+fn whole(row: &[f32], first: usize) -> Option<&[f32; BLOCK_NEIGHBOURHOOD]> {
+    row.get(first..)?.first_chunk()
+}
+
+/// The neighbourhood one before `first_own`, with the ends of the row repeated.
+fn at_edge(row: &[f32], first_own: usize) -> [f32; BLOCK_NEIGHBOURHOOD] {
+    core::array::from_fn(|place| row[(first_own + place).saturating_sub(1).min(row.len() - 1)])
 }
 
 /// Horizontal interpolation: every logit becomes `STRIDE` pixels.
 #[inline]
 fn widen(between: &[f32; BLOCK_NEIGHBOURHOOD]) -> [f32; BLOCK_PX] {
     let mut pixels = [0.0; BLOCK_PX];
-    for (own, four) in pixels.chunks_exact_mut(STRIDE).enumerate() {
-        for (phase, pixel) in four.iter_mut().enumerate() {
-            *pixel = BEFORE[phase] * between[own] + OWN[phase] * between[own + 1] + AFTER[phase] * between[own + 2];
-        }
+    let (groups, _) = pixels.as_chunks_mut::<STRIDE>();
+    for (index, group) in groups.iter_mut().enumerate() {
+        let (before, own, after) = (between[index], between[index + 1], between[index + 2]);
+        *group = [
+            FAR[0] * before + NEAR[0] * own,
+            FAR[1] * before + NEAR[1] * own,
+            NEAR[2] * own + FAR[2] * after,
+            NEAR[3] * own + FAR[3] * after,
+        ];
     }
     pixels
 }

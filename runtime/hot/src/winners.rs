@@ -20,12 +20,14 @@ impl Winners {
     #[inline]
     pub(crate) fn challenge(&mut self, values: &[f32; BLOCK_PX], threshold: f32, class: u32) -> [u8; BLOCK_PX] {
         let mut inside = [0; BLOCK_PX];
-        for place in 0..BLOCK_PX {
+        for (place, inside) in inside.iter_mut().enumerate() {
             let margin = values[place] - threshold;
-            inside[place] = u8::from(margin > 0.0);
-            let wins = margin > self.margins[place];
-            self.margins[place] = if wins { margin } else { self.margins[place] };
-            self.classes[place] = if wins { class } else { self.classes[place] };
+            *inside = u8::from(margin > 0.0);
+            let highest = self.margins[place];
+            // All ones where the class wins: a conditional store would keep the loop from becoming vector code.
+            let wins = u32::from(margin > highest).wrapping_neg();
+            self.classes[place] = (class & wins) | (self.classes[place] & !wins);
+            self.margins[place] = if margin > highest { margin } else { highest };
         }
         inside
     }
