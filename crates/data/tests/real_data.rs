@@ -1,6 +1,8 @@
 //! The readers on the real data, where it is: `shared/data` beside the folder of the project.
 //! Elsewhere each test says that it was skipped; the readers' own tests run on fixtures everywhere.
 
+#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
