@@ -1,7 +1,10 @@
 //! Putting a finished directory in the place of another.
 
+use crate::content::read_small;
+use crate::directory::Directory;
 use crate::durable::{disk, sync_directory};
 use crate::file_name::MANIFEST;
+use crate::manifest::LIMIT_MANIFEST_BYTES;
 use crate::{Manifest, WriteError};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -34,7 +37,10 @@ impl Target {
         if is_empty {
             return Ok(Self { path, exists: true });
         }
-        let there = fs::read(path.join(MANIFEST)).ok().and_then(|json| Manifest::parse(&json).ok());
+        let there = Directory::open(&path)
+            .ok()
+            .and_then(|directory| read_small(&directory, MANIFEST, LIMIT_MANIFEST_BYTES).ok())
+            .and_then(|json| Manifest::parse(&json).ok());
         match there {
             None => Err(WriteError::NotABundle { path }),
             Some(there) if there.name == manifest.name && there.counter > manifest.counter => {

@@ -13,7 +13,8 @@
 //!
 //! [`Bundle::open`] reads every file once, through a handle on the directory, and checks names, sizes, hashes and
 //! signature before anything is parsed; [`BundleWriter`] writes beside the target and exchanges in one step.
-//! Engines are built on the device and never part of a bundle. The archive form is not implemented.
+//! Engines are built on the device and never part of a bundle. Unix only: it needs handles on directories. A bundle as one
+//! archive file is not implemented.
 //!
 //! Letters: N images, K queries, D joint width, H W pixels.
 
@@ -23,8 +24,10 @@ mod contract;
 mod directory;
 mod durable;
 mod edit_distance;
+mod entry;
 mod error;
 mod exchange;
+mod file_map;
 mod file_name;
 mod float_bytes;
 mod golden;
@@ -32,27 +35,35 @@ mod golden_file;
 mod manifest;
 mod name;
 mod onnx;
+mod onnx_tensor;
+mod onnx_value;
 mod precision;
 mod protobuf;
 mod score;
 mod sha256;
 mod signature;
+mod template;
 mod verify;
 mod vocabulary;
+mod vocabulary_error;
 mod vocabulary_files;
 mod write;
 
 pub use bundle::{Bundle, SignatureState};
+pub use entry::{Calibration, Entry, ThresholdSource};
 pub use error::{BundleError, EntryKind, SizeExpectation};
 pub use file_name::FileName;
 pub use golden::{Deviation, Golden, GoldenError, GoldenShape, Tolerance};
-pub use manifest::{EngineContract, FileEntry, Manifest, ManifestError, Template, TextContract};
+pub use manifest::{EngineContract, FileEntry, Manifest, ManifestError, TextContract};
 pub use name::{Name, NameError, normalised};
-pub use onnx::{OnnxError, OnnxSummary, ValueSummary};
+pub use onnx::{OnnxError, OnnxSummary};
+pub use onnx_value::ValueSummary;
 pub use precision::Precision;
 pub use score::{PresenceThreshold, ScoreError, Temperature, Threshold};
 pub use sha256::Sha256;
 pub use signature::{PublicKey, SignatureError};
+pub use template::Template;
 pub use verify::VerifyOptions;
-pub use vocabulary::{Calibration, Entry, Row, ThresholdSource, UnknownName, Vocabulary, VocabularyError};
+pub use vocabulary::{Row, UnknownName, Vocabulary};
+pub use vocabulary_error::VocabularyError;
 pub use write::{BundleWriter, WriteError};

@@ -1,10 +1,9 @@
 //! `manifest.json`: what the bundle holds and what its model expects.
 
-use crate::file_name::{MANIFEST, SIGNATURE};
+use crate::file_map::files_named_once;
 use crate::sha256::shortened;
-use crate::{FileName, Name, Precision, Sha256};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use crate::{FileName, Name, Precision, Sha256, Template};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -80,11 +79,6 @@ pub struct TextContract {
     pub templates: Vec<Template>,
 }
 
-/// A sentence with one `{}` where the name goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Template(String);
-
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -108,6 +102,9 @@ pub enum ManifestError {
         found: String,
     },
 }
+
+/// More bytes than this are no manifest.
+pub(crate) const LIMIT_MANIFEST_BYTES: u64 = 1 << 20;
 
 impl Manifest {
     /// The version this program reads and writes.
@@ -204,39 +201,6 @@ impl EngineContract {
     }
 }
 
-impl Template {
-    /// Accepts a line with exactly one `{}`.
-    pub fn new(text: impl Into<String>) -> Result<Self, ManifestError> {
-        let text = text.into();
-        let is_template = text.matches("{}").count() == 1 && text.len() <= 1000 && !text.contains(char::is_control);
-        require("template", is_template, "one line with exactly one {}", format!("{:?}", shortened(&text)))?;
-        Ok(Self(text))
-    }
-
-    /// The sentence about `name`.
-    pub fn fill(&self, name: &str) -> String {
-        self.0.replacen("{}", name, 1)
-    }
-
-    /// The template as written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Template {
-    type Error = ManifestError;
-    fn try_from(text: String) -> Result<Self, ManifestError> {
-        Self::new(text)
-    }
-}
-
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
-        template.0
-    }
-}
-
 fn require(
     field: &'static str,
     holds: bool,
@@ -250,49 +214,4 @@ fn require(
 fn check_line(field: &'static str, text: &str) -> Result<(), ManifestError> {
     let is_line = !text.trim().is_empty() && text.len() <= 10_000 && !text.contains(char::is_control);
     require(field, is_line, "one line of text", format!("{:?}", shortened(text)))
-}
-
-impl Serialize for FileName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// Reads a map of files and refuses one that names a file twice, leaves the bundle, or holds what we do not know.
-fn files_named_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<FileName, FileEntry>, D::Error> {
-    struct Files;
-    impl<'de> Visitor<'de> for Files {
-        type Value = BTreeMap<FileName, FileEntry>;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a map from file name to size and digest")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut files = BTreeMap::new();
-            while let Some(path) = map.next_key::<String>()? {
-                let name = file_name(&path).map_err(de::Error::custom)?;
-                if files.insert(name, map.next_value()?).is_some() {
-                    return Err(de::Error::custom(format_args!(
-                        "files: expected each name once, found {path:?} twice"
-                    )));
-                }
-            }
-            Ok(files)
-        }
-    }
-    deserializer.deserialize_map(Files)
-}
-
-fn file_name(path: &str) -> Result<FileName, String> {
-    let leaves =
-        path.starts_with(['/', '\\']) || path.contains(':') || path.split(['/', '\\']).any(|part| part == "..");
-    if leaves {
-        return Err(format!("files: expected a path inside the bundle, found {:?}", shortened(path)));
-    }
-    FileName::parse(path).ok_or_else(|| {
-        let known: Vec<&str> = FileName::ALL.iter().map(|name| name.as_str()).collect();
-        let note = if matches!(path, MANIFEST | SIGNATURE) { " (cannot list itself)" } else { "" };
-        format!("files: expected one of {}, found {:?}{note}", known.join(", "), shortened(path))
-    })
 }

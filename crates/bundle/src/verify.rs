@@ -4,6 +4,7 @@ use crate::content::{read_all, read_small};
 use crate::directory::{Directory, Kind};
 use crate::error::EntryKind;
 use crate::file_name::{GOLDEN_FOLDER, MANIFEST, SIGNATURE};
+use crate::manifest::LIMIT_MANIFEST_BYTES;
 use crate::{
     Bundle, BundleError, FileName, Golden, Manifest, Precision, PublicKey, Sha256, SignatureState, Vocabulary,
 };
@@ -12,7 +13,6 @@ use std::path::Path;
 
 /// More entries than this are no bundle.
 const LIMIT_ENTRIES: usize = 64;
-const LIMIT_MANIFEST_BYTES: u64 = 1 << 20;
 const LIMIT_SIGNATURE_BYTES: u64 = 4096;
 /// Replaced this often while it is opened: somebody is doing something else.
 const LIMIT_REPLACEMENTS: usize = 100;

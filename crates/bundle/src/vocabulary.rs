@@ -1,13 +1,9 @@
 //! The words a bundle knows without a text tower: names, thresholds, embeddings.
 
 use crate::edit_distance::edit_distance;
-use crate::{Name, NameError, PresenceThreshold, ScoreError, Sha256, Temperature, Threshold, float_bytes, normalised};
-use safetensors::SafeTensorError;
-use serde::{Deserialize, Serialize};
+use crate::{Entry, Sha256, VocabularyError, float_bytes, normalised};
 use std::collections::HashMap;
 
-/// More rows than this are no vocabulary.
-const LIMIT_ROWS: usize = 100_000;
 /// How far from 1 the length of an embedding may be; 16-bit storage stays below.
 const NORM_TOLERANCE: f32 = 1e-3;
 /// Suggestions for an unknown name.
@@ -22,67 +18,6 @@ pub struct Vocabulary {
     joint_width: usize,
     /// Normalised names and synonyms to their row.
     index: HashMap<String, usize>,
-}
-
-/// One row: a class, how it was encoded, and what decides whether a pixel belongs to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// The class.
-    pub name: Name,
-    /// Other words for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub synonyms: Vec<Name>,
-    /// The set of sentences the names were put into before encoding.
-    pub template_set: String,
-    /// From this score on a pixel belongs to the class.
-    pub threshold: Threshold,
-    /// Where the threshold comes from.
-    pub threshold_source: ThresholdSource,
-    /// Divides the logits of this class.
-    pub temperature: Temperature,
-    /// Below this presence the class is absent from a tile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub presence_threshold: Option<PresenceThreshold>,
-    /// Red, green, blue in masks and overlays.
-    pub colour: [u8; 3],
-    /// Belongs to the hidden vocabulary that `exclusive` decisions compete against.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub support: bool,
-    /// What calibration measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibration: Option<Calibration>,
-}
-
-/// Where a threshold comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum ThresholdSource {
-    /// Not measured: the stated default.
-    Default,
-    /// Chosen on labelled pictures.
-    Calibrated {
-        /// Name of the set.
-        set: String,
-        /// How many pictures.
-        images: u64,
-    },
-}
-
-/// What calibration measured for one class, at its threshold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Calibration {
-    /// Labelled pixels of the class.
-    pub n_pixels: u64,
-    /// Intersection over union.
-    pub iou: f64,
-    /// Harmonic mean of precision and recall.
-    pub f1: f64,
-    /// Name of the set.
-    pub set: String,
-    /// ISO 8601, e.g. `2026-08-22`.
-    pub date: String,
 }
 
 /// One row of a vocabulary.
@@ -106,101 +41,13 @@ pub struct UnknownName {
     pub nearest: Vec<String>,
 }
 
-/// A vocabulary that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum VocabularyError {
-    /// No JSON of this form.
-    #[error("vocabulary.json: expected names and thresholds, found: {0}")]
-    Json(#[from] serde_json::Error),
-    /// No safetensors of this form.
-    #[error("vocabulary.safetensors: expected the tensor `embeddings`, found: {0}")]
-    Embeddings(#[from] SafeTensorError),
-    /// Wrong tensor, type or shape.
-    #[error("vocabulary.safetensors: expected one tensor `embeddings: f32 [rows, D]`, found {0}")]
-    EmbeddingsForm(String),
-    /// Nothing, or too much.
-    #[error("vocabulary: expected 1 to {LIMIT_ROWS} rows, found {0}")]
-    RowCount(usize),
-    /// One file holds more rows than the other.
-    #[error("vocabulary: expected one embedding a name, found {names} names and {embeddings} embeddings")]
-    RowMismatch {
-        /// Rows of `vocabulary.json`.
-        names: usize,
-        /// Rows of `vocabulary.safetensors`.
-        embeddings: usize,
-    },
-    /// Names and embeddings do not come from the same run.
-    #[error("vocabulary: expected names and embeddings that hash to {expected}, found {found} (files of two runs?)")]
-    Hash {
-        /// What `vocabulary.json` says.
-        expected: Sha256,
-        /// What its names and the embeddings give.
-        found: Sha256,
-    },
-    /// An embedding with NaN, infinity, zero length or not of unit length.
-    #[error("vocabulary row {index} ({name}): expected an embedding of length 1, found {norm}")]
-    Norm {
-        /// Row.
-        index: usize,
-        /// Its name.
-        name: Name,
-        /// Length of the embedding.
-        norm: f32,
-    },
-    /// Two rows claim the same word.
-    #[error("vocabulary row {index}: expected each name and synonym once, found {name:?} again (row {first} has it)")]
-    Duplicate {
-        /// The later row.
-        index: usize,
-        /// The word.
-        name: Name,
-        /// The earlier row.
-        first: usize,
-    },
-    /// A field of a row that cannot be.
-    #[error("vocabulary row {index} ({name}): {field}: expected {expected}, found {found}")]
-    Field {
-        /// Row.
-        index: usize,
-        /// Its name.
-        name: Name,
-        /// Field.
-        field: &'static str,
-        /// What is allowed.
-        expected: &'static str,
-        /// What is there.
-        found: String,
-    },
-    /// A text that is no name.
-    #[error("vocabulary: {0}")]
-    Name(#[from] NameError),
-    /// A number outside its range.
-    #[error("vocabulary: {0}")]
-    Score(#[from] ScoreError),
-}
-
-impl Entry {
-    /// A row with even threshold and temperature 1, not calibrated.
-    pub fn new(name: Name, template_set: impl Into<String>, colour: [u8; 3]) -> Self {
-        Self {
-            name,
-            synonyms: Vec::new(),
-            template_set: template_set.into(),
-            threshold: Threshold::EVEN,
-            threshold_source: ThresholdSource::Default,
-            temperature: Temperature::ONE,
-            presence_threshold: None,
-            colour,
-            support: false,
-            calibration: None,
-        }
-    }
-}
-
 impl Vocabulary {
+    /// More rows than this are no vocabulary.
+    pub(crate) const LIMIT_ROWS: usize = 100_000;
+
     /// `embeddings: [rows, D]`, row-major.
     pub fn new(rows: Vec<Entry>, embeddings: Vec<f32>, joint_width: usize) -> Result<Self, VocabularyError> {
-        if !(1..=LIMIT_ROWS).contains(&rows.len()) {
+        if !(1..=Self::LIMIT_ROWS).contains(&rows.len()) {
             return Err(VocabularyError::RowCount(rows.len()));
         }
         if joint_width == 0 || rows.len().checked_mul(joint_width) != Some(embeddings.len()) {
@@ -248,9 +95,14 @@ impl Vocabulary {
         self.joint_width
     }
 
-    /// The same embeddings with other thresholds, colours and so on, as calibration leaves them.
-    /// The names must stay the same for the result to mean anything.
+    /// The same names and embeddings with other thresholds, colours and so on, as calibration leaves them.
     pub fn with_entries(self, rows: Vec<Entry>) -> Result<Self, VocabularyError> {
+        for (index, (old, new)) in self.rows.iter().zip(&rows).enumerate() {
+            if old.name != new.name {
+                let (name, found) = (old.name.clone(), new.name.to_string());
+                return Err(VocabularyError::Field { index, name, field: "name", expected: "the name to stay", found });
+            }
+        }
         Self::new(rows, self.embeddings, self.joint_width)
     }
 
@@ -280,32 +132,6 @@ impl Vocabulary {
         }
         distances.sort_unstable();
         distances.iter().take(NEAREST).map(|&(_, index)| self.rows[index].name.to_string()).collect()
-    }
-}
-
-impl Entry {
-    fn check(&self, index: usize) -> Result<(), VocabularyError> {
-        let error = |field, expected, found: String| {
-            Err(VocabularyError::Field { index, name: self.name.clone(), field, expected, found })
-        };
-        if self.template_set.is_empty()
-            || self.template_set.len() > 1000
-            || self.template_set.contains(char::is_control)
-        {
-            return error(
-                "template_set",
-                "one line of text",
-                format!("{:?}", crate::sha256::shortened(&self.template_set)),
-            );
-        }
-        if let Some(calibration) = &self.calibration {
-            for (field, score) in [("calibration.iou", calibration.iou), ("calibration.f1", calibration.f1)] {
-                if !(0.0..=1.0).contains(&score) {
-                    return error(field, "a number in [0, 1]", score.to_string());
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -61,7 +61,7 @@ fn operators_of_another_domain_are_refused() {
     let message = refusal(&[field(1, &node("Evil", &field(7, b"com.example")))], &[]);
     assert_eq!(
         message,
-        "node \"/a_node\" \"Evil\", domain \"com.example\": expected none of operators outside ONNX's own domain \
+        "node \"/a_node\" (Evil), domain \"com.example\": expected none of operators outside ONNX's own domain \
          (exported by another program?)"
     );
     let opset = field(8, &[field(1, b"com.example"), integer(2, 1)].concat());
@@ -99,6 +99,16 @@ fn a_tensor_whose_size_is_not_its_shape_is_refused() {
     }
     let claims_much = [integer(1, huge), integer(2, 1), field(8, b"weight"), field(4, &[0; 4])].concat();
     assert!(refusal(&[field(5, &claims_much)], &[]).starts_with("tensor \"weight\""));
+}
+
+#[test]
+fn more_sizes_nodes_or_inputs_than_any_network_has_are_refused() {
+    let weight = tensor("weight", &[1; 17], &[0; 4]);
+    assert_eq!(refusal(&[field(5, &weight)], &[]), "expected at most 16 sizes of a tensor, found more");
+    let input = value("much", 1, &[1; 40]);
+    assert_eq!(refusal(&[field(11, &input)], &[]), "expected at most 16 sizes of an input or output, found more");
+    assert_eq!(refusal(&vec![field(1, b""); 100_001], &[]), "expected at most 100000 nodes, found more");
+    assert_eq!(refusal(&vec![field(11, b""); 100_001], &[]), "expected at most 100000 inputs and outputs, found more");
 }
 
 #[test]

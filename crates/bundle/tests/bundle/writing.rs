@@ -113,6 +113,14 @@ fn calibration_can_change_thresholds_and_add_a_model() {
 }
 
 #[test]
+fn calibration_cannot_change_names() {
+    let mut rows = vocabulary().entries().to_vec();
+    rows.swap(0, 1);
+    let error = vocabulary().with_entries(rows).unwrap_err();
+    assert_eq!(error.to_string(), "vocabulary row 0 (building): name: expected the name to stay, found flood water");
+}
+
+#[test]
 fn whoever_opens_while_bundles_are_exchanged_sees_one_of_them_whole() {
     let fixture = Fixture::new();
     let replace = |number: u32| {
