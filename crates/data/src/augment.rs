@@ -59,6 +59,9 @@ pub struct Augment {
     pub jpeg_quality_min: u8,
     /// Crops with a smaller share of labelled pixels are drawn again, up to eight times.
     pub labelled_share: f32,
+    /// How often a crop of one index alone is kept; otherwise it is drawn again, up to eight times. Open sea and open fields teach little.
+    #[serde(default = "always")]
+    pub uniform_probability: f32,
 }
 
 impl Augment {
@@ -83,6 +86,7 @@ impl Augment {
             jpeg_probability: 0.15,
             jpeg_quality_min: 40,
             labelled_share: 0.3,
+            uniform_probability: 0.5,
         }
     }
 
@@ -112,6 +116,7 @@ impl Augment {
             jpeg_probability: 0.0,
             jpeg_quality_min: 95,
             labelled_share: 0.0,
+            uniform_probability: always(),
         }
     }
 
@@ -149,12 +154,23 @@ impl Augment {
             }
             let window = Window { x, y, step, side_px: self.tile_px };
             let mask = resample::cut_mask(&sample.mask, window);
-            let labelled = mask.ids.iter().filter(|&&id| id != IGNORE).count() as f32;
             tried += 1;
-            if labelled >= self.labelled_share * mask.ids.len() as f32 || tried == TRIES {
+            if tried == TRIES || self.is_worth_it(&mask, rng) {
                 return (window, mask);
             }
         }
+    }
+
+    fn is_worth_it(&self, mask: &IndexMask, rng: &mut Rng) -> bool {
+        let mut labelled = mask.ids.iter().filter(|&&id| id != IGNORE);
+        let Some(first) = labelled.next() else { return self.labelled_share <= 0.0 };
+        let (mut count, mut others) = (1_usize, 0_usize);
+        for id in labelled {
+            count += 1;
+            others += usize::from(id != first);
+        }
+        count as f32 >= self.labelled_share * mask.ids.len() as f32
+            && (others > 0 || self.uniform_probability >= 1.0 || rng.chance(self.uniform_probability))
     }
 
     fn relight(&self, mut image: RgbImage, rng: &mut Rng) -> Result<RgbImage, DataError> {
@@ -180,6 +196,11 @@ impl Augment {
         }
         Ok(image)
     }
+}
+
+/// The probability of a configuration that does not mention one.
+fn always() -> f32 {
+    1.0
 }
 
 /// One of the eight ways to lay a square on itself.
@@ -285,6 +306,27 @@ mod tests {
         let crop = Augment::plain(32).crop(&sample, &mut Rng::new(1)).unwrap();
         assert_eq!(crop.mask.ids.iter().filter(|&&id| id != IGNORE).count(), 60);
         assert!(crop.image.pixels.chunks(3).all(|pixel| pixel[1] == 90));
+    }
+
+    #[test]
+    fn crops_of_one_index_can_be_made_rare() {
+        let mut sample = sample(400, 50);
+        sample.mask.ids.iter_mut().enumerate().for_each(|(at, id)| *id = u8::from(at % 400 >= 350));
+        let mixed = |augment: &Augment| {
+            let crops = (0..50).map(|seed| augment.crop(&sample, &mut Rng::new(seed)).unwrap());
+            crops.filter(|crop| crop.mask.present().len() > 1).count()
+        };
+        let plain = Augment::plain(32);
+        assert!(mixed(&plain) < 15);
+        assert!(mixed(&Augment { uniform_probability: 0.0, ..plain }) > 25);
+    }
+
+    #[test]
+    fn a_configuration_without_the_probability_keeps_every_crop() {
+        let mut written = serde_json::to_value(Augment::train(32)).unwrap();
+        written.as_object_mut().unwrap().remove("uniform_probability");
+        let read: Augment = serde_json::from_value(written).unwrap();
+        assert_eq!(read, Augment { uniform_probability: 1.0, ..Augment::train(32) });
     }
 
     #[test]

@@ -11,11 +11,13 @@ mod noise;
 mod path;
 mod road;
 mod tree;
+mod yard;
 
 use crate::class_table::ClassTable;
 use crate::image::RgbImage;
 use crate::mask::IndexMask;
 use crate::rng::Rng;
+use crate::words;
 use canvas::Canvas;
 use ground::{Field, Ground, WATER_LEVEL_M};
 use house::House;
@@ -23,6 +25,7 @@ use noise::Noise;
 use path::{Path, Point, distance};
 use road::{Road, Surface};
 use tree::Tree;
+use yard::Yard;
 
 /// Cars.
 const OTHER: u8 = 0;
@@ -58,12 +61,12 @@ pub fn classes() -> ClassTable {
             (VEGETATION, "vegetation"),
         ],
         &[
-            (FLOOD_WATER, &["flood", "flood water", "flooded area", "floodwater", "inundation"]),
-            (FLOOD_WATER, &["water", "water body", "open water"]),
-            (BARE_GROUND, &["bare ground", "bare soil", "bare land", "unpaved land", "soil"]),
-            (ROAD, &["road", "street", "paved road", "roadway"]),
-            (BUILDING, &["building", "house", "roof", "rooftop", "buildings"]),
-            (VEGETATION, &["vegetation", "greenery", "plants", "trees and grass", "green vegetation"]),
+            (FLOOD_WATER, words::FLOOD),
+            (FLOOD_WATER, words::WATER),
+            (BARE_GROUND, words::BARE_GROUND),
+            (ROAD, words::ROAD),
+            (BUILDING, words::BUILDING),
+            (VEGETATION, words::VEGETATION),
         ],
     )
 }
@@ -78,18 +81,34 @@ pub fn generate(seed: u64, width: usize, height: usize) -> Scene {
     let roads = roads(extent, &mut rng);
     let streets = roads.iter().filter(|road| road.surface == Surface::Street).map(|road| road.path.clone()).collect();
     let ground = Ground::new(noise, river(extent, &mut rng), streets, 0.32);
+    let houses = houses(&ground, &roads, extent, &mut rng);
+    let yards: Vec<Yard> = houses
+        .iter()
+        .filter(|house| house.is_family_home())
+        .filter_map(|house| ground.nearest_street(house.centre).map(|street| Yard::of(house, street, &mut rng)))
+        .collect();
 
     ground.paint_land(&mut canvas);
-    for surface in [Surface::Track, Surface::Street, Surface::MainRoad] {
+    for yard in &yards {
+        yard.draw(&mut canvas, noise);
+    }
+    for road in &roads {
+        road.draw_shoulder(&mut canvas, noise);
+    }
+    for surface in [Surface::Street, Surface::MainRoad] {
         roads.iter().filter(|road| road.surface == surface).for_each(|road| road.draw(&mut canvas, noise));
     }
     ground.flood(&mut canvas);
     for road in roads.iter().filter(|road| road.surface != Surface::Track) {
-        road.drive(&mut canvas, if road.surface == Surface::MainRoad { 38.0 } else { 30.0 }, &mut rng);
+        road.drive(&mut canvas, if road.surface == Surface::MainRoad { 38.0 } else { 44.0 }, &mut rng);
     }
-    let houses = houses(&ground, &roads, extent, &mut rng);
-    houses.iter().for_each(|house| house.draw(&mut canvas, noise));
-    for tree in trees(&ground, &roads, &houses, extent, &mut rng) {
+    for yard in &yards {
+        yard.park(&mut canvas, WATER_LEVEL_M + 0.2, &mut rng);
+    }
+    for house in &houses {
+        house.draw(&mut canvas, noise);
+    }
+    for tree in trees(&ground, &roads, &houses, &yards, extent, &mut rng) {
         tree.draw(&mut canvas, noise);
     }
     photograph(&canvas, width, height, &mut rng)
@@ -123,7 +142,7 @@ fn roads(extent: Point, rng: &mut Rng) -> Vec<Road> {
 
 /// Houses on both sides of the streets, some with a shed, and two barns at the track.
 fn houses(ground: &Ground, roads: &[Road], extent: Point, rng: &mut Rng) -> Vec<House> {
-    const DEEPEST_M: f32 = 1.4;
+    const DEEPEST_M: f32 = 1.9;
     let mut houses: Vec<House> = Vec::new();
     let mut settle = |house: House, gap_m: f32| {
         let reach = house.half_m[1] + 3.0;
@@ -167,14 +186,16 @@ fn direction(angle: f32) -> Point {
     [angle.cos(), angle.sin()]
 }
 
-/// A wood, the river's banks, hedges, orchards, gardens; nothing on roads and roofs. From the upper to the lower edge.
-fn trees(ground: &Ground, roads: &[Road], houses: &[House], extent: Point, rng: &mut Rng) -> Vec<Tree> {
+/// A wood, the river's banks, hedges, orchards, gardens; nothing on roads and roofs.
+fn trees(ground: &Ground, roads: &[Road], houses: &[House], yards: &[Yard], extent: Point, rng: &mut Rng) -> Vec<Tree> {
     const GRID_M: f32 = 4.0;
-    let mut trees = Vec::new();
     let free = |place: Point, radius_m: f32| {
         roads.iter().all(|road| road.path.beside(place).offset.abs() > road.half_width_m + 0.5 * radius_m)
             && houses.iter().all(|house| !house.covers(place, 0.65 * radius_m))
+            && yards.iter().all(|yard| !yard.blocks(place, radius_m))
     };
+    let mut trees: Vec<Tree> = yards.iter().flat_map(|yard| yard.hedge(rng)).collect();
+    trees.retain(|bush| ground.elevation(bush.centre) > WATER_LEVEL_M - 0.8 && free(bush.centre, bush.radius_m));
     let (columns, rows) = ((extent[0] / GRID_M) as usize + 2, (extent[1] / GRID_M) as usize + 2);
     for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
         let cell = [(column as f32 - 0.5) * GRID_M, (row as f32 - 0.5) * GRID_M];
@@ -203,7 +224,7 @@ fn growth(ground: &Ground, place: Point, cell: Point, extent: Point, rng: &mut R
         return (rng.range(1.2, 2.5), 0.008);
     }
     if ground.to_street(place) < 34.0 {
-        return (if rng.chance(0.35) { rng.range(2.5, 4.2) } else { rng.range(0.9, 2.2) }, 0.13);
+        return (if rng.chance(0.4) { rng.range(2.2, 4.2) } else { rng.range(0.9, 2.0) }, 0.15);
     }
     let field = ground.field(place);
     if field.hedge && field.border < 2.2 {
@@ -265,7 +286,8 @@ mod tests {
         let scene = generate(1, 1024, 768);
         assert_eq!((scene.image.width, scene.image.height), (1024, 768));
         assert_eq!((scene.mask.width, scene.mask.height), (1024, 768));
-        let share = |id: u8| scene.mask.ids.iter().filter(|&&found| found == id).count() as f32 / (1024.0 * 768.0);
+        let count = |id: u8| scene.mask.ids.iter().map(|&found| u32::from(found == id)).sum::<u32>();
+        let share = |id: u8| count(id) as f32 / (1024.0 * 768.0);
         let shares = [
             (FLOOD_WATER, 0.15..0.45),
             (BARE_GROUND, 0.02..0.35),

@@ -59,6 +59,12 @@ impl Ground {
         self.streets.iter().map(|street| street.beside(place).offset.abs()).fold(f32::INFINITY, f32::min)
     }
 
+    /// The street a house at this place would belong to.
+    pub(super) fn nearest_street(&self, place: Point) -> Option<&Path> {
+        let offset = |street: &&Path| street.beside(place).offset.abs();
+        self.streets.iter().min_by(|a, b| offset(a).total_cmp(&offset(b)))
+    }
+
     /// The field at a place: an irregular grid, turned.
     pub(super) fn field(&self, place: Point) -> InField {
         let (sin, cos) = self.field_turn.sin_cos();
@@ -104,7 +110,7 @@ impl Ground {
             let [x, y] = place;
             spot.elevation = self.elevation(place);
             let grain = 1.0 + 0.10 * self.noise.fractal(x, y, 1.1, 2) + 0.12 * self.noise.fractal(x, y, 13.0, 3);
-            let village = self.to_street(place) + 6.0 * self.noise.fractal(x, y, 18.0, 2) < 34.0;
+            let village = self.to_street(place) + 6.0 * self.noise.fractal(x, y, 18.0, 2) < 32.0;
             let (colour, id) = if village { self.garden(place) } else { self.farmland(place) };
             // Soil soaks up water near the shore.
             let wet = (1.0 - (spot.elevation - WATER_LEVEL_M) / 0.5).clamp(0.0, 1.0);
@@ -141,17 +147,12 @@ impl Ground {
 
     fn garden(&self, place: Point) -> (Colour, u8) {
         let [x, y] = place;
-        let patch = self.noise.fractal(x + 300.0, y, 9.0, 2);
-        if patch > 0.42 {
-            return (self.soil(place), BARE_GROUND);
-        }
         let worn = self.noise.fractal(x, y + 500.0, 6.0, 3);
         let lawn = self.grass(place);
-        if worn > 0.38 {
-            let gravel = paint(158, 148, 130);
-            return (gravel, BARE_GROUND);
+        if worn > 0.52 {
+            return (mix(lawn, self.soil(place), 0.8), BARE_GROUND);
         }
-        (lawn, VEGETATION)
+        (mix(lawn, self.soil(place), 0.5 * (worn - 0.2)), VEGETATION)
     }
 
     fn grass(&self, [x, y]: Point) -> Colour {

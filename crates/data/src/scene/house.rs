@@ -2,6 +2,7 @@
 
 use super::BUILDING;
 use super::canvas::{Canvas, Colour, mix, paint, scaled};
+use super::light::SUN;
 use super::noise::Noise;
 use super::path::{Point, distance};
 use crate::rng::Rng;
@@ -19,7 +20,7 @@ enum Cover {
 pub(super) struct House {
     pub centre: Point,
     /// Direction of the ridge, of length 1.
-    ridge: Point,
+    pub ridge: Point,
     /// Half of the side along the ridge, and half of the other.
     pub half_m: Point,
     eaves_m: f32,
@@ -38,12 +39,12 @@ impl House {
     /// A family house.
     pub(super) fn family(centre: Point, ridge: Point, rng: &mut Rng) -> Self {
         let tiles = [
-            paint(170, 92, 66),
-            paint(152, 80, 60),
-            paint(178, 110, 82),
-            paint(118, 78, 66),
-            paint(98, 96, 98),
-            paint(124, 118, 114),
+            paint(148, 92, 72),
+            paint(132, 78, 64),
+            paint(152, 108, 88),
+            paint(108, 78, 68),
+            paint(92, 91, 93),
+            paint(120, 115, 112),
         ];
         let half_m = [rng.range(5.2, 7.8), rng.range(3.8, 5.0)];
         Self {
@@ -79,7 +80,7 @@ impl House {
 
     /// A barn under sheet metal.
     pub(super) fn barn(centre: Point, ridge: Point, rng: &mut Rng) -> Self {
-        let metal = [paint(196, 200, 202), paint(150, 164, 172), paint(168, 112, 94)];
+        let metal = [paint(196, 200, 202), paint(150, 164, 172), paint(158, 122, 108)];
         Self {
             centre,
             ridge,
@@ -92,6 +93,11 @@ impl House {
             solar: false,
             salt: rng.range(0.0, 500.0),
         }
+    }
+
+    /// Somebody lives here.
+    pub(super) fn is_family_home(&self) -> bool {
+        matches!(self.cover, Cover::Tiles(_))
     }
 
     /// Along and across the ridge, from the centre.
@@ -149,13 +155,15 @@ impl House {
                 let course = 1.0 + 0.07 * (inside[1] * std::f32::consts::TAU / 0.62).sin();
                 let single = 1.0 + 0.14 * (noise.cell((x / 0.4) as i32, (y / 0.6) as i32) - 0.5);
                 let moss = (noise.fractal(x + 60.0, y, 4.0, 3) - 0.25).max(0.0) * 1.2;
+                // Across, towards the side that faces the sun.
+                let sunny = if self.ridge[0] * SUN[1] - self.ridge[1] * SUN[0] > 0.0 { v } else { -v };
                 let on_ridge = inside[1] > self.half_m[1] - 0.18 && !self.hipped;
                 let panel = self.solar
-                    && v > 0.18 * self.half_m[1]
-                    && v < 0.82 * self.half_m[1]
+                    && sunny > 0.18 * self.half_m[1]
+                    && sunny < 0.82 * self.half_m[1]
                     && u.abs() < 0.62 * self.half_m[0];
                 if panel {
-                    let frame = (u.rem_euclid(1.05) < 0.08) || ((v - 0.18 * self.half_m[1]).rem_euclid(1.7) < 0.09);
+                    let frame = (u.rem_euclid(1.05) < 0.08) || ((sunny - 0.18 * self.half_m[1]).rem_euclid(1.7) < 0.09);
                     return if frame { paint(120, 126, 134) } else { paint(38, 48, 74) };
                 }
                 let lit = if on_ridge { 1.12 } else { 1.0 };

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Colour};
 
 /// Towards the sun: from the north-west, 42 degrees high. x right, y down, z up.
-const SUN: [f32; 3] = [-0.48, -0.56, 0.67];
+pub(super) const SUN: [f32; 3] = [-0.48, -0.56, 0.67];
 const SUNLIGHT: Colour = [1.30, 1.22, 1.06];
 const SKYLIGHT: Colour = [0.26, 0.31, 0.40];
 

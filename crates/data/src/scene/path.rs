@@ -68,20 +68,21 @@ impl Path {
 
     /// Where `place` lies.
     pub(super) fn beside(&self, place: Point) -> Beside {
-        let mut best = Beside { offset: f32::INFINITY, along: 0.0 };
+        let (mut nearest, mut side, mut along) = (f32::INFINITY, 1.0, 0.0);
         for (span, pair) in self.points.windows(2).enumerate() {
             let (a, b) = (pair[0], pair[1]);
             let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
             let (px, py) = (place[0] - a[0], place[1] - a[1]);
             let t = ((px * dx + py * dy) / (dx * dx + dy * dy).max(1e-9)).clamp(0.0, 1.0);
-            let apart = (px - t * dx).hypot(py - t * dy);
-            if apart < best.offset.abs() {
-                let side = if dx * py - dy * px < 0.0 { -1.0 } else { 1.0 };
-                let along = self.mileage[span] + t * (self.mileage[span + 1] - self.mileage[span]);
-                best = Beside { offset: side * apart, along };
+            let (rx, ry) = (px - t * dx, py - t * dy);
+            let squared = rx * rx + ry * ry;
+            if squared < nearest {
+                nearest = squared;
+                side = if dx * py - dy * px < 0.0 { -1.0 } else { 1.0 };
+                along = self.mileage[span] + t * (self.mileage[span + 1] - self.mileage[span]);
             }
         }
-        best
+        Beside { offset: side * nearest.sqrt(), along }
     }
 
     /// Smallest box around the path, `margin` wider on every side.

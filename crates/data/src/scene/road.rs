@@ -27,35 +27,38 @@ pub(super) struct Road {
 }
 
 impl Road {
-    pub(super) fn draw(&self, canvas: &mut Canvas, noise: Noise) {
+    /// Gravel beside the road; the ruts of a track.
+    pub(super) fn draw_shoulder(&self, canvas: &mut Canvas, noise: Noise) {
         let shoulder = self.half_width_m + 1.1;
-        canvas.paint(self.path.bounds(shoulder + 1.0), |place, spot| {
-            let [x, y] = place;
-            let beside = self.path.beside(place);
-            let offset = beside.offset.abs();
+        canvas.paint(self.path.bounds(shoulder + 1.0), |[x, y], spot| {
+            let offset = self.path.beside([x, y]).offset.abs();
             let ragged = 0.35 * noise.fractal(x, y, 1.8, 3);
-            let grain = 1.0 + 0.05 * noise.fractal(x, y, 0.5, 2);
-            if self.surface == Surface::Track {
-                let rut = (offset - 0.75).abs() < 0.38 + 0.5 * ragged;
-                if rut {
-                    spot.colour = scaled(mix(paint(164, 144, 114), spot.colour, 0.15), grain);
-                    spot.id = BARE_GROUND;
-                }
-                return;
+            let (gravel, worn) = match self.surface {
+                Surface::Track => (paint(164, 144, 114), (offset - 0.75).abs() < 0.38 + 0.5 * ragged),
+                Surface::MainRoad | Surface::Street => (paint(150, 142, 126), offset < shoulder + ragged),
+            };
+            if worn {
+                let grain = 1.0 + 0.05 * noise.fractal(x, y, 0.5, 2);
+                spot.colour = scaled(mix(gravel, spot.colour, 0.2), grain);
+                spot.id = BARE_GROUND;
             }
+        });
+    }
+
+    /// The asphalt of a street or a main road.
+    pub(super) fn draw(&self, canvas: &mut Canvas, noise: Noise) {
+        canvas.paint(self.path.bounds(self.half_width_m), |[x, y], spot| {
+            let beside = self.path.beside([x, y]);
+            let offset = beside.offset.abs();
             if offset > self.half_width_m {
-                if offset < shoulder + ragged {
-                    spot.colour = scaled(mix(paint(150, 142, 126), spot.colour, 0.3), grain);
-                    spot.id = BARE_GROUND;
-                }
                 return;
             }
-            let worn = 1.0 + 0.09 * noise.fractal(x, y, 12.0, 3);
+            let grain = 1.0 + 0.05 * noise.fractal(x, y, 0.5, 2) + 0.09 * noise.fractal(x, y, 12.0, 3);
             // Wheels darken two bands of each lane; repairs are darker patches.
             let wheels = 1.0 - 0.05 * (-((offset - 0.55 * self.half_width_m) / 0.35).powi(2)).exp();
             let repair = if noise.value(beside.along / 9.0 + 40.0, beside.offset / 3.0) > 0.72 { 0.82 } else { 1.0 };
             let asphalt = if self.surface == Surface::MainRoad { paint(122, 120, 118) } else { paint(136, 133, 128) };
-            spot.colour = scaled(asphalt, grain * worn * wheels * repair);
+            spot.colour = scaled(asphalt, grain * wheels * repair);
             let edge_line = (offset - (self.half_width_m - 0.35)).abs() < 0.09;
             let dash = offset < 0.09 && beside.along.rem_euclid(9.0) < 4.0;
             if self.surface == Surface::MainRoad && (edge_line || dash) {
