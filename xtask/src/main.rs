@@ -46,13 +46,16 @@ struct SetupArguments {
     python: PathBuf,
 }
 
-/// The root of the workspace that this program was built from.
-fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+/// The root of the workspace. Cargo names this package's folder at run time; the one known when this program was built
+/// is another if the project has been moved, or shares its target folder with a second clone.
+fn workspace_root() -> PathBuf {
+    let package =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    package.parent().map(Path::to_owned).unwrap_or(package)
 }
 
 fn run(chore: &Chore) -> Result<(), Error> {
-    let root = workspace_root();
+    let root = &workspace_root();
     match chore {
         Chore::Setup(arguments) => setup::run(root, &arguments.python),
         Chore::Test(arguments) => {
