@@ -1,0 +1,16 @@
+//! The whole network and its text tower, on every runner, against the oracle.
+
+mod support;
+
+use rszs_tests::network_cases;
+use support::runner::Runner;
+
+#[test]
+fn the_network_agrees_with_the_oracle_on_the_embedded_engine() {
+    network_cases().iter().for_each(|case| Runner::Embedded.check(case));
+}
+
+#[test]
+fn the_network_agrees_with_the_oracle_on_onnx_runtime() {
+    network_cases().iter().for_each(|case| Runner::OnnxRuntime.check(case));
+}

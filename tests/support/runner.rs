@@ -1,0 +1,54 @@
+//! What can compute a case from its exported file. The libtorch runner of the same suite is `trainer/tests/oracle.rs`.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+use rszs_export::engine::{Engine, EngineError};
+use rszs_graph::Tensor;
+
+use rszs_tests::{Case, Tolerance};
+
+/// An implementation of the ops, other than the oracle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runner {
+    /// The exported ONNX file in the engine inside the program.
+    Embedded,
+    /// The exported ONNX file in ONNX Runtime.
+    OnnxRuntime,
+}
+
+impl Runner {
+    /// How far it may be from the oracle.
+    pub fn tolerance(self) -> Tolerance {
+        Tolerance::Float32
+    }
+
+    /// The outputs of a case, by name.
+    pub fn run(self, case: &Case) -> BTreeMap<String, Tensor> {
+        match self {
+            Self::Embedded => on_engine(Engine::embedded(&onnx(case)), case),
+            Self::OnnxRuntime => on_engine(Engine::onnx_runtime(&onnx(case), None), case),
+        }
+    }
+
+    /// Panics with the case, the output and the numbers where this runner is too far from the oracle.
+    pub fn check(self, case: &Case) {
+        let found = self.run(case);
+        for (output, reference) in case.reference() {
+            let checked = found.get(&output).ok_or_else(|| "no such output".to_owned());
+            let checked = checked.and_then(|tensor| self.tolerance().check(&reference, tensor));
+            checked.unwrap_or_else(|reason| panic!("{self:?}: {}: {output}: {reason}", case.name));
+        }
+    }
+}
+
+/// The ONNX file of a case.
+fn onnx(case: &Case) -> Vec<u8> {
+    let model = rszs_export::lower::lower(&case.graph, &case.parameters, "case", &[]);
+    model.unwrap_or_else(|error| panic!("{}: {error}", case.name)).encode_to_vec()
+}
+
+fn on_engine(engine: Result<Engine, EngineError>, case: &Case) -> BTreeMap<String, Tensor> {
+    let outputs = engine.and_then(|mut engine| engine.run(&case.graph, &case.feeds));
+    outputs.unwrap_or_else(|error| panic!("{}: {error}", case.name)).into_iter().collect()
+}
