@@ -1,0 +1,205 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rszs_export::template_set::TemplateSet;
+use rszs_export::vocabulary::TypedThreshold;
+
+/// Exit code of whatever went wrong after the command line was understood.
+pub(crate) const FAILED: u8 = 1;
+
+const EXAMPLES: &str = "\
+Examples:
+  rszs-export random --preset nano --output nano.safetensors
+  rszs-export inspect --preset b16
+  rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --output bundles/nano
+  rszs-export onnx --checkpoint nano.safetensors --graph image --output image.onnx
+
+A word file has one class a line: its name, synonyms after commas, maybe `= rrggbb` for its colour; # starts a comment.
+
+Every ONNX file is opened again in ONNX Runtime (if its library is found) and in the built-in engine and compared with the
+reference interpreter. A file that differs is not shipped.
+
+Exit codes: 0 done; 1 nothing written, the message says why; 2 the command line is wrong.";
+
+/// Turns a trained checkpoint into what a device runs: ONNX files, query embeddings, a verified bundle
+#[derive(Debug, Parser)]
+#[command(name = "rszs-export", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a bundle: models, vocabulary, tokenizer, golden set, manifest
+    Bundle(BundleArguments),
+    /// Write one ONNX file
+    Onnx(OnnxArguments),
+    /// Show what a network is made of and what it costs
+    Inspect(InspectArguments),
+    /// Write a checkpoint of untrained weights, for tests and measurements
+    Random(RandomArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BundleArguments {
+    /// Trained weights (.safetensors of rszs-train)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: PathBuf,
+
+    /// Word file: the classes that the bundle knows by name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vocabulary: PathBuf,
+
+    /// The tokenizer that the text tower was trained with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokenizer: PathBuf,
+
+    /// Directory to write; a bundle that is there is replaced in one step
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+
+    /// Bake the vocabulary in: faster, smaller, and deaf to any other word
+    #[arg(long)]
+    pub(crate) fold: bool,
+
+    /// Word file of hidden classes that compete for pixels when decisions are exclusive
+    #[arg(long, value_name = "FILE")]
+    pub(crate) support: Option<PathBuf>,
+
+    /// Sentences that a word is put into; their embeddings are averaged
+    #[arg(long, value_name = "SET", default_value_t = TemplateSet::Aerial)]
+    pub(crate) template_set: TemplateSet,
+
+    /// Thresholds by class, as flood=0.31,building=0.5; rszs-calibrate measures better ones
+    #[arg(long, value_name = "NAME=SCORE", value_delimiter = ',')]
+    pub(crate) thresholds: Vec<TypedThreshold>,
+
+    /// Name of the model; the checkpoint's file name without it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Release number; a device can refuse to go back
+    #[arg(long, default_value_t = 1)]
+    pub(crate) counter: u64,
+
+    /// By how much neighbouring tiles overlap; a quarter of a tile without it
+    #[arg(long, value_name = "PX")]
+    pub(crate) overlap_px: Option<u32>,
+
+    /// Metres a pixel of the training pictures, smallest and largest, as 0.05,0.5
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 2)]
+    pub(crate) training_gsd_m: Vec<f64>,
+
+    /// Licence of the weights, as an SPDX expression
+    #[arg(long, default_value = "MIT OR Apache-2.0")]
+    pub(crate) licence: String,
+
+    /// Model card in Markdown; a short one is written without it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model_card: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnnxArguments {
+    /// Trained weights (.safetensors of rszs-train)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: PathBuf,
+
+    /// Which of the two graphs
+    #[arg(long, value_enum, default_value_t = GraphName::Image)]
+    pub(crate) graph: GraphName,
+
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EngineArguments {
+    /// Library of ONNX Runtime to check with; without it, the variable `ORT_DYLIB_PATH` and `third_party/onnxruntime/lib` are tried
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ort_lib: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// A checkpoint (.safetensors) or an ONNX file
+    #[arg(value_name = "FILE", required_unless_present = "preset")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// One of the built-in networks, without any file
+    #[arg(long, conflicts_with = "file", value_parser = preset_names())]
+    pub(crate) preset: Option<String>,
+
+    /// Print every node instead of the summary
+    #[arg(long, value_enum, value_name = "GRAPH")]
+    pub(crate) dump: Option<GraphName>,
+
+    /// Scopes that training leaves as they are, as vlm,text; the count of trainable parameters goes without them
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    pub(crate) frozen: Vec<String>,
+
+    /// Images that costs are computed for
+    #[arg(long, default_value_t = 1)]
+    pub(crate) images: usize,
+
+    /// Queries that costs are computed for
+    #[arg(long, default_value_t = 2)]
+    pub(crate) queries: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RandomArguments {
+    /// Which network
+    #[arg(long, value_parser = preset_names())]
+    pub(crate) preset: String,
+
+    /// The same seed gives the same weights
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Give the text tower as many token ids as this tokenizer has
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokenizer: Option<PathBuf>,
+
+    /// Side of a tile, if not the preset's
+    #[arg(long, value_name = "PX")]
+    pub(crate) tile_px: Option<usize>,
+
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// The graphs of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphName {
+    /// From tiles and queries to masks
+    Image,
+    /// From tokens to query vectors
+    Text,
+}
+
+fn preset_names() -> Vec<&'static str> {
+    rszs_network::Config::presets().map(|(name, _)| name).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,233 @@
+//! Proof that a file computes what the graph says: oracle on one side, engines on the other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use rszs_graph::{Graph, InterpretError, Shape, Tensor, interpret};
+
+use crate::engine::{Engine, EngineError};
+use crate::tolerance::Tolerance;
+
+/// Inputs of a graph and what the oracle makes of them.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// N.
+    pub images: usize,
+    /// K.
+    pub queries: usize,
+    /// Inputs by name.
+    pub feeds: BTreeMap<String, Tensor>,
+    /// Outputs in the graph's order.
+    pub expected: Vec<(String, Tensor)>,
+}
+
+/// What an engine gave, compared with the oracle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Name and version of the engine.
+    pub engine: String,
+    /// For each output: its name, the largest difference, the largest allowed.
+    pub outputs: Vec<(String, f32, f32)>,
+}
+
+/// Everything that was compared, and what could not be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CheckReport {
+    /// One entry an engine and case.
+    pub comparisons: Vec<Comparison>,
+    /// Why ONNX Runtime was left out, if it was.
+    pub without_onnx_runtime: Option<String>,
+}
+
+/// A file that must not be shipped.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// An engine computes something else than the graph says.
+    #[error(
+        "{output}: expected within {allowed:e} of the oracle ({tolerance:?}), found {found:e} off in {engine}; the file is not shipped"
+    )]
+    Mismatch {
+        /// The output.
+        output: String,
+        /// Named tolerance.
+        tolerance: Tolerance,
+        /// The largest allowed difference.
+        allowed: f32,
+        /// The largest difference.
+        found: f32,
+        /// Name and version of the engine.
+        engine: String,
+    },
+    /// An engine gave other outputs.
+    #[error("expected the output {name}, found none from {engine}")]
+    NoOutput {
+        /// The output.
+        name: String,
+        /// Name and version of the engine.
+        engine: String,
+    },
+    /// An engine cannot load or run the file.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The oracle cannot.
+    #[error("oracle: {0}")]
+    Oracle(#[from] InterpretError),
+}
+
+impl Case {
+    /// Asks the oracle.
+    pub fn new(
+        graph: &Graph,
+        feeds: BTreeMap<String, Tensor>,
+        parameters: &BTreeMap<String, Tensor>,
+        images: usize,
+        queries: usize,
+    ) -> Result<Self, InterpretError> {
+        let expected = interpret(graph, &feeds, parameters)?;
+        Ok(Self { images, queries, feeds, expected })
+    }
+
+    /// The same case for fewer images and queries: the first of each. No output of ours depends on the others, so the
+    /// oracle need not be asked again; and a file that only works for one size is found out.
+    #[must_use]
+    pub fn first(&self, graph: &Graph, images: usize, queries: usize) -> Self {
+        let shape_of_input =
+            |name: &str| graph.inputs().find(|(node, _)| node.name == name).map(|(node, _)| &node.shape);
+        let cut = |tensor: &Tensor, shape: Option<&Shape>| {
+            shape.map_or_else(|| tensor.clone(), |shape| corner(tensor, &shape.at(images, queries)))
+        };
+        let feeds = self.feeds.iter().map(|(name, tensor)| (name.clone(), cut(tensor, shape_of_input(name)))).collect();
+        let outputs = self.expected.iter().zip(graph.outputs());
+        let expected = outputs
+            .map(|((name, tensor), (_, id))| (name.clone(), cut(tensor, Some(&graph.node(*id).shape))))
+            .collect();
+        Self { images, queries, feeds, expected }
+    }
+}
+
+/// Loads `model` into every engine at hand, runs every case and compares. Gives the best engine back, for more work.
+pub fn check(
+    model: &[u8],
+    graph: &Graph,
+    cases: &[Case],
+    library: Option<&Path>,
+) -> Result<(Engine, CheckReport), CheckError> {
+    let mut report = CheckReport::default();
+    let mut best = Engine::embedded(model)?;
+    compare_all(&mut best, graph, cases, &mut report)?;
+    match Engine::onnx_runtime(model, library) {
+        Ok(mut engine) => {
+            compare_all(&mut engine, graph, cases, &mut report)?;
+            best = engine;
+        }
+        // A library that was asked for by name must be there.
+        Err(error @ EngineError::NoLibrary { .. }) if library.is_none() => {
+            report.without_onnx_runtime = Some(error.to_string());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok((best, report))
+}
+
+fn compare_all(engine: &mut Engine, graph: &Graph, cases: &[Case], report: &mut CheckReport) -> Result<(), CheckError> {
+    for case in cases {
+        report.comparisons.push(compare(engine, graph, case, Tolerance::Float32)?);
+    }
+    Ok(())
+}
+
+fn compare(engine: &mut Engine, graph: &Graph, case: &Case, tolerance: Tolerance) -> Result<Comparison, CheckError> {
+    let found = engine.run(graph, &case.feeds)?;
+    let engine = engine.name();
+    let mut outputs = Vec::new();
+    for (name, expected) in &case.expected {
+        let Some((_, tensor)) = found.iter().find(|(output, _)| output == name) else {
+            return Err(CheckError::NoOutput { name: name.clone(), engine });
+        };
+        let (allowed, distance) = (tolerance.allowed(expected), expected.distance(tensor));
+        // Infinite where shapes differ or something is not a number.
+        if distance > allowed {
+            return Err(CheckError::Mismatch { output: name.clone(), tolerance, allowed, found: distance, engine });
+        }
+        outputs.push((name.clone(), distance, allowed));
+    }
+    Ok(Comparison { engine, outputs })
+}
+
+/// The elements with small indices: the first `shape[axis]` of every axis.
+fn corner(tensor: &Tensor, shape: &[usize]) -> Tensor {
+    let mut cut = tensor.clone();
+    for (axis, &length) in shape.iter().enumerate() {
+        let inner: usize = cut.shape[axis + 1..].iter().product();
+        let block = cut.shape[axis] * inner;
+        let kept = cut.values.chunks_exact(block.max(1)).flat_map(|chunk| &chunk[..length * inner]).copied().collect();
+        cut.shape[axis] = length;
+        cut = Tensor::new(cut.shape, kept);
+    }
+    cut
+}
+
+impl fmt::Display for CheckReport {
+    /// One line an engine and case.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Comparison { engine, outputs } in &self.comparisons {
+            let text =
+                |(name, found, allowed): &(String, f32, f32)| format!("{name} {found:.1e} (allowed {allowed:.1e})");
+            writeln!(f, "{engine}: {}", outputs.iter().map(text).collect::<Vec<_>>().join(", "))?;
+        }
+        match &self.without_onnx_runtime {
+            Some(reason) => writeln!(f, "NOT compared with ONNX Runtime: {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message as _;
+    use rszs_graph::{Builder, Element, Init, K, N};
+
+    fn example() -> (Graph, BTreeMap<String, Tensor>) {
+        let builder = Builder::new();
+        let x = builder.input("x", Element::F32, [N, 2.into()]);
+        let queries = builder.input("queries", Element::F32, [K, 2.into()]);
+        let y = (x * builder.param("gain", [2], Init::Constant(1.0))).matmul(queries.transpose(&[1, 0]));
+        let graph = builder.finish(&[("y", y.id())]).unwrap();
+        (graph, [("gain".to_owned(), Tensor::new([2], vec![2.0, 3.0]))].into())
+    }
+
+    fn case(graph: &Graph, parameters: &BTreeMap<String, Tensor>) -> Case {
+        let x = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+        let queries = Tensor::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        Case::new(graph, [("x".to_owned(), x), ("queries".to_owned(), queries)].into(), parameters, 2, 3).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_computes_the_graph_passes_for_every_size() {
+        let (graph, parameters) = example();
+        let model = crate::lower::lower(&graph, &parameters, "test", &[]).unwrap().encode_to_vec();
+        let case = case(&graph, &parameters);
+        let smaller = case.first(&graph, 1, 2);
+        assert_eq!(smaller.expected[0].1, Tensor::new([1, 2], vec![2.0, 6.0]));
+        let (_, report) = check(&model, &graph, &[case, smaller], None).unwrap();
+        assert!(report.to_string().starts_with("embedded engine"), "{report}");
+    }
+
+    #[test]
+    fn a_file_with_other_weights_is_not_shipped() {
+        let (graph, parameters) = example();
+        let other = [("gain".to_owned(), Tensor::new([2], vec![2.0, 3.01]))].into();
+        let model = crate::lower::lower(&graph, &other, "test", &[]).unwrap().encode_to_vec();
+        let error = check(&model, &graph, &[case(&graph, &parameters)], None).unwrap_err();
+        assert!(matches!(&error, CheckError::Mismatch { output, .. } if output == "y"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_model_is_refused() {
+        let (graph, parameters) = example();
+        let error = check(b"no model", &graph, &[case(&graph, &parameters)], None).unwrap_err();
+        assert!(matches!(error, CheckError::Engine(EngineError::Load { .. })), "{error}");
+    }
+}

@@ -1,0 +1,238 @@
+//! Collects the parts of an ONNX graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Shape};
+
+use super::shape::Axis;
+use super::{IR_VERSION, LowerError, OPSET, onnx_element};
+use crate::onnx::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
+};
+
+/// A protobuf message cannot be larger.
+const LIMIT_BYTES: usize = (1 << 31) - 1;
+
+/// An ONNX graph while it is written.
+pub(super) struct Writer<'a> {
+    graph: &'a Graph,
+    /// For each node of the graph, the name of its value.
+    edges: Vec<String>,
+    nodes: Vec<NodeProto>,
+    weights: Vec<TensorProto>,
+    /// Names of small constants and run-time shapes that exist already; they are shared.
+    shared: BTreeSet<String>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(graph: &'a Graph) -> Result<Self, LowerError> {
+        let mut edges: Vec<String> = Vec::new();
+        let mut outputs: BTreeMap<NodeId, &str> = BTreeMap::new();
+        for (name, id) in graph.outputs() {
+            if graph.nodes().iter().enumerate().any(|(index, node)| node.name == *name && index != id.index()) {
+                return Err(LowerError::NameTaken { name: name.clone() });
+            }
+            outputs.entry(*id).or_insert(name);
+        }
+        let mut outputs = outputs.into_iter().peekable();
+        for (index, node) in graph.nodes().iter().enumerate() {
+            let output = outputs.next_if(|(id, _)| id.index() == index).map(|(_, name)| name);
+            edges.push(match (&node.op, output) {
+                (Op::Dropout { .. } | Op::DropPath { .. }, _) => edges[node.inputs[0].index()].clone(),
+                (Op::Input { .. } | Op::Param { .. } | Op::Constant { .. }, _) | (_, None) => node.name.clone(),
+                (_, Some(output)) => output.to_owned(),
+            });
+        }
+        Ok(Self { graph, edges, nodes: Vec::new(), weights: Vec::new(), shared: BTreeSet::new() })
+    }
+
+    /// The name of a node's value.
+    pub(super) fn edge(&self, id: NodeId) -> String {
+        self.edges[id.index()].clone()
+    }
+
+    pub(super) fn shape(&self, id: NodeId) -> &'a Shape {
+        &self.graph.node(id).shape
+    }
+
+    /// A trained or constant tensor.
+    pub(super) fn weight(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+        self.weights.push(TensorProto::floats(name, shape, values));
+    }
+
+    /// The ONNX node that makes the value of node `index`.
+    pub(super) fn node(&mut self, index: usize, op: &str, inputs: Vec<String>, attributes: Vec<AttributeProto>) {
+        let (name, output) = (self.graph.nodes()[index].name.clone(), self.edges[index].clone());
+        self.push(name, op, inputs, output, attributes);
+    }
+
+    /// An ONNX node inside what the graph has as one; the name of its value.
+    pub(super) fn part(
+        &mut self,
+        node: &Node,
+        part: &str,
+        op: &str,
+        inputs: Vec<String>,
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        let name = format!("{}/{part}", node.name);
+        self.push(name.clone(), op, inputs, name.clone(), attributes);
+        name
+    }
+
+    /// One real number without axes.
+    pub(super) fn number(&mut self, value: f32) -> String {
+        let name = format!("number.{value}");
+        self.share(name, |name| TensorProto::floats(name, &[], &[value]))
+    }
+
+    /// A list of real numbers.
+    pub(super) fn numbers(&mut self, values: &[f32]) -> String {
+        let name = format!("numbers.{}", joined(values));
+        self.share(name, |name| TensorProto::floats(name, &[values.len()], values))
+    }
+
+    /// A list of whole numbers.
+    pub(super) fn integers(&mut self, values: &[i64]) -> String {
+        let name = format!("integers.{}", joined(values));
+        self.share(name, |name| TensorProto::ints(name, values))
+    }
+
+    /// A target shape, as a constant if it is one.
+    pub(super) fn target(&mut self, node: &Node, axes: &[Axis]) -> Result<String, LowerError> {
+        let mut parts: Vec<String> = Vec::new();
+        for run in axes.chunk_by(|a, b| matches!((a, b), (Axis::Written(_), Axis::Written(_)))) {
+            parts.push(match run[0] {
+                Axis::AtRunTime(dim) => self.length(node, dim)?,
+                Axis::Written(_) => {
+                    let lengths = run.iter().filter_map(|axis| match axis {
+                        Axis::Written(length) => Some(*length),
+                        Axis::AtRunTime(_) => None,
+                    });
+                    self.integers(&lengths.collect::<Vec<_>>())
+                }
+            });
+        }
+        if let [only] = parts.as_slice() {
+            return Ok(only.clone());
+        }
+        let lengths = axes.iter().map(|axis| match axis {
+            Axis::Written(length) => length.to_string(),
+            Axis::AtRunTime(dim) => dim.to_string(),
+        });
+        let name = format!("shape.{}", lengths.collect::<Vec<_>>().join("_"));
+        Ok(self.share_node(name, "Concat", parts, vec![AttributeProto::int("axis", 0)]))
+    }
+
+    /// `[1]` whole number: the length of an axis at run time.
+    fn length(&mut self, node: &Node, dim: Dim) -> Result<String, LowerError> {
+        let (coefficient, images, queries) = dim.factors();
+        let mut factors: Vec<String> = Vec::new();
+        for (symbol, text, power) in [(N, "N", images), (K, "K", queries)] {
+            for _ in 0..power {
+                factors.push(self.symbol(node, symbol, text)?);
+            }
+        }
+        if coefficient != 1 {
+            factors.push(self.integers(&[coefficient as i64]));
+        }
+        let mut factors = factors.into_iter();
+        let first = factors.next().unwrap_or_default();
+        let product = |product: String, factor: String| {
+            self.share_node(format!("{product}_times_{factor}"), "Mul", vec![product, factor], vec![])
+        };
+        Ok(factors.fold(first, product))
+    }
+
+    /// `[1]` whole number: N or K, read off the first input that shows it.
+    fn symbol(&mut self, node: &Node, symbol: Dim, text: &'static str) -> Result<String, LowerError> {
+        let source = self.graph.inputs().find_map(|(input, _)| {
+            let axis = input.shape.0.iter().position(|&dim| dim == symbol)?;
+            Some((input.name.clone(), axis))
+        });
+        let (input, axis) =
+            source.ok_or_else(|| LowerError::UnknownSymbol { name: node.name.clone(), symbol: text })?;
+        let shape = self.share_node(format!("shape.{input}"), "Shape", vec![input], vec![]);
+        let axis = self.integers(&[axis as i64]);
+        Ok(self.share_node(format!("shape.{text}"), "Gather", vec![shape, axis], vec![]))
+    }
+
+    fn share(&mut self, name: String, tensor: impl FnOnce(&str) -> TensorProto) -> String {
+        if self.shared.insert(name.clone()) {
+            self.weights.push(tensor(&name));
+        }
+        name
+    }
+
+    fn share_node(&mut self, name: String, op: &str, inputs: Vec<String>, attributes: Vec<AttributeProto>) -> String {
+        if self.shared.insert(name.clone()) {
+            self.push(name.clone(), op, inputs, name.clone(), attributes);
+        }
+        name
+    }
+
+    fn push(&mut self, name: String, op: &str, input: Vec<String>, output: String, attribute: Vec<AttributeProto>) {
+        let node = NodeProto { input, output: vec![output], name: Some(name), op_type: Some(op.to_owned()), attribute };
+        self.nodes.push(node);
+    }
+
+    /// The file around everything collected.
+    pub(super) fn finish(mut self, name: &str, notes: &[(&str, String)]) -> Result<ModelProto, LowerError> {
+        for (name, id) in self.graph.outputs() {
+            let edge = self.edge(*id);
+            if edge != *name {
+                self.push(format!("output.{name}"), "Identity", vec![edge], name.clone(), vec![]);
+            }
+        }
+        let graph = self.graph;
+        let output_names: BTreeSet<&String> = graph.outputs().iter().map(|(name, _)| name).collect();
+        let made = graph.nodes().iter().zip(&self.edges).filter(|(node, edge)| match node.op {
+            Op::Input { .. } | Op::Param { .. } | Op::Constant { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {
+                false
+            }
+            _ => !output_names.contains(edge),
+        });
+        let float = data_type::FLOAT;
+        let input = graph.inputs().map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
+        let proto = GraphProto {
+            node: self.nodes,
+            name: Some(name.to_owned()),
+            initializer: self.weights,
+            input: input.collect(),
+            output: graph.outputs().iter().map(|(name, id)| value_info(name, float, &graph.node(*id).shape)).collect(),
+            value_info: made.map(|(node, edge)| value_info(edge, float, &node.shape)).collect(),
+        };
+        let model = ModelProto {
+            ir_version: Some(IR_VERSION),
+            opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+            producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),
+            producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            graph: Some(proto),
+            metadata_props: notes.iter().map(|(key, value)| note(key, value)).collect(),
+        };
+        match model.encoded_len() {
+            bytes if bytes > LIMIT_BYTES => Err(LowerError::TooLarge { bytes }),
+            _ => Ok(model),
+        }
+    }
+}
+
+fn joined<T: ToString>(values: &[T]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join("_")
+}
+
+fn note(key: &str, value: &str) -> StringStringEntryProto {
+    StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) }
+}
+
+fn value_info(name: &str, element: i32, shape: &Shape) -> ValueInfoProto {
+    let dim = |dim: &Dim| match dim.as_fixed() {
+        Some(length) => DimensionProto { dim_value: Some(length as i64), dim_param: None },
+        None => DimensionProto { dim_value: None, dim_param: Some(dim.to_string()) },
+    };
+    let shape = TensorShapeProto { dim: shape.0.iter().map(dim).collect() };
+    let tensor_type = TensorTypeProto { elem_type: Some(element), shape: Some(shape) };
+    ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+}
