@@ -108,7 +108,10 @@ impl<'r> DecidedRow<'r> {
     }
 }
 
-/// Upsamples blended logits row by row and decides.
+/// Upsamples blended logits row by row and decides, 64 pixels at a time without a float image.
+///
+/// The floor is reading the logits once and writing one byte a pixel and one bit a pixel and query. The arithmetic of a query
+/// that is present costs more than that, of one that is absent about as much as reading its logits for each row of pixels.
 #[derive(Debug)]
 pub struct Decider<'a> {
     width_px: u32,

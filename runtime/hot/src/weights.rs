@@ -57,8 +57,7 @@ fn fill(axis: &Axis, weights: &mut [f32]) {
 fn covering(axis: &Axis, position: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
     let axis = *axis;
     let step = axis.tile - axis.overlap;
-    // The last tile may have been moved back, so it starts the search when the regular step has already passed it.
-    let first = (position + 1).saturating_sub(axis.tile).div_ceil(step).min(axis.count - 1);
+    let first = (position + 1).saturating_sub(axis.tile).div_ceil(step);
     (first..axis.count)
         .map(move |tile| (tile, axis.origin(tile)))
         .take_while(move |(_, origin)| *origin <= position)
