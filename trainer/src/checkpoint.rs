@@ -204,7 +204,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let write = || -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        // Readable like any file, as far as the umask allows; a temporary file's default is its owner alone.
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
         temporary.write_all(bytes)?;
         temporary.as_file().sync_all()?;
         temporary.persist(path)?;
@@ -235,6 +237,7 @@ fn git_commit() -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "exact numbers")]
 mod tests {
     use super::*;
 

@@ -67,7 +67,8 @@ impl RunConfig {
     /// One section as the settings of a stage.
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
         let invalid = |reason: String| TrainError::Config { path: self.path.clone(), reason };
-        let value = self.table.get(name).ok_or_else(|| invalid(format!("section [{name}]: expected one, found none")))?;
+        let value =
+            self.table.get(name).ok_or_else(|| invalid(format!("section [{name}]: expected one, found none")))?;
         value.clone().try_into().map_err(|error: toml::de::Error| invalid(format!("[{name}]: {}", error.message())))
     }
 

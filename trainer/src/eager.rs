@@ -106,7 +106,8 @@ struct Symbols {
 impl Symbols {
     fn from_feeds<T: Borrow<Tensor>>(graph: &Graph, feeds: &BTreeMap<&str, T>) -> Result<Self, TrainError> {
         let mut symbols = Self { images: 1, queries: 1 };
-        let fed = || graph.inputs().filter_map(|(node, _)| Some((node, feeds.get(node.name.as_str())?.borrow().size())));
+        let fed =
+            || graph.inputs().filter_map(|(node, _)| Some((node, feeds.get(node.name.as_str())?.borrow().size())));
         for (node, size) in fed() {
             for (&dim, &length) in node.shape.0.iter().zip(&size) {
                 if dim == N {
@@ -150,8 +151,11 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
             Op::Param { .. } => Ok(self.parameters.get(&node.name)?.shallow_clone()),
             op => {
                 let inputs: Vec<&Tensor> = node.inputs.iter().filter_map(|id| values[id.index()].as_ref()).collect();
-                self.apply(op, node, &inputs)
-                    .map_err(|source| TrainError::Node { name: node.name.clone(), op: op.name(), source })
+                self.apply(op, node, &inputs).map_err(|source| TrainError::Node {
+                    name: node.name.clone(),
+                    op: op.name(),
+                    source,
+                })
             }
         }
     }
@@ -226,6 +230,7 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
 }
 
 /// `x * scale + offset` without a pass that changes nothing.
+#[expect(clippy::float_cmp, reason = "only the exact 1 and 0 change nothing")]
 fn affine(x: &Tensor, scale: f64, offset: f64) -> Result<Tensor, tch::TchError> {
     match (scale == 1.0, offset == 0.0) {
         (true, true) => Ok(x.shallow_clone()),

@@ -57,13 +57,13 @@ pub struct SetScores {
     pub images: usize,
     /// One per query, in the order of the class table.
     pub queries: Vec<QueryScores>,
-    /// Mean IoU over queries, each at its best threshold.
+    /// Mean `IoU` over queries, each at its best threshold.
     pub mean_iou_best: f64,
-    /// Mean IoU over queries at a score of 0.5.
+    /// Mean `IoU` over queries at a score of 0.5.
     pub mean_iou_half: f64,
-    /// Mean IoU of the largest logit among the set's queries, for sets that label every pixel.
+    /// Mean `IoU` of the largest logit among the set's queries, for sets that label every pixel.
     pub mean_iou_exclusive: Option<f64>,
-    /// IoU per query of the largest logit.
+    /// `IoU` per query of the largest logit.
     pub iou_exclusive: BTreeMap<String, Option<f64>>,
 }
 
@@ -72,7 +72,7 @@ pub struct SetScores {
 pub struct QueryScores {
     /// The word.
     pub query: String,
-    /// The threshold of the highest IoU and what it gives.
+    /// The threshold of the highest `IoU` and what it gives.
     pub best: Option<OperatingPoint>,
     /// What a score of 0.5 gives.
     pub half: Option<OperatingPoint>,
@@ -170,14 +170,16 @@ struct Prediction {
     exclusive: Vec<u8>,
 }
 
-fn predict(model: &Model, sample: &Sample, vectors: &Tensor, settings: &EvaluateSettings) -> Result<Prediction, TrainError> {
+fn predict(
+    model: &Model,
+    sample: &Sample,
+    vectors: &Tensor,
+    settings: &EvaluateSettings,
+) -> Result<Prediction, TrainError> {
     let (width, height) = (sample.image.width as u32, sample.image.height as u32);
     let queries = vectors.size()[0] as usize;
-    let layout = TileLayout {
-        tile_px: model.tile_px as u32,
-        overlap_px: settings.overlap_px,
-        stride_px: LOGIT_STRIDE_PX,
-    };
+    let layout =
+        TileLayout { tile_px: model.tile_px as u32, overlap_px: settings.overlap_px, stride_px: LOGIT_STRIDE_PX };
     let grid = TileGrid::new(width, height, layout)?;
     let mut weights = vec![0.0; grid.weights_len()];
     let weights = BlendWeights::compute(&grid, &mut weights)?;

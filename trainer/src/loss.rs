@@ -1,4 +1,4 @@
-//! What training minimises: L = BCE + λ · L_align (paper, section 3.6).
+//! What training minimises: L = BCE + λ · `L_align` (paper, section 3.6).
 
 use rszs_data::{POSITIVE, UNLABELLED};
 use tch::{Kind, Reduction, Tensor};
@@ -12,7 +12,7 @@ pub struct Loss {
     pub total: Tensor,
     /// Binary cross-entropy, mean over labelled pixels of all queries.
     pub segmentation: Tensor,
-    /// L_align, mean over pictures that show at least one query; 0 if none does.
+    /// `L_align`, mean over pictures that show at least one query; 0 if none does.
     pub alignment: Tensor,
 }
 

@@ -32,12 +32,9 @@ enum Command {
     Train {
         #[command(flatten)]
         common: Common,
-        /// Checkpoint of the image streams to start from; without it they start random.
+        /// Checkpoint to start from, as `pretrain` writes it, with tokenizer.json beside it.
         #[arg(long, value_name = "FILE")]
-        image_weights: Option<PathBuf>,
-        /// Checkpoint of the text tower, with tokenizer.json beside it.
-        #[arg(long, value_name = "FILE")]
-        text_weights: PathBuf,
+        from: PathBuf,
         /// Drop every label of these words, so that the model never sees them: flood,water.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         exclude_queries: Vec<String>,
@@ -98,9 +95,9 @@ fn run(command: Command) -> Result<()> {
             let (config, mut run) = common.open()?;
             pretrain(&config, &mut run)?;
         }
-        Command::Train { common, image_weights, text_weights, exclude_queries } => {
+        Command::Train { common, from, exclude_queries } => {
             let (config, mut run) = common.open()?;
-            train(&config, &TrainOptions { image_weights, text_weights, exclude_queries }, &mut run)?;
+            train(&config, &TrainOptions { from, exclude_queries }, &mut run)?;
         }
         Command::Evaluate { common, weights, sets, limit } => {
             let (config, run) = common.open()?;

@@ -1,4 +1,4 @@
-//! AdamW with parameter groups.
+//! `AdamW` with parameter groups.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct AdamWSettings {
     pub learning_rate_factors: BTreeMap<String, f64>,
 }
 
-/// AdamW (arXiv:1711.05101), own so that its state can be saved: a resumed run goes on exactly.
+/// `AdamW` (arXiv:1711.05101), own so that its state can be saved: a resumed run goes on exactly.
 #[derive(Debug)]
 pub struct AdamW {
     settings: AdamWSettings,
@@ -51,9 +51,8 @@ impl AdamW {
     pub fn step(&mut self, parameters: &Parameters, learning_rate: f64) -> Result<f64, TrainError> {
         let _guard = tch::no_grad_guard();
         let with_gradient = || parameters.trainable().filter(|(_, tensor)| tensor.grad().defined());
-        let squares: Result<Vec<Tensor>, _> = with_gradient()
-            .map(|(_, tensor)| tensor.grad().f_norm().and_then(|norm| norm.f_square()))
-            .collect();
+        let squares: Result<Vec<Tensor>, _> =
+            with_gradient().map(|(_, tensor)| tensor.grad().f_norm().and_then(|norm| norm.f_square())).collect();
         let squares = squares?;
         if squares.is_empty() {
             return Ok(0.0);
@@ -135,6 +134,7 @@ fn decays(name: &str, tensor: &Tensor) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "exact numbers")]
 mod tests {
     use super::*;
     use tch::Device;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rszs_data::{DenseSet, POSITIVE, RgbImage, Sample, UNLABELLED};
+use rszs_data::{Concept, DenseSet, POSITIVE, RgbImage, Sample, UNLABELLED};
 
 use crate::TrainError;
 
@@ -20,7 +20,7 @@ pub(crate) fn write_overlay(
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
     let (width, height) = (sample.image.width, sample.image.height);
     let mut sheet = RgbImage::filled(width * 3, height, [0, 0, 0]);
-    let targets: Vec<[u8; 256]> = set.classes().concepts().iter().map(|concept| concept.targets()).collect();
+    let targets: Vec<[u8; 256]> = set.classes().concepts().iter().map(Concept::targets).collect();
     for y in 0..height {
         for x in 0..width {
             let pixel = y * width + x;
@@ -45,9 +45,7 @@ fn truth_colour(colour: [u8; 3], id: u8, targets: &[[u8; 256]]) -> [u8; 3] {
 /// The query with the highest score, as strong as its score.
 fn score_colour(colour: [u8; 3], scores: impl Iterator<Item = u8>) -> [u8; 3] {
     let best = scores.enumerate().max_by_key(|&(_, score)| score);
-    best.map_or(colour, |(query, score)| {
-        mix(colour, COLOURS[query % COLOURS.len()], 0.7 * f32::from(score) / 255.0)
-    })
+    best.map_or(colour, |(query, score)| mix(colour, COLOURS[query % COLOURS.len()], 0.7 * f32::from(score) / 255.0))
 }
 
 fn mix(a: [u8; 3], b: [u8; 3], share: f32) -> [u8; 3] {

@@ -62,6 +62,7 @@ impl Parameters {
     }
 
     /// Adds a tensor, trainable, or puts it in the place of the one of the same name.
+    #[expect(clippy::needless_pass_by_value, reason = "the tensor is given away: its memory is shared from here on")]
     pub fn insert(&mut self, name: &str, tensor: Tensor) -> Result<(), TrainError> {
         let tensor = tensor.f_detach()?.f_to_device(self.device)?.f_set_requires_grad(true)?;
         self.tensors.insert(name.to_owned(), tensor);

@@ -29,6 +29,7 @@ pub fn interpolate_positions(table: &Tensor, from_grid: usize, to_grid: usize) -
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "exact numbers")]
 mod tests {
     use super::*;
     use tch::Kind;

@@ -55,7 +55,7 @@ pub struct Progress {
 
 impl Progress {
     /// Without a terminal, this often.
-    const LINE_EVERY: Duration = Duration::from_secs(60);
+    const LINE_EVERY: Duration = Duration::from_mins(1);
 
     /// Starts the clock at `step` of `steps`.
     pub fn start(step: u64, steps: u64, images_per_step: usize) -> Self {

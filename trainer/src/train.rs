@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rszs_data::{Augment, Batch, Concept, Prefetch, Rng, Sampler, Source, Split};
 use rszs_graph::Graph;
-use rszs_network::Purpose;
+use rszs_network::{Config, Purpose};
 use rszs_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -17,8 +17,8 @@ use crate::evaluate::{self, EvaluateSettings};
 use crate::loss::{Loss, loss};
 use crate::run::{Progress, Run, tell};
 use crate::{
-    AdamW, AdamWSettings, Average, Mode, Parameters, Prompts, RunConfig, Schedule, TextEncoder,
-    TrainError, eval,
+    AdamW, AdamWSettings, Average, Mode, Parameters, Prompts, RunConfig, Schedule, TextEncoder, TrainError, eval,
+    interpolate_positions,
 };
 
 /// Weights that are used: averaged, of all towers.
@@ -28,6 +28,9 @@ pub const STATE: &str = "state.safetensors";
 /// The tokenizer of the text tower.
 pub const TOKENIZER: &str = "tokenizer.json";
 
+/// The text tower's group of parameters. It is frozen here: query vectors are computed once.
+const TEXT: &str = "text";
+
 /// The section `[train]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +39,7 @@ pub struct TrainSettings {
     pub seed: u64,
     /// N.
     pub batch_size: usize,
-    /// λ of L_align.
+    /// λ of `L_align`.
     pub alignment_weight: f64,
     /// Chance that a query is a synonym and not the concept's name.
     pub synonym_share: f32,
@@ -77,10 +80,9 @@ pub struct SourceSettings {
 /// What a run starts from and leaves out; given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrainOptions {
-    /// Checkpoint of the image streams; none starts from random weights.
-    pub image_weights: Option<PathBuf>,
-    /// Checkpoint of the text tower, with its `tokenizer.json` beside it.
-    pub text_weights: PathBuf,
+    /// Checkpoint to start from, with `tokenizer.json` beside it. It must hold the text tower; of the image parts it may
+    /// hold any, and the others start random.
+    pub from: PathBuf,
     /// Words whose labels are dropped everywhere, so that the model never sees them.
     pub exclude_queries: Vec<String>,
 }
@@ -103,7 +105,8 @@ pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Resul
         if step % settings.log_every_steps == 0 || step == steps {
             let record = losses.take(step, progress.take_images_per_s());
             run.record(&record)?;
-            progress.show(&format!("loss {:.4} align {:.3}", record.segmentation, record.alignment), record.images_per_s);
+            progress
+                .show(&format!("loss {:.4} align {:.3}", record.segmentation, record.alignment), record.images_per_s);
         }
         if settings.evaluate_every_steps > 0 && step % settings.evaluate_every_steps == 0 && step < steps {
             session.evaluate(config, run)?;
@@ -136,24 +139,20 @@ impl Session {
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
-        let in_text = |name: &str| crate::group(name) == "text";
-        Checkpoint::read(&options.text_weights)?.load_group_into(&mut parameters, in_text)?;
-        if let Some(path) = &options.image_weights {
-            load_streams(path, &mut parameters)?;
-        }
+        start_from(&options.from, config.network(), &mut parameters)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries)?);
 
-        let tokenizer_path = options.text_weights.with_file_name(TOKENIZER);
+        let tokenizer_path = options.from.with_file_name(TOKENIZER);
         let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::file(&tokenizer_path))?;
         checkpoint::write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
         let tokenizer = Tokenizer::from_json(&tokenizer_bytes)?;
-        let encoder =
-            TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: config.network().text.context };
-        let words = sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
+        let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: config.network().text.context };
+        let words =
+            sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
         let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words.map(str::to_owned))?;
 
         let optimizer = AdamW::new(settings.optimizer.clone());
-        parameters.set_trainable(|name| !in_text(name) && optimizer.factor(name) != 0.0)?;
+        parameters.set_trainable(|name| crate::group(name) != TEXT && optimizer.factor(name) != 0.0)?;
         let average = Average::new(&parameters, settings.average_decay)?;
         let origin = Origin::new(serde_json::to_string(config.network())?, "train", settings.seed);
         let mut session = Self { settings, graph, parameters, average, optimizer, sampler, prompts, origin };
@@ -179,8 +178,7 @@ impl Session {
 
         let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
         let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train)?;
-        let losses =
-            loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, self.settings.alignment_weight)?;
+        let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, self.settings.alignment_weight)?;
         losses.total.f_backward()?;
 
         let learning_rate = self.settings.schedule.at(self.optimizer.steps());
@@ -193,8 +191,7 @@ impl Session {
     /// labelled may be there.
     fn choose_queries(&self, batch: &Batch, rng: &mut Rng) -> Vec<String> {
         let sources: BTreeSet<usize> = batch.origins.iter().map(|origin| origin.source).collect();
-        let concepts =
-            || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
+        let concepts = || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
         let names: BTreeSet<&str> = concepts().map(|concept| concept.name.as_str()).collect();
         let mut wording = |name: &str| {
             let sharing: Vec<&Concept> = concepts().filter(|concept| concept.name == name).collect();
@@ -289,13 +286,23 @@ fn with_prefix(state: &Checkpoint, prefix: &str) -> Result<Parameters, TrainErro
     Ok(parameters)
 }
 
-/// Loads what a checkpoint of the image streams holds: every parameter of `vlm` and `rsi`, and of any later part it has.
-fn load_streams(path: &Path, parameters: &mut Parameters) -> Result<(), TrainError> {
-    let checkpoint = Checkpoint::read(path)?;
-    let groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| crate::group(name).to_owned()).collect();
-    let wanted = |name: &str| crate::group(name) != "text" && groups.contains(crate::group(name));
-    checkpoint.load_group_into(parameters, wanted)?;
-    tell(&format!("{}: loaded {}", path.display(), groups.into_iter().collect::<Vec<_>>().join(", ")));
+/// Loads the text tower and every other part that a checkpoint has; position tables are brought to this network's grid.
+fn start_from(path: &Path, network: &Config, parameters: &mut Parameters) -> Result<(), TrainError> {
+    let mut checkpoint = Checkpoint::read(path)?;
+    let trained: Config = serde_json::from_str(&checkpoint.origin.config)?;
+    for (name, from, to) in [
+        ("vlm.positions", trained.vlm.grid(), network.vlm.grid()),
+        ("rsi.positions", trained.rsi.grid(), network.rsi.grid()),
+    ] {
+        if let Some(table) = checkpoint.tensors.get_mut(name).filter(|_| from != to) {
+            *table = interpolate_positions(table, from, to)?;
+            tell(&format!("{name}: from a grid of {from} to one of {to}"));
+        }
+    }
+    let mut groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| crate::group(name).to_owned()).collect();
+    tell(&format!("{}: starting from {}", path.display(), groups.iter().cloned().collect::<Vec<_>>().join(", ")));
+    groups.insert(TEXT.to_owned());
+    checkpoint.load_group_into(parameters, |name| groups.contains(crate::group(name)))?;
     Ok(())
 }
 

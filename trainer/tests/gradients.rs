@@ -29,6 +29,7 @@ fn expect_gradients(parameters: &Parameters) {
 }
 
 fn image_gradients(config: &Config) {
+    support::single_thread();
     tch::manual_seed(1);
     let graph = image_graph(config, Purpose::Train).unwrap();
     let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
@@ -60,6 +61,7 @@ fn every_parameter_gets_a_gradient_without_the_category_adaptive_head() {
 
 #[test]
 fn every_parameter_of_the_text_tower_gets_a_gradient() {
+    support::single_thread();
     tch::manual_seed(1);
     let config = support::config();
     let graph = text_graph(&config).unwrap();

@@ -22,6 +22,7 @@ fn from_torch(tensor: &Tensor) -> rszs_graph::Tensor {
 }
 
 fn agree(case: &Case) {
+    support::single_thread();
     let mut parameters = Parameters::empty(Device::Cpu);
     for (name, value) in &case.parameters {
         parameters.insert(name, to_torch(value, Kind::Float)).unwrap();

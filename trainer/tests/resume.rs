@@ -26,7 +26,8 @@ fn config(folder: &Path, steps: u64) -> RunConfig {
             .to_owned(),
     );
     // The schedule is of four steps in both cases; an interruption is a run that is stopped after two.
-    changes.push(format!("train.schedule = {{ peak = 1e-3, floor_fraction = 1.0, warmup_steps = 1, steps = {steps} }}"));
+    changes
+        .push(format!("train.schedule = {{ peak = 1e-3, floor_fraction = 1.0, warmup_steps = 1, steps = {steps} }}"));
     RunConfig::read(&path, &changes).unwrap()
 }
 
@@ -38,10 +39,11 @@ fn options(folder: &Path) -> TrainOptions {
     save(&path, &parameters, &Origin::new(serde_json::to_string(&network).unwrap(), "text", 5)).unwrap();
     let tokenizer = Tokenizer::from_json(br#"{"merges": []}"#).unwrap();
     std::fs::write(folder.join(TOKENIZER), tokenizer.to_json()).unwrap();
-    TrainOptions { image_weights: None, text_weights: path, exclude_queries: Vec::new() }
+    TrainOptions { from: path, exclude_queries: Vec::new() }
 }
 
 fn run(folder: &Path, name: &str, steps: u64) -> PathBuf {
+    support::single_thread();
     let path = folder.join(name);
     train(&config(folder, steps), &options(folder), &mut Run::open(&path).unwrap()).unwrap();
     path

@@ -3,6 +3,7 @@
 use rszs_network::Config;
 
 /// Changes to the preset `nano`, as `--set` takes them.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
 pub const TINY: [&str; 12] = [
     "network.tile_px = 64",
     "network.joint_width = 16",
@@ -31,4 +32,9 @@ pub fn config() -> Config {
     (config.fusion_width, config.fusion_heads, config.decoder_width, config.norm_groups) = (16, 2, 8, 4);
     (config.head.head_width, config.head.channels) = (8, 8);
     config
+}
+
+/// Tensors of these sizes are not worth a second thread, and the tests of one file already run side by side.
+pub fn single_thread() {
+    tch::set_num_threads(1);
 }
