@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "NAMES", required_unless_present = "list_queries")]
     pub queries: Option<String>,
 
-    /// Folder of the model bundle [default: bundles/nano, searched upwards from the program's folder]
+    /// Folder of the model bundle [default: bundles/nano above the program or the current folder]
     #[arg(short, long, value_name = "DIR")]
     pub bundle: Option<PathBuf>,
 

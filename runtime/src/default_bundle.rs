@@ -9,11 +9,14 @@ use crate::error::Error;
 /// Below the workspace, and below the prefix of an installation (`PREFIX/bin/rszs-edge`).
 const PLACES: [&str; 2] = ["bundles/nano", "share/rszs/bundles/nano"];
 
-/// The default bundle: in the first folder above the program that has one.
+/// The default bundle: in the first folder above the program that has one, else above the current folder (a program that was built
+/// into a folder outside the workspace is started in the workspace).
 pub(crate) fn default_bundle() -> Result<PathBuf, Error> {
     let program = env::current_exe().unwrap_or_default();
     let program = fs::canonicalize(&program).unwrap_or(program);
+    let current = env::current_dir().unwrap_or_default().join("-");
     bundle_above(&program)
+        .or_else(|| bundle_above(&current))
         .ok_or_else(|| Error::NoDefaultBundle { found_nowhere: PathBuf::from(PLACES[0]), program })
 }
 

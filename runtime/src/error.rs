@@ -23,7 +23,7 @@ pub enum Error {
     Query(#[from] QueryError),
     /// The default bundle is nowhere.
     #[error(
-        "{found_nowhere}: expected the default bundle there in a folder above {program}, found none; name a bundle with --bundle DIR",
+        "{found_nowhere}: expected the default bundle in a folder above {program} or above the current one, found none; name a bundle with --bundle DIR",
         found_nowhere = found_nowhere.display(),
         program = program.display()
     )]

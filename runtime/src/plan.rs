@@ -117,7 +117,7 @@ fn resolve_queries(
     options: &EngineOptions,
 ) -> Result<QuerySet, Error> {
     let tower = || kind.map_or(Ok(None), |kind| TextTower::load(bundle, kind, options));
-    Ok(QuerySet::resolve(typed, decision, bundle, tower)?)
+    Ok(QuerySet::resolve(typed, decision, bundle.into(), tower)?)
 }
 
 fn jobs(typed: &[String]) -> Vec<Job> {

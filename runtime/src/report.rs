@@ -49,12 +49,15 @@ impl Report {
     /// Before the first image.
     pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
         let begin = describe::begin(plan);
+        for skipped in &plan.started.skipped {
+            // An engine that is there and does not work is worth a word even to those who asked for none.
+            if self.verbose || !(self.quiet || skipped.is_absent) {
+                self.tell(format_args!("engine {} skipped: {}", skipped.kind.name(), skipped.reason));
+            }
+        }
         if self.verbose {
             let (bundle, engine) = (&begin.bundle, &begin.engine);
             self.tell(format_args!("bundle {} {} ({})", bundle.name, bundle.counter, bundle.path));
-            for skipped in &engine.skipped {
-                self.tell(format_args!("engine {} skipped: {}", skipped.name, skipped.reason));
-            }
             self.tell(format_args!(
                 "engine {} {}, {}, {} threads, self-test off by {:.1e} of {:.1e} allowed",
                 engine.name,
@@ -151,10 +154,12 @@ impl Report {
             let square = if self.colours { format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ") } else { String::new() };
             line += &format!(" {square}{} {} ", query.name, percent(describe::fraction(region, result)));
         }
-        let (decode, engine) = (result.times.decode, result.times.segment.engine);
-        let other = result.latency.saturating_sub(decode).saturating_sub(engine);
+        let (segment, written) = (&result.times.segment, &result.written);
+        let (decode, engine) = (result.times.decode, segment.engine);
+        let other = segment.tile + segment.blend + segment.decide + written.encode + written.write;
         let parts = [decode, engine, other].map(|part| part.as_millis());
-        line += &format!(" {} (decode {} engine {} other {})", milliseconds(result.latency), parts[0], parts[1], parts[2]);
+        let total = milliseconds(decode + engine + other);
+        line += &format!(" {total} (decode {} engine {} other {})", parts[0], parts[1], parts[2]);
         if let Some(mask) = result.written.files.first() {
             line += &format!("  -> {}", mask.display());
         }

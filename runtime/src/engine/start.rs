@@ -92,6 +92,8 @@ pub struct Skipped {
     pub kind: EngineKind,
     /// Why.
     pub reason: String,
+    /// It is not on this machine, which is nothing to worry about.
+    pub is_absent: bool,
 }
 
 /// An engine that passed.
@@ -117,7 +119,11 @@ pub fn start(bundle: &Bundle, options: &EngineOptions) -> Result<Started, NoEngi
             Ok((engine, precision, deviation)) => {
                 return Ok(Started { engine, kind, precision, deviation, skipped });
             }
-            Err(error) => skipped.push(Skipped { kind, reason: error.to_string() }),
+            Err(error) => skipped.push(Skipped {
+                kind,
+                reason: error.to_string(),
+                is_absent: matches!(error, LoadError::NoLibrary(_)),
+            }),
         }
     }
     Err(NoEngine { skipped })

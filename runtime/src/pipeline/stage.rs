@@ -22,9 +22,10 @@ pub(super) fn read(jobs: Vec<Job>, interrupt: &Interrupt, frames: Pool<Frame>, t
         if interrupt.is_raised() {
             return;
         }
+        // Waiting for a free frame is no part of this image's latency.
+        let mut frame = frames.take();
         let ticket = Ticket { image, name, start: Instant::now() };
         let frame = input.map_err(ImageError::from).and_then(|input| {
-            let mut frame = frames.take();
             let decode = reader.read(&input, &mut frame)?;
             Ok((frame, decode))
         });

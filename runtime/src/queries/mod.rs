@@ -9,5 +9,5 @@ mod set;
 mod typed;
 
 pub use error::QueryError;
-pub use set::{Query, QuerySet, ThresholdOrigin};
+pub use set::{Query, QuerySet, ThresholdOrigin, Words};
 pub use typed::{TypedQuery, parse_queries};

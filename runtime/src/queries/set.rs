@@ -1,6 +1,6 @@
 //! Queries ready for the engine and for the decision.
 
-use rszs_bundle::{Bundle, Entry, Row, Temperature, Threshold, ThresholdSource, Vocabulary, normalised};
+use rszs_bundle::{Bundle, Entry, Name, Row, Temperature, Threshold, ThresholdSource, Vocabulary, normalised};
 use rszs_hot::{Decision, QueryRule};
 
 use super::colour::free_colour;
@@ -70,6 +70,28 @@ pub struct QuerySet {
     rules: Vec<QueryRule>,
 }
 
+/// The words that a bundle knows, and what its model does with them.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// Names, thresholds, embeddings.
+    pub vocabulary: &'a Vocabulary,
+    /// The names baked into the model, in the order of its outputs; nothing if the vocabulary is open.
+    pub folded: Option<&'a [Name]>,
+    /// Largest K the model accepts, if there is a limit.
+    pub max_queries: Option<usize>,
+}
+
+impl<'a> From<&'a Bundle> for Words<'a> {
+    fn from(bundle: &'a Bundle) -> Self {
+        let manifest = bundle.manifest();
+        Self {
+            vocabulary: bundle.vocabulary(),
+            folded: manifest.folded.as_deref(),
+            max_queries: manifest.engine.max_queries.map(|most| most as usize),
+        }
+    }
+}
+
 /// Where the engine's rows for a query or support word come from.
 enum Source<'a> {
     Vocabulary(Row<'a>),
@@ -77,16 +99,16 @@ enum Source<'a> {
 }
 
 impl QuerySet {
-    /// Resolves `typed` against the vocabulary of `bundle`, and what it does not have through `tower`.
+    /// Resolves `typed` against the vocabulary of `words`, and what it does not have through `tower`.
     ///
     /// `tower` is asked for only when a free word occurs, because loading it takes time.
     pub fn resolve(
         typed: &[TypedQuery],
         decision: Decision,
-        bundle: &Bundle,
+        words: Words<'_>,
         mut tower: impl FnMut() -> Result<Option<TextTower>, TextError>,
     ) -> Result<Self, QueryError> {
-        let vocabulary = bundle.vocabulary();
+        let vocabulary = words.vocabulary;
         QueryError::too_many(MAX_QUERIES, typed.len())?;
         let mut loaded = None;
         let mut queries: Vec<Query> = Vec::with_capacity(typed.len());
@@ -95,7 +117,7 @@ impl QuerySet {
             let source = match vocabulary.resolve(one.name.as_str()) {
                 Ok(row) => Source::Vocabulary(row),
                 Err(unknown) => {
-                    refuse_in_folded(bundle, one.name.as_str())?;
+                    refuse_in_folded(words.folded, one.name.as_str())?;
                     if loaded.is_none() {
                         loaded = tower()?;
                     }
@@ -116,14 +138,14 @@ impl QuerySet {
             }
             sources.extend(support.into_iter().map(Source::Vocabulary));
         }
-        Self::build(queries, &sources, decision, bundle)
+        Self::build(queries, &sources, decision, words)
     }
 
     fn build(
         queries: Vec<Query>,
         sources: &[Source<'_>],
         decision: Decision,
-        bundle: &Bundle,
+        words: Words<'_>,
     ) -> Result<Self, QueryError> {
         let mut rules = Vec::with_capacity(sources.len());
         for (index, source) in sources.iter().enumerate() {
@@ -135,13 +157,13 @@ impl QuerySet {
             let rule = QueryRule::new(threshold.get(), temperature.get());
             rules.push(rule.map_err(|source| QueryError::Rule { name: name.to_owned(), source })?);
         }
-        if let Some(folded) = &bundle.manifest().folded {
+        if let Some(folded) = words.folded {
             let names: Vec<String> = folded.iter().map(|name| normalised(name.as_str())).collect();
             let rows = sources.iter().map(|source| folded_row(source, &names)).collect::<Result<_, _>>()?;
             return Ok(Self { queries, decision, embeddings: None, engine_rows: names.len(), rows, rules });
         }
         let engine_rows = sources.len().max(LEAST_ROWS);
-        let most = bundle.manifest().engine.max_queries.map_or(usize::MAX, |most| most as usize);
+        let most = words.max_queries.unwrap_or(usize::MAX);
         if engine_rows > most {
             return Err(QueryError::TooMany { most, found: sources.len() });
         }
@@ -226,9 +248,9 @@ fn refuse_twice(before: &[Query], new: &Query) -> Result<(), QueryError> {
     }
 }
 
-fn refuse_in_folded(bundle: &Bundle, name: &str) -> Result<(), QueryError> {
-    let Some(folded) = &bundle.manifest().folded else { return Ok(()) };
-    let known: Vec<&str> = folded.iter().map(rszs_bundle::Name::as_str).collect();
+fn refuse_in_folded(folded: Option<&[Name]>, name: &str) -> Result<(), QueryError> {
+    let Some(folded) = folded else { return Ok(()) };
+    let known: Vec<&str> = folded.iter().map(Name::as_str).collect();
     Err(QueryError::NotFolded { name: name.to_owned(), known: known.join(", ") })
 }
 

@@ -103,7 +103,7 @@ impl Composition<'_> {
         let presence = scored.presence.chunks_exact(rows);
         for ((tile, logits), presence) in scored.tiles.clone().zip(logits).zip(presence) {
             let start = Instant::now();
-            self.note_presence(presence);
+            self.note_presence(tile, presence)?;
             self.blend(tile, logits, presence, plane)?;
             let blend = start.elapsed();
             self.times.blend += blend;
@@ -121,10 +121,15 @@ impl Composition<'_> {
         if self.next_row_px < self.grid.height_px() { Err(missing.into()) } else { Ok(self.times) }
     }
 
-    fn note_presence(&mut self, presence: &[f32]) {
-        for (highest, row) in self.presence.iter_mut().zip(self.queries.rows()) {
-            *highest = highest.max(presence[*row]);
+    fn note_presence(&mut self, tile: usize, presence: &[f32]) -> Result<(), SegmentError> {
+        for (highest, &query) in self.presence.iter_mut().zip(self.queries.rows()) {
+            let found = presence[query];
+            if !found.is_finite() {
+                return Err(SegmentError::Presence { tile, query, found });
+            }
+            *highest = highest.max(found);
         }
+        Ok(())
     }
 
     fn blend(&mut self, tile: usize, logits: &[f32], presence: &[f32], plane: usize) -> Result<(), SegmentError> {

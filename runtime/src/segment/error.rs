@@ -20,6 +20,16 @@ pub enum SegmentError {
         /// Why.
         source: EngineError,
     },
+    /// The engine gave no presence.
+    #[error("tile {tile}, query {query}: expected a presence in [-1, 1], found {found}")]
+    Presence {
+        /// Number of the tile.
+        tile: usize,
+        /// Row of the engine.
+        query: usize,
+        /// What it gave.
+        found: f32,
+    },
     /// The engine's logits cannot be blended.
     #[error(transparent)]
     Blend(#[from] BlendError),

@@ -14,7 +14,7 @@ pub use durable::PendingFile;
 pub use error::SinkError;
 pub use names::{file_part, result_names};
 pub use overlay::draw_overlay;
-pub use png::{encode_grey, encode_palette, encode_rgb};
+pub use png::{CLASSES_KEYWORD, Palette, encode_grey, encode_palette, encode_rgb};
 
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
@@ -45,7 +45,7 @@ pub struct Written {
 pub struct Sink {
     folder: PathBuf,
     products: Products,
-    palette: Vec<[u8; 3]>,
+    palette: Palette,
     query_parts: Vec<String>,
     pixels: Vec<u8>,
 }
@@ -60,8 +60,11 @@ impl Sink {
         Ok(Self {
             folder: folder.to_owned(),
             products,
-            palette: queries.queries().iter().map(|query| query.colour).collect(),
             query_parts: unique_parts(&names),
+            palette: Palette {
+                colours: queries.queries().iter().map(|query| query.colour).collect(),
+                names: names.into_iter().map(str::to_owned).collect(),
+            },
             pixels: Vec::new(),
         })
     }
@@ -126,7 +129,7 @@ impl Sink {
         Ok(if index == 0 {
             encode_palette(&segmentation.classes, width, height, &self.palette)?
         } else if index < first_score {
-            draw_overlay(&frame.rgb, &segmentation.classes, width, &self.palette, &mut self.pixels);
+            draw_overlay(&frame.rgb, &segmentation.classes, width, &self.palette.colours, &mut self.pixels);
             encode_rgb(&self.pixels, width, height)?
         } else {
             segmentation.scores(index - first_score, queries, &mut self.pixels)?;

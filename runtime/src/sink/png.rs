@@ -2,16 +2,26 @@
 
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
-/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 is transparent, `palette` has the colour of class 1 first.
+/// Colours and names of the classes, class 1 first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Palette {
+    /// Red, green, blue.
+    pub colours: Vec<[u8; 3]>,
+    /// What people call them.
+    pub names: Vec<String>,
+}
+
+/// Keyword of the text in a mask file that names its classes, one line each: `1 flood`.
+pub const CLASSES_KEYWORD: &str = "Classes";
+
+/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 is transparent. The names go along as text.
 pub fn encode_palette(
     classes: &[u8],
     width_px: u32,
     height_px: u32,
-    palette: &[[u8; 3]],
+    palette: &Palette,
 ) -> Result<Vec<u8>, EncodingError> {
-    let mut colours = vec![0; 3];
-    colours.extend_from_slice(palette.as_flattened());
-    encode(classes, width_px, height_px, ColorType::Indexed, Filter::NoFilter, Some(colours))
+    encode(classes, width_px, height_px, ColorType::Indexed, Filter::NoFilter, Some(palette))
 }
 
 /// Scores `[H, W]` as a grey file.
@@ -30,7 +40,7 @@ fn encode(
     height_px: u32,
     colour: ColorType,
     filter: Filter,
-    palette: Option<Vec<u8>>,
+    palette: Option<&Palette>,
 ) -> Result<Vec<u8>, EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width_px, height_px);
@@ -39,8 +49,10 @@ fn encode(
     encoder.set_compression(Compression::Fast);
     encoder.set_filter(filter);
     if let Some(palette) = palette {
+        let names = (1..).zip(&palette.names).map(|(class, name): (usize, _)| format!("{class} {name}"));
+        encoder.add_itxt_chunk(CLASSES_KEYWORD.to_owned(), names.collect::<Vec<_>>().join("\n"))?;
         encoder.set_trns(vec![0]);
-        encoder.set_palette(palette);
+        encoder.set_palette([&[0; 3], palette.colours.as_flattened()].concat());
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
@@ -66,10 +78,13 @@ mod tests {
     #[test]
     fn a_mask_file_holds_its_classes_and_colours() {
         let classes = [0, 1, 2, 2, 1, 0];
-        let (info, pixels) = decode(&encode_palette(&classes, 3, 2, &[[1, 2, 3], [4, 5, 6]]).unwrap());
+        let palette =
+            Palette { colours: vec![[1, 2, 3], [4, 5, 6]], names: vec!["flood".to_owned(), "Gebäude".to_owned()] };
+        let (info, pixels) = decode(&encode_palette(&classes, 3, 2, &palette).unwrap());
         assert_eq!(pixels, classes);
         assert_eq!(info.palette.unwrap().as_ref(), [0, 0, 0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(info.trns.unwrap().as_ref(), [0]);
+        assert_eq!(info.utf8_text[0].get_text().unwrap(), "1 flood\n2 Gebäude");
         assert_eq!((info.color_type, info.bit_depth), (ColorType::Indexed, BitDepth::Eight));
     }
 

@@ -87,7 +87,7 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
     if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
         return Err(truncated(bytes, path, format));
     }
-    decode_as(format, bytes, path, frame).map_err(|error| match error {
+    decode_as(format, bytes, frame).map_err(|error| match error {
         DecodeError::TooManyPixels(width, height) => SourceError::TooManyPixels { path: path.to_owned(), width, height },
         DecodeError::Image(ImageError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             truncated(bytes, path, format)
@@ -125,9 +125,9 @@ impl From<ImageError> for DecodeError {
     }
 }
 
-fn decode_as(format: ImageFormat, bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), DecodeError> {
+fn decode_as(format: ImageFormat, bytes: &[u8], frame: &mut Frame) -> Result<(), DecodeError> {
     let mut reader = image::ImageReader::with_format(Cursor::new(bytes), format);
-    // The header first, under no limit but its own size, so that an image with too many pixels is told by its size.
+    // No limit on the sides here: they are checked below, where the error can name them.
     reader.limits(decoder_limits());
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
@@ -135,7 +135,6 @@ fn decode_as(format: ImageFormat, bytes: &[u8], path: &Path, frame: &mut Frame) 
         return Err(DecodeError::TooManyPixels(width, height));
     }
     let orientation = decoder.orientation()?;
-    let _ = path;
     let pixels = width as usize * height as usize;
     if decoder.color_type() == ColorType::Rgb8 {
         frame.rgb.resize(pixels * 3, 0);

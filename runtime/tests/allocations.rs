@@ -1,0 +1,77 @@
+//! The frame path allocates nothing once it has seen a frame of that size.
+//!
+//! What is counted is everything between the decoded frame and the masks, the engine included, which is a fake here: real engines
+//! and the codecs at both ends are outside the promise.
+
+mod fake;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use fake::{ColourEngine, LAYOUT, frame, queries};
+use rszs_edge::segment::{Keep, Segmentation, Segmenter};
+use rszs_hot::Decision;
+
+thread_local! {
+    /// Allocations of this thread; the test harness has threads of its own.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count() {
+    // A thread that is going away has no counter any more, and nobody reads it.
+    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + 1));
+}
+
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+// SAFETY: every call is handed to the system's allocator unchanged; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, new_size) }
+    }
+}
+
+fn allocations_of(run: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    run();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations_of(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+#[test]
+fn after_the_first_frame_nothing_is_allocated() {
+    for decision in [Decision::Multilabel, Decision::Exclusive] {
+        for keep in [Keep::default(), Keep { masks: true, scores: true }] {
+            let (first, second) = (frame(133, 71), frame(133, 71));
+            let queries = queries("red,green,blue", decision);
+            let mut segmenter = Segmenter::new(LAYOUT, 4);
+            let mut segmentation = Segmentation::default();
+            let mut segment = |frame| {
+                segmenter.segment(frame, &queries, &mut ColourEngine, keep, &mut segmentation).unwrap();
+            };
+            assert!(allocations_of(|| segment(&first)) > 0, "buffers come from somewhere");
+            assert_eq!(allocations_of(|| segment(&second)), 0, "{decision:?}, {keep:?}");
+        }
+    }
+}
