@@ -1,1 +1,63 @@
-//! Skeleton.
+//! `rszs-calibrate`: thresholds and numbers, measured on what the field runs.
+//!
+//! ```text
+//! labelled pictures → rszs-edge (decode, tiles, engine, blend, upsample) → scores → histograms → threshold and temperature
+//!                                                                        → masks  → what the model card reports
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`arguments`] | what was typed |
+//! | [`sets`], [`statement`] | labelled pictures; what a set says about the words of a vocabulary |
+//! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
+//! | [`flat_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
+//! | [`pool`], [`temperature`], [`choice`] | counts of several sets together; the two numbers taken from them |
+//! | [`thresholds`], [`evaluate`], [`mask_count`] | the two commands, and counting masks |
+//! | [`threshold_report`], [`evaluation_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
+//!
+//! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is worthless.
+//!
+//! Letters: K queries, H W pixels.
+
+pub mod arguments;
+pub mod choice;
+mod date;
+pub mod deployed;
+pub mod error;
+pub mod evaluate;
+pub mod evaluation_report;
+pub mod exit;
+pub mod flat_score;
+pub mod identity;
+pub mod mask_count;
+pub mod output;
+pub mod pipeline;
+pub mod pool;
+pub mod score_count;
+pub mod sets;
+pub mod statement;
+pub mod table;
+pub mod temperature;
+pub mod threshold_report;
+pub mod thresholds;
+
+#[cfg(test)]
+mod fake;
+
+use arguments::{Arguments, Command};
+use exit::ExitStatus;
+use output::Output;
+
+/// Does what `arguments` ask and says how it ended.
+pub fn run(arguments: &Arguments) -> ExitStatus {
+    let measure = arguments.command.measure();
+    let mut output = Output::new(measure);
+    let result = match &arguments.command {
+        Command::Thresholds(arguments) => thresholds::run(arguments, &mut output),
+        Command::Evaluate(arguments) => evaluate::run(arguments, &mut output),
+    };
+    result.unwrap_or_else(|error| {
+        output.error(&error);
+        error.exit_status()
+    })
+}

@@ -1,0 +1,233 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rszs_data::Split;
+use rszs_edge::arguments::EngineChoice;
+
+use crate::choice::Target;
+use crate::exit::ExitStatus;
+use crate::pool::Weighting;
+
+/// In place of a file: stdout.
+pub const STDOUT: &str = "-";
+
+/// Measure a bundle on labelled pictures, through the very pipeline that runs in the field
+#[derive(Debug, Clone, Parser)]
+#[command(name = "rszs-calibrate", version, after_help = after_help())]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Choose a threshold and a temperature for each query that a set labels, and write them into the bundle
+    ///
+    /// A threshold fits the pictures it was chosen on better than any others: report numbers on pictures of another split or
+    /// another set, not on these. Queries that no set labels keep what they have, which is a threshold of 0.5 unless somebody
+    /// set another.
+    Thresholds(ThresholdArguments),
+    /// Measure masks at the bundle's thresholds: the numbers of a model card, as a Markdown table or JSON
+    Evaluate(EvaluateArguments),
+}
+
+impl Command {
+    /// What both commands share.
+    pub fn measure(&self) -> &MeasureArguments {
+        match self {
+            Self::Thresholds(arguments) => &arguments.measure,
+            Self::Evaluate(arguments) => &arguments.measure,
+        }
+    }
+}
+
+/// Choosing thresholds.
+#[derive(Debug, Clone, Args)]
+pub struct ThresholdArguments {
+    /// What is measured, and with what.
+    #[command(flatten)]
+    pub measure: MeasureArguments,
+
+    /// What a threshold is to be best at: iou, f1, or precision=0.9 for the highest recall at that precision
+    ///
+    /// The best threshold by intersection over union is the best by F1 too: one rises with the other.
+    #[arg(long, value_name = "TARGET", default_value_t = Target::Iou)]
+    pub target: Target,
+
+    /// How pixels of several sets that label one query count together
+    #[arg(long, value_enum, default_value_t = Weighting::Sets)]
+    pub weighting: Weighting,
+
+    /// Also count pixels of sets that only know where the query is not, such as cities without floods
+    #[arg(long)]
+    pub with_ruled_out: bool,
+
+    /// Leave temperatures as they are
+    ///
+    /// A temperature moves no mask of its query, since the threshold moves with it. It makes scores match frequencies, and it
+    /// changes how queries compare in an exclusive decision.
+    #[arg(long)]
+    pub keep_temperature: bool,
+
+    /// Print what would be written, and write no bundle
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Folder for the new bundle [default: in place of the old one]
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub output: Option<PathBuf>,
+}
+
+/// Evaluating a bundle.
+#[derive(Debug, Clone, Args)]
+pub struct EvaluateArguments {
+    /// What is measured, and with what.
+    #[command(flatten)]
+    pub measure: MeasureArguments,
+}
+
+/// What is measured, and with what.
+#[derive(Debug, Clone, Args)]
+pub struct MeasureArguments {
+    /// Folder of the bundle
+    #[arg(short, long, value_name = "DIR")]
+    pub bundle: PathBuf,
+
+    /// Folder of the sets, one folder each
+    #[arg(long, value_name = "FOLDER")]
+    pub data: PathBuf,
+
+    /// Sets to measure on, separated by commas [default: all known ones that are in the data folder]
+    ///
+    /// Known by name: `dubai`, `oam_buildings`, `naip_urban_trees`, `flood_area`. Any other name is a folder with images/, masks/ and
+    /// classes.txt (a line "index name, synonym" a class), and val.txt with the names of its validation pictures.
+    #[arg(long = "set", visible_alias = "sets", value_name = "NAMES", value_delimiter = ',')]
+    pub sets: Vec<String>,
+
+    /// Pictures to measure on
+    #[arg(long, value_enum, default_value_t = SplitChoice::Val)]
+    pub split: SplitChoice,
+
+    /// Measure on so many pictures of each set, evenly spread, instead of all
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+
+    /// What computes the network
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
+    pub engine: EngineChoice,
+
+    /// Threads of the engine [default: one per core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Tiles per call of the engine
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub batch: u16,
+
+    /// Library file of ONNX Runtime [default: searched, see rszs-edge --help]
+    #[arg(long, value_name = "FILE")]
+    pub onnxruntime: Option<PathBuf>,
+
+    /// Write the numbers as JSON: to stdout instead of the table, or to FILE beside it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDOUT)]
+    pub json: Option<PathBuf>,
+
+    /// Show no progress
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Which pictures of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitChoice {
+    /// What the weights saw
+    Train,
+    /// What choices are made on
+    Val,
+}
+
+impl SplitChoice {
+    /// As it stands in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Val => "val",
+        }
+    }
+
+    /// As sets know it.
+    pub fn split(self) -> Split {
+        match self {
+            Self::Train => Split::Train,
+            Self::Val => Split::Val,
+        }
+    }
+}
+
+fn after_help() -> String {
+    let table: Vec<String> =
+        ExitStatus::ALL.iter().map(|status| format!("  {:>3}  {}", status.code(), status.meaning())).collect();
+    format!("{EXAMPLES}\nExit status:\n{}", table.join("\n"))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rszs-calibrate thresholds --bundle bundles/nano --data data --split train
+  rszs-calibrate evaluate --bundle bundles/nano --data data --split val
+      Thresholds from the training pictures, numbers from the validation pictures: no picture is used for both.
+
+  rszs-calibrate thresholds --bundle bundles/nano --data data --set dubai,oam_buildings --target precision=0.9 --dry-run
+      What it would take to be right nine times out of ten.
+
+  rszs-calibrate evaluate --bundle bundles/nano --data data --json=report.json > table.md
+";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn validation_pictures_and_iou_are_the_defaults() {
+        let parsed = parse("rszs-calibrate thresholds --bundle b --data d").unwrap();
+        let Command::Thresholds(arguments) = parsed.command else { panic!("another command") };
+        assert_eq!((arguments.target, arguments.measure.split), (Target::Iou, SplitChoice::Val));
+    }
+
+    #[test]
+    fn json_takes_a_file_after_an_equals_sign_only() {
+        let json = |line: &str| parse(line).unwrap().command.measure().json.clone();
+        assert_eq!(json("rszs-calibrate evaluate --bundle b --data d"), None);
+        assert_eq!(json("rszs-calibrate evaluate --json --bundle b --data d"), Some(PathBuf::from(STDOUT)));
+        assert_eq!(json("rszs-calibrate evaluate --json=r --bundle b --data d"), Some(PathBuf::from("r")));
+    }
+
+    #[test]
+    fn sets_are_separated_by_commas() {
+        let parsed = parse("rszs-calibrate evaluate --bundle b --data d --sets dubai,own").unwrap();
+        assert_eq!(parsed.command.measure().sets, ["dubai", "own"]);
+    }
+
+    #[test]
+    fn help_lists_every_exit_status_and_warns_of_the_split() {
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(ExitStatus::ALL.iter().all(|status| help.contains(status.meaning())));
+        let mut command = Arguments::command();
+        let help = command.find_subcommand_mut("thresholds").unwrap().render_long_help().to_string();
+        assert!(help.contains("another split"), "{help}");
+    }
+}

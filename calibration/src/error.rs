@@ -1,0 +1,145 @@
+//! Why a run did not happen or stopped. There are no partial results: a threshold from a part of a set looks like one from all of it.
+
+use std::io;
+use std::path::PathBuf;
+
+use rszs_bundle::{BundleError, ScoreError, VocabularyError, WriteError};
+use rszs_data::DataError;
+use rszs_edge::engine::NoEngine;
+use rszs_edge::queries::QueryError;
+use rszs_edge::segment::SegmentError;
+use rszs_edge::source::SourceError;
+use rszs_hot::TileError;
+use rszs_metrics::MetricsError;
+
+use crate::exit::ExitStatus;
+
+/// A run that did not happen or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was typed does not go together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// No set to measure on.
+    #[error("{path}: expected a folder with one of the sets {known}, found none; name one's own with --set", path = .folder.display())]
+    NoSets {
+        /// The data folder.
+        folder: PathBuf,
+        /// The sets that are known by name.
+        known: String,
+    },
+    /// The set has no picture in the split.
+    #[error("{set}: expected pictures in the split {split}, found none; choose the other one with --split")]
+    EmptySplit {
+        /// The set.
+        set: String,
+        /// The split.
+        split: &'static str,
+    },
+    /// No set says anything about any word.
+    #[error("{bundle}: expected a vocabulary with one of the words that the sets label, {labelled}, found none of them", bundle = .bundle.display())]
+    NothingLabelled {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The words of the sets.
+        labelled: String,
+    },
+    /// A set cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The runtime does not read a picture.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Picture and mask do not lie over each other.
+    #[error("{path}: expected {mask_wide}x{mask_high} pixels like its mask, found {wide}x{high}", path = .path.display())]
+    Sizes {
+        /// The picture.
+        path: PathBuf,
+        /// Width of the mask.
+        mask_wide: usize,
+        /// Height of the mask.
+        mask_high: usize,
+        /// Width of the picture.
+        wide: u32,
+        /// Height of the picture.
+        high: u32,
+    },
+    /// The bundle is refused.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The bundle's tiles cannot be laid over an image.
+    #[error("manifest.json of {bundle}: {source}", bundle = .bundle.display())]
+    Layout {
+        /// The bundle.
+        bundle: PathBuf,
+        /// Why.
+        source: TileError,
+    },
+    /// The words of the bundle cannot be used as queries.
+    #[error("vocabulary: {0}")]
+    Query(#[from] QueryError),
+    /// No engine runs the bundle.
+    #[error(transparent)]
+    Engine(#[from] NoEngine),
+    /// A picture could not be segmented.
+    #[error("{path}: {source}", path = .path.display())]
+    Segment {
+        /// The picture.
+        path: PathBuf,
+        /// Why.
+        source: SegmentError,
+    },
+    /// Pixels could not be counted.
+    #[error("{path}: {source}", path = .path.display())]
+    Count {
+        /// The picture.
+        path: PathBuf,
+        /// Why.
+        source: MetricsError,
+    },
+    /// A threshold or temperature that no vocabulary takes.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The new vocabulary is refused.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// The bundle cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The report cannot be written.
+    #[error("{path}: expected to write the report, found: {source}", path = .path.display())]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Whoever reads stdout has gone, or the disk behind it is full.
+    #[error("stdout: expected to write results, found: {0}")]
+    Stdout(#[source] io::Error),
+    /// Signals cannot be watched.
+    #[error("signals: expected to watch SIGINT and SIGTERM, found: {0}")]
+    Signals(#[source] io::Error),
+    /// Somebody asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+}
+
+impl Error {
+    /// What the shell gets.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Usage(_) | Self::NoSets { .. } | Self::EmptySplit { .. } | Self::NothingLabelled { .. } => {
+                ExitStatus::Usage
+            }
+            Self::Data(DataError::UnknownSet { .. }) => ExitStatus::Usage,
+            Self::Data(_) | Self::Source(_) | Self::Sizes { .. } => ExitStatus::DataRefused,
+            Self::Bundle(_) | Self::Layout { .. } | Self::Query(_) => ExitStatus::BundleRefused,
+            Self::Engine(_) | Self::Segment { .. } | Self::Count { .. } | Self::Signals(_) => ExitStatus::NoEngine,
+            Self::Score(_) | Self::Vocabulary(_) | Self::Write(_) | Self::Report { .. } | Self::Stdout(_) => {
+                ExitStatus::OutputFailed
+            }
+            Self::Interrupted => ExitStatus::Interrupted,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Counting the scores of labelled pixels.
+
+use rszs_bundle::{Temperature, Threshold};
+use rszs_data::DenseSet;
+use rszs_edge::engine::TileEngine;
+use rszs_edge::queries::{QuerySet, Words};
+use rszs_edge::segment::Keep;
+use rszs_hot::Decision;
+use rszs_metrics::{HistogramResolution, ScoreHistogram};
+
+use crate::arguments::MeasureArguments;
+use crate::error::Error;
+use crate::flat_score::{FLAT_TEMPERATURE, FlatScores};
+use crate::pipeline::Pipeline;
+use crate::sets::chosen;
+use crate::statement::{Statement, query_set};
+
+/// Scores of the labelled pixels of one set.
+#[derive(Debug, Clone)]
+pub struct ScoreCount {
+    /// Pictures.
+    pub images: u64,
+    /// One per query: flat scores of its labelled pixels.
+    pub histograms: Vec<ScoreHistogram>,
+}
+
+/// The same queries at the two temperatures that a flat score is read at, with no calibration of their own.
+#[derive(Debug)]
+struct Readings {
+    plain: QuerySet,
+    flat: QuerySet,
+}
+
+impl Readings {
+    fn new(statements: &[Statement], words: Words<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            plain: uncalibrated(statements, words, Temperature::ONE)?,
+            flat: uncalibrated(statements, words, Temperature::new(FLAT_TEMPERATURE)?)?,
+        })
+    }
+}
+
+fn uncalibrated(statements: &[Statement], words: Words<'_>, temperature: Temperature) -> Result<QuerySet, Error> {
+    let mut entries = words.vocabulary.entries().to_vec();
+    for entry in &mut entries {
+        (entry.threshold, entry.temperature) = (Threshold::EVEN, temperature);
+    }
+    let vocabulary = words.vocabulary.clone().with_entries(entries)?;
+    Ok(query_set(statements, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
+}
+
+/// Runs the pictures of `set` through `pipeline` and counts the score that the runtime would decide by, of every pixel that
+/// `statements` label. `step` hears of each picture and may stop the run.
+pub fn count_scores(
+    set: &DenseSet,
+    statements: &[Statement],
+    words: Words<'_>,
+    arguments: &MeasureArguments,
+    pipeline: &mut Pipeline,
+    engine: &mut impl TileEngine,
+    mut step: impl FnMut() -> Result<(), Error>,
+) -> Result<ScoreCount, Error> {
+    let readings = Readings::new(statements, words)?;
+    let table = FlatScores::new();
+    let split = arguments.split.split();
+    let mut histograms = vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()];
+    let (mut plain, mut flat) = (Vec::new(), Vec::new());
+    let (mut scores, mut truth) = (Vec::new(), Vec::new());
+    let pictures = chosen(set, split, arguments.limit);
+    let images = pictures.len() as u64;
+    for index in pictures {
+        let path = set.image_path(split, index);
+        let sample = set.sample(split, index)?;
+        pipeline.read(path, &sample)?;
+        let found = pipeline.segment(path, &readings.plain, Keep { masks: false, scores: true }, engine)?;
+        for (query, (statement, histogram)) in statements.iter().zip(&mut histograms).enumerate() {
+            let unreadable = |source| Error::Segment { path: path.to_owned(), source };
+            found.scores(query, &readings.plain, &mut plain).map_err(unreadable)?;
+            found.scores(query, &readings.flat, &mut flat).map_err(unreadable)?;
+            scores.clear();
+            scores.extend(plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)));
+            truth.clear();
+            truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
+            histogram.add(&truth, &scores).map_err(|source| Error::Count { path: path.to_owned(), source })?;
+        }
+        step()?;
+    }
+    Ok(ScoreCount { images, histograms })
+}

@@ -1,0 +1,58 @@
+//! The temperature that makes scores match frequencies.
+//!
+//! Source: Guo et al., On Calibration of Modern Neural Networks, arXiv:1706.04599, section 4.2.
+
+use crate::pool::Pool;
+
+/// Steps of the grid in one doubling.
+const STEPS: i32 = 8;
+/// The grid reaches from a quarter to 8, in powers of two.
+const POWERS: std::ops::RangeInclusive<i32> = -2 * STEPS..=3 * STEPS;
+
+/// The temperature of the grid, steps of 9 % from 0.25 to 8, with the smallest negative log-likelihood.
+pub fn fit_temperature(pool: &Pool) -> f64 {
+    let grid = POWERS.map(|power| (f64::from(power) / f64::from(STEPS)).exp2());
+    let costs = grid.map(|temperature| (temperature, pool.negative_log_likelihood(temperature)));
+    costs.min_by(|left, right| left.1.total_cmp(&right.1)).map_or(1.0, |(temperature, _)| temperature)
+}
+
+#[cfg(test)]
+mod tests {
+    use rszs_metrics::{HistogramResolution, ScoreHistogram};
+
+    use super::*;
+    use crate::flat_score::{FLAT_TEMPERATURE, score_at};
+    use crate::pool::Weighting;
+
+    /// Logits from -6 to 6 whose pixels are positive as often as a temperature of `truth` says.
+    fn pool(truth: f64) -> Pool {
+        let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
+        for step in -24..=24 {
+            let logit = f64::from(step) / 4.0;
+            let flat = score_at(logit, f64::from(FLAT_TEMPERATURE)) as f32;
+            let positives = (score_at(logit, truth) * 1000.0).round() as usize;
+            let labels: Vec<u8> = (0..1000).map(|pixel| u8::from(pixel < positives)).collect();
+            histogram.add(&labels, &[flat; 1000]).unwrap();
+        }
+        Pool::new(&[&histogram], Weighting::Sets).unwrap()
+    }
+
+    #[test]
+    fn the_temperature_behind_the_labels_is_found_and_lowers_the_calibration_error() {
+        for truth in [0.5, 1.0, 3.0] {
+            let pool = pool(truth);
+            let found = fit_temperature(&pool);
+            assert!((found / truth).ln().abs() < 0.1, "{truth}: {found}");
+            assert!(pool.calibration_error(found) < 0.01, "{truth}: {}", pool.calibration_error(found));
+        }
+        let overconfident = pool(3.0);
+        assert!(overconfident.calibration_error(1.0) > 0.05);
+    }
+
+    #[test]
+    fn labels_that_contradict_every_score_give_the_end_of_the_grid() {
+        let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
+        histogram.add(&[1, 0], &[0.1, 0.9]).unwrap();
+        assert!((fit_temperature(&Pool::new(&[&histogram], Weighting::Sets).unwrap()) - 8.0).abs() < 1e-9);
+    }
+}

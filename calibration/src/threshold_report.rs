@@ -1,0 +1,226 @@
+//! What `rszs-calibrate thresholds` found, for programs and for people.
+
+use rszs_bundle::{Temperature, Threshold};
+use rszs_metrics::{OperatingPoint, PrecisionRecall, ScoreHistogram};
+use serde::Serialize;
+
+use crate::flat_score::{flat_of, logit_of, score_at};
+use crate::identity::Identity;
+use crate::pool::{Pool, Weighting, pixels};
+use crate::statement::Statement;
+use crate::table::{Table, change, percent};
+use crate::thresholds::MeasuredSet;
+
+/// The report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ThresholdReport {
+    /// What was measured with what.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// What thresholds are best at.
+    pub target: String,
+    /// How sets count together.
+    pub weighting: Weighting,
+    /// The queries that were calibrated.
+    pub queries: Vec<QueryReport>,
+    /// The queries that a set labels and that were left as they are.
+    pub left: Vec<LeftQuery>,
+    /// The bundle that was written.
+    pub written: Option<Written>,
+}
+
+/// One calibrated query.
+#[derive(Debug, Clone, Serialize)]
+pub struct QueryReport {
+    /// Name in the vocabulary.
+    pub name: String,
+    /// Pictures.
+    pub images: u64,
+    /// Labelled pixels.
+    pub pixels: u64,
+    /// With the threshold and temperature that the bundle had.
+    pub before: Setting,
+    /// With the new ones.
+    pub after: Setting,
+    /// What each set has to do with it.
+    pub sets: Vec<SetReport>,
+    /// Precision and recall over all thresholds at the new temperature, where they change.
+    pub curve: Vec<OperatingPoint>,
+}
+
+/// What a threshold and a temperature give on all sets together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Setting {
+    /// Score above which a pixel belongs to the query.
+    pub threshold: f32,
+    /// Divides the logits.
+    pub temperature: f32,
+    /// Intersection over union.
+    pub iou: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Share of the predicted pixels that are true.
+    pub precision: f64,
+    /// Share of the true pixels that are predicted.
+    pub recall: f64,
+    /// Expected calibration error of the scores.
+    pub calibration_error: f64,
+    /// In nats a pixel.
+    pub negative_log_likelihood: f64,
+}
+
+/// One set's part in a query.
+#[derive(Debug, Clone, Serialize)]
+pub struct SetReport {
+    /// Name and split.
+    pub set: String,
+    /// Pictures.
+    pub images: u64,
+    /// Labelled pixels.
+    pub pixels: u64,
+    /// Labelled pixels that show the query.
+    pub positives: u64,
+    /// `IoU` at the new threshold on this set alone; nothing without positives.
+    pub iou: Option<f64>,
+    /// `IoU` at the threshold that would be best for this set alone; nothing without positives.
+    pub best_iou: Option<f64>,
+    /// Average precision; nothing without positives.
+    pub average_precision: Option<f64>,
+}
+
+/// A query that was left as it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct LeftQuery {
+    /// Name in the vocabulary.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The bundle that was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Written {
+    /// Its folder.
+    pub path: String,
+    /// Its counter.
+    pub counter: u64,
+    /// SHA-256 of its manifest.
+    pub sha256: String,
+}
+
+/// One set's pixels of a query, before anything is chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct SetPart<'a> {
+    /// What the set says.
+    pub statement: &'a Statement,
+    /// Flat scores of its labelled pixels.
+    pub histogram: &'a ScoreHistogram,
+    measured: &'a MeasuredSet,
+}
+
+/// The parts that `measured` have in the query of `row`.
+pub fn set_parts(row: usize, measured: &[MeasuredSet]) -> Vec<SetPart<'_>> {
+    let mut parts = Vec::new();
+    for set in measured {
+        let pairs = set.statements.iter().zip(&set.count.histograms);
+        let of_row = pairs.filter(|(statement, _)| statement.row == row);
+        parts.extend(of_row.map(|(statement, histogram)| SetPart { statement, histogram, measured: set }));
+    }
+    parts
+}
+
+impl SetPart<'_> {
+    /// What is told of it when pixels above the flat score `threshold` are predicted.
+    pub fn report(&self, threshold: f64) -> SetReport {
+        let curve = PrecisionRecall::new(self.histogram);
+        let alone = Pool::new(&[self.histogram], Weighting::Pixels).filter(|pool| pool.positive_share() > 0.0);
+        SetReport {
+            set: self.measured.label.clone(),
+            images: self.measured.count.images,
+            pixels: pixels(self.histogram),
+            positives: self.histogram.positives().iter().sum(),
+            iou: alone.map(|pool| pool.point_at(threshold).iou),
+            best_iou: curve.as_ref().map(|curve| curve.best_point().iou),
+            average_precision: curve.as_ref().map(PrecisionRecall::average_precision),
+        }
+    }
+}
+
+impl Setting {
+    /// What `threshold` and `temperature` give on `pool`.
+    pub fn new(pool: &Pool, threshold: Threshold, temperature: Temperature) -> Self {
+        let at = f64::from(temperature.get());
+        let point = pool.point_at(flat_of(f64::from(threshold.get()), at));
+        Self {
+            threshold: threshold.get(),
+            temperature: temperature.get(),
+            iou: point.iou,
+            f1: point.f1,
+            precision: point.precision,
+            recall: point.recall,
+            calibration_error: pool.calibration_error(at),
+            negative_log_likelihood: pool.negative_log_likelihood(at),
+        }
+    }
+}
+
+/// The curve of `pool` with scores at `temperature` as thresholds, each run of equal points once.
+pub fn curve_at(pool: &Pool, temperature: f64) -> Vec<OperatingPoint> {
+    let mut points = pool.points();
+    points.dedup_by_key(|point| (point.precision.to_bits(), point.recall.to_bits()));
+    for point in &mut points {
+        point.threshold = score_at(logit_of(point.threshold), temperature);
+    }
+    points
+}
+
+impl ThresholdReport {
+    /// For people, in Markdown.
+    pub fn table(&self) -> String {
+        let head = [
+            "query",
+            "sets",
+            "pixels",
+            "threshold",
+            "temperature",
+            "IoU %",
+            "precision %",
+            "recall %",
+            "calibration error %",
+        ];
+        let mut table = Table::new(&head, 2);
+        for QueryReport { name, pixels, before, after, sets, .. } in &self.queries {
+            let both = |show: fn(&Setting) -> String| change(&show(before), &show(after));
+            table.push(vec![
+                name.clone(),
+                sets.iter().map(|part| part.set.as_str()).collect::<Vec<_>>().join(", "),
+                pixels.to_string(),
+                both(|setting| format!("{:.3}", setting.threshold)),
+                both(|setting| format!("{:.2}", setting.temperature)),
+                both(|setting| percent(Some(setting.iou))),
+                both(|setting| percent(Some(setting.precision))),
+                both(|setting| percent(Some(setting.recall))),
+                both(|setting| percent(Some(setting.calibration_error))),
+            ]);
+        }
+        let counting = match self.weighting {
+            Weighting::Sets => "every set counts the same, however many pixels it has",
+            Weighting::Pixels => "every pixel counts the same",
+        };
+        let left: String = self
+            .left
+            .iter()
+            .map(|LeftQuery { name, reason }| format!("{name} is left as it is: {reason}.\n"))
+            .collect();
+        let written = match &self.written {
+            Some(Written { path, counter, .. }) => format!("Written to {path}, counter {counter}."),
+            None => "Nothing was written.".to_owned(),
+        };
+        format!(
+            "{}\nBest by {}; {counting}.\n\n{table}\n{left}{written}\n\
+             These pictures chose the thresholds: report numbers on pictures of another split or set.\n",
+            self.identity.line(),
+            self.target
+        )
+    }
+}

@@ -1,0 +1,180 @@
+//! `rszs-calibrate thresholds`: measures scores, chooses thresholds, writes them into the bundle.
+
+use std::path::Path;
+
+use rszs_bundle::{
+    Bundle, BundleWriter, Calibration, Entry, SignatureState, Temperature, Threshold, ThresholdSource, Vocabulary,
+};
+use rszs_data::{ClassTable, DenseSet};
+use rszs_edge::queries::Words;
+
+use crate::arguments::{MeasureArguments, ThresholdArguments};
+use crate::choice::choose;
+use crate::deployed::{Deployed, open_bundle};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::flat_score::{logit_of, score_at};
+use crate::identity::Identity;
+use crate::output::Output;
+use crate::pool::Pool;
+use crate::score_count::{ScoreCount, count_scores};
+use crate::sets::{chosen, open_sets};
+use crate::statement::{Statement, statements};
+use crate::temperature::fit_temperature;
+use crate::threshold_report::{LeftQuery, QueryReport, Setting, ThresholdReport, Written, curve_at, set_parts};
+
+/// Nearest to 0 and to 1 that a threshold may be: the runtime takes neither.
+const ENDS: [f64; 2] = [1e-7, 1.0 - 1e-7];
+
+/// What one set says and what the pipeline gave for it.
+#[derive(Debug)]
+pub struct MeasuredSet {
+    /// Name and split, as `dubai/val`.
+    pub label: String,
+    /// What the set says.
+    pub statements: Vec<Statement>,
+    /// One histogram for each statement.
+    pub count: ScoreCount,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitStatus, Error> {
+    let measure = &arguments.measure;
+    let sets = open_sets(measure)?;
+    let bundle = open_bundle(measure)?;
+    let stated: Vec<Vec<Statement>> =
+        sets.iter().map(|set| counted(set.classes(), bundle.vocabulary(), arguments.with_ruled_out)).collect();
+    if !stated.iter().flatten().any(Statement::is_labelled) {
+        return Err(nothing_labelled(&bundle, &sets));
+    }
+    let mut deployed = Deployed::start(bundle, measure)?;
+    let identity = Identity::new("thresholds", &deployed, measure);
+    output.begin(sets.iter().map(|set| chosen(set, measure.split.split(), measure.limit).len()).sum());
+    let measured = measure_sets(sets, stated, &mut deployed, measure, output)?;
+
+    let mut entries = deployed.bundle.vocabulary().entries().to_vec();
+    let (queries, left) = calibrate(&mut entries, &measured, arguments, &identity.date)?;
+    let status = if left.is_empty() { ExitStatus::Done } else { ExitStatus::SomeQueriesLeft };
+    let is_signed = deployed.bundle.signature() != SignatureState::Unsigned;
+    let written = if arguments.dry_run || queries.is_empty() {
+        None
+    } else {
+        let target = arguments.output.as_deref().unwrap_or(&measure.bundle);
+        Some(write(deployed.bundle, entries, target)?)
+    };
+    if is_signed && written.is_some() {
+        output.tell("the bundle was signed, and what was written is not: sign it again");
+    }
+    let (target, weighting) = (arguments.target.to_string(), arguments.weighting);
+    let report = ThresholdReport { identity, target, weighting, queries, left, written };
+    output.results(&report.table(), &report)?;
+    Ok(status)
+}
+
+/// What `classes` say about `vocabulary` as far as it is to be counted.
+fn counted(classes: &ClassTable, vocabulary: &Vocabulary, with_ruled_out: bool) -> Vec<Statement> {
+    let mut stated = statements(classes, vocabulary);
+    stated.retain(|statement| with_ruled_out || statement.is_labelled());
+    stated
+}
+
+pub(crate) fn nothing_labelled(bundle: &Bundle, sets: &[DenseSet]) -> Error {
+    let concepts = sets.iter().flat_map(|set| set.classes().concepts());
+    let mut labelled: Vec<&str> = concepts.map(|concept| concept.name.as_str()).collect();
+    labelled.sort_unstable();
+    labelled.dedup();
+    Error::NothingLabelled { bundle: bundle.path().to_owned(), labelled: labelled.join(", ") }
+}
+
+fn measure_sets(
+    sets: Vec<DenseSet>,
+    stated: Vec<Vec<Statement>>,
+    deployed: &mut Deployed,
+    arguments: &MeasureArguments,
+    output: &Output,
+) -> Result<Vec<MeasuredSet>, Error> {
+    let Deployed { bundle, started, pipeline, interrupt, .. } = deployed;
+    let words = Words::from(&*bundle);
+    let mut measured = Vec::with_capacity(sets.len());
+    // A set goes with its decoded pictures as soon as it is counted.
+    for (set, statements) in sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty()) {
+        let step = || {
+            output.step();
+            if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+        };
+        let count = count_scores(&set, &statements, words, arguments, pipeline, &mut started.engine, step)?;
+        let label = format!("{}/{}", set.name(), arguments.split.name());
+        measured.push(MeasuredSet { label, statements, count });
+    }
+    Ok(measured)
+}
+
+/// Sets threshold, temperature and their origin in every entry that a set labels. Returns what was done and what was left.
+pub fn calibrate(
+    entries: &mut [Entry],
+    measured: &[MeasuredSet],
+    arguments: &ThresholdArguments,
+    date: &str,
+) -> Result<(Vec<QueryReport>, Vec<LeftQuery>), Error> {
+    let (mut done, mut left) = (Vec::new(), Vec::new());
+    for (row, entry) in entries.iter_mut().enumerate() {
+        let parts = set_parts(row, measured);
+        if !parts.iter().any(|part| part.statement.is_labelled()) {
+            continue;
+        }
+        let histograms: Vec<_> = parts.iter().map(|part| part.histogram).collect();
+        let Some(pool) = Pool::new(&histograms, arguments.weighting) else {
+            left.push(LeftQuery {
+                name: entry.name.to_string(),
+                reason: "expected labelled pixels, found none".to_owned(),
+            });
+            continue;
+        };
+        let point = match choose(&pool, arguments.target) {
+            Ok(point) => point,
+            Err(reason) => {
+                left.push(LeftQuery { name: entry.name.to_string(), reason: reason.to_string() });
+                continue;
+            }
+        };
+        let before = Setting::new(&pool, entry.threshold, entry.temperature);
+        if !arguments.keep_temperature {
+            entry.temperature = Temperature::new(fit_temperature(&pool) as f32)?;
+        }
+        let temperature = f64::from(entry.temperature.get());
+        let score = score_at(logit_of(point.threshold), temperature).clamp(ENDS[0], ENDS[1]);
+        entry.threshold = Threshold::new(score as f32)?;
+        let after = Setting::new(&pool, entry.threshold, entry.temperature);
+        let sets: Vec<_> = parts.iter().map(|part| part.report(point.threshold)).collect();
+        let set = sets.iter().map(|part| part.set.as_str()).collect::<Vec<_>>().join(", ");
+        let pixels = sets.iter().map(|part| part.pixels).sum();
+        let images = sets.iter().map(|part| part.images).sum();
+        entry.calibration = Some(Calibration {
+            n_pixels: pixels,
+            iou: after.iou,
+            f1: after.f1,
+            set: set.clone(),
+            date: date.to_owned(),
+        });
+        entry.threshold_source = ThresholdSource::Calibrated { set, images };
+        let curve = curve_at(&pool, temperature);
+        done.push(QueryReport { name: entry.name.to_string(), images, pixels, before, after, sets, curve });
+    }
+    Ok((done, left))
+}
+
+/// Writes `bundle` with `entries` as the next release to `target`.
+fn write(bundle: Bundle, entries: Vec<Entry>, target: &Path) -> Result<Written, Error> {
+    let vocabulary = bundle.vocabulary().clone().with_entries(entries)?;
+    let mut writer = BundleWriter::from_bundle(bundle)?;
+    writer.manifest_mut().counter += 1;
+    let bundle = writer.vocabulary(&vocabulary)?.write(target)?;
+    Ok(Written {
+        path: bundle.path().display().to_string(),
+        counter: bundle.manifest().counter,
+        sha256: bundle.hash().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

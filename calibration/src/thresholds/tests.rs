@@ -1,0 +1,135 @@
+//! Thresholds against the masks of the runtime's own code.
+
+use clap::Parser;
+use tempfile::TempDir;
+
+use super::*;
+use crate::arguments::{Arguments, Command};
+use crate::fake::{self, ColourEngine};
+use crate::mask_count::{MaskCount, count_masks};
+use crate::pipeline::Pipeline;
+
+fn arguments(more: &str) -> ThresholdArguments {
+    let line = format!("rszs-calibrate thresholds --bundle b --data d {more}");
+    let Command::Thresholds(arguments) = Arguments::parse_from(line.split_whitespace()).command else { panic!() };
+    arguments
+}
+
+fn measured(set: &DenseSet, vocabulary: &Vocabulary, arguments: &ThresholdArguments) -> MeasuredSet {
+    let statements = counted(set.classes(), vocabulary, false);
+    let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
+    let (words, measure) = (fake::words(vocabulary), &arguments.measure);
+    let count = count_scores(set, &statements, words, measure, &mut pipeline, &mut ColourEngine, || Ok(())).unwrap();
+    MeasuredSet { label: format!("{}/val", set.name()), statements, count }
+}
+
+fn masks(set: &DenseSet, vocabulary: &Vocabulary) -> MaskCount {
+    let statements = counted(set.classes(), vocabulary, false);
+    let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
+    let (words, arguments) = (fake::words(vocabulary), arguments(""));
+    count_masks(set, &statements, words, &arguments.measure, &mut pipeline, &mut ColourEngine, || Ok(())).unwrap()
+}
+
+fn with_threshold(vocabulary: &Vocabulary, threshold: f32) -> Vocabulary {
+    let mut entries = vocabulary.entries().to_vec();
+    for entry in &mut entries {
+        entry.threshold = Threshold::new(threshold).unwrap();
+    }
+    vocabulary.clone().with_entries(entries).unwrap()
+}
+
+fn example() -> (TempDir, DenseSet, Vocabulary) {
+    let folder = tempfile::tempdir().unwrap();
+    let set = fake::set(folder.path(), 1);
+    (folder, set, fake::vocabulary(&["flood", "building", "lava"]))
+}
+
+/// Scores are read as bytes; the few pixels that lie between two of them may fall on either side.
+const READING: f64 = 0.005;
+
+#[test]
+fn the_runtime_s_masks_at_the_new_thresholds_have_the_recorded_iou_and_no_other_threshold_does_better() {
+    let (_folder, set, vocabulary) = example();
+    let arguments = arguments("");
+    let mut entries = vocabulary.entries().to_vec();
+    let (done, left) =
+        calibrate(&mut entries, &[measured(&set, &vocabulary, &arguments)], &arguments, "2026-08-22").unwrap();
+    assert_eq!((done.len(), left.len()), (2, 0));
+    let calibrated = vocabulary.clone().with_entries(entries.clone()).unwrap();
+    let found = masks(&set, &calibrated);
+    for (query, entry) in entries[..2].iter().enumerate() {
+        let iou = found.queries[query].iou(1).unwrap();
+        let recorded = entry.calibration.as_ref().unwrap().iou;
+        assert!((iou - recorded).abs() < READING, "{}: {iou} is recorded as {recorded}", entry.name);
+        assert!(iou > done[query].before.iou + READING, "{}: nothing was won", entry.name);
+    }
+    for step in 1..40 {
+        let other = masks(&set, &with_threshold(&vocabulary, step as f32 / 40.0));
+        for query in 0..2 {
+            let (iou, best) = (other.queries[query].iou(1).unwrap(), found.queries[query].iou(1).unwrap());
+            assert!(iou <= best + READING, "query {query}: {iou} at {step}/40 is better than {best}");
+        }
+    }
+}
+
+#[test]
+fn a_temperature_leaves_the_masks_as_they_are_and_lowers_the_calibration_error() {
+    let (_folder, set, vocabulary) = example();
+    let mut results = Vec::new();
+    for options in ["", "--keep-temperature"] {
+        let arguments = arguments(options);
+        let mut entries = vocabulary.entries().to_vec();
+        let sets = [measured(&set, &vocabulary, &arguments)];
+        let (done, _) = calibrate(&mut entries, &sets, &arguments, "2026-08-22").unwrap();
+        let found = masks(&set, &vocabulary.clone().with_entries(entries).unwrap());
+        results.push((done[0].after, found.queries[0].iou(1).unwrap()));
+    }
+    let [(fitted, iou), (kept, kept_iou)] = results[..] else { panic!() };
+    assert!((iou - kept_iou).abs() < READING, "{iou} and {kept_iou}");
+    assert!((kept.temperature - 1.0).abs() < 1e-6 && (fitted.temperature - 1.0).abs() > 0.05);
+    assert!(fitted.negative_log_likelihood < kept.negative_log_likelihood);
+}
+
+#[test]
+fn every_labelled_pixel_is_counted_once_and_no_other() {
+    let (_folder, set, vocabulary) = example();
+    let measured = measured(&set, &vocabulary, &arguments(""));
+    // 4 pictures of 40 by 28 without their first column of blocks' first pixels
+    assert!(measured.count.histograms.iter().all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28));
+    assert_eq!(measured.count.images, 4);
+}
+
+#[test]
+fn where_it_comes_from_is_recorded_and_unlabelled_queries_stay_as_they_are() {
+    let (folder, set, vocabulary) = example();
+    let other = fake::set(folder.path(), 2);
+    let arguments = arguments("");
+    let sets = [&set, &other].map(|set| measured(set, &vocabulary, &arguments));
+    let mut entries = vocabulary.entries().to_vec();
+    calibrate(&mut entries, &sets, &arguments, "2026-08-22").unwrap();
+    let label = "own_1/val, own_2/val".to_owned();
+    assert_eq!(entries[0].threshold_source, ThresholdSource::Calibrated { set: label.clone(), images: 8 });
+    let calibration = entries[0].calibration.as_ref().unwrap();
+    assert_eq!((calibration.n_pixels, calibration.set.as_str()), (8 * 39 * 28, label.as_str()));
+    assert_eq!(calibration.date, "2026-08-22");
+    assert_eq!(entries[2], vocabulary.entries()[2]);
+}
+
+#[test]
+fn a_precision_that_cannot_be_had_leaves_the_query_and_says_so() {
+    let (_folder, set, vocabulary) = example();
+    let mut measured = measured(&set, &vocabulary, &arguments(""));
+    // every score contradicts its label
+    for (statement, histogram) in measured.statements.iter().zip(&mut measured.count.histograms) {
+        let mut wrong = rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
+        wrong.add(&[1, 0, 0], &[0.2, 0.8, 0.8]).unwrap();
+        assert!(statement.is_labelled());
+        *histogram = wrong;
+    }
+    let mut entries = vocabulary.entries().to_vec();
+    let (done, left) =
+        calibrate(&mut entries, &[measured], &arguments("--target precision=0.9"), "2026-08-22").unwrap();
+    assert_eq!((done.len(), left.len()), (0, 2));
+    assert!(left[0].reason.contains("0.9, found at most 0.333"), "{}", left[0].reason);
+    assert_eq!(entries, vocabulary.entries());
+}
