@@ -87,7 +87,7 @@ impl Clock {
 
     fn lap(&mut self) -> Duration {
         let now = Self::now();
-        let lap = now - self.0;
+        let lap = now.saturating_sub(self.0);
         self.0 = now;
         lap
     }

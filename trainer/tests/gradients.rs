@@ -1,5 +1,7 @@
 //! Every parameter that trains is reached by the loss.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;

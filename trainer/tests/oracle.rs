@@ -1,12 +1,14 @@
 //! libtorch computes what the oracle computes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;
 
 use rszs_graph::Element;
-use rszs_network::{Purpose, image_graph, text_graph};
-use rszs_tests::{Case, Tolerance, op_cases};
+use rszs_network::{Purpose, image_graph};
+use rszs_tests::{Case, Tolerance, network_cases, op_cases};
 use rszs_train::{Mode, Parameters, eval};
 use tch::{Device, Kind, Tensor};
 
@@ -57,15 +59,10 @@ fn every_op_agrees_with_the_oracle() {
 }
 
 #[test]
-fn the_image_network_agrees_with_the_oracle() {
-    let graph = image_graph(&support::config(), Purpose::Train).unwrap();
-    agree(&Case::generated("image network", graph, 2, 3));
-}
-
-#[test]
-fn the_text_tower_agrees_with_the_oracle() {
-    let graph = text_graph(&support::config()).unwrap();
-    agree(&Case::generated("text tower", graph, 1, 3));
+fn the_whole_network_agrees_with_the_oracle() {
+    for case in network_cases() {
+        agree(&case);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rszs_network::Config;
 
 /// Changes to the preset `nano`, as `--set` takes them.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
-pub const TINY: [&str; 12] = [
+pub(crate) const TINY: [&str; 12] = [
     "network.tile_px = 64",
     "network.joint_width = 16",
     "network.vlm = { input_px = 64, width = 16, heads = 2, layers = 3 }",
@@ -21,7 +21,7 @@ pub const TINY: [&str; 12] = [
 
 /// The tiny network.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::nano();
     (config.tile_px, config.joint_width, config.vlm_taps) = (64, 16, [1, 0]);
     for (stream, layers) in [(&mut config.vlm, 3), (&mut config.rsi, 2)] {
@@ -35,6 +35,6 @@ pub fn config() -> Config {
 }
 
 /// Tensors of these sizes are not worth a second thread, and the tests of one file already run side by side.
-pub fn single_thread() {
+pub(crate) fn single_thread() {
     tch::set_num_threads(1);
 }
