@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rszs_data::{AidRsicd, ClipText, DenseSet, IGNORE, Split, catalogue, npz};
+use rszs_data::{AidRsicd, ClipText, DenseSet, IGNORE, RgbImage, Split, catalogue, npz};
 
 const BOTH: [Split; 2] = [Split::Train, Split::Val];
 
@@ -112,5 +112,15 @@ fn teacher_backbones_have_the_documented_arrays() {
     for (name, array) in resnet.iter().chain(&mobile) {
         assert!(array.values.iter().all(|value| value.is_finite()), "{name}");
         assert!(!name.ends_with("running_var") || array.values.iter().all(|&value| value >= 0.0), "{name}");
+    }
+}
+
+#[test]
+fn drone_frames_with_bytes_after_the_picture_are_read() {
+    let Some(root) = data_root("georef") else { return };
+    let folder = root.join("georef/brighton");
+    for frame in std::fs::read_dir(&folder).unwrap() {
+        let picture = RgbImage::read(&frame.unwrap().path()).unwrap();
+        assert_eq!((picture.width, picture.height), (4_000, 2_250));
     }
 }
