@@ -9,9 +9,9 @@ use rszs_data::{AidRsicd, DenseSet, RgbImage, Rng, Split, catalogue};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor};
 
+use crate::TrainError;
 use crate::run::tell;
 use crate::teacher::Teacher;
-use crate::TrainError;
 
 /// Pictures that pass through the teacher at once.
 const CHUNK: usize = 16;
@@ -54,12 +54,7 @@ impl Tiles {
     }
 
     /// Random square crops of the training pictures of every mask set. Their masks are not used.
-    pub fn crops(
-        data_root: &Path,
-        settings: &TeacherSettings,
-        side_px: usize,
-        seed: u64,
-    ) -> Result<Self, TrainError> {
+    pub fn crops(data_root: &Path, settings: &TeacherSettings, side_px: usize, seed: u64) -> Result<Self, TrainError> {
         let (mut tiles, mut names) = (Vec::new(), Vec::new());
         for set in catalogue::NAMES {
             let pictures = catalogue::open(set, data_root)?;
@@ -219,13 +214,7 @@ mod tests {
     use tch::Device;
 
     fn settings(whitening: f64) -> TeacherSettings {
-        TeacherSettings {
-            weights: String::new(),
-            components: 2,
-            whitening,
-            crops_per_set: 0,
-            crop_side_px: [4, 8],
-        }
+        TeacherSettings { weights: String::new(), components: 2, whitening, crops_per_set: 0, crop_side_px: [4, 8] }
     }
 
     /// Three channels of which the second repeats the first and the third is small and independent.

@@ -24,7 +24,9 @@ use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::features::{TeacherSettings, Tiles, targets};
 use crate::run::{Progress, Run, tell};
 use crate::text_training::{self, TARGET_TEMPLATE, TextSettings, TextTargets, unit_rows};
-use crate::{AdamW, AdamWSettings, Mode, Parameters, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError, eval, group};
+use crate::{
+    AdamW, AdamWSettings, Mode, Parameters, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError, eval, group,
+};
 use batch::{Batch, Batches, Pool};
 use evaluation::Report;
 
@@ -192,7 +194,8 @@ impl<'a> Stage<'a> {
         let components = settings.teacher.components;
         for (name, inputs) in [(RSI_HEAD, network.rsi.width), (VLM_HEAD, network.joint_width)] {
             let mut rng = Rng::keyed(&[settings.seed, hash_name(name)]);
-            let values: Vec<f32> = (0..inputs as i64 * components).map(|_| rng.normal() / (inputs as f32).sqrt()).collect();
+            let values: Vec<f32> =
+                (0..inputs as i64 * components).map(|_| rng.normal() / (inputs as f32).sqrt()).collect();
             parameters.insert(name, Tensor::f_from_slice(&values)?.f_view([inputs as i64, components])?)?;
         }
         parameters.insert(LOG_SCALE, Tensor::f_from_slice(&[INITIAL_LOG_SCALE])?)?;
@@ -246,9 +249,9 @@ impl<'a> Stage<'a> {
             } else {
                 (self.losses(&batches.at(step - alone)?, step)?, settings.schedule.at(step - alone))
             };
-            let sum = losses.iter().try_fold(Tensor::from(0.0_f32), |sum, (_, weight, loss)| {
-                sum.f_add(&loss.f_mul_scalar(*weight)?)
-            })?;
+            let sum = losses
+                .iter()
+                .try_fold(Tensor::from(0.0_f32), |sum, (_, weight, loss)| sum.f_add(&loss.f_mul_scalar(*weight)?))?;
             sum.f_backward()?;
             let gradient_norm = self.optimizer.step(&self.parameters, rate)?;
             self.origin.step += 1;
@@ -375,7 +378,8 @@ impl<'a> Stage<'a> {
     fn scene_vectors(&self) -> Result<Tensor, TrainError> {
         let mut vectors = Vec::new();
         for scene in self.data.aid_rsicd.scenes() {
-            let prompts: Vec<String> = self.data.templates.iter().map(|template| template.replace("{}", scene)).collect();
+            let prompts: Vec<String> =
+                self.data.templates.iter().map(|template| template.replace("{}", scene)).collect();
             vectors.push(self.embed_all(&prompts)?.f_mean_dim([0].as_slice(), false, Kind::Float)?);
         }
         Ok(unit_rows(&Tensor::f_stack(&vectors, 0)?)?)
@@ -405,7 +409,12 @@ impl<'a> Stage<'a> {
             pictures.push(pooled(&outputs[0])?);
             rsi.push(outputs[1].f_mean_dim([1].as_slice(), false, Kind::Float)?);
         }
-        Ok(Known { rows, rsi: Tensor::f_cat(&rsi, 0)?, pictures: Tensor::f_cat(&pictures, 0)?, teacher_cosines: cosines })
+        Ok(Known {
+            rows,
+            rsi: Tensor::f_cat(&rsi, 0)?,
+            pictures: Tensor::f_cat(&pictures, 0)?,
+            teacher_cosines: cosines,
+        })
     }
 
     fn save(&self, run: &Run) -> Result<(), TrainError> {
@@ -586,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weights_are_the_three_towers_only_and_all_of_them_move_but_the_unread_ones() {
+    fn the_weights_are_the_three_towers_only_and_every_one_of_them_moves() {
         let folder = tempfile::tempdir().unwrap();
         let data = data(folder.path());
         let settings = settings(2);
@@ -598,8 +607,11 @@ mod tests {
         let expected: Vec<&str> =
             start.iter().map(|(name, _)| name).filter(|name| GROUPS.contains(&group(name))).collect();
         assert!(weights.keys().eq(expected));
-        let still: Vec<&String> =
-            weights.iter().filter(|(name, tensor)| tensor.equal(start.get(name).unwrap())).map(|(name, _)| name).collect();
+        let still: Vec<&String> = weights
+            .iter()
+            .filter(|(name, tensor)| tensor.equal(start.get(name).unwrap()))
+            .map(|(name, _)| name)
+            .collect();
         assert!(still.is_empty(), "no step reached {still:?}");
     }
 

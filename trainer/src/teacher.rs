@@ -273,7 +273,16 @@ mod tests {
         let array = |name: &str| &arrays[&format!("{PREFIX}{name}")];
         let norm = |x: &Tensor, name: &str| {
             let part = |part: &str| Some(array(&format!("{name}_{part}")));
-            x.batch_norm(part("gamma"), part("beta"), part("running_mean"), part("running_var"), false, 0.0, 1e-5, false)
+            x.batch_norm(
+                part("gamma"),
+                part("beta"),
+                part("running_mean"),
+                part("running_var"),
+                false,
+                0.0,
+                1e-5,
+                false,
+            )
         };
         let convolution = |x: &Tensor, name: &str, stride: i64| {
             let weight = array(&format!("{name}_weight"));
@@ -318,7 +327,9 @@ mod tests {
         let mut arrays = arrays();
         let name = "resnetv24_stage2_conv3_weight";
         arrays.insert(name.to_owned(), Tensor::zeros([512, 256, 3, 3], (Kind::Float, Device::Cpu)));
-        let message = |arrays| Teacher::from_arrays(arrays, Path::new("t.npz")).unwrap_err().to_string();
+        let message = |arrays: &BTreeMap<String, Tensor>| {
+            Teacher::from_arrays(arrays, Path::new("t.npz")).unwrap_err().to_string()
+        };
         assert!(message(&arrays).contains("t.npz: expected resnetv24_stage2_conv3_weight of shape [512, 256, 1, 1]"));
         arrays.remove(name);
         assert!(message(&arrays).contains("expected the array resnetv24_stage2_conv3_weight, found none"));

@@ -54,7 +54,8 @@ impl TextTargets {
         let centred = raw.f_sub(&raw.f_mean_dim([0].as_slice(), true, Kind::Float)?)?;
         let vectors = unit_rows(&centred)?;
         let mut rng = Rng::keyed(&[seed, rszs_data::rng::hash_name("held-out names")]);
-        let mut candidates: Vec<usize> = (0..text.names.len()).filter(|&row| !needed.contains(&text.names[row])).collect();
+        let mut candidates: Vec<usize> =
+            (0..text.names.len()).filter(|&row| !needed.contains(&text.names[row])).collect();
         let mut chosen = BTreeSet::new();
         for _ in 0..held_out.min(candidates.len()) {
             chosen.insert(candidates.swap_remove(rng.below(candidates.len())));
@@ -135,7 +136,8 @@ pub fn tokenizer(
     templates: &[String],
     vocabulary: usize,
 ) -> Tokenizer {
-    let captions = (0..aid_rsicd.pictures().len(Split::Train)).flat_map(|index| aid_rsicd.captions(Split::Train, index));
+    let captions =
+        (0..aid_rsicd.pictures().len(Split::Train)).flat_map(|index| aid_rsicd.captions(Split::Train, index));
     let corpus = captions.chain(aid_rsicd.scenes()).chain(names).chain(words).chain(templates);
     train_merges(corpus.map(String::as_str), vocabulary)
 }

@@ -121,7 +121,8 @@ fn turned(tiles: &Tensor, targets: &Tensor, rng: &mut Rng) -> Result<(Tensor, Te
     let first = rng.below(8);
     let turn_all = |x: &Tensor| -> Result<Tensor, TchError> {
         let parts = x.f_chunk(8, 0)?;
-        let turned: Result<Vec<Tensor>, _> = parts.iter().enumerate().map(|(k, part)| symmetry(part, first + k)).collect();
+        let turned: Result<Vec<Tensor>, _> =
+            parts.iter().enumerate().map(|(k, part)| symmetry(part, first + k)).collect();
         Tensor::f_cat(&turned?, 0)
     };
     Ok((turn_all(tiles)?, turn_all(&maps)?.f_reshape(size)?))
@@ -163,7 +164,8 @@ mod tests {
 
     #[test]
     fn an_epoch_shows_every_picture_once_and_the_next_one_in_another_order() {
-        let epoch = |first: u64| -> Vec<usize> { (first..first + 3).flat_map(|step| shuffled(6, 2, step, &[7])).collect() };
+        let epoch =
+            |first: u64| -> Vec<usize> { (first..first + 3).flat_map(|step| shuffled(6, 2, step, &[7])).collect() };
         let mut sorted = epoch(0);
         sorted.sort_unstable();
         assert_eq!(sorted, [0, 1, 2, 3, 4, 5]);
@@ -175,7 +177,8 @@ mod tests {
     fn pictures_and_targets_turn_together() {
         // Each cell of the target holds the number of its own patch of 2×2 pixels, for all eight symmetries.
         let cells = Tensor::arange(4, (Kind::Float, tch::Device::Cpu)).view([1, 4, 1]).expand([8, 4, 1], false);
-        let tiles = cells.view([8, 2, 2, 1]).repeat_interleave_self_int(2, 1, None).repeat_interleave_self_int(2, 2, None);
+        let tiles =
+            cells.view([8, 2, 2, 1]).repeat_interleave_self_int(2, 1, None).repeat_interleave_self_int(2, 2, None);
         let (tiles, targets) = turned(&tiles, &cells.contiguous(), &mut Rng::new(1)).unwrap();
         let coarse = tiles.slice(1, 0, None, 2).slice(2, 0, None, 2).reshape([8, 4, 1]);
         assert!(coarse.equal(&targets));

@@ -45,7 +45,12 @@ pub fn scenes(set: &AidRsicd, split: Split) -> Result<Tensor, TchError> {
 
 /// Leave-one-out is not needed: `queries: [Q, C]` are other pictures than `known: [N, C]`. Features are centred and scaled
 /// to unit length; a tie goes to the scene of the nearest neighbour.
-pub fn neighbour_accuracy(known: &Tensor, known_scenes: &Tensor, queries: &Tensor, scenes: &Tensor) -> Result<f64, TrainError> {
+pub fn neighbour_accuracy(
+    known: &Tensor,
+    known_scenes: &Tensor,
+    queries: &Tensor,
+    scenes: &Tensor,
+) -> Result<f64, TrainError> {
     let mean = known.f_mean_dim([0].as_slice(), true, Kind::Float)?;
     let (known, queries) = (unit_rows(&known.f_sub(&mean)?)?, unit_rows(&queries.f_sub(&mean)?)?);
     let (_, nearest) = queries.f_matmul(&known.f_transpose(0, 1)?)?.f_topk(NEIGHBOURS, 1, true, true)?;
@@ -67,9 +72,10 @@ pub fn naming_accuracy(scores: &Tensor, right: &Tensor) -> Result<f64, TchError>
     scores.f_argmax(1, false)?.f_eq_tensor(right)?.f_mean(Kind::Double)?.f_double_value(&[])
 }
 
-/// Share of rows of `scores: [N, C]` with an entry that `fits: bool [N, C]` among the `rank` largest.
+/// Share of rows of `scores: [N, C]` with an entry that `fits: bool [N, C]` among the `rank` largest, or among all if C is
+/// smaller.
 pub fn recall(scores: &Tensor, fits: &Tensor, rank: i64) -> Result<f64, TchError> {
-    let (_, best) = scores.f_topk(rank, 1, true, true)?;
+    let (_, best) = scores.f_topk(rank.min(scores.size()[1]), 1, true, true)?;
     fits.f_gather(1, &best, false)?.f_any_dim(1, false)?.f_mean(Kind::Double)?.f_double_value(&[])
 }
 
@@ -96,6 +102,7 @@ mod tests {
         assert_eq!(recall(&scores, &fits, 1).unwrap(), 0.0);
         assert_eq!(recall(&scores, &fits, 2).unwrap(), 0.5);
         assert_eq!(recall(&scores, &fits, 3).unwrap(), 1.0);
+        assert_eq!(recall(&scores, &fits, 9).unwrap(), 1.0);
     }
 
     #[test]
@@ -106,7 +113,8 @@ mod tests {
 
     #[test]
     fn neighbours_name_the_scene_of_their_cluster() {
-        let known = Tensor::from_slice(&[1.0_f32, 0.1, 1.0, 0.2, 1.0, 0.0, 0.0, 1.0, 0.1, 1.0, 0.2, 1.0]).reshape([6, 2]);
+        let known =
+            Tensor::from_slice(&[1.0_f32, 0.1, 1.0, 0.2, 1.0, 0.0, 0.0, 1.0, 0.1, 1.0, 0.2, 1.0]).reshape([6, 2]);
         let scenes = Tensor::from_slice(&[0_i64, 0, 0, 1, 1, 1]);
         let queries = Tensor::from_slice(&[2.0_f32, 0.0, 0.0, 2.0]).reshape([2, 2]);
         let right = neighbour_accuracy(&known, &scenes, &queries, &Tensor::from_slice(&[0_i64, 0])).unwrap();

@@ -16,17 +16,16 @@ pub fn distillation(predicted: &Tensor, target: &Tensor) -> Result<Tensor, TchEr
 /// `pictures: [N, D]` and `sentences: [C, D]`, rows of length 1; `scale`: one number, the inverse temperature;
 /// `positives: [N, C]`, not negative, with a positive number in every row and column: how well each sentence fits.
 /// Source: CLIP, arXiv:2103.00020, with soft targets.
-pub fn contrast(
-    pictures: &Tensor,
-    sentences: &Tensor,
-    scale: &Tensor,
-    positives: &Tensor,
-) -> Result<Tensor, TchError> {
+pub fn contrast(pictures: &Tensor, sentences: &Tensor, scale: &Tensor, positives: &Tensor) -> Result<Tensor, TchError> {
     let logits = pictures.f_matmul(&sentences.f_transpose(0, 1)?)?.f_mul(scale)?;
     let direction = |axis: i64| {
         let wanted = positives.f_div(&positives.f_sum_dim_intlist([axis].as_slice(), true, Kind::Float)?)?;
         let log_shares = logits.f_log_softmax(axis, Kind::Float)?;
-        wanted.f_mul(&log_shares)?.f_sum_dim_intlist([axis].as_slice(), false, Kind::Float)?.f_neg()?.f_mean(Kind::Float)
+        wanted
+            .f_mul(&log_shares)?
+            .f_sum_dim_intlist([axis].as_slice(), false, Kind::Float)?
+            .f_neg()?
+            .f_mean(Kind::Float)
     };
     direction(1)?.f_add(&direction(0)?)?.f_mul_scalar(0.5)
 }
@@ -77,7 +76,12 @@ mod tests {
     fn a_sentence_that_fits_two_pictures_is_no_mistake_for_either() {
         let pictures = rows(&[1.0, 0.0, 1.0, 0.0]);
         let sentences = rows(&[1.0, 0.0]);
-        let loss = contrast(&pictures, &sentences, &Tensor::from(1.0_f32), &Tensor::from_slice(&[1.0_f32, 1.0]).reshape([2, 1]));
+        let loss = contrast(
+            &pictures,
+            &sentences,
+            &Tensor::from(1.0_f32),
+            &Tensor::from_slice(&[1.0_f32, 1.0]).reshape([2, 1]),
+        );
         // One sentence to choose from: certain. Two equal pictures, both right: ln 2 is the entropy of the target itself.
         assert!((number(&loss.unwrap()) - 0.5 * std::f64::consts::LN_2).abs() < FLOAT32);
     }
