@@ -79,7 +79,7 @@ pub struct PretrainSettings {
     pub schedule: Schedule,
     /// Learning rate of the text tower alone.
     pub text_alone: Schedule,
-    /// AdamW.
+    /// How weights follow gradients.
     pub optimizer: AdamWSettings,
 }
 

@@ -115,17 +115,17 @@ fn shuffled(total: usize, count: usize, step: u64, key: &[u64]) -> Vec<usize> {
 
 /// One of the eight symmetries of the square for each eighth of the batch, the same for pictures and targets.
 fn turned(tiles: &Tensor, targets: &Tensor, rng: &mut Rng) -> Result<(Tensor, Tensor), TchError> {
-    let size = targets.size();
-    let side = (size[1] as f64).sqrt() as i64;
-    let maps = targets.f_view([size[0], side, side, size[2]])?;
+    let (count, cells, components) = targets.size3()?;
+    let side = cells.isqrt();
+    let maps = targets.f_view([count, side, side, components])?;
     let first = rng.below(8);
     let turn_all = |x: &Tensor| -> Result<Tensor, TchError> {
         let parts = x.f_chunk(8, 0)?;
-        let turned: Result<Vec<Tensor>, _> =
+        let parts: Result<Vec<Tensor>, _> =
             parts.iter().enumerate().map(|(k, part)| symmetry(part, first + k)).collect();
-        Tensor::f_cat(&turned?, 0)
+        Tensor::f_cat(&parts?, 0)
     };
-    Ok((turn_all(tiles)?, turn_all(&maps)?.f_reshape(size)?))
+    Ok((turn_all(tiles)?, turn_all(&maps)?.f_reshape([count, cells, components])?))
 }
 
 /// Symmetry `number % 8` of `[N, H, W, C]` with H = W.
