@@ -31,7 +31,9 @@ pub struct Origin {
 impl Origin {
     /// An origin at step 0 with this process's command line and this source tree's commit.
     pub fn new(config: String, stage: &str, seed: u64) -> Self {
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        // Without the program's folder: where it lay on somebody's machine is nobody's business.
+        let program = std::iter::once("rszs-train".to_owned());
+        let command = program.chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ");
         Self { config, stage: stage.to_owned(), step: 0, seed, command, git: git_commit() }
     }
 

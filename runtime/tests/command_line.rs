@@ -1,0 +1,248 @@
+//! `rszs-edge` as it is typed: help, exit codes, files, JSON Lines, bad input. On the default bundle and the embedded engine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use image::{ImageFormat, Rgb, RgbImage};
+use rszs_edge::events::Event;
+use tempfile::TempDir;
+
+fn bundle() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano")
+}
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn edge(arguments: &[&str]) -> Run {
+    let Output { status, stdout, stderr } =
+        Command::new(env!("CARGO_BIN_EXE_rszs-edge")).args(arguments).output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Run { code: status.code().expect("an exit code"), stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// Segments for `flood,building` into `output`, with more arguments.
+fn segment(output: &Path, more: &[&str]) -> Run {
+    segment_for("flood,building", output, more)
+}
+
+fn segment_for(queries: &str, output: &Path, more: &[&str]) -> Run {
+    segment_with(&bundle(), output, &[&["--queries", queries], more].concat())
+}
+
+fn segment_with(bundle: &Path, output: &Path, more: &[&str]) -> Run {
+    let (bundle, output) = (bundle.to_str().unwrap(), output.to_str().unwrap());
+    edge(&[&["--engine", "embedded", "--bundle", bundle, "--output", output], more].concat())
+}
+
+fn picture(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) % 256) as u8]))
+}
+
+/// Writes a picture and gives its path as text.
+fn written(folder: &TempDir, name: &str, picture: &RgbImage, format: ImageFormat) -> String {
+    let path = folder.path().join(name);
+    picture.save_with_format(&path, format).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn help_has_examples_and_every_exit_status() {
+    let help = edge(&["--help"]);
+    assert_eq!(help.code, 0);
+    for part in ["Examples:", "--queries flood,building", "JSON Lines", "Exit status:", "130"] {
+        assert!(help.stdout.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(edge(&[]).code, 2);
+    assert_eq!(edge(&["--queries", "flood", "--no-such-flag"]).code, 2);
+    let decision = edge(&["--queries", "flood", "--decision", "both"]);
+    assert_eq!(decision.code, 2);
+    assert!(decision.stderr.contains("multilabel, exclusive"), "{}", decision.stderr);
+    let threshold = segment_for("flood=1.5", folder.path(), &[]);
+    assert_eq!(threshold.code, 2, "{}", threshold.stderr);
+}
+
+#[test]
+fn a_picture_gives_a_mask_of_its_size_and_an_overlay() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out");
+    let input = written(&folder, "field.png", &picture(301, 203), ImageFormat::Png);
+    let run = segment(&output, &[&input]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(names_in(&output), ["field.mask.png", "field.overlay.png"]);
+    let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(output.join("field.mask.png")).unwrap()));
+    let reader = decoder.read_info().unwrap();
+    assert_eq!(reader.info().color_type, png::ColorType::Indexed);
+    assert_eq!((reader.info().width, reader.info().height), (301, 203));
+}
+
+#[test]
+fn json_lines_are_begin_masks_end_and_summary() {
+    let folder = TempDir::new().unwrap();
+    let input = written(&folder, "field.jpg", &picture(300, 200), ImageFormat::Jpeg);
+    let run = segment_for("flood=0.25,house", &folder.path().join("out"), &[&input, "--json", "--rle"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let events: Vec<Event> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [Event::Begin(begin), Event::Mask(flood), Event::Mask(house), Event::End(end), Event::Summary(summary)] =
+        &events[..]
+    else {
+        panic!("{}", run.stdout);
+    };
+    assert_eq!(begin.queries[0].threshold, Some(0.25));
+    assert_eq!(begin.queries[0].threshold_source.as_deref(), Some("typed"));
+    assert_eq!(begin.queries[1].vocabulary.as_deref(), Some("building"), "house is a synonym");
+    assert!(begin.engine.self_test_difference <= begin.engine.self_test_tolerance);
+    assert_eq!((flood.index, house.index), (1, 2));
+    assert_eq!(flood.rle.as_ref().unwrap().size, [200, 300]);
+    assert!((flood.fraction - flood.pixels as f64 / 60_000.0).abs() < 1e-12);
+    let done = end.done.as_ref().unwrap();
+    assert_eq!((done.width, done.height), (300, 200));
+    assert!(done.times.engine_us > 0);
+    assert_eq!((summary.done, summary.failed, summary.exit_status), (1, 0, 0));
+}
+
+#[test]
+fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower() {
+    let folder = TempDir::new().unwrap();
+    let input = written(&folder, "field.png", &picture(64, 64), ImageFormat::Png);
+    let run = segment_for("solar panels", &folder.path().join("out"), &[&input, "--json"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let Event::Begin(begin) = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap() else { panic!() };
+    assert_eq!(begin.queries[0].vocabulary, None);
+    assert_eq!(begin.queries[0].threshold_source.as_deref(), Some("default"));
+}
+
+#[test]
+fn folders_and_globs_name_their_pictures() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out");
+    for name in ["a.png", "b.png"] {
+        written(&folder, name, &picture(64, 48), ImageFormat::Png);
+    }
+    let glob = format!("{}/*.png", folder.path().display());
+    assert_eq!(segment(&output, &[&glob, "--no-overlay"]).code, 0);
+    assert_eq!(names_in(&output), ["a.mask.png", "b.mask.png"]);
+    let again = folder.path().join("again");
+    assert_eq!(segment(&again, &[folder.path().to_str().unwrap(), "--no-overlay"]).code, 0);
+    assert_eq!(names_in(&again), ["a.mask.png", "b.mask.png"]);
+}
+
+#[test]
+fn pictures_of_one_pixel_and_of_twenty_thousand_rows_get_masks() {
+    let folder = TempDir::new().unwrap();
+    let one = written(&folder, "one.png", &picture(1, 1), ImageFormat::Png);
+    let tall = written(&folder, "tall.png", &picture(1, 20_000), ImageFormat::Png);
+    let output = folder.path().join("out");
+    let run = segment(&output, &[&one, &tall, "--no-overlay"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(image::image_dimensions(output.join("one.mask.png")).unwrap(), (1, 1));
+    assert_eq!(image::image_dimensions(output.join("tall.mask.png")).unwrap(), (1, 20_000));
+}
+
+/// Every kind of bad input, with a word that its error must hold.
+fn bad_inputs(folder: &TempDir) -> Vec<(String, &'static str)> {
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let jpeg = fs::read(written(folder, "whole.jpg", &picture(200, 200), ImageFormat::Jpeg)).unwrap();
+    fs::remove_file(path("whole.jpg")).unwrap();
+    fs::write(path("truncated.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
+    fs::write(path("empty.jpg"), b"").unwrap();
+    fs::write(path("text.jpg"), b"this is no picture").unwrap();
+    let mislabelled = written(folder, "mislabelled.jpg", &picture(8, 8), ImageFormat::Png);
+    let mut huge = fs::read(written(folder, "huge.png", &picture(8, 8), ImageFormat::Png)).unwrap();
+    huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+    fs::write(path("huge.png"), huge).unwrap();
+    vec![
+        (path("missing.jpg"), "expected"),
+        (path("truncated.jpg"), "ends early"),
+        (path("empty.jpg"), "found"),
+        (path("text.jpg"), "found"),
+        (mislabelled, "PNG"),
+        (path("huge.png"), "huge.png"),
+    ]
+}
+
+#[test]
+fn bad_inputs_are_named_and_the_others_are_segmented() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out");
+    let good = written(&folder, "good.png", &picture(64, 64), ImageFormat::Png);
+    let bad = bad_inputs(&folder);
+    let mut inputs: Vec<&str> = bad.iter().map(|(path, _)| path.as_str()).collect();
+    inputs.push(&good);
+    let run = segment(&output, &inputs);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    for (path, word) in &bad {
+        let named: Vec<&str> = run.stderr.lines().filter(|line| line.contains(path.as_str())).collect();
+        assert_eq!(named.len(), 1, "{path}: one line in {}", run.stderr);
+        assert!(named[0].contains(word), "{}", named[0]);
+    }
+    assert_eq!(names_in(&output), ["good.mask.png", "good.overlay.png"], "no partial output");
+}
+
+#[test]
+fn a_bundle_with_a_flipped_byte_is_refused_by_the_name_of_the_file() {
+    let folder = TempDir::new().unwrap();
+    for entry in files_below(&bundle()) {
+        let copy = folder.path().join("bundle");
+        copy_folder(&bundle(), &copy);
+        let name = entry.strip_prefix(bundle()).unwrap();
+        let mut bytes = fs::read(copy.join(name)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(copy.join(name), bytes).unwrap();
+        let run = segment_with(&copy, &folder.path().join("out"), &["--queries", "flood"]);
+        assert_eq!(run.code, 3, "{}: {}", name.display(), run.stderr);
+        let named = name.file_name().unwrap().to_str().unwrap();
+        assert!(run.stderr.contains(named) || run.stderr.contains("manifest.json"), "{named}: {}", run.stderr);
+        assert!(!folder.path().join("out").exists(), "nothing is written");
+        fs::remove_dir_all(copy).unwrap();
+    }
+}
+
+#[test]
+fn a_bundle_that_is_not_there_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let run = segment_with(&folder.path().join("none"), folder.path(), &["--queries", "flood"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("none"), "{}", run.stderr);
+}
+
+#[test]
+fn an_output_that_cannot_be_a_folder_is_an_output_error() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, b"in the way").unwrap();
+    let input = written(&folder, "field.png", &picture(64, 64), ImageFormat::Png);
+    let run = segment(&file, &[&input]);
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    assert_eq!(fs::read(&file).unwrap(), b"in the way");
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(file, target).unwrap();
+    }
+}
