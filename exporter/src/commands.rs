@@ -9,6 +9,7 @@ use rszs_bundle::OnnxSummary;
 use rszs_export::bundle::{BundleRequest, export_bundle, notes};
 use rszs_export::check::{Case, check};
 use rszs_export::checkpoint::Checkpoint;
+use rszs_export::file::write_whole;
 use rszs_export::golden::golden_case;
 use rszs_export::lower::lower;
 use rszs_export::words::read_words;
@@ -80,7 +81,8 @@ pub(crate) fn onnx(arguments: &OnnxArguments) -> Result<()> {
         report::progress(line);
     }
     let output = &arguments.output;
-    fs::write(output, &model).with_context(|| format!("{}: expected a file that can be written", output.display()))?;
+    write_whole(output, &model)
+        .with_context(|| format!("{}: expected a file that can be written", output.display()))?;
     report::result(&format!("{}: {:.1} MB, graph {}\n", output.display(), model.len() as f64 / 1e6, graph.hash()));
     Ok(())
 }

@@ -15,6 +15,7 @@ pub mod bundle;
 pub mod check;
 pub mod checkpoint;
 pub mod engine;
+pub mod file;
 pub mod golden;
 pub mod lower;
 pub mod onnx;

@@ -40,11 +40,11 @@ impl OnnxRuntime {
         Ok(Self { session: builder.commit_from_memory(model).map_err(load)? })
     }
 
-    /// Name, version and place of the library.
+    /// Name and place of the library. The binding does not tell the version; a file name often does, so links are followed.
     pub(super) fn name() -> String {
-        let place = LIBRARY.get().map_or_else(String::new, |library| format!(" ({})", library.path.display()));
-        let version = ort::info().split(['=', ',']).nth(1).unwrap_or_default().trim();
-        format!("ONNX Runtime {}{place}", version.strip_prefix("rel-").unwrap_or(version))
+        let Some(library) = LIBRARY.get() else { return "ONNX Runtime".to_owned() };
+        let path = std::fs::canonicalize(&library.path).unwrap_or_else(|_| library.path.clone());
+        format!("ONNX Runtime ({})", path.display())
     }
 
     pub(super) fn run(
