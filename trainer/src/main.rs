@@ -102,9 +102,7 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate { common, weights, sets, limit } => {
             let (config, run) = common.open()?;
             let scores = evaluate::evaluate(&config, &weights, &sets, limit, &run)?;
-            for set in &scores {
-                report(&set.line())?;
-            }
+            report(&evaluate::table(&scores))?;
         }
     }
     Ok(())

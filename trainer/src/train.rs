@@ -1,25 +1,29 @@
 //! Dense training: crops with masks and words in, weights out.
 
+mod records;
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rszs_data::{Augment, Batch, Concept, Prefetch, Rng, Sampler, Source, Split};
+use rszs_data::{Augment, Batch, Concept, Prefetch, Rng, Sampler};
 use rszs_graph::Graph;
-use rszs_network::{Config, Purpose};
+use rszs_network::Purpose;
 use rszs_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::evaluate::{self, EvaluateSettings};
-use crate::loss::{Loss, loss};
+use crate::loss::loss;
 use crate::run::{Progress, Run, tell};
 use crate::{
     AdamW, AdamWSettings, Average, Mode, Parameters, Prompts, RunConfig, Schedule, TextEncoder, TrainError, eval,
-    interpolate_positions,
 };
+use records::{EvaluationRecord, LossWindow, StartRecord, StepLosses};
+use start::{TEXT, sampler, start_from};
 
 /// Weights that are used: averaged, of all towers.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -27,9 +31,6 @@ pub const WEIGHTS: &str = "weights.safetensors";
 pub const STATE: &str = "state.safetensors";
 /// The tokenizer of the text tower.
 pub const TOKENIZER: &str = "tokenizer.json";
-
-/// The text tower's group of parameters. It is frozen here: query vectors are computed once.
-const TEXT: &str = "text";
 
 /// The section `[train]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -284,123 +285,4 @@ fn with_prefix(state: &Checkpoint, prefix: &str) -> Result<Parameters, TrainErro
         }
     }
     Ok(parameters)
-}
-
-/// Loads the text tower and every other part that a checkpoint has; position tables are brought to this network's grid.
-fn start_from(path: &Path, network: &Config, parameters: &mut Parameters) -> Result<(), TrainError> {
-    let mut checkpoint = Checkpoint::read(path)?;
-    let trained: Config = serde_json::from_str(&checkpoint.origin.config)?;
-    for (name, from, to) in [
-        ("vlm.positions", trained.vlm.grid(), network.vlm.grid()),
-        ("rsi.positions", trained.rsi.grid(), network.rsi.grid()),
-    ] {
-        if let Some(table) = checkpoint.tensors.get_mut(name).filter(|_| from != to) {
-            *table = interpolate_positions(table, from, to)?;
-            tell(&format!("{name}: from a grid of {from} to one of {to}"));
-        }
-    }
-    let mut groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| crate::group(name).to_owned()).collect();
-    tell(&format!("{}: starting from {}", path.display(), groups.iter().cloned().collect::<Vec<_>>().join(", ")));
-    groups.insert(TEXT.to_owned());
-    checkpoint.load_group_into(parameters, |name| groups.contains(crate::group(name)))?;
-    Ok(())
-}
-
-fn sampler(config: &RunConfig, settings: &TrainSettings, excluded: &[String]) -> Result<Sampler, TrainError> {
-    let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
-    let mut sources = Vec::new();
-    for source in &settings.sources {
-        let set = rszs_data::catalogue::open(&source.set, &config.data().root)?.without(&excluded);
-        if set.classes().concepts().is_empty() {
-            tell(&format!("{}: every label is excluded, not used", source.set));
-            continue;
-        }
-        let mut augment = settings.augment.clone();
-        (augment.scale_min, augment.scale_max) = (source.scale_min, source.scale_max);
-        if source.oblique {
-            (augment.flip_vertical, augment.quarter_turns) = (false, false);
-        }
-        sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
-    }
-    Ok(Sampler::new(sources, Split::Train, settings.batch_size, settings.seed)?)
-}
-
-/// The numbers of one step.
-struct StepLosses {
-    total: f64,
-    segmentation: f64,
-    alignment: f64,
-    gradient_norm: f64,
-    learning_rate: f64,
-}
-
-impl StepLosses {
-    fn read(losses: &Loss, gradient_norm: f64, learning_rate: f64) -> Result<Self, TrainError> {
-        Ok(Self {
-            total: losses.total.f_double_value(&[])?,
-            segmentation: losses.segmentation.f_double_value(&[])?,
-            alignment: losses.alignment.f_double_value(&[])?,
-            gradient_norm,
-            learning_rate,
-        })
-    }
-}
-
-/// Means since the last line of metrics.
-#[derive(Default)]
-struct LossWindow {
-    steps: Vec<StepLosses>,
-}
-
-impl LossWindow {
-    fn add(&mut self, step: &StepLosses) {
-        self.steps.push(StepLosses { ..*step });
-    }
-
-    fn take(&mut self, step: u64, images_per_s: f64) -> StepRecord {
-        let steps = std::mem::take(&mut self.steps);
-        let mean = |part: fn(&StepLosses) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
-        StepRecord {
-            kind: "step",
-            step,
-            loss: mean(|losses| losses.total),
-            segmentation: mean(|losses| losses.segmentation),
-            alignment: mean(|losses| losses.alignment),
-            gradient_norm: mean(|losses| losses.gradient_norm),
-            learning_rate: steps.last().map_or(0.0, |losses| losses.learning_rate),
-            images_per_s,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct StartRecord<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    step: u64,
-    config: &'a toml::Table,
-    exclude_queries: &'a [String],
-    command: &'a str,
-    git: &'a str,
-}
-
-#[derive(Serialize)]
-struct StepRecord {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    step: u64,
-    loss: f64,
-    segmentation: f64,
-    alignment: f64,
-    gradient_norm: f64,
-    learning_rate: f64,
-    images_per_s: f64,
-}
-
-#[derive(Serialize)]
-struct EvaluationRecord<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    step: u64,
-    scores: &'a evaluate::SetScores,
 }

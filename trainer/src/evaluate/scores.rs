@@ -1,0 +1,202 @@
+//! Scores of a set, from counts over its pictures.
+
+use std::collections::BTreeMap;
+
+use rszs_data::{DenseSet, Sample, UNLABELLED};
+use rszs_metrics::{ConfusionMatrix, HistogramResolution, OperatingPoint, PrecisionRecall, ScoreHistogram};
+use serde::Serialize;
+
+use super::predict::Prediction;
+use crate::TrainError;
+
+/// Scores of one set.
+#[derive(Debug, Clone, Serialize)]
+pub struct SetScores {
+    /// Name of the set.
+    pub set: String,
+    /// Pictures evaluated.
+    pub images: usize,
+    /// One per query, in the order of the class table.
+    pub queries: Vec<QueryScores>,
+    /// Mean `IoU` over queries, each at its best threshold.
+    pub mean_iou_best: f64,
+    /// Mean `IoU` over queries at a score of 0.5.
+    pub mean_iou_half: f64,
+    /// Mean `IoU` of the largest logit among the set's queries, for sets that label every pixel.
+    pub mean_iou_exclusive: Option<f64>,
+    /// `IoU` per query of the largest logit.
+    pub iou_exclusive: BTreeMap<String, Option<f64>>,
+}
+
+/// Scores of one query.
+#[derive(Debug, Clone, Serialize)]
+pub struct QueryScores {
+    /// The word.
+    pub query: String,
+    /// The threshold of the highest `IoU` and what it gives.
+    pub best: Option<OperatingPoint>,
+    /// What a score of 0.5 gives.
+    pub half: Option<OperatingPoint>,
+    /// Area under precision over recall.
+    pub average_precision: Option<f64>,
+    /// Counts of pixels by score, for calibration.
+    pub histogram: ScoreHistogram,
+}
+
+impl SetScores {
+    /// The scores in one line.
+    pub fn line(&self) -> String {
+        let exclusive = self.mean_iou_exclusive.map_or(String::new(), |iou| format!(", exclusive {iou:.3}"));
+        let of_query =
+            |scores: &QueryScores| format!("{} {}", scores.query, number(scores.best.map(|point| point.iou)));
+        let queries: Vec<String> = self.queries.iter().map(of_query).collect();
+        format!("{}: mIoU {:.3}{exclusive} ({})", self.set, self.mean_iou_best, queries.join(", "))
+    }
+}
+
+/// All scores as a table for people, one row a query and one for the mean of each set.
+pub fn table(sets: &[SetScores]) -> String {
+    let row = |set: &str, query: &str, [best, threshold, half, precision, argmax]: [String; 5]| {
+        format!("{set:18} {query:14} {best:>9} {threshold:>9} {half:>9} {precision:>9} {argmax:>9}")
+    };
+    let columns = ["best IoU", "threshold", "IoU @0.5", "AP", "argmax"].map(str::to_owned);
+    let mut rows = vec![row("set", "query", columns)];
+    for scores in sets {
+        for query in &scores.queries {
+            let numbers = [
+                query.best.map(|point| point.iou),
+                query.best.map(|point| point.threshold),
+                query.half.map(|point| point.iou),
+                query.average_precision,
+                scores.iou_exclusive.get(&query.query).copied().flatten(),
+            ];
+            rows.push(row(&scores.set, &query.query, numbers.map(number)));
+        }
+        let means = [Some(scores.mean_iou_best), None, Some(scores.mean_iou_half), None, scores.mean_iou_exclusive];
+        rows.push(row(&scores.set, "mean", means.map(number)));
+    }
+    rows.join("\n")
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.3}"))
+}
+
+/// Counts over the pictures of a set.
+pub(super) struct Counts {
+    histograms: Vec<ScoreHistogram>,
+    exclusive: Option<ConfusionMatrix>,
+}
+
+impl Counts {
+    /// Nothing counted.
+    pub(super) fn new(set: &DenseSet, queries: usize) -> Result<Self, TrainError> {
+        let histograms = vec![ScoreHistogram::new(HistogramResolution::Bytes); queries];
+        // Only where every class can be asked for does the largest logit have to be right everywhere.
+        let complete = queries > 1 && set.classes().classes().len() == queries;
+        let exclusive = if complete { Some(ConfusionMatrix::new(queries)?) } else { None };
+        Ok(Self { histograms, exclusive })
+    }
+
+    /// Counts one picture.
+    pub(super) fn add(&mut self, set: &DenseSet, sample: &Sample, prediction: &Prediction) -> Result<(), TrainError> {
+        let mut class_truth = vec![UNLABELLED; sample.mask.ids.len()];
+        let concepts = set.classes().concepts();
+        for (query, ((concept, scores), histogram)) in
+            concepts.iter().zip(&prediction.scores).zip(&mut self.histograms).enumerate()
+        {
+            let targets = concept.targets();
+            let truth: Vec<u8> = sample.mask.ids.iter().map(|&id| targets[usize::from(id)]).collect();
+            // The histogram's bin of a byte is the byte itself.
+            let scores: Vec<f32> = scores.iter().map(|&score| (f32::from(score) + 0.5) / 256.0).collect();
+            histogram.add(&truth, &scores)?;
+            for (class, _) in class_truth.iter_mut().zip(&truth).filter(|(_, truth)| **truth == 1) {
+                *class = query as u8;
+            }
+        }
+        if let Some(matrix) = &mut self.exclusive {
+            let predicted: Vec<u8> = prediction.exclusive.iter().map(|class| class.wrapping_sub(1)).collect();
+            matrix.add(&class_truth, &predicted)?;
+        }
+        Ok(())
+    }
+
+    /// What was counted, as scores.
+    pub(super) fn scores(self, set: &DenseSet, queries: &[&str], images: usize) -> SetScores {
+        let per_query: Vec<QueryScores> =
+            queries.iter().zip(self.histograms).map(|(query, histogram)| query_scores(query, histogram)).collect();
+        let mean = |point: fn(&QueryScores) -> Option<OperatingPoint>| {
+            let with_truth: Vec<f64> = per_query.iter().filter_map(|scores| Some(point(scores)?.iou)).collect();
+            with_truth.iter().sum::<f64>() / with_truth.len().max(1) as f64
+        };
+        let exclusive = self.exclusive.as_ref();
+        let iou = |(index, query): (usize, &&str)| Some(((*query).to_owned(), exclusive?.iou(index)));
+        SetScores {
+            set: set.name().to_owned(),
+            images,
+            mean_iou_best: mean(|scores| scores.best),
+            mean_iou_half: mean(|scores| scores.half),
+            mean_iou_exclusive: exclusive.and_then(|matrix| matrix.scores().mean_iou),
+            iou_exclusive: queries.iter().enumerate().filter_map(iou).collect(),
+            queries: per_query,
+        }
+    }
+}
+
+fn query_scores(query: &str, histogram: ScoreHistogram) -> QueryScores {
+    let curve = PrecisionRecall::new(&histogram);
+    let half = |curve: &PrecisionRecall| {
+        let points = curve.points();
+        points.iter().find(|point| point.threshold >= 0.5).copied()
+    };
+    QueryScores {
+        query: query.to_owned(),
+        best: curve.as_ref().map(PrecisionRecall::best_point),
+        half: curve.as_ref().and_then(half),
+        average_precision: curve.as_ref().map(PrecisionRecall::average_precision),
+        histogram,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rszs_data::{Split, fixtures};
+
+    /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0 elsewhere.
+    fn count(set: &DenseSet, right: impl Fn(usize, u8) -> bool) -> SetScores {
+        let sample = set.sample(Split::Val, 0).unwrap();
+        let queries: Vec<&str> = set.classes().concepts().iter().map(|concept| concept.name.as_str()).collect();
+        let scores: Vec<Vec<u8>> = (0..queries.len())
+            .map(|query| sample.mask.ids.iter().map(|&id| if right(query, id) { 255 } else { 0 }).collect())
+            .collect();
+        let exclusive = (0..sample.mask.ids.len())
+            .map(|pixel| scores.iter().position(|scores| scores[pixel] == 255).map_or(0, |query| 1 + query as u8))
+            .collect();
+        let mut counts = Counts::new(set, queries.len()).unwrap();
+        counts.add(set, &sample, &Prediction { scores, exclusive }).unwrap();
+        counts.scores(set, &queries, 1)
+    }
+
+    #[test]
+    fn perfect_masks_score_one_whatever_unlabelled_pixels_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = rszs_data::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
+        // Row 0 of the fixture is unlabelled; there, every query fires.
+        let scores = count(&set, |query, id| usize::from(id) == query + 1 || id == UNLABELLED);
+        assert!((scores.mean_iou_half - 1.0).abs() < 1e-9 && (scores.mean_iou_best - 1.0).abs() < 1e-9);
+        assert_eq!(scores.mean_iou_exclusive, Some(1.0));
+    }
+
+    #[test]
+    fn a_set_that_labels_a_part_has_no_exclusive_score() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = rszs_data::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
+        let everywhere = count(&set, |_, _| true);
+        let sample = set.sample(Split::Val, 0).unwrap();
+        let share = sample.mask.ids.iter().filter(|&&id| id == 1).count() as f64 / sample.mask.ids.len() as f64;
+        assert!((everywhere.mean_iou_half - share).abs() < 1e-9);
+        assert_eq!(everywhere.mean_iou_exclusive, None);
+        assert!(table(&[everywhere]).contains("flood_area         mean"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What a run starts from: weights and data.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use rszs_data::{Sampler, Source, Split};
+use rszs_network::Config;
+
+use super::TrainSettings;
+use crate::checkpoint::Checkpoint;
+use crate::run::tell;
+use crate::{Parameters, RunConfig, TrainError, group, interpolate_positions};
+
+/// The text tower's group of parameters. It is frozen here: query vectors are computed once.
+pub(super) const TEXT: &str = "text";
+
+/// Loads the text tower and every other part that a checkpoint has; position tables are brought to this network's grid.
+pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Parameters) -> Result<(), TrainError> {
+    let mut checkpoint = Checkpoint::read(path)?;
+    let trained: Config = serde_json::from_str(&checkpoint.origin.config)?;
+    for (name, from, to) in [
+        ("vlm.positions", trained.vlm.grid(), network.vlm.grid()),
+        ("rsi.positions", trained.rsi.grid(), network.rsi.grid()),
+    ] {
+        if let Some(table) = checkpoint.tensors.get_mut(name).filter(|_| from != to) {
+            *table = interpolate_positions(table, from, to)?;
+            tell(&format!("{name}: from a grid of {from} to one of {to}"));
+        }
+    }
+    let mut groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| group(name).to_owned()).collect();
+    tell(&format!("{}: starting from {}", path.display(), groups.iter().cloned().collect::<Vec<_>>().join(", ")));
+    groups.insert(TEXT.to_owned());
+    checkpoint.load_group_into(parameters, |name| groups.contains(group(name)))?;
+    Ok(())
+}
+
+/// Crops of every source that still labels something once `excluded` words are gone.
+pub(super) fn sampler(
+    config: &RunConfig,
+    settings: &TrainSettings,
+    excluded: &[String],
+) -> Result<Sampler, TrainError> {
+    let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
+    let mut sources = Vec::new();
+    for source in &settings.sources {
+        let set = rszs_data::catalogue::open(&source.set, &config.data().root)?.without(&excluded);
+        if set.classes().concepts().is_empty() {
+            tell(&format!("{}: every label is excluded, not used", source.set));
+            continue;
+        }
+        let mut augment = settings.augment.clone();
+        (augment.scale_min, augment.scale_max) = (source.scale_min, source.scale_max);
+        if source.oblique {
+            (augment.flip_vertical, augment.quarter_turns) = (false, false);
+        }
+        sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
+    }
+    Ok(Sampler::new(sources, Split::Train, settings.batch_size, settings.seed)?)
+}
