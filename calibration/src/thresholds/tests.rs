@@ -94,7 +94,7 @@ fn a_temperature_leaves_the_masks_as_they_are_and_lowers_the_calibration_error()
 fn every_labelled_pixel_is_counted_once_and_no_other() {
     let (_folder, set, vocabulary) = example();
     let measured = measured(&set, &vocabulary, &arguments(""));
-    // 4 pictures of 40 by 28 without their first column of blocks' first pixels
+    // 4 pictures of 40 by 28, whose first column is not labelled
     assert!(measured.count.histograms.iter().all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28));
     assert_eq!(measured.count.images, 4);
 }

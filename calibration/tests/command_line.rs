@@ -1,0 +1,105 @@
+//! The program from outside: exit codes and one-line errors everywhere; whole runs with the default bundle, where it is.
+
+#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rszs_bundle::{Bundle, ThresholdSource, VerifyOptions};
+use rszs_data::{IndexMask, fixtures};
+
+fn run(command: &str, bundle: &Path, data: &Path, more: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rszs-calibrate"));
+    program.arg(command).arg("--bundle").arg(bundle).arg("--data").arg(data).args(more).output().unwrap()
+}
+
+/// Exit code and the one line of the error.
+fn error(output: &Output) -> (i32, String) {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(output.stdout.is_empty());
+    (output.status.code().unwrap(), text)
+}
+
+/// The default bundle, or a line that says why a test does nothing.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn default_bundle(test: &str) -> Option<PathBuf> {
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
+    if bundle.is_dir() {
+        return Some(bundle);
+    }
+    eprintln!("skipped: {test} needs the default bundle in {}", bundle.display());
+    None
+}
+
+#[test]
+fn a_missing_bundle_is_refused_with_3() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::flood_area(folder.path()).unwrap();
+    let (code, text) = error(&run("evaluate", &folder.path().join("nowhere"), folder.path(), &[]));
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("nowhere: expected a bundle directory"), "{text}");
+}
+
+#[test]
+fn an_unknown_set_and_a_folder_without_sets_are_usage_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("nowhere");
+    let (code, text) = error(&run("thresholds", &bundle, folder.path(), &["--set", "mars"]));
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("mars") && text.contains("flood_area"), "{text}");
+    let (code, text) = error(&run("thresholds", &bundle, folder.path(), &[]));
+    assert_eq!(code, 2, "{text}");
+}
+
+#[test]
+fn a_set_that_is_not_there_is_refused_with_5() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = error(&run("evaluate", &folder.path().join("b"), folder.path(), &["--set", "dubai"]));
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("dubai"), "{text}");
+}
+
+#[test]
+fn thresholds_are_written_as_the_next_release_and_evaluated_as_such() {
+    let Some(nano) = default_bundle("thresholds_are_written_as_the_next_release_and_evaluated_as_such") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    let calibrated = folder.path().join("calibrated");
+    let common = ["--set", "dubai", "--engine", "embedded"];
+    let options = [&common[..], &["--json", "--output", calibrated.to_str().unwrap()]].concat();
+    let output = run("thresholds", &nano, folder.path(), &options);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let [before, after] = [&nano, &calibrated].map(|path| Bundle::open(path, &VerifyOptions::default()).unwrap());
+    assert_eq!(after.manifest().counter, before.manifest().counter + 1);
+    assert_eq!(report["written"]["sha256"], after.hash().to_string());
+    let query = &report["queries"][0];
+    let entry = after.vocabulary().resolve(query["name"].as_str().unwrap()).unwrap().entry;
+    let source = ThresholdSource::Calibrated { set: "dubai/val".to_owned(), images: 1 };
+    assert_eq!(entry.threshold_source, source);
+    assert!((f64::from(entry.threshold.get()) - query["after"]["threshold"].as_f64().unwrap()).abs() < 1e-6);
+
+    let output = run("evaluate", &calibrated, folder.path(), &[&common[..], &["--json"]].concat());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let queries = report["sets"][0]["queries"].as_array().unwrap();
+    assert!(queries.iter().filter(|query| query["is_labelled"] == true).all(|query| query["is_chosen_here"] == true));
+    let output =
+        run("evaluate", &calibrated, folder.path(), &[&common[..], &["--split", "train", "--limit", "1"]].concat());
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("| set ") && !table.contains("very pictures"), "{table}");
+}
+
+#[test]
+fn a_damaged_mask_stops_the_run_with_5_and_writes_nothing() {
+    let Some(nano) = default_bundle("a_damaged_mask_stops_the_run_with_5_and_writes_nothing") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let set = fixtures::flood_area(folder.path()).unwrap();
+    IndexMask::filled(5, 7, 0).write_png(&set.join("masks/008.png")).unwrap();
+    let calibrated = folder.path().join("calibrated");
+    let output = run("thresholds", &nano, folder.path(), &["--output", calibrated.to_str().unwrap()]);
+    let (code, text) = error(&output);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("008.png") && !calibrated.exists(), "{text}");
+}
