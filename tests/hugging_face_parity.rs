@@ -60,7 +60,8 @@ fn the_text_tower_is_clips() {
     let golden = HuggingFace::read("clip_text");
     let config = TextConfig { vocabulary: 64, context: 16, width: 32, layers: 2, heads: 4 };
     let b = Builder::new();
-    let tokens = b.input("tokens", Element::I32, [K, 16.into()]);
+    // The input cannot be called "tokens" here: without a scope, that is the table's name.
+    let tokens = b.input("ids", Element::I32, [K, 16.into()]);
     let end = b.input("end", Element::F32, [K, 16.into()]);
     let output = clip::text_tower(&b, tokens, end, &config, JOINT_WIDTH).id();
 
@@ -71,7 +72,7 @@ fn the_text_tower_is_clips() {
         let last = (0..16).rev().max_by(|&a, &b| prompt[a].total_cmp(&prompt[b])).unwrap();
         one_hot.values[row * 16 + last] = 1.0;
     }
-    let feeds = [("tokens".to_owned(), ids), ("end".to_owned(), one_hot)].into();
+    let feeds = [("ids".to_owned(), ids), ("end".to_owned(), one_hot)].into();
     let found = run(&b, output, feeds, &golden);
     Tolerance::Float32.check(&golden.tensor("output.text_embeds"), &found).unwrap();
 }

@@ -49,9 +49,7 @@ pub(crate) fn image(outcome: &Outcome, queries: &QuerySet) -> (Vec<Mask>, End) {
             let masks = masks.map(|(index, query)| mask(&outcome.image, index, query, result));
             (masks.collect(), End { image: outcome.image.clone(), done: Some(done(result)), error: None })
         }
-        Err(error) => {
-            (Vec::new(), End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) })
-        }
+        Err(error) => (Vec::new(), End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) }),
     }
 }
 
@@ -90,8 +88,7 @@ fn mask(image: &str, index: usize, query: &Query, result: &ImageResult) -> Mask 
         mean_score: region.mean_score(),
         maximum_score: region.maximum_score(),
         presence: result.presence[index],
-        rle: run_lengths
-            .map(|counts| RunLengths { size: [result.height_px, result.width_px], counts: counts.clone() }),
+        rle: run_lengths.map(|counts| RunLengths { size: [result.height_px, result.width_px], counts: counts.clone() }),
     }
 }
 

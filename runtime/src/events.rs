@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_line_says_its_type_first() {
-        let line = serde_json::to_string(&Event::Summary(Summary { done: 1, failed: 0, elapsed_us: 5, exit_status: 0 }));
+        let line =
+            serde_json::to_string(&Event::Summary(Summary { done: 1, failed: 0, elapsed_us: 5, exit_status: 0 }));
         assert_eq!(line.unwrap(), r#"{"type":"summary","done":1,"failed":0,"elapsed_us":5,"exit_status":0}"#);
     }
 

@@ -91,7 +91,9 @@ fn engine_options(arguments: &Arguments) -> Result<EngineOptions, Error> {
         EngineChoice::Auto => None,
         EngineChoice::Onnxruntime => Some(EngineKind::OnnxRuntime),
         EngineChoice::Embedded if arguments.onnxruntime.is_some() => {
-            return Err(Error::Usage("--onnxruntime: expected another engine than --engine embedded; remove one of them"));
+            return Err(Error::Usage(
+                "--onnxruntime: expected another engine than --engine embedded; remove one of them",
+            ));
         }
         EngineChoice::Embedded => Some(EngineKind::Embedded),
     };
@@ -101,8 +103,7 @@ fn engine_options(arguments: &Arguments) -> Result<EngineOptions, Error> {
 
 fn layout(bundle: &Bundle) -> Result<TileLayout, Error> {
     let contract = bundle.manifest().engine;
-    let layout =
-        TileLayout { tile_px: contract.tile_px, overlap_px: contract.overlap_px, stride_px: LOGIT_STRIDE_PX };
+    let layout = TileLayout { tile_px: contract.tile_px, overlap_px: contract.overlap_px, stride_px: LOGIT_STRIDE_PX };
     let refused = |source| Error::Layout { bundle: bundle.path().to_owned(), source };
     TileGrid::new(contract.tile_px, contract.tile_px, layout).map_err(refused)?;
     Ok(layout)

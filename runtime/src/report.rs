@@ -151,7 +151,8 @@ impl Report {
         let mut line = format!("{image} {}x{} {} tiles ", result.width_px, result.height_px, result.tiles);
         for (query, region) in queries.queries().iter().zip(&result.regions) {
             let [red, green, blue] = query.colour;
-            let square = if self.colours { format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ") } else { String::new() };
+            let square =
+                if self.colours { format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ") } else { String::new() };
             line += &format!(" {square}{} {} ", query.name, percent(describe::fraction(region, result)));
         }
         let (segment, written) = (&result.times.segment, &result.written);

@@ -27,7 +27,9 @@ pub enum TextError {
     #[error("text tower of the bundle: {0}")]
     Run(#[from] EngineError),
     /// More words than the tower reads.
-    #[error("{name}: expected a query that fits into {context} tokens with its template, found a longer one; use fewer words")]
+    #[error(
+        "{name}: expected a query that fits into {context} tokens with its template, found a longer one; use fewer words"
+    )]
     TooLong {
         /// The query.
         name: String,
@@ -35,7 +37,9 @@ pub enum TextError {
         context: u32,
     },
     /// The engine gave something that is no direction.
-    #[error("{name}: expected an embedding of finite numbers and some length, found none; the text tower cannot encode it")]
+    #[error(
+        "{name}: expected an embedding of finite numbers and some length, found none; the text tower cannot encode it"
+    )]
     NoDirection {
         /// The query.
         name: String,

@@ -198,7 +198,9 @@ fn bad_inputs_are_named_and_the_others_are_segmented() {
 #[test]
 fn a_bundle_with_a_flipped_byte_is_refused_by_the_name_of_the_file() {
     let folder = TempDir::new().unwrap();
-    for entry in files_below(&bundle()) {
+    // The manifest holds the digests of all other files; its own guard is a signature, which this bundle does not have.
+    let guarded = files_below(&bundle()).into_iter().filter(|file| !file.ends_with("manifest.json"));
+    for entry in guarded {
         let copy = folder.path().join("bundle");
         copy_folder(&bundle(), &copy);
         let name = entry.strip_prefix(bundle()).unwrap();
@@ -209,7 +211,7 @@ fn a_bundle_with_a_flipped_byte_is_refused_by_the_name_of_the_file() {
         let run = segment_with(&copy, &folder.path().join("out"), &["--queries", "flood"]);
         assert_eq!(run.code, 3, "{}: {}", name.display(), run.stderr);
         let named = name.file_name().unwrap().to_str().unwrap();
-        assert!(run.stderr.contains(named) || run.stderr.contains("manifest.json"), "{named}: {}", run.stderr);
+        assert!(run.stderr.contains(named), "{named}: {}", run.stderr);
         assert!(!folder.path().join("out").exists(), "nothing is written");
         fs::remove_dir_all(copy).unwrap();
     }

@@ -79,7 +79,8 @@ fn python_prefixes() -> Vec<PathBuf> {
     let variables = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let first_python = env::split_paths(&path).find(|folder| folder.join("python3").exists());
-    let mut prefixes: Vec<PathBuf> = variables.chain(first_python.and_then(|bin| Some(bin.parent()?.to_owned()))).collect();
+    let mut prefixes: Vec<PathBuf> =
+        variables.chain(first_python.and_then(|bin| Some(bin.parent()?.to_owned()))).collect();
     prefixes.dedup();
     prefixes
 }
@@ -131,12 +132,17 @@ mod tests {
     #[test]
     fn the_plain_name_comes_first_then_the_newest_version() {
         let folder = tempfile::tempdir().unwrap();
-        let names =
-            ["libonnxruntime.so.1.9.0", "libonnxruntime.so.1.31.1", "libonnxruntime.so", "libonnxruntime_providers_shared.so"];
+        let names = [
+            "libonnxruntime.so.1.9.0",
+            "libonnxruntime.so.1.31.1",
+            "libonnxruntime.so",
+            "libonnxruntime_providers_shared.so",
+        ];
         for name in names {
             fs::write(folder.path().join(name), b"").unwrap();
         }
-        let found: Vec<_> = libraries_in(folder.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+        let found: Vec<_> =
+            libraries_in(folder.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
         assert_eq!(found, ["libonnxruntime.so", "libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0"]);
     }
 }

@@ -36,7 +36,8 @@ impl OnnxRuntimeSession {
     /// listed in [`candidates`] are tried.
     pub fn load(model: &[u8], threads: usize, library: Option<&Path>) -> Result<Self, LoadError> {
         let library = load_library(library)?;
-        let refused = |error: ort::Error| LoadError::Model { engine: "ONNX Runtime", reason: one_line(&error.to_string()) };
+        let refused =
+            |error: ort::Error| LoadError::Model { engine: "ONNX Runtime", reason: one_line(&error.to_string()) };
         let session = Session::builder(&library.environment)
             .map_err(refused)?
             .with_intra_threads(threads)
@@ -90,11 +91,9 @@ fn load_library(typed: Option<&Path>) -> Result<&'static Library, LoadError> {
     for candidate in candidates(typed, &mut refusals) {
         match ort::init_from(&candidate) {
             Ok(builder) => {
-                let environment = builder
-                    .with_name("rszs-edge")
-                    .with_telemetry(false)
-                    .build()
-                    .map_err(|error| LoadError::Library { path: candidate.clone(), reason: one_line(&error.to_string()) })?;
+                let environment = builder.with_name("rszs-edge").with_telemetry(false).build().map_err(|error| {
+                    LoadError::Library { path: candidate.clone(), reason: one_line(&error.to_string()) }
+                })?;
                 return Ok(LIBRARY.get_or_init(|| Library { path: candidate, environment }));
             }
             Err(error) => refusals.push(Refusal { reason: refusal(&error), place: candidate }),
@@ -106,7 +105,9 @@ fn load_library(typed: Option<&Path>) -> Result<&'static Library, LoadError> {
 fn refusal(error: &ort::LoadDynamicError) -> String {
     match error {
         ort::LoadDynamicError::Dlopen { error, .. } => one_line(&error.to_string()),
-        ort::LoadDynamicError::MissingApi { .. } => "no library of ONNX Runtime (OrtGetApiBase is not in it)".to_owned(),
+        ort::LoadDynamicError::MissingApi { .. } => {
+            "no library of ONNX Runtime (OrtGetApiBase is not in it)".to_owned()
+        }
         ort::LoadDynamicError::InvalidVersionString => "its version cannot be read".to_owned(),
         ort::LoadDynamicError::BadVersion { version_str, .. } => {
             format!("expected version 1.{} or later, found {version_str}", ort::MINOR_VERSION)

@@ -160,9 +160,7 @@ pub(super) fn write(
             return Ok(());
         }
         let result = match frame {
-            Ok((frame, segmentation, times)) => {
-                Ok(write_one(&ticket, &frame, &segmentation, times, settings, sink)?)
-            }
+            Ok((frame, segmentation, times)) => Ok(write_one(&ticket, &frame, &segmentation, times, settings, sink)?),
             Err(error) => Err(error),
         };
         if to.send(Outcome { image: ticket.image, result }).is_err() {

@@ -14,7 +14,9 @@ const COLOURS: [[u8; 3]; 7] = [
 /// The first colour that none of `taken` has; when all are taken, one that depends on how many there are.
 pub(super) fn free_colour(taken: &[[u8; 3]]) -> [u8; 3] {
     let free = COLOURS.into_iter().find(|colour| !taken.contains(colour));
-    free.unwrap_or_else(|| COLOURS[taken.len() % COLOURS.len()].map(|part| part.wrapping_add(83 * taken.len() as u8)))
+    free.unwrap_or_else(|| {
+        COLOURS[taken.len() % COLOURS.len()].map(|part| part.wrapping_add((taken.len() as u8).wrapping_mul(83)))
+    })
 }
 
 #[cfg(test)]

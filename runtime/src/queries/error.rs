@@ -62,7 +62,9 @@ pub enum QueryError {
     #[error("--queries: {0} (this bundle has no text tower for free words; --list-queries shows all names)")]
     Unknown(#[from] UnknownName),
     /// A vocabulary baked into the model has no room for other words.
-    #[error("--queries: {name}: expected one of the names baked into this model, {known}, found none of them; use a bundle that was not folded")]
+    #[error(
+        "--queries: {name}: expected one of the names baked into this model, {known}, found none of them; use a bundle that was not folded"
+    )]
     NotFolded {
         /// The query.
         name: String,
@@ -70,7 +72,9 @@ pub enum QueryError {
         known: String,
     },
     /// One query and nothing to compare it with.
-    #[error("--decision exclusive: expected at least two queries or a bundle with support words, found {name} alone; use --decision multilabel")]
+    #[error(
+        "--decision exclusive: expected at least two queries or a bundle with support words, found {name} alone; use --decision multilabel"
+    )]
     NothingToCompare {
         /// The query.
         name: String,

@@ -174,7 +174,14 @@ impl QuerySet {
         // Missing rows repeat the first; nobody looks at their results.
         let padded = (0..engine_rows).map(|row| sources.get(row).unwrap_or(&sources[0]));
         let embeddings = padded.flat_map(embedding).collect();
-        Ok(Self { queries, decision, embeddings: Some(embeddings), engine_rows, rows: (0..rules.len()).collect(), rules })
+        Ok(Self {
+            queries,
+            decision,
+            embeddings: Some(embeddings),
+            engine_rows,
+            rows: (0..rules.len()).collect(),
+            rules,
+        })
     }
 
     /// The queries, in the order of their index: the first has value 1 in a mask file.
@@ -256,7 +263,8 @@ fn refuse_in_folded(folded: Option<&[Name]>, name: &str) -> Result<(), QueryErro
 
 /// The support words of the vocabulary, without those that are queries themselves.
 fn support_of<'a>(vocabulary: &'a Vocabulary, queries: &[Query]) -> Vec<Row<'a>> {
-    let is_query = |row: &Row<'_>| queries.iter().any(|query| query.vocabulary.as_deref() == Some(row.entry.name.as_str()));
+    let is_query =
+        |row: &Row<'_>| queries.iter().any(|query| query.vocabulary.as_deref() == Some(row.entry.name.as_str()));
     vocabulary.rows().filter(|row| row.entry.support && !is_query(row)).collect()
 }
 

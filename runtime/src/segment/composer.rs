@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rszs_hot::{
-    BlendWeights, Blender, DecideBuffers, Decider, TileGrid, words_per_row,
-};
+use rszs_hot::{BlendWeights, Blender, DecideBuffers, Decider, TileGrid, words_per_row};
 
 use super::{Keep, ScoredTiles, SegmentError, Segmentation};
 use crate::queries::QuerySet;
@@ -68,8 +66,11 @@ impl Composer {
         let Segmentation { classes, regions, presence, masks, logits, .. } = into;
         let (count, rules) = (queries.queries().len(), queries.rules());
 
-        let band_rows =
-            if keep.scores { grid.logits_high() } else { grid.logits_high().min(grid.logits_per_side() + EXTRA_BAND_ROWS) };
+        let band_rows = if keep.scores {
+            grid.logits_high()
+        } else {
+            grid.logits_high().min(grid.logits_per_side() + EXTRA_BAND_ROWS)
+        };
         let band = if keep.scores { logits } else { &mut self.band };
         band.resize(rules.len() * band_rows * grid.logits_wide(), 0.0);
         self.weights.resize(grid.weights_len(), 0.0);

@@ -111,8 +111,7 @@ impl Sink {
         for (file, path) in pending.into_iter().zip(&files) {
             file.put_in_place().map_err(|source| SinkError::File { path: path.clone(), source })?;
         }
-        durable::sync_folder(&self.folder)
-            .map_err(|source| SinkError::Folder { path: self.folder.clone(), source })?;
+        durable::sync_folder(&self.folder).map_err(|source| SinkError::Folder { path: self.folder.clone(), source })?;
         Ok(Written { files, encode, write: write + start.elapsed() })
     }
 
@@ -155,6 +154,9 @@ mod tests {
 
     #[test]
     fn queries_that_look_alike_in_file_names_stay_apart() {
-        assert_eq!(unique_parts(&["swimming pool", "Swimming/pool", "road"]), ["swimming-pool", "Swimming-pool-2", "road"]);
+        assert_eq!(
+            unique_parts(&["swimming pool", "Swimming/pool", "road"]),
+            ["swimming-pool", "Swimming-pool-2", "road"]
+        );
     }
 }

@@ -88,7 +88,9 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
         return Err(truncated(bytes, path, format));
     }
     decode_as(format, bytes, frame).map_err(|error| match error {
-        DecodeError::TooManyPixels(width, height) => SourceError::TooManyPixels { path: path.to_owned(), width, height },
+        DecodeError::TooManyPixels(width, height) => {
+            SourceError::TooManyPixels { path: path.to_owned(), width, height }
+        }
         DecodeError::Image(ImageError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             truncated(bytes, path, format)
         }

@@ -23,10 +23,14 @@ pub enum SourceError {
     #[error("{path}: expected a folder with JPEG, PNG, TIFF, WebP or BMP files directly in it, found none; name its subfolders or use a glob such as {path}/**/*.jpg", path = .0.display())]
     EmptyFolder(PathBuf),
     /// A glob that matches no file.
-    #[error("{0}: expected a glob that matches at least one file, found no match; quote it so that the shell leaves it alone")]
+    #[error(
+        "{0}: expected a glob that matches at least one file, found no match; quote it so that the shell leaves it alone"
+    )]
     NoMatch(String),
     /// A glob that is not one.
-    #[error("{pattern}: expected a file or a glob such as 'flight/**/*.jpg', found a pattern that cannot be read: {reason}")]
+    #[error(
+        "{pattern}: expected a file or a glob such as 'flight/**/*.jpg', found a pattern that cannot be read: {reason}"
+    )]
     Pattern {
         /// What was typed.
         pattern: String,

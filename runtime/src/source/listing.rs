@@ -76,8 +76,8 @@ fn expand(typed: &str) -> Result<Vec<PathBuf>, SourceError> {
     if fs::symlink_metadata(&path).is_ok() || !typed.contains(['*', '?', '[']) {
         return Ok(vec![path]);
     }
-    let pattern = glob::glob(typed)
-        .map_err(|error| SourceError::Pattern { pattern: typed.to_owned(), reason: error.msg })?;
+    let pattern =
+        glob::glob(typed).map_err(|error| SourceError::Pattern { pattern: typed.to_owned(), reason: error.msg })?;
     let mut paths = Vec::new();
     for entry in pattern {
         match entry {

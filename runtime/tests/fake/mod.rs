@@ -39,7 +39,8 @@ pub fn block_logit(rgb: &[u8], width_px: usize, x: usize, y: usize, embedding: &
     let mut sum = 0.0;
     for (row, column) in (0..16).map(|pixel| (y + pixel / 4, x + pixel % 4)) {
         let pixel = &rgb[(row * width_px + column) * 3..][..3];
-        sum += pixel.iter().zip(embedding).map(|(part, weight)| (f32::from(*part) - 128.0) / 16.0 * weight).sum::<f32>();
+        sum +=
+            pixel.iter().zip(embedding).map(|(part, weight)| (f32::from(*part) - 128.0) / 16.0 * weight).sum::<f32>();
     }
     sum / 16.0
 }
