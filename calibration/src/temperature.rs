@@ -11,9 +11,17 @@ const POWERS: std::ops::RangeInclusive<i32> = -2 * STEPS..=3 * STEPS;
 
 /// The temperature of the grid, steps of 9 % from 0.25 to 8, with the smallest negative log-likelihood.
 pub fn fit_temperature(pool: &Pool) -> f64 {
-    let grid = POWERS.map(|power| (f64::from(power) / f64::from(STEPS)).exp2());
-    let costs = grid.map(|temperature| (temperature, pool.negative_log_likelihood(temperature)));
+    let costs = POWERS.map(of_power).map(|temperature| (temperature, pool.negative_log_likelihood(temperature)));
     costs.min_by(|left, right| left.1.total_cmp(&right.1)).map_or(1.0, |(temperature, _)| temperature)
+}
+
+/// Whether `temperature` is the first or the last of the grid: a better one may lie beyond, or the scores tell nothing apart.
+pub fn is_at_end(temperature: f32) -> bool {
+    [*POWERS.start(), *POWERS.end()].iter().any(|end| (f64::from(temperature) / of_power(*end)).ln().abs() < 1e-3)
+}
+
+fn of_power(power: i32) -> f64 {
+    (f64::from(power) / f64::from(STEPS)).exp2()
 }
 
 #[cfg(test)]
@@ -53,6 +61,8 @@ mod tests {
     fn labels_that_contradict_every_score_give_the_end_of_the_grid() {
         let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
         histogram.add(&[1, 0], &[0.1, 0.9]).unwrap();
-        assert!((fit_temperature(&Pool::new(&[&histogram], Weighting::Sets).unwrap()) - 8.0).abs() < 1e-9);
+        let found = fit_temperature(&Pool::new(&[&histogram], Weighting::Sets).unwrap());
+        assert!((found - 8.0).abs() < 1e-9);
+        assert!(is_at_end(found as f32) && is_at_end(0.25) && !is_at_end(1.0));
     }
 }

@@ -9,6 +9,7 @@ use crate::identity::Identity;
 use crate::pool::{Pool, Weighting, pixels};
 use crate::statement::Statement;
 use crate::table::{Table, change, percent};
+use crate::temperature::is_at_end;
 use crate::thresholds::MeasuredSet;
 
 /// The report.
@@ -207,17 +208,23 @@ impl ThresholdReport {
             Weighting::Sets => "every set counts the same, however many pixels it has",
             Weighting::Pixels => "every pixel counts the same",
         };
-        let left: String = self
-            .left
-            .iter()
-            .map(|LeftQuery { name, reason }| format!("{name} is left as it is: {reason}.\n"))
-            .collect();
+        let mut remarks: Vec<String> = Vec::new();
+        for QueryReport { name, after, .. } in self.queries.iter().filter(|query| is_at_end(query.after.temperature)) {
+            let end = after.temperature;
+            remarks.push(format!(
+                "{name}: the temperature {end:.2} is the last of the grid: its scores say little here.\n"
+            ));
+        }
+        for LeftQuery { name, reason } in &self.left {
+            remarks.push(format!("{name} is left as it is: {reason}.\n"));
+        }
+        let remarks = remarks.concat();
         let written = match &self.written {
             Some(Written { path, counter, .. }) => format!("Written to {path}, counter {counter}."),
             None => "Nothing was written.".to_owned(),
         };
         format!(
-            "{}\nBest by {}; {counting}.\n\n{table}\n{left}{written}\n\
+            "{}\nBest by {}; {counting}.\n\n{table}\n{remarks}{written}\n\
              These pictures chose the thresholds: report numbers on pictures of another split or set.\n",
             self.identity.line(),
             self.target
