@@ -16,8 +16,8 @@ fn vit() -> VitConfig {
 }
 
 fn run(builder: &Builder, output: NodeId, feeds: BTreeMap<String, Tensor>, golden: &HuggingFace) -> Tensor {
-    let graph = builder.finish(&[("output", output)]).unwrap();
-    interpret(&graph, &feeds, &golden.parameters()).unwrap().remove(0).1
+    let graph = builder.finish(&[("output", output)]).expect("a well-formed tower");
+    interpret(&graph, &feeds, &golden.parameters()).expect("every weight is in the golden file").remove(0).1
 }
 
 fn pixels(builder: &Builder) -> rszs_graph::Value<'_> {

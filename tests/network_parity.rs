@@ -7,10 +7,14 @@ use support::runner::Runner;
 
 #[test]
 fn the_network_agrees_with_the_oracle_on_the_embedded_engine() {
-    network_cases().iter().for_each(|case| Runner::Embedded.check(case));
+    for case in network_cases() {
+        Runner::Embedded.check(&case);
+    }
 }
 
 #[test]
 fn the_network_agrees_with_the_oracle_on_onnx_runtime() {
-    network_cases().iter().for_each(|case| Runner::OnnxRuntime.check(case));
+    for case in network_cases() {
+        Runner::OnnxRuntime.check(&case);
+    }
 }

@@ -7,10 +7,14 @@ use support::runner::Runner;
 
 #[test]
 fn every_op_agrees_with_the_oracle_on_the_embedded_engine() {
-    op_cases().iter().for_each(|case| Runner::Embedded.check(case));
+    for case in op_cases() {
+        Runner::Embedded.check(&case);
+    }
 }
 
 #[test]
 fn every_op_agrees_with_the_oracle_on_onnx_runtime() {
-    op_cases().iter().for_each(|case| Runner::OnnxRuntime.check(case));
+    for case in op_cases() {
+        Runner::OnnxRuntime.check(&case);
+    }
 }

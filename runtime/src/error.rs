@@ -64,10 +64,9 @@ impl Error {
                 TextError::Tokenizer(_) | TextError::NoDirection { .. } => ExitStatus::BundleRefused,
                 TextError::Load(_) | TextError::Run(_) => ExitStatus::NoEngine,
             },
-            Self::Usage(_) | Self::Query(_) => ExitStatus::Usage,
+            Self::Usage(_) | Self::Query(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
             Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout { .. } => ExitStatus::BundleRefused,
             Self::Engine(_) | Self::Signals(_) => ExitStatus::NoEngine,
-            Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
             Self::Sink(_) => ExitStatus::OutputFailed,
         }
     }

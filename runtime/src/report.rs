@@ -153,16 +153,18 @@ impl Report {
             let [red, green, blue] = query.colour;
             let square =
                 if self.colours { format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ") } else { String::new() };
-            line += &format!(" {square}{} {} ", query.name, percent(describe::fraction(region, result)));
+            let fraction = percent(describe::fraction(region, result));
+            line.extend([" ", &square, &query.name, " ", &fraction, " "]);
         }
         let (segment, written) = (&result.times.segment, &result.written);
         let (decode, engine) = (result.times.decode, segment.engine);
         let other = segment.tile + segment.blend + segment.decide + written.encode + written.write;
         let parts = [decode, engine, other].map(|part| part.as_millis());
         let total = milliseconds(decode + engine + other);
-        line += &format!(" {total} (decode {} engine {} other {})", parts[0], parts[1], parts[2]);
+        let times = format!(" {total} (decode {} engine {} other {})", parts[0], parts[1], parts[2]);
+        line.push_str(&times);
         if let Some(mask) = result.written.files.first() {
-            line += &format!("  -> {}", mask.display());
+            line.extend(["  -> ", &mask.display().to_string()]);
         }
         line
     }

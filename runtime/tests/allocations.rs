@@ -2,6 +2,7 @@
 //!
 //! What is counted is everything between the decoded frame and the masks, the engine included, which is a fake here: real engines
 //! and the codecs at both ends are outside the promise.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake;
 

@@ -1,4 +1,5 @@
 //! `rszs-edge` as it is typed: help, exit codes, files, JSON Lines, bad input. On the default bundle and the embedded engine.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Properties of the frame path, driven by an engine that can be checked by hand.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake;
 

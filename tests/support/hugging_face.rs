@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 
 /// Weights, inputs and outputs of one model, under the names of `transformers`.
 #[derive(Debug)]
-pub struct HuggingFace {
+pub(crate) struct HuggingFace {
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -56,7 +56,7 @@ const ENDS: [(&str, &str); 31] = [
 
 impl HuggingFace {
     /// Reads `tests/golden/NAME.safetensors`.
-    pub fn read(name: &str) -> Self {
+    pub(crate) fn read(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name).with_extension("safetensors");
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let file = SafeTensors::deserialize(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -73,12 +73,12 @@ impl HuggingFace {
     }
 
     /// One tensor under its name there.
-    pub fn tensor(&self, name: &str) -> Tensor {
+    pub(crate) fn tensor(&self, name: &str) -> Tensor {
         self.tensors.get(name).unwrap_or_else(|| panic!("no tensor {name}")).clone()
     }
 
     /// The weights under our names and in our layout: a matrix is `[inputs, outputs]` here, `[outputs, inputs]` there.
-    pub fn parameters(&self) -> BTreeMap<String, Tensor> {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, Tensor> {
         let weights =
             self.tensors.iter().filter(|(name, _)| !name.starts_with("input.") && !name.starts_with("output."));
         weights.map(|(name, tensor)| (our_name(name), our_layout(name, tensor))).collect()

@@ -1,5 +1,5 @@
 //! What tests of this package share.
 #![allow(dead_code, reason = "not every test that shares this needs all of it")]
 
-pub mod hugging_face;
-pub mod runner;
+pub(crate) mod hugging_face;
+pub(crate) mod runner;

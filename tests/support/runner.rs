@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use rszs_export::engine::{Engine, EngineError};
 use rszs_graph::Tensor;
-
 use rszs_tests::{Case, Tolerance};
 
 /// An implementation of the ops, other than the oracle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runner {
+pub(crate) enum Runner {
     /// The exported ONNX file in the engine inside the program.
     Embedded,
     /// The exported ONNX file in ONNX Runtime.
@@ -18,13 +17,8 @@ pub enum Runner {
 }
 
 impl Runner {
-    /// How far it may be from the oracle.
-    pub fn tolerance(self) -> Tolerance {
-        Tolerance::Float32
-    }
-
     /// The outputs of a case, by name.
-    pub fn run(self, case: &Case) -> BTreeMap<String, Tensor> {
+    pub(crate) fn run(self, case: &Case) -> BTreeMap<String, Tensor> {
         match self {
             Self::Embedded => on_engine(Engine::embedded(&onnx(case)), case),
             Self::OnnxRuntime => on_engine(Engine::onnx_runtime(&onnx(case), None), case),
@@ -32,11 +26,11 @@ impl Runner {
     }
 
     /// Panics with the case, the output and the numbers where this runner is too far from the oracle.
-    pub fn check(self, case: &Case) {
+    pub(crate) fn check(self, case: &Case) {
         let found = self.run(case);
         for (output, reference) in case.reference() {
             let checked = found.get(&output).ok_or_else(|| "no such output".to_owned());
-            let checked = checked.and_then(|tensor| self.tolerance().check(&reference, tensor));
+            let checked = checked.and_then(|tensor| Tolerance::Float32.check(&reference, tensor));
             checked.unwrap_or_else(|reason| panic!("{self:?}: {}: {output}: {reason}", case.name));
         }
     }

@@ -84,7 +84,7 @@ mod tests {
         let ln2 = std::f64::consts::LN_2;
         assert!((segmentation([0.0, 0.0, 90.0, -90.0], [P, O, U, U]) - ln2).abs() < FLOAT32);
         // ln(1 + e^-2) for a right pixel, ln(1 + e^2) for a wrong one, halved; the third says nothing.
-        let expected = ((1.0_f64 + (-2.0_f64).exp()).ln() + (1.0_f64 + 2.0_f64.exp()).ln()) / 2.0;
+        let expected = f64::midpoint((1.0_f64 + (-2.0_f64).exp()).ln(), (1.0_f64 + 2.0_f64.exp()).ln());
         assert!((segmentation([2.0, 2.0, 5.0, 5.0], [P, O, U, U]) - expected).abs() < FLOAT32);
     }
 

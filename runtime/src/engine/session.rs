@@ -54,6 +54,7 @@ impl NamedOutput<'_> {
 
 /// A loaded model. This is the one place that tells engines apart after start-up.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one or two in a process, never in a list")]
 pub enum Session {
     /// In ONNX Runtime.
     OnnxRuntime(OnnxRuntimeSession),

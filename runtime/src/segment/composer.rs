@@ -110,7 +110,7 @@ impl Composition<'_> {
             self.times.blend += blend;
             if (tile + 1).is_multiple_of(self.grid.columns()) {
                 self.decide_final_rows((tile + 1) / self.grid.columns())?;
-                self.times.decide += start.elapsed() - blend;
+                self.times.decide += start.elapsed().saturating_sub(blend);
             }
         }
         Ok(())
@@ -149,7 +149,9 @@ impl Composition<'_> {
             if is_absent(rule) {
                 let temperature = self.queries.queries()[rule].temperature.get();
                 let highest = ABSENT_LOGIT * temperature.max(1.0);
-                out.iter_mut().for_each(|logit| *logit = logit.min(highest));
+                for logit in out {
+                    *logit = logit.min(highest);
+                }
             }
         }
         Ok(self.blender.add(tile, self.gathered)?)

@@ -73,6 +73,6 @@ impl TileRunner {
         let scores = TileScores { logits: &mut scored.logits, presence: &mut scored.presence };
         let failed = |source| SegmentError::Engine { first: tiles.start, last: tiles.end.saturating_sub(1), source };
         engine.run(batch, scores).map_err(failed)?;
-        Ok(BatchTimes { tile, engine: start.elapsed() - tile })
+        Ok(BatchTimes { tile, engine: start.elapsed().saturating_sub(tile) })
     }
 }

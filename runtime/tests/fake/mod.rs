@@ -1,6 +1,7 @@
 //! An engine small enough to check by hand: a logit is the mean colour of its 4×4 pixels times the query's embedding.
 //!
 //! Nothing outside a block of pixels matters, so tiling must not change the result.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use rszs_bundle::{Entry, Name, Vocabulary};
 use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
@@ -9,12 +10,12 @@ use rszs_edge::source::Frame;
 use rszs_hot::{Decision, TileLayout};
 
 /// Tiles of 32 pixels that share 8.
-pub const LAYOUT: TileLayout = TileLayout { tile_px: 32, overlap_px: 8, stride_px: 4 };
+pub(crate) const LAYOUT: TileLayout = TileLayout { tile_px: 32, overlap_px: 8, stride_px: 4 };
 
 /// D: red, green, blue.
 const WIDTH: usize = 3;
 
-pub struct ColourEngine;
+pub(crate) struct ColourEngine;
 
 impl TileEngine for ColourEngine {
     fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError> {
@@ -35,7 +36,7 @@ impl TileEngine for ColourEngine {
 }
 
 /// Mean over 4×4 pixels of `(colour - 128) / 16 * embedding`.
-pub fn block_logit(rgb: &[u8], width_px: usize, x: usize, y: usize, embedding: &[f32]) -> f32 {
+pub(crate) fn block_logit(rgb: &[u8], width_px: usize, x: usize, y: usize, embedding: &[f32]) -> f32 {
     let mut sum = 0.0;
     for (row, column) in (0..16).map(|pixel| (y + pixel / 4, x + pixel % 4)) {
         let pixel = &rgb[(row * width_px + column) * 3..][..3];
@@ -46,7 +47,7 @@ pub fn block_logit(rgb: &[u8], width_px: usize, x: usize, y: usize, embedding: &
 }
 
 /// `red`, `green`, `blue`, and the support word `grey`.
-pub fn vocabulary() -> Vocabulary {
+pub(crate) fn vocabulary() -> Vocabulary {
     let even = 1.0 / 3.0_f32.sqrt();
     let rows = [("red", [1.0, 0.0, 0.0]), ("green", [0.0, 1.0, 0.0]), ("blue", [0.0, 0.0, 1.0]), ("grey", [even; 3])];
     let entries = rows.iter().map(|(name, _)| {
@@ -58,14 +59,14 @@ pub fn vocabulary() -> Vocabulary {
     Vocabulary::new(entries.collect(), embeddings, WIDTH).unwrap()
 }
 
-pub fn queries(typed: &str, decision: Decision) -> QuerySet {
+pub(crate) fn queries(typed: &str, decision: Decision) -> QuerySet {
     let vocabulary = vocabulary();
     let words = Words { vocabulary: &vocabulary, folded: None, max_queries: None };
     QuerySet::resolve(&parse_queries(typed).unwrap(), decision, words, || Ok(None)).unwrap()
 }
 
 /// Blobs of colour, the same for every run.
-pub fn frame(width_px: u32, height_px: u32) -> Frame {
+pub(crate) fn frame(width_px: u32, height_px: u32) -> Frame {
     let mut rgb = Vec::new();
     for y in 0..height_px {
         for x in 0..width_px {
