@@ -33,7 +33,7 @@ impl std::fmt::Debug for OnnxRuntimeSession {
 
 impl OnnxRuntimeSession {
     /// Loads `model`, the bytes of an ONNX file, for `threads` threads. `library` names the library file; without it the places
-    /// listed in [`candidates`] are tried.
+    /// listed in `library.rs` are tried.
     pub fn load(model: &[u8], threads: usize, library: Option<&Path>) -> Result<Self, LoadError> {
         let library = load_library(library)?;
         let refused =
