@@ -58,7 +58,7 @@ fn fill(group: &mut BenchmarkGroup<'_, WallTime>) {
     let moved_bytes = 2 * tile.len();
     beside_a_copy(group, "fill_tile_512", moved_bytes, || {
         let origin = Tile { x_px: 1024, y_px: 768 };
-        fill_tile(black_box(&image), WIDTH_PX, HEIGHT_PX, origin, LAYOUT.tile_px, &mut tile).expect("sizes fit");
+        fill_tile(black_box(&image), WIDTH_PX, HEIGHT_PX, origin, LAYOUT.tile_px, 1, &mut tile).expect("sizes fit");
         black_box(&mut tile);
     });
 }

@@ -6,7 +6,7 @@ use rszs_bundle::{Bundle, VerifyOptions};
 use rszs_edge::arguments::EngineChoice;
 use rszs_edge::engine::{self, EngineKind, EngineOptions, Started};
 use rszs_edge::interrupt::Interrupt;
-use rszs_hot::{LOGIT_STRIDE_PX, TileGrid, TileLayout};
+use rszs_hot::{TileGrid, TileLayout};
 
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
@@ -61,7 +61,7 @@ fn engine_options(arguments: &MeasureArguments) -> Result<EngineOptions, Error> 
 
 fn layout(bundle: &Bundle) -> Result<TileLayout, Error> {
     let contract = bundle.manifest().engine;
-    let layout = TileLayout { tile_px: contract.tile_px, overlap_px: contract.overlap_px, stride_px: LOGIT_STRIDE_PX };
+    let layout = TileLayout::of_engine(contract.tile_px, contract.overlap_px);
     let refused = |source| Error::Layout { bundle: bundle.path().to_owned(), source };
     TileGrid::new(contract.tile_px, contract.tile_px, layout).map_err(refused)?;
     Ok(layout)

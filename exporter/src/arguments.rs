@@ -90,8 +90,8 @@ pub(crate) struct BundleArguments {
     pub(crate) overlap_px: Option<u32>,
 
     /// Metres a pixel of the training pictures, smallest and largest, as 0.05,0.5
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 2)]
-    pub(crate) training_gsd_m: Vec<f64>,
+    #[arg(long, value_name = "LOW,HIGH", value_parser = range)]
+    pub(crate) training_gsd_m: Option<[f64; 2]>,
 
     /// Licence of the weights, as an SPDX expression
     #[arg(long, default_value = "MIT OR Apache-2.0")]
@@ -189,6 +189,14 @@ pub(crate) enum GraphName {
     Text,
 }
 
+/// `LOW,HIGH` as two numbers; whether they make a range is the manifest's to say.
+fn range(text: &str) -> Result<[f64; 2], String> {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    numbers
+        .and_then(|numbers| <[f64; 2]>::try_from(numbers).ok())
+        .ok_or_else(|| "expected two numbers with a comma between them, as 0.05,0.5".to_owned())
+}
+
 fn preset_names() -> Vec<&'static str> {
     rszs_network::Config::presets().map(|(name, _)| name).to_vec()
 }
@@ -197,6 +205,14 @@ fn preset_names() -> Vec<&'static str> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_range_is_two_numbers() {
+        assert_eq!(range("0.05, 0.5"), Ok([0.05, 0.5]));
+        for text in ["0.05", "0.05,0.5,1", "a,b", "", "0.05 0.5"] {
+            assert!(range(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

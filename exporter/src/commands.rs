@@ -34,7 +34,7 @@ pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
         name: arguments.name.clone().or_else(name).unwrap_or_default(),
         counter: arguments.counter,
         overlap_px: arguments.overlap_px,
-        training_gsd_m: arguments.training_gsd_m.as_slice().try_into().ok(),
+        training_gsd_m: arguments.training_gsd_m,
         licence: arguments.licence.clone(),
         model_card: arguments.model_card.as_deref().map(fs::read_to_string).transpose().context("model card")?,
         ort_library: arguments.engine.ort_lib.clone(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::exit::ExitStatus;
+use crate::ground::GroundSample;
 
 /// Segment aerial images by words: name what you look for, get its mask.
 ///
@@ -34,6 +35,14 @@ pub struct Arguments {
     /// Folder for results; made if it is not there
     #[arg(short, long, value_name = "DIR", default_value = "rszs-out")]
     pub output: PathBuf,
+
+    /// Metres of ground per pixel of the images, such as 0.017: adds areas in square metres
+    ///
+    /// Where this is finer than what the model was trained on, the network sees the image 2, 4 or 8 times smaller: objects have the
+    /// size it knows, and there is less to compute. Masks keep the size of the image. Nadir: height above ground in m x sensor width
+    /// in mm / (focal length in mm x image width in px).
+    #[arg(long, value_name = "METRES")]
+    pub gsd: Option<GroundSample>,
 
     /// Whether queries may share a pixel
     #[arg(long, value_enum, default_value_t = DecisionChoice::Multilabel)]
@@ -100,7 +109,7 @@ impl Arguments {
 pub enum DecisionChoice {
     /// Each query by its own threshold; where several hold, the index mask shows the one furthest above its threshold
     Multilabel,
-    /// At most one per pixel: the best of the queries and the vocabulary's support words, which are dropped afterwards
+    /// At most one per pixel: the best of the queries and the bundle's other words, which are dropped afterwards
     Exclusive,
 }
 
@@ -129,6 +138,9 @@ Examples:
   rszs-edge --queries flood,building=0.4,\"swimming pool\" flight/ extra.jpg 'more/**/*.tif'
       Files, folders and globs; a threshold of your own for one query; words the vocabulary does not have.
 
+  rszs-edge --queries building,road --gsd 0.017 flight/
+      Pictures of 1.7 cm a pixel: areas in square metres, objects shown to the network at the size it knows.
+
   rszs-edge --queries flood --json --rle flight/ > flood.jsonl
       One JSON line per image and query: area, bounding box, centroid, scores, run lengths.
 
@@ -142,7 +154,7 @@ Files written per image, NAME being the image's name without its extension (imag
 
 JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped and why), queries
-  mask      once per image and query: pixels, fraction, bounding_box, centroid, mean_score, presence
+  mask      once per image and query: pixels, fraction, area_m2 (with --gsd), bounding_box, centroid, mean_score, presence
   end       once per image: size, files and microseconds per stage, or the error
   summary   once: images segmented and failed, exit status
 

@@ -5,6 +5,7 @@ use rszs_hot::{Bounds, Decision, RegionStatistics};
 use crate::events::{
     Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, RunLengths, SkippedEngine, Times,
 };
+use crate::ground::GroundSample;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::{Query, QuerySet};
@@ -36,17 +37,19 @@ pub(crate) fn begin(plan: &Plan) -> Begin {
                 .collect(),
         },
         decision: decision_name(plan.queries.decision()).to_owned(),
+        gsd_m: plan.ground.map(GroundSample::metres),
+        reduction: plan.layout.reduction(),
         queries: queries.map(|(index, query)| query_identity(index, query, plan.queries.decision())).collect(),
         images: plan.jobs.len(),
     }
 }
 
 /// The events of one image: its masks, if it has any, and its end.
-pub(crate) fn image(outcome: &Outcome, queries: &QuerySet) -> (Vec<Mask>, End) {
+pub(crate) fn image(outcome: &Outcome, queries: &QuerySet, ground: Option<GroundSample>) -> (Vec<Mask>, End) {
     match &outcome.result {
         Ok(result) => {
             let masks = queries.queries().iter().enumerate();
-            let masks = masks.map(|(index, query)| mask(&outcome.image, index, query, result));
+            let masks = masks.map(|(index, query)| mask(&outcome.image, index, query, result, ground));
             (masks.collect(), End { image: outcome.image.clone(), done: Some(done(result)), error: None })
         }
         Err(error) => (Vec::new(), End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) }),
@@ -74,7 +77,7 @@ fn query_identity(index: u8, query: &Query, decision: Decision) -> QueryIdentity
     }
 }
 
-fn mask(image: &str, index: usize, query: &Query, result: &ImageResult) -> Mask {
+fn mask(image: &str, index: usize, query: &Query, result: &ImageResult, ground: Option<GroundSample>) -> Mask {
     let region = &result.regions[index];
     let run_lengths = result.run_lengths.get(index);
     Mask {
@@ -83,6 +86,7 @@ fn mask(image: &str, index: usize, query: &Query, result: &ImageResult) -> Mask 
         index: index as u8 + 1,
         pixels: region.pixels(),
         fraction: fraction(region, result),
+        area_m2: ground.map(|ground| ground.area_m2(region.pixels())),
         bounding_box: region.bounds().map(coco_box),
         centroid: region.centroid_px().map(|(x, y)| [x, y]),
         mean_score: region.mean_score(),

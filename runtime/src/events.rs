@@ -39,6 +39,11 @@ pub struct Begin {
     pub engine: EngineIdentity,
     /// `multilabel` or `exclusive`.
     pub decision: String,
+    /// Metres per pixel, with `--gsd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gsd_m: Option<f64>,
+    /// How many times smaller than the image the network sees it.
+    pub reduction: u32,
     /// The queries, in the order of their index.
     pub queries: Vec<QueryIdentity>,
     /// Images to come.
@@ -126,6 +131,9 @@ pub struct Mask {
     pub pixels: u64,
     /// Pixels over all pixels of the image.
     pub fraction: f64,
+    /// Square metres under those pixels, seen from straight above, with `--gsd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area_m2: Option<f64>,
     /// `[x, y, width, height]` in pixels, as in COCO; nothing if the mask is empty.
     pub bounding_box: Option<[u32; 4]>,
     /// `[x, y]`, the centre of the first pixel being `[0.5, 0.5]`; nothing if the mask is empty.

@@ -7,6 +7,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`arguments`], [`plan`] | what was typed, what was resolved from it |
+//! | [`ground`] | metres per pixel → how small the network sees an image, areas |
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
 //! | [`engine`] | ONNX Runtime or the embedded engine, proven on the bundle's golden set |
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod exit;
+pub mod ground;
 pub mod interrupt;
 pub mod pipeline;
 pub mod plan;

@@ -5,12 +5,13 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
-use rszs_hot::{Decision, LOGIT_STRIDE_PX, TileGrid, TileLayout};
+use rszs_hot::{Decision, TileGrid, TileLayout};
 
 use crate::arguments::{Arguments, DecisionChoice, EngineChoice};
 use crate::default_bundle::default_bundle;
 use crate::engine::{self, EngineKind, EngineOptions, Started};
 use crate::error::Error;
+use crate::ground::GroundSample;
 use crate::pipeline::Job;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
@@ -23,8 +24,10 @@ use crate::text::TextTower;
 pub struct Plan {
     /// The bundle, without the model file that the engine has taken in.
     pub bundle: Bundle,
-    /// Tiles as the engine wants them.
+    /// Tiles over an image, larger than the engine's where it is to see the image smaller.
     pub layout: TileLayout,
+    /// Size of the images' pixels, if it was typed.
+    pub ground: Option<GroundSample>,
     /// The engine, proven on the golden set.
     pub started: Started,
     /// Threads it computes with.
@@ -55,7 +58,7 @@ impl Plan {
         let typed = parse_queries(arguments.queries.as_deref().unwrap_or_default())?;
         let options = engine_options(arguments)?;
         let mut bundle = open_bundle(arguments.bundle.as_deref())?;
-        let layout = layout(&bundle)?;
+        let layout = layout(&bundle, arguments.gsd)?;
         let decision = match arguments.decision {
             DecisionChoice::Multilabel => Decision::Multilabel,
             DecisionChoice::Exclusive => Decision::Exclusive,
@@ -75,6 +78,7 @@ impl Plan {
         Ok(Self {
             bundle,
             layout,
+            ground: arguments.gsd,
             started,
             threads: options.threads(),
             queries,
@@ -101,12 +105,16 @@ fn engine_options(arguments: &Arguments) -> Result<EngineOptions, Error> {
     Ok(EngineOptions { kind, threads, library: arguments.onnxruntime.clone() })
 }
 
-fn layout(bundle: &Bundle) -> Result<TileLayout, Error> {
-    let contract = bundle.manifest().engine;
-    let layout = TileLayout { tile_px: contract.tile_px, overlap_px: contract.overlap_px, stride_px: LOGIT_STRIDE_PX };
+fn layout(bundle: &Bundle, ground: Option<GroundSample>) -> Result<TileLayout, Error> {
+    let manifest = bundle.manifest();
+    let layout = TileLayout::of_engine(manifest.engine.tile_px, manifest.engine.overlap_px);
     let refused = |source| Error::Layout { bundle: bundle.path().to_owned(), source };
-    TileGrid::new(contract.tile_px, contract.tile_px, layout).map_err(refused)?;
-    Ok(layout)
+    TileGrid::new(layout.tile_px, layout.tile_px, layout).map_err(refused)?;
+    let reduction = match (ground, manifest.training_gsd_m) {
+        (Some(ground), Some([finest_m, _])) => ground.reduction(finest_m),
+        _ => 1,
+    };
+    Ok(layout.reduced(reduction))
 }
 
 /// Resolves queries; free words through the text tower in an engine of `kind`, if there is one yet.

@@ -9,6 +9,8 @@ pub enum Tolerance {
     Exact,
     /// `f32` throughout, another order of summation. The largest difference over the largest magnitude.
     Float32,
+    /// Factors of products rounded to 8 bits of mantissa, everything else in `f32`: a training step, never an engine.
+    BFloat16,
 }
 
 impl Tolerance {
@@ -17,6 +19,7 @@ impl Tolerance {
         match self {
             Self::Exact => 0.0,
             Self::Float32 => 2e-5,
+            Self::BFloat16 => 3e-2,
         }
     }
 

@@ -1,7 +1,7 @@
 //! How long a training step of `nano` takes on one core, and which ops take it. Random pictures and words; nothing is read
 //! or written. Linux only.
 //!
-//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps]`
+//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [bfloat16]`
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +9,15 @@ use std::time::Duration;
 use rszs_network::{Config, Purpose, image_graph};
 use rszs_train::loss::loss;
 use rszs_train::run::report;
-use rszs_train::{AdamW, AdamWSettings, Average, Mode, Parameters, TrainError, eval, eval_with};
+use rszs_train::{AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with};
 use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<(), TrainError> {
     let numbers: Vec<i64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let number = |index: usize, otherwise: i64| numbers.get(index).copied().unwrap_or(otherwise);
     let (images, queries, steps) = (number(0, 8), number(1, 6), number(2, 5));
+    let bfloat16 = std::env::args().any(|argument| argument == "bfloat16");
+    let mode = Mode::Train(if bfloat16 { Precision::BFloat16 } else { Precision::Float32 });
     tch::set_num_threads(1);
 
     let config = Config::nano();
@@ -39,7 +41,7 @@ fn main() -> Result<(), TrainError> {
     let mut parts = [Duration::ZERO; 4];
     for step in 0..=steps {
         let mut clock = Clock::start();
-        let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train)?;
+        let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, mode)?;
         let forward = clock.lap();
         let losses = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, 0.2)?;
         let of_loss = clock.lap();
@@ -65,7 +67,7 @@ fn main() -> Result<(), TrainError> {
 
     let mut of_nodes: BTreeMap<String, Duration> = BTreeMap::new();
     let mut clock = Clock::start();
-    eval_with(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train, |node, _| {
+    eval_with(&graph, &["logits", "aligned"], &feeds, &parameters, mode, |node, _| {
         let part = node.name.split('.').next().unwrap_or_default();
         *of_nodes.entry(format!("{:12} {part}", node.op.name())).or_default() += clock.lap();
     })?;

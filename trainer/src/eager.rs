@@ -6,15 +6,24 @@ use std::collections::BTreeMap;
 use rszs_graph::{Dim, Graph, K, N, Node, Op};
 use tch::{Kind, Tensor};
 
-use crate::{Parameters, TrainError};
+use crate::{Parameters, Precision, TrainError};
 
 /// Whether the ops that only act in training do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Dropout and drop-path act.
-    Train,
-    /// Dropout and drop-path pass their input on.
+    /// Dropout and drop-path act; products are in the given precision.
+    Train(Precision),
+    /// Dropout and drop-path pass their input on; all in float32, as engines are compared with it.
     Evaluate,
+}
+
+impl Mode {
+    fn precision(self) -> Precision {
+        match self {
+            Self::Train(precision) => precision,
+            Self::Evaluate => Precision::Float32,
+        }
+    }
 }
 
 /// The outputs of `graph` named in `wanted`, by name; an empty `wanted` means all of them.
@@ -162,7 +171,8 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
 
     fn apply(&self, op: &Op, node: &Node, inputs: &[&Tensor]) -> Result<Tensor, tch::TchError> {
         let bias = |index: usize| inputs.get(index).copied();
-        let training = self.mode == Mode::Train;
+        let training = matches!(self.mode, Mode::Train(_));
+        let precision = self.mode.precision();
         match op {
             Op::Input { .. } | Op::Param { .. } => unreachable!("{}: fed, not computed", node.name),
             Op::Constant { values } => Tensor::f_from_slice(values)?
@@ -180,13 +190,19 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
             Op::QuickGelu => inputs[0].f_mul_scalar(1.702)?.f_sigmoid()?.f_mul(inputs[0]),
             Op::Sigmoid => inputs[0].f_sigmoid(),
 
-            Op::MatMul => inputs[0].f_matmul(inputs[1]),
+            Op::MatMul => precision.product([inputs[0], inputs[1]], |[a, b]| a.f_matmul(b)),
             &Op::Conv2d { stride, padding, groups } => {
                 let (stride, padding) = (stride as i64, padding as i64);
-                inputs[0].f_conv2d(inputs[1], bias(2), [stride; 2], [padding; 2], [1; 2], groups as i64)
+                let map = precision.product([inputs[0], inputs[1]], |[map, kernel]| {
+                    map.f_conv2d(kernel, None::<&Tensor>, [stride; 2], [padding; 2], [1; 2], groups as i64)
+                })?;
+                with_channel_bias(map, bias(2))
             }
             &Op::ConvTranspose2d { stride } => {
-                inputs[0].f_conv_transpose2d(inputs[1], bias(2), [stride as i64; 2], [0; 2], [0; 2], 1, [1; 2])
+                let map = precision.product([inputs[0], inputs[1]], |[map, kernel]| {
+                    map.f_conv_transpose2d(kernel, None::<&Tensor>, [stride as i64; 2], [0; 2], [0; 2], 1, [1; 2])
+                })?;
+                with_channel_bias(map, bias(2))
             }
             &Op::AvgPool2d { size } => {
                 inputs[0].f_avg_pool2d([size as i64; 2], [size as i64; 2], [0; 2], false, true, None)
@@ -226,6 +242,14 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
             &Op::DropPath { probability } if training && probability > 0.0 => drop_path(inputs[0], probability),
             Op::DropPath { .. } => Ok(inputs[0].shallow_clone()),
         }
+    }
+}
+
+/// `[N, C, H, W]` with a number added to each channel.
+fn with_channel_bias(map: Tensor, bias: Option<&Tensor>) -> Result<Tensor, tch::TchError> {
+    match bias {
+        Some(bias) => map.f_add(&bias.f_view([-1, 1, 1])?),
+        None => Ok(map),
     }
 }
 

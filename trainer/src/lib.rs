@@ -11,6 +11,7 @@ mod optimizer;
 mod overlay;
 mod parameters;
 mod positions;
+mod precision;
 mod prompts;
 mod schedule;
 
@@ -31,5 +32,6 @@ pub use error::TrainError;
 pub use optimizer::{AdamW, AdamWSettings};
 pub use parameters::{Parameters, group};
 pub use positions::interpolate_positions;
+pub use precision::Precision;
 pub use prompts::{PromptSettings, Prompts, TextEncoder};
 pub use schedule::Schedule;

@@ -25,7 +25,7 @@ use crate::features::{TeacherSettings, Tiles, targets};
 use crate::run::{Progress, Run, tell};
 use crate::text_training::{self, TARGET_TEMPLATE, TextSettings, TextTargets, unit_rows};
 use crate::{
-    AdamW, AdamWSettings, Mode, Parameters, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError, eval, group,
+    AdamW, AdamWSettings, Mode, Parameters, Precision, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError, eval, group,
 };
 use batch::{Batch, Batches, Pool};
 use evaluation::Report;
@@ -59,6 +59,8 @@ pub struct PretrainSettings {
     pub seed: u64,
     /// Side of the pictures; a multiple of the patch side and of the teacher's stride.
     pub tile_px: usize,
+    /// Type of the factors of matrix products and convolutions.
+    pub precision: Precision,
     /// Pictures with sentences a step.
     pub described: usize,
     /// Crops without sentences a step.
@@ -212,6 +214,10 @@ impl<'a> Stage<'a> {
         self.encoder().embed(texts, &self.parameters, mode)
     }
 
+    fn training(&self) -> Mode {
+        Mode::Train(self.settings.precision)
+    }
+
     fn train(&mut self, run: &mut Run) -> Result<(), TrainError> {
         self.train_until(self.total_steps(), run)?;
         let report = self.evaluate()?;
@@ -291,7 +297,7 @@ impl<'a> Stage<'a> {
     /// Name, weight, value of each loss of a step with names only.
     fn text_losses(&self, step: u64) -> Result<Vec<(&'static str, f64, Tensor)>, TrainError> {
         let (rows, prompts) = self.draw_names(self.settings.text.names_alone, step);
-        let embeddings = self.embed(&prompts, Mode::Train)?;
+        let embeddings = self.embed(&prompts, self.training())?;
         Ok(vec![("names", 1.0, self.names_loss(&embeddings, &rows)?)])
     }
 
@@ -308,7 +314,7 @@ impl<'a> Stage<'a> {
 
     /// Name, weight, value of each loss of a step with pictures.
     fn losses(&self, batch: &Batch, step: u64) -> Result<Vec<(&'static str, f64, Tensor)>, TrainError> {
-        let [vlm_dense, rsi_tokens] = self.image_outputs(&batch.tiles, Mode::Train)?;
+        let [vlm_dense, rsi_tokens] = self.image_outputs(&batch.tiles, self.training())?;
         let distillation = |cells: &Tensor, head: &str| -> Result<Tensor, TrainError> {
             Ok(loss::distillation(&cells.f_matmul(self.parameters.get(head)?)?, &batch.targets)?)
         };
@@ -317,7 +323,7 @@ impl<'a> Stage<'a> {
 
         let scenes = self.scene_prompts(step);
         let (rows, names) = self.draw_names(self.settings.text.names_beside, step);
-        let embeddings = self.embed(&[&batch.captions[..], &scenes, &names].concat(), Mode::Train)?;
+        let embeddings = self.embed(&[&batch.captions[..], &scenes, &names].concat(), self.training())?;
         let parts = embeddings.f_split_with_sizes([described, scenes.len() as i64, names.len() as i64], 0)?;
         let scale = self.parameters.get(LOG_SCALE)?.f_clamp_max(LARGEST_LOG_SCALE)?.f_exp()?;
 

@@ -20,7 +20,7 @@ use crate::evaluate::{self, EvaluateSettings};
 use crate::loss::loss;
 use crate::run::{Progress, Run, tell};
 use crate::{
-    AdamW, AdamWSettings, Average, Mode, Parameters, Prompts, RunConfig, Schedule, TextEncoder, TrainError, eval,
+    AdamW, AdamWSettings, Average, Mode, Parameters, Precision, Prompts, RunConfig, Schedule, TextEncoder, TrainError, eval,
 };
 use records::{EvaluationRecord, LossWindow, StartRecord, StepLosses};
 use start::{TEXT, sampler, start_from};
@@ -40,6 +40,8 @@ pub struct TrainSettings {
     pub seed: u64,
     /// N.
     pub batch_size: usize,
+    /// Type of the factors of matrix products and convolutions.
+    pub precision: Precision,
     /// λ of `L_align`.
     pub alignment_weight: f64,
     /// Chance that a query is a synonym and not the concept's name.
@@ -178,7 +180,7 @@ impl Session {
         let (tiles, targets) = self.tensors(batch, &words)?;
 
         let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train)?;
+        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train(self.settings.precision))?;
         let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, self.settings.alignment_weight)?;
         losses.total.f_backward()?;
 

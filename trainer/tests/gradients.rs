@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_train::loss::loss;
-use rszs_train::{Mode, Parameters, eval};
+use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
 
 /// Below this a gradient is rounding.
@@ -41,7 +41,7 @@ fn image_gradients(config: &Config) {
     let queries = &queries / queries.norm_scalaropt_dim(2, [-1], true);
     let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train).unwrap();
+    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(Precision::Float32)).unwrap();
     loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).unwrap().total.backward();
     expect_gradients(&parameters);
 }
@@ -71,7 +71,7 @@ fn every_parameter_of_the_text_tower_gets_a_gradient() {
     let tokens = Tensor::randint(500, [4, 8], (Kind::Int, Device::Cpu));
     let end = Tensor::eye(8, (Kind::Float, Device::Cpu)).narrow(0, 4, 4);
     let feeds = BTreeMap::from([("tokens", tokens), ("end", end)]);
-    let outputs = eval(&graph, &["embeddings"], &feeds, &parameters, Mode::Train).unwrap();
+    let outputs = eval(&graph, &["embeddings"], &feeds, &parameters, Mode::Train(Precision::Float32)).unwrap();
     let target = Tensor::randn([4, config.joint_width as i64], (Kind::Float, Device::Cpu));
     (&outputs["embeddings"] * target).sum(Kind::Float).backward();
     expect_gradients(&parameters);

@@ -59,6 +59,12 @@ pub enum BundleError {
         /// As the file is.
         found: Sha256,
     },
+    /// The digest of the manifest is none.
+    #[error("{}: expected the line that sha256sum writes for manifest.json, found something else (copy the bundle again)", path.display())]
+    Digest {
+        /// The file of the digest.
+        path: PathBuf,
+    },
     /// The manifest cannot be used.
     #[error("{}: {source}", path.display())]
     Manifest {

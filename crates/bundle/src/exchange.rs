@@ -58,6 +58,7 @@ impl PartialDirectory {
             return Err(disk(target, "find a name in the path")(io::ErrorKind::InvalidInput.into()));
         };
         let parent = parent_of(target);
+        fs::create_dir_all(parent).map_err(disk(parent, "create the folder around the target"))?;
         let mut attempt = 0_u32;
         loop {
             let path = parent.join(format!(".{}.partial-{}-{attempt}", name.display(), std::process::id()));

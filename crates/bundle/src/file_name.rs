@@ -3,7 +3,7 @@
 use crate::Precision;
 use std::fmt;
 
-/// A file of a bundle, the manifest and its signature aside.
+/// A file of a bundle, the manifest, its digest and its signature aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileName {
     /// `model.<precision>.onnx`
@@ -24,6 +24,8 @@ pub enum FileName {
 
 /// The file that lists all others.
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// The digest of [`MANIFEST`], as `sha256sum` writes it.
+pub(crate) const DIGEST: &str = "manifest.json.sha256";
 /// The signature over [`MANIFEST`].
 pub(crate) const SIGNATURE: &str = "manifest.json.minisig";
 /// The one folder inside a bundle.

@@ -33,6 +33,16 @@ impl Sha256 {
         &self.0
     }
 
+    /// The line that `sha256sum NAME` writes.
+    pub(crate) fn sum_line(&self, name: &str) -> String {
+        format!("{self}  {name}\n")
+    }
+
+    /// The digest in a line that `sha256sum NAME` wrote.
+    pub(crate) fn from_sum_line(line: &str, name: &str) -> Option<Self> {
+        Self::parse(line.strip_suffix('\n')?.strip_suffix(name)?.strip_suffix("  ")?)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),
@@ -100,6 +110,16 @@ mod tests {
         assert_eq!(Sha256::parse(&digest.to_uppercase()), None);
         assert_eq!(Sha256::parse(&digest[..62]), None);
         assert_eq!(Sha256::parse(&format!("{digest}00")), None);
+    }
+
+    #[test]
+    fn a_line_of_sha256sum_is_read_back_and_no_other() {
+        let digest = Sha256::of(b"x");
+        let line = digest.sum_line("a.json");
+        assert_eq!(Sha256::from_sum_line(&line, "a.json"), Some(digest));
+        for other in [line.trim_end(), &line.replace("  ", " *"), &line.replace("a.json", "b.json"), "", "\n"] {
+            assert_eq!(Sha256::from_sum_line(other, "a.json"), None, "{other:?}");
+        }
     }
 
     #[test]

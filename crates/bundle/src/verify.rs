@@ -3,7 +3,7 @@
 use crate::content::{read_all, read_small};
 use crate::directory::{Directory, Kind};
 use crate::error::EntryKind;
-use crate::file_name::{GOLDEN_FOLDER, MANIFEST, SIGNATURE};
+use crate::file_name::{DIGEST, GOLDEN_FOLDER, MANIFEST, SIGNATURE};
 use crate::manifest::LIMIT_MANIFEST_BYTES;
 use crate::{
     Bundle, BundleError, FileName, Golden, Manifest, Precision, PublicKey, Sha256, SignatureState, Vocabulary,
@@ -14,6 +14,7 @@ use std::path::Path;
 /// More entries than this are no bundle.
 const LIMIT_ENTRIES: usize = 64;
 const LIMIT_SIGNATURE_BYTES: u64 = 4096;
+const LIMIT_DIGEST_BYTES: u64 = 256;
 /// Replaced this often while it is opened: somebody is doing something else.
 const LIMIT_REPLACEMENTS: usize = 100;
 
@@ -37,8 +38,8 @@ impl Default for VerifyOptions {
 }
 
 impl Bundle {
-    /// Opens the bundle in directory `path`: names, then signature, then the manifest, then sizes, then digests, and only
-    /// then the content. Every file is read once. If the bundle is replaced meanwhile, the new one is opened.
+    /// Opens the bundle in directory `path`: names, then signature, then the manifest with its digest, then sizes and digests of
+    /// the files, and only then the content. Every file is read once. If the bundle is replaced meanwhile, the new one is opened.
     pub fn open(path: &Path, options: &VerifyOptions) -> Result<Self, BundleError> {
         let mut replacements = 0;
         loop {
@@ -62,6 +63,7 @@ impl Bundle {
         let listed = list(directory)?;
         let manifest_bytes = read_small(directory, MANIFEST, LIMIT_MANIFEST_BYTES)?;
         let signature = check_signature(directory, listed.contains(SIGNATURE), &manifest_bytes, options)?;
+        check_digest(directory, &listed, &manifest_bytes)?;
         let manifest = Manifest::parse(&manifest_bytes)
             .map_err(|source| BundleError::Manifest { path: path.join(MANIFEST), source })?;
         if manifest.counter < options.minimum_counter {
@@ -138,12 +140,29 @@ fn check_signature(
     }
 }
 
+/// The digest beside the manifest shows damage in it where nobody signs. It is no signature: whoever changes both files is not
+/// found out.
+fn check_digest(directory: &Directory, listed: &BTreeSet<String>, manifest: &[u8]) -> Result<(), BundleError> {
+    let path = directory.path().join(DIGEST);
+    if !listed.contains(DIGEST) {
+        return Err(BundleError::Missing { path });
+    }
+    let line = read_small(directory, DIGEST, LIMIT_DIGEST_BYTES)?;
+    let line = str::from_utf8(&line).unwrap_or_default();
+    let expected = Sha256::from_sum_line(line, MANIFEST).ok_or(BundleError::Digest { path })?;
+    let found = Sha256::of(manifest);
+    if found != expected {
+        return Err(BundleError::Hash { path: directory.path().join(MANIFEST), expected, found });
+    }
+    Ok(())
+}
+
 fn compare_names(path: &Path, listed: &BTreeSet<String>, manifest: &Manifest) -> Result<(), BundleError> {
     if let Some(name) = manifest.files.keys().find(|name| !listed.contains(name.as_str())) {
         return Err(BundleError::Missing { path: path.join(name.as_str()) });
     }
     let is_known = |found: &str| {
-        matches!(found, MANIFEST | SIGNATURE)
+        matches!(found, MANIFEST | DIGEST | SIGNATURE)
             || FileName::parse(found).is_some_and(|name| manifest.files.contains_key(&name))
     };
     match listed.iter().find(|found| !is_known(found)) {

@@ -2,7 +2,7 @@
 
 use crate::durable::{disk, sync_directory, write_synced};
 use crate::exchange::{PartialDirectory, Target};
-use crate::file_name::{GOLDEN_FOLDER, MANIFEST};
+use crate::file_name::{DIGEST, GOLDEN_FOLDER, MANIFEST};
 use crate::{
     Bundle, BundleError, FileEntry, FileName, Golden, GoldenError, Manifest, ManifestError, Precision, Sha256,
     VerifyOptions, Vocabulary, VocabularyError,
@@ -136,6 +136,7 @@ impl BundleWriter {
             write_synced(&partial.path.join(name.as_str()), content)?;
         }
         write_synced(&partial.path.join(MANIFEST), &manifest)?;
+        write_synced(&partial.path.join(DIGEST), Sha256::of(&manifest).sum_line(MANIFEST).as_bytes())?;
         sync_directory(&partial.path.join(GOLDEN_FOLDER))?;
         sync_directory(&partial.path)?;
         let mut bundle = Bundle::open(&partial.path, &VerifyOptions::default())?;

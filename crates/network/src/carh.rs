@@ -19,13 +19,15 @@ pub(crate) fn carh<'g>(b: &'g Builder, f: Value<'g>, queries: Value<'g>, config:
     let &HeadConfig { channels, initial_logit, .. } = &config.head;
     let (height, width) = (f.dim(2), f.dim(3));
     let pixels = height * width;
+    // A group of one channel would lose its mean, and with it whether the category is there at all.
+    let groups = config.norm_groups.min(channels / 2).max(1);
     b.scoped("carh", || {
         let tokens = map_to_tokens(f);
         let scores = pixel_scores(b, tokens, queries, &config.head);
         let attention = gate(b, scores, &config.head).reshape([N, K, 1.into(), pixels]);
         let context = pooled_context(b, tokens, scores, &config.head);
 
-        let z = group_norm(b, "norm", tokens_to_map(linear(b, "project", tokens, channels)), config.norm_groups);
+        let z = group_norm(b, "norm", tokens_to_map(linear(b, "project", tokens, channels)), groups);
         let modulated = z.reshape([N, 1.into(), channels.into(), pixels]) * attention;
         let maps = modulated.reshape([N * K, channels.into(), height, width]);
         let spread = depthwise(b, maps, channels);

@@ -108,7 +108,7 @@ pub struct Config {
     pub fusion_heads: usize,
     /// Channels of the fused map F at stride 4.
     pub decoder_width: usize,
-    /// Groups of every group normalisation.
+    /// Groups of every group normalisation; fewer where that would leave a group less than two channels.
     pub norm_groups: usize,
     /// The head's sizes.
     pub head: HeadConfig,
@@ -142,7 +142,7 @@ impl Config {
             fusion_heads: 3,
             decoder_width: 64,
             norm_groups: 8,
-            head: HeadConfig { heads: 2, head_width: 32, channels: 16, initial_logit: -1.5 },
+            head: HeadConfig { heads: 2, head_width: 32, channels: 8, initial_logit: -1.5 },
             multi_scale_cross_attention: true,
             category_adaptive_head: true,
         }

@@ -2,14 +2,13 @@
 
 use core::fmt;
 
-use crate::LOGIT_STRIDE_PX;
 use crate::logits::LogitRows;
 use crate::mask::{pack, words_per_row};
 use crate::region::RegionStatistics;
 use crate::rule::QueryRule;
 use crate::sigmoid::sigmoid;
 use crate::tile::TileGrid;
-use crate::upsample::{BLOCK_PX, RowPair};
+use crate::upsample::{BLOCK_PX, RowPair, Stride};
 use crate::winners::Winners;
 
 /// Most queries of one decision: class indices are bytes and 0 means none of them.
@@ -41,7 +40,7 @@ pub struct DecideBuffers<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecideError {
-    /// The logits of the grid are not 4 pixels apart.
+    /// The logits of the grid are not 4, 8, 16 or 32 pixels apart.
     Stride {
         /// Stride of the grid.
         found: u32,
@@ -75,7 +74,7 @@ pub enum DecideError {
 impl fmt::Display for DecideError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stride { found } => write!(f, "grid: expected a stride of {LOGIT_STRIDE_PX} px, found {found}"),
+            Self::Stride { found } => write!(f, "grid: expected a stride of 4, 8, 16 or 32 px, found {found}"),
             Self::Queries { found } => {
                 write!(f, "queries: expected 1 to {MAX_QUERIES}, found {found}; ask for the rest in a second run")
             }
@@ -118,6 +117,7 @@ pub struct Decider<'a> {
     height_px: u32,
     logits_high: usize,
     logits_wide: usize,
+    stride: Stride,
     decision: Decision,
     queries: usize,
     rules: &'a [QueryRule],
@@ -133,9 +133,8 @@ impl<'a> Decider<'a> {
         rules: &'a [QueryRule],
         buffers: DecideBuffers<'a>,
     ) -> Result<Self, DecideError> {
-        if grid.layout().stride_px != LOGIT_STRIDE_PX {
-            return Err(DecideError::Stride { found: grid.layout().stride_px });
-        }
+        let stride_px = grid.layout().stride_px;
+        let stride = Stride::of(stride_px).ok_or(DecideError::Stride { found: stride_px })?;
         if !(1..=MAX_QUERIES).contains(&queries) {
             return Err(DecideError::Queries { found: queries });
         }
@@ -155,6 +154,7 @@ impl<'a> Decider<'a> {
             height_px: grid.height_px(),
             logits_high: grid.logits_high(),
             logits_wide: grid.logits_wide(),
+            stride,
             decision,
             queries,
             rules,
@@ -206,12 +206,13 @@ impl<'a> Decider<'a> {
             return self.height_px;
         }
         // The lower half of the pixels of the last final row already looks at the row below.
-        (final_rows as u32 * LOGIT_STRIDE_PX).saturating_sub(LOGIT_STRIDE_PX / 2)
+        let stride_px = self.stride.px() as u32;
+        (final_rows as u32 * stride_px).saturating_sub(stride_px / 2)
     }
 
     /// First row of logits that the row `y_px` and those below it need.
     pub fn first_logit_row(&self, y_px: u32) -> usize {
-        RowPair::around(y_px, self.logits_high).upper
+        RowPair::around(y_px, self.logits_high, self.stride).upper
     }
 
     fn pair_around(&self, y_px: u32, logits: &LogitRows<'_>) -> Result<RowPair, DecideError> {
@@ -220,7 +221,7 @@ impl<'a> Decider<'a> {
         if y_px >= self.height_px {
             return Err(DecideError::Row { y_px });
         }
-        Ok(RowPair::around(y_px, self.logits_high))
+        Ok(RowPair::around(y_px, self.logits_high, self.stride))
     }
 
     fn decide_multilabel(

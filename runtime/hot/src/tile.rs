@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use crate::LOGIT_STRIDE_PX;
+
 /// Longest image side a grid accepts. Sums of coordinates over an image of this side still fit in 64 bits.
 pub const MAX_SIDE_PX: u32 = 1 << 20;
 
-/// Side, overlap and stride of the tiles of one engine.
+/// Side, overlap and stride of the tiles of one engine, in pixels of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileLayout {
     /// Side of the square tile; a multiple of `stride_px`.
@@ -14,6 +16,32 @@ pub struct TileLayout {
     pub overlap_px: u32,
     /// Pixels between two logits.
     pub stride_px: u32,
+}
+
+impl TileLayout {
+    /// Tiles of an engine that sees images as they are.
+    pub fn of_engine(tile_px: u32, overlap_px: u32) -> Self {
+        Self { tile_px, overlap_px, stride_px: LOGIT_STRIDE_PX }
+    }
+
+    /// The same engine seeing the image `reduction` times smaller: everything covers more of the image's pixels.
+    ///
+    /// The decision knows the reductions 1, 2, 4 and 8.
+    #[must_use]
+    pub fn reduced(self, reduction: u32) -> Self {
+        let times = |px: u32| px.saturating_mul(reduction);
+        Self { tile_px: times(self.tile_px), overlap_px: times(self.overlap_px), stride_px: times(self.stride_px) }
+    }
+
+    /// How much smaller than the image the engine sees it.
+    pub fn reduction(&self) -> u32 {
+        (self.stride_px / LOGIT_STRIDE_PX).max(1)
+    }
+
+    /// Side of what the engine is given.
+    pub fn engine_px(&self) -> u32 {
+        self.tile_px / self.reduction()
+    }
 }
 
 /// Upper left corner of a tile. Both coordinates are multiples of the stride and lie inside the image.

@@ -30,9 +30,9 @@ struct Decided {
 }
 
 fn cases(support: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
-    (1_u32..150, 1_u32..20, 1_usize..4, support)
-        .prop_flat_map(|(width_px, height_px, queries, support)| {
-            let grid = TileGrid::new(width_px, height_px, LAYOUT).unwrap();
+    (1_u32..150, 1_u32..20, 0_u32..4, 1_usize..4, support)
+        .prop_flat_map(|(width_px, height_px, halvings, queries, support)| {
+            let grid = TileGrid::new(width_px, height_px, LAYOUT.reduced(1 << halvings)).unwrap();
             let rows = queries + support;
             let logits = prop::collection::vec(-8.0_f32..8.0, grid.logits_len(rows));
             (Just(grid), Just(queries), prop::collection::vec(0.05_f32..0.95, rows), logits)
@@ -75,7 +75,8 @@ impl Case {
     fn interpolate(&self, row: usize, x: u32, y: u32) -> f64 {
         let (high, wide) = (self.grid.logits_high(), self.grid.logits_wide());
         let place = |at: u32, length: usize| {
-            let source = ((f64::from(at) + 0.5) / 4.0 - 0.5).clamp(0.0, (length - 1) as f64);
+            let stride = f64::from(self.grid.layout().stride_px);
+            let source = ((f64::from(at) + 0.5) / stride - 0.5).clamp(0.0, (length - 1) as f64);
             let first = source.floor();
             (first as usize, (first as usize + 1).min(length - 1), source - first)
         };
@@ -192,11 +193,11 @@ fn sizes_that_do_not_fit_are_refused() {
     assert_eq!(refusal(Decision::Multilabel, 1, &rule, 69, 2, 1), length("classes", 70, 69));
     assert_eq!(refusal(Decision::Multilabel, 1, &rule, 70, 1, 1), length("masks", 2, 1));
     assert_eq!(refusal(Decision::Multilabel, 1, &rule, 70, 2, 0), length("regions", 1, 0));
-    let wide_stride = TileGrid::new(70, 4, TileLayout { stride_px: 8, ..LAYOUT }).unwrap();
+    let narrow_stride = TileGrid::new(70, 4, TileLayout { stride_px: 2, ..LAYOUT }).unwrap();
     let buffers =
         DecideBuffers { classes: &mut [0; 70], masks: &mut [0; 2], regions: &mut [RegionStatistics::default()] };
-    let refused = Decider::new(&wide_stride, Decision::Multilabel, 1, &rule, buffers).unwrap_err();
-    assert_eq!(refused, DecideError::Stride { found: 8 });
+    let refused = Decider::new(&narrow_stride, Decision::Multilabel, 1, &rule, buffers).unwrap_err();
+    assert_eq!(refused, DecideError::Stride { found: 2 });
 }
 
 #[test]

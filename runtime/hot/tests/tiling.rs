@@ -75,19 +75,38 @@ fn layouts_that_do_not_fit_are_refused() {
 fn overhanging_tile_repeats_the_edges() {
     let image = [[1, 1, 1], [2, 2, 2], [3, 3, 3], [4, 4, 4]].concat();
     let mut tile = [0; 27];
-    fill_tile(&image, 2, 2, Tile { x_px: 0, y_px: 0 }, 3, &mut tile).unwrap();
+    fill_tile(&image, 2, 2, Tile { x_px: 0, y_px: 0 }, 3, 1, &mut tile).unwrap();
     let first_channel: Vec<u8> = tile.iter().step_by(3).copied().collect();
     assert_eq!(first_channel, [1, 2, 2, 3, 4, 4, 3, 4, 4]);
 }
 
 #[test]
+fn a_reduced_tile_holds_means_and_repeats_the_last_one() {
+    // Five columns, three rows; every pixel of a cell that lies in the image counts, and no other.
+    let image: Vec<u8> = [[0, 2, 10, 20, 7], [4, 6, 30, 40, 9], [1, 3, 50, 52, 8]].concat();
+    let image: Vec<u8> = image.iter().flat_map(|byte| [*byte; 3]).collect();
+    let mut tile = [0; 48];
+    fill_tile(&image, 5, 3, Tile { x_px: 0, y_px: 0 }, 4, 2, &mut tile).unwrap();
+    let first_channel: Vec<u8> = tile.iter().step_by(3).copied().collect();
+    let rows = [[3, 25, 8, 8], [2, 51, 8, 8], [2, 51, 8, 8], [2, 51, 8, 8]];
+    assert_eq!(first_channel, rows.concat());
+}
+
+#[test]
+fn a_reduced_layout_covers_more_of_the_image_with_tiles_of_the_same_size() {
+    let layout = TileLayout::of_engine(256, 64).reduced(4);
+    assert_eq!(layout, TileLayout { tile_px: 1024, overlap_px: 256, stride_px: 16 });
+    assert_eq!((layout.reduction(), layout.engine_px()), (4, 256));
+}
+
+#[test]
 fn buffers_of_the_wrong_length_are_refused() {
     let origin = Tile { x_px: 0, y_px: 0 };
-    let short_image = fill_tile(&[0; 11], 2, 2, origin, 2, &mut [0; 12]);
+    let short_image = fill_tile(&[0; 11], 2, 2, origin, 2, 1, &mut [0; 12]);
     assert_eq!(short_image, Err(TileError::BufferLength { buffer: "image_rgb", expected: 12, found: 11 }));
-    let short_tile = fill_tile(&[0; 12], 2, 2, origin, 2, &mut [0; 11]);
+    let short_tile = fill_tile(&[0; 12], 2, 2, origin, 2, 1, &mut [0; 11]);
     assert_eq!(short_tile, Err(TileError::BufferLength { buffer: "tile", expected: 12, found: 11 }));
-    let outside = fill_tile(&[0; 12], 2, 2, Tile { x_px: 2, y_px: 0 }, 2, &mut [0; 12]);
+    let outside = fill_tile(&[0; 12], 2, 2, Tile { x_px: 2, y_px: 0 }, 2, 1, &mut [0; 12]);
     assert_eq!(outside, Err(TileError::ImageSize { width_px: 2, height_px: 2 }));
 }
 
@@ -128,7 +147,7 @@ proptest! {
     ) {
         let image: Vec<u8> = (0..width_px * height_px * 3).map(|byte| (byte * 7 % 251) as u8).collect();
         let mut tile = vec![0; (tile_px * tile_px * 3) as usize];
-        fill_tile(&image, width_px, height_px, Tile { x_px, y_px }, tile_px, &mut tile).unwrap();
+        fill_tile(&image, width_px, height_px, Tile { x_px, y_px }, tile_px, 1, &mut tile).unwrap();
         for (index, byte) in tile.iter().enumerate() {
             let (pixel, channel) = (index as u32 / 3, index as u32 % 3);
             let x = (x_px + pixel % tile_px).min(width_px - 1);

@@ -73,7 +73,7 @@ pub enum QueryError {
     },
     /// One query and nothing to compare it with.
     #[error(
-        "--decision exclusive: expected at least two queries or a bundle with support words, found {name} alone; use --decision multilabel"
+        "--decision exclusive: expected at least two queries or a bundle that knows other words, found {name} alone; use --decision multilabel"
     )]
     NothingToCompare {
         /// The query.

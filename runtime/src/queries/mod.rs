@@ -6,6 +6,7 @@
 mod colour;
 mod error;
 mod set;
+mod support;
 mod typed;
 
 pub use error::QueryError;

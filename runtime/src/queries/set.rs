@@ -4,6 +4,7 @@ use rszs_bundle::{Bundle, Entry, Name, Row, Temperature, Threshold, ThresholdSou
 use rszs_hot::{Decision, QueryRule};
 
 use super::colour::free_colour;
+use super::support::support_words;
 use super::{QueryError, TypedQuery};
 use crate::text::{TextError, TextTower};
 
@@ -98,6 +99,16 @@ enum Source<'a> {
     Text(Vec<f32>),
 }
 
+impl Source<'_> {
+    /// The embedding of a free word.
+    fn free(&self) -> Option<&[f32]> {
+        match self {
+            Self::Vocabulary(_) => None,
+            Self::Text(embedding) => Some(embedding),
+        }
+    }
+}
+
 impl QuerySet {
     /// Resolves `typed` against the vocabulary of `words`, and what it does not have through `tower`.
     ///
@@ -132,7 +143,9 @@ impl QuerySet {
             sources.push(source);
         }
         if decision == Decision::Exclusive {
-            let support = support_of(vocabulary, &queries);
+            let is_query = |name: &str| queries.iter().any(|query| query.vocabulary.as_deref() == Some(name));
+            let free: Vec<&[f32]> = sources.iter().filter_map(Source::free).collect();
+            let support = support_words(vocabulary, is_query, &free);
             if let ([only], []) = (queries.as_slice(), support.as_slice()) {
                 return Err(QueryError::NothingToCompare { name: only.name.clone() });
             }
@@ -259,13 +272,6 @@ fn refuse_in_folded(folded: Option<&[Name]>, name: &str) -> Result<(), QueryErro
     let Some(folded) = folded else { return Ok(()) };
     let known: Vec<&str> = folded.iter().map(Name::as_str).collect();
     Err(QueryError::NotFolded { name: name.to_owned(), known: known.join(", ") })
-}
-
-/// The support words of the vocabulary, without those that are queries themselves.
-fn support_of<'a>(vocabulary: &'a Vocabulary, queries: &[Query]) -> Vec<Row<'a>> {
-    let is_query =
-        |row: &Row<'_>| queries.iter().any(|query| query.vocabulary.as_deref() == Some(row.entry.name.as_str()));
-    vocabulary.rows().filter(|row| row.entry.support && !is_query(row)).collect()
 }
 
 fn folded_row(source: &Source<'_>, names: &[String]) -> Result<usize, QueryError> {

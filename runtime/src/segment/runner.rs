@@ -51,11 +51,11 @@ impl TileRunner {
         scored: &mut ScoredTiles,
     ) -> Result<BatchTimes, SegmentError> {
         let start = Instant::now();
-        let tile_px = grid.layout().tile_px;
+        let (tile_px, reduction) = (grid.layout().engine_px(), grid.layout().reduction());
         let tile_bytes = tile_px as usize * tile_px as usize * PIXEL_BYTES;
         self.tiles.resize(tiles.len() * tile_bytes, 0);
         for (index, out) in tiles.clone().zip(self.tiles.chunks_exact_mut(tile_bytes)) {
-            fill_tile(&frame.rgb, frame.width_px, frame.height_px, grid.tile(index), tile_px, out)?;
+            fill_tile(&frame.rgb, frame.width_px, frame.height_px, grid.tile(index), tile_px, reduction, out)?;
         }
         let tile = start.elapsed();
 

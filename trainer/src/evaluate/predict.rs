@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rszs_data::Sample;
 use rszs_graph::Graph;
 use rszs_hot::{
-    BlendWeights, Blender, DecideBuffers, Decider, Decision, LOGIT_STRIDE_PX, LogitRows, QueryRule, RegionStatistics,
+    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule, RegionStatistics,
     TileGrid, TileLayout, fill_tile, words_per_row,
 };
 use tch::{Kind, Tensor};
@@ -44,7 +44,7 @@ pub(super) fn predict(
     let (width, height) = (sample.image.width as u32, sample.image.height as u32);
     let queries = vectors.size()[0] as usize;
     let layout =
-        TileLayout { tile_px: model.tile_px as u32, overlap_px: settings.overlap_px, stride_px: LOGIT_STRIDE_PX };
+        TileLayout::of_engine(model.tile_px as u32, settings.overlap_px);
     let grid = TileGrid::new(width, height, layout)?;
     let mut weights = vec![0.0; grid.weights_len()];
     let weights = BlendWeights::compute(&grid, &mut weights)?;
@@ -73,7 +73,7 @@ fn tile_logits(
     let mut bytes = vec![0; batch.len() * side * side * 3];
     for (&index, tile) in batch.iter().zip(bytes.chunks_exact_mut(side * side * 3)) {
         let (width, height) = (grid.width_px(), grid.height_px());
-        fill_tile(&sample.image.pixels, width, height, grid.tile(index), side as u32, tile)?;
+        fill_tile(&sample.image.pixels, width, height, grid.tile(index), side as u32, 1, tile)?;
     }
     let shape = [batch.len() as i64, side as i64, side as i64, 3];
     let tiles = Tensor::f_from_data_size(&bytes, &shape, Kind::Uint8)?;

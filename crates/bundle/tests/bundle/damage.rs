@@ -3,9 +3,33 @@
 use crate::fixture::{Fixture, files_below};
 use std::fs;
 
-/// Every file but the manifest, whose damage only a signature can show.
+/// Every file that the manifest lists.
 fn listed_files(fixture: &Fixture) -> Vec<String> {
-    files_below(&fixture.path()).into_iter().filter(|file| file != "manifest.json").collect()
+    files_below(&fixture.path()).into_iter().filter(|file| !file.starts_with("manifest.json")).collect()
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_the_manifest_is_refused() {
+    let fixture = Fixture::new();
+    let length = fs::read(fixture.path().join("manifest.json")).unwrap().len();
+    for position in 0..length {
+        let flip = |bytes: &mut Vec<u8>| bytes[position] ^= 1 << (position % 8);
+        fixture.damage("manifest.json", flip);
+        let message = fixture.refusal();
+        assert!(message.starts_with("toy/manifest.json: expected SHA-256 "), "{message}");
+        fixture.damage("manifest.json", flip);
+    }
+    assert!(fixture.open().is_ok());
+}
+
+#[test]
+fn a_digest_that_is_none_or_missing_is_refused() {
+    let fixture = Fixture::new();
+    fixture.damage("manifest.json.sha256", |bytes| bytes[70] ^= 1);
+    let message = fixture.refusal();
+    assert!(message.starts_with("toy/manifest.json.sha256: expected the line that sha256sum writes"), "{message}");
+    fs::remove_file(fixture.path().join("manifest.json.sha256")).unwrap();
+    assert_eq!(fixture.refusal(), "toy/manifest.json.sha256: expected the file, found none (copy the bundle again)");
 }
 
 #[test]
@@ -61,6 +85,8 @@ fn a_manifest_cut_anywhere_is_refused() {
     let whole = fs::read(fixture.path().join("manifest.json")).unwrap();
     for length in (0..whole.len() - 2).step_by(11) {
         fs::write(fixture.path().join("manifest.json"), &whole[..length]).unwrap();
+        assert!(fixture.refusal().starts_with("toy/manifest.json: expected SHA-256 "));
+        fixture.forge_digest();
         assert!(fixture.refusal().starts_with("toy/manifest.json: expected a manifest of schema 1, found: "));
     }
 }

@@ -126,6 +126,14 @@ impl Fixture {
             change(&mut manifest);
             *bytes = serde_json::to_vec_pretty(&manifest).expect("JSON");
         });
+        self.forge_digest();
+    }
+
+    /// Makes the digest beside the manifest follow it, as the author would.
+    pub(crate) fn forge_digest(&self) {
+        let manifest = fs::read(self.path().join("manifest.json")).expect("the manifest is there");
+        let line = format!("{}  manifest.json\n", Sha256::of(&manifest));
+        fs::write(self.path().join("manifest.json.sha256"), line).expect("the digest is written");
     }
 }
 

@@ -27,6 +27,7 @@ fn a_bundle_is_these_files_and_no_others() {
         "MODEL_CARD.md",
         "golden/golden.safetensors",
         "manifest.json",
+        "manifest.json.sha256",
         "model.fp32.onnx",
         "text.fp32.onnx",
         "tokenizer.json",

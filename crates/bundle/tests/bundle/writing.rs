@@ -85,11 +85,20 @@ fn a_writer_without_all_files_says_which_is_missing() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
-    let error = writer().write(Path::new("/nowhere/toy")).unwrap_err();
-    let message = error.to_string();
-    assert!(message.starts_with("/nowhere/.toy.partial-"), "{message}");
-    assert!(message.contains("expected to create a directory beside the target"), "{message}");
+fn folders_around_the_target_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    writer().write(&folder.path().join("models/new/toy")).unwrap();
+    assert_eq!(names_in(&folder.path().join("models/new")), ["toy"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"in the way").unwrap();
+    let message = writer().write(&file.join("toy")).unwrap_err().to_string();
+    let expected = format!("{}: expected to look at the target, found: ", file.join("toy").display());
+    assert!(message.starts_with(&expected), "{message}");
 }
 
 #[test]
