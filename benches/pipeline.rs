@@ -24,8 +24,13 @@ fn plan(line: &[&str]) -> Plan {
 /// Segments one picture and writes its results.
 fn segment(plan: &mut Plan, picture: &str) {
     let interrupt = Interrupt::default();
-    let settings =
-        Settings { layout: plan.layout, batch: plan.batch, queries: &plan.queries, keep: plan.keep, interrupt: &interrupt };
+    let settings = Settings {
+        layout: plan.layout,
+        batch: plan.batch,
+        queries: &plan.queries,
+        keep: plan.keep,
+        interrupt: &interrupt,
+    };
     let jobs = list_inputs(&[picture.to_owned()]);
     let jobs = jobs.into_iter().map(|one| Job { image: one.image, input: one.input, name: "result".to_owned() });
     let observe = |outcome: rszs_edge::pipeline::Outcome| {

@@ -25,7 +25,8 @@ use crate::features::{TeacherSettings, Tiles, targets};
 use crate::run::{Progress, Run, tell};
 use crate::text_training::{self, TARGET_TEMPLATE, TextSettings, TextTargets, unit_rows};
 use crate::{
-    AdamW, AdamWSettings, Mode, Parameters, Precision, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError, eval, group,
+    AdamW, AdamWSettings, Mode, Parameters, Precision, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError,
+    eval, group,
 };
 use batch::{Batch, Batches, Pool};
 use evaluation::Report;

@@ -20,7 +20,8 @@ use crate::evaluate::{self, EvaluateSettings};
 use crate::loss::loss;
 use crate::run::{Progress, Run, tell};
 use crate::{
-    AdamW, AdamWSettings, Average, Mode, Parameters, Precision, Prompts, RunConfig, Schedule, TextEncoder, TrainError, eval,
+    AdamW, AdamWSettings, Average, Mode, Parameters, Precision, Prompts, RunConfig, Schedule, TextEncoder, TrainError,
+    eval,
 };
 use records::{EvaluationRecord, LossWindow, StartRecord, StepLosses};
 use start::{TEXT, sampler, start_from};
@@ -180,7 +181,8 @@ impl Session {
         let (tiles, targets) = self.tensors(batch, &words)?;
 
         let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train(self.settings.precision))?;
+        let outputs =
+            eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train(self.settings.precision))?;
         let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, self.settings.alignment_weight)?;
         losses.total.f_backward()?;
 

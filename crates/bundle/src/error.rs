@@ -59,6 +59,16 @@ pub enum BundleError {
         /// As the file is.
         found: Sha256,
     },
+    /// The manifest and its digest disagree.
+    #[error("{}: expected SHA-256 {expected} as in manifest.json.sha256, found {found} (one of the two is damaged or changed: copy the bundle again)", path.display())]
+    ManifestHash {
+        /// The manifest.
+        path: PathBuf,
+        /// As the file beside it says.
+        expected: Sha256,
+        /// As the manifest is.
+        found: Sha256,
+    },
     /// The digest of the manifest is none.
     #[error("{}: expected the line that sha256sum writes for manifest.json, found something else (copy the bundle again)", path.display())]
     Digest {

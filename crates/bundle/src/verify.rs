@@ -152,7 +152,7 @@ fn check_digest(directory: &Directory, listed: &BTreeSet<String>, manifest: &[u8
     let expected = Sha256::from_sum_line(line, MANIFEST).ok_or(BundleError::Digest { path })?;
     let found = Sha256::of(manifest);
     if found != expected {
-        return Err(BundleError::Hash { path: directory.path().join(MANIFEST), expected, found });
+        return Err(BundleError::ManifestHash { path: directory.path().join(MANIFEST), expected, found });
     }
     Ok(())
 }

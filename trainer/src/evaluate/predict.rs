@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rszs_data::Sample;
 use rszs_graph::Graph;
 use rszs_hot::{
-    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule, RegionStatistics,
-    TileGrid, TileLayout, fill_tile, words_per_row,
+    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule, RegionStatistics, TileGrid,
+    TileLayout, fill_tile, words_per_row,
 };
 use tch::{Kind, Tensor};
 
@@ -43,8 +43,7 @@ pub(super) fn predict(
 ) -> Result<Prediction, TrainError> {
     let (width, height) = (sample.image.width as u32, sample.image.height as u32);
     let queries = vectors.size()[0] as usize;
-    let layout =
-        TileLayout::of_engine(model.tile_px as u32, settings.overlap_px);
+    let layout = TileLayout::of_engine(model.tile_px as u32, settings.overlap_px);
     let grid = TileGrid::new(width, height, layout)?;
     let mut weights = vec![0.0; grid.weights_len()];
     let weights = BlendWeights::compute(&grid, &mut weights)?;

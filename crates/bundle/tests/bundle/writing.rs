@@ -155,5 +155,5 @@ fn whoever_opens_while_bundles_are_exchanged_sees_one_of_them_whole() {
         reader.join().expect("the reader saw only whole bundles")
     });
     assert!(opened > 0);
-    assert_eq!(files_below(&fixture.path()).len(), 8);
+    assert_eq!(files_below(&fixture.path()).len(), 9);
 }
