@@ -56,7 +56,7 @@ fn pipeline(criterion: &mut Criterion) {
     group.bench_function("bundle_and_engine_start", |bencher| bencher.iter(|| plan(&start)));
     let mut whole = plan(&start);
     group.bench_function("scene", |bencher| bencher.iter(|| segment(&mut whole, &scene)));
-    group.measurement_time(Duration::from_secs(60));
+    group.measurement_time(Duration::from_mins(1));
     group.bench_function("frame_4000x2250", |bencher| bencher.iter(|| segment(&mut whole, &frame)));
     let mut reduced = plan(&[&start[..], &["--gsd", "0.017"]].concat());
     group.bench_function("frame_4000x2250_at_1.7_cm", |bencher| bencher.iter(|| segment(&mut reduced, &frame)));

@@ -186,7 +186,7 @@ impl Report {
             let fraction = percent(describe::fraction(region, result));
             line.extend([" ", &square, &query.name, " ", &fraction, " "]);
             if let Some(ground) = self.ground {
-                line.push_str(&format!("{:.0} m2 ", ground.area_m2(region.pixels())));
+                line.extend([&format!("{:.0}", ground.area_m2(region.pixels())), " m2 "]);
             }
         }
         let (segment, written) = (&result.times.segment, &result.written);

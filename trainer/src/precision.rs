@@ -14,11 +14,17 @@ pub enum Precision {
     #[default]
     Float32,
     /// 8 bits of mantissa, the range of float32: needs no scaling of the loss. Faster where the processor multiplies
-    /// bfloat16 itself (`avx512_bf16` or `amx_bf16` in `/proc/cpuinfo`; CUDA from sm_80 on), and only there.
+    /// bfloat16 itself (`avx512_bf16` or `amx_bf16` in `/proc/cpuinfo`; CUDA from Ampere on), and only there.
     BFloat16,
 }
 
 impl Precision {
+    /// What a person should know before a run in this precision on this processor.
+    pub fn advice(self) -> Option<&'static str> {
+        let is_slow = self == Self::BFloat16 && !multiplies_bfloat16();
+        is_slow.then_some("bfloat16: this processor has no instructions for it; precision = \"float32\" is faster here")
+    }
+
     /// A product of factors in this type, as float32.
     pub(crate) fn product<const FACTORS: usize>(
         self,
@@ -36,4 +42,15 @@ impl Precision {
             }
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn multiplies_bfloat16() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+/// Nobody measured other processors.
+#[cfg(not(target_arch = "x86_64"))]
+fn multiplies_bfloat16() -> bool {
+    true
 }

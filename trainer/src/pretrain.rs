@@ -105,6 +105,7 @@ pub struct LossWeights {
 /// Trains, or goes on where the last checkpoint in the run's folder stopped.
 pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
     let settings: PretrainSettings = config.section("pretrain")?;
+    settings.precision.advice().into_iter().for_each(tell);
     let data = Data::open(config, &settings, run)?;
     let network = config.network().clone().with_tile_px(settings.tile_px);
     let mut stage = Stage::new(&data, &settings, &network)?;
@@ -502,6 +503,7 @@ mod tests {
     fn settings(steps: u64) -> PretrainSettings {
         let schedule = Schedule { peak: 1e-2, floor_fraction: 0.5, warmup_steps: 1, steps };
         PretrainSettings {
+            precision: Precision::Float32,
             seed: 5,
             tile_px: TILE_PX,
             described: 8,

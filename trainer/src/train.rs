@@ -142,6 +142,7 @@ impl Session {
         let settings: TrainSettings = config.section("train")?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
+        settings.precision.advice().into_iter().for_each(tell);
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
         start_from(&options.from, config.network(), &mut parameters)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries)?);
