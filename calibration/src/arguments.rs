@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rszs_data::Split;
-use rszs_edge::arguments::EngineChoice;
+use rszs_edge::engine_arguments::EngineArguments;
 
 use crate::choice::Target;
 use crate::exit::ExitStatus;
@@ -116,21 +116,9 @@ pub struct MeasureArguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 
-    /// What computes the network
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
-    pub engine: EngineChoice,
-
-    /// Threads of the engine [default: one per core]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-
-    /// Tiles per call of the engine
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub batch: u16,
-
-    /// Library file of ONNX Runtime [default: searched, see rszs-edge --help]
-    #[arg(long, value_name = "FILE")]
-    pub onnxruntime: Option<PathBuf>,
+    /// What computes.
+    #[command(flatten)]
+    pub engine: EngineArguments,
 
     /// Write the numbers as JSON: to stdout instead of the table, or to FILE beside it
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDOUT)]

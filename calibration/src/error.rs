@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use rszs_bundle::{BundleError, ScoreError, VocabularyError, WriteError};
 use rszs_data::DataError;
 use rszs_edge::engine::NoEngine;
+use rszs_edge::engine_arguments::EngineConflict;
+use rszs_edge::layout::LayoutError;
 use rszs_edge::queries::QueryError;
 use rszs_edge::segment::SegmentError;
 use rszs_edge::source::SourceError;
-use rszs_hot::TileError;
 use rszs_metrics::MetricsError;
 
 use crate::exit::ExitStatus;
@@ -17,9 +18,12 @@ use crate::exit::ExitStatus;
 /// A run that did not happen or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was typed does not go together.
-    #[error("{0}")]
-    Usage(&'static str),
+    /// What was typed about engines does not go together.
+    #[error(transparent)]
+    Engines(#[from] EngineConflict),
+    /// A set was typed twice.
+    #[error("--set: expected each set once, found one of them twice; remove one")]
+    SetTwice,
     /// No set to measure on.
     #[error("{path}: expected a folder with one of the sets {known}, found none; name one's own with --set", path = .folder.display())]
     NoSets {
@@ -68,13 +72,8 @@ pub enum Error {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The bundle's tiles cannot be laid over an image.
-    #[error("manifest.json of {bundle}: {source}", bundle = .bundle.display())]
-    Layout {
-        /// The bundle.
-        bundle: PathBuf,
-        /// Why.
-        source: TileError,
-    },
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// The words of the bundle cannot be used as queries.
     #[error("vocabulary: {0}")]
     Query(#[from] QueryError),
@@ -129,12 +128,14 @@ impl Error {
     /// What the shell gets.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) | Self::NoSets { .. } | Self::EmptySplit { .. } | Self::NothingLabelled { .. } => {
-                ExitStatus::Usage
-            }
-            Self::Data(DataError::UnknownSet { .. }) => ExitStatus::Usage,
+            Self::Engines(_)
+            | Self::SetTwice
+            | Self::NoSets { .. }
+            | Self::EmptySplit { .. }
+            | Self::NothingLabelled { .. }
+            | Self::Data(DataError::UnknownSet { .. }) => ExitStatus::Usage,
             Self::Data(_) | Self::Source(_) | Self::Sizes { .. } => ExitStatus::DataRefused,
-            Self::Bundle(_) | Self::Layout { .. } | Self::Query(_) => ExitStatus::BundleRefused,
+            Self::Bundle(_) | Self::Layout(_) | Self::Query(_) => ExitStatus::BundleRefused,
             Self::Engine(_) | Self::Segment { .. } | Self::Count { .. } | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Score(_) | Self::Vocabulary(_) | Self::Write(_) | Self::Report { .. } | Self::Stdout(_) => {
                 ExitStatus::OutputFailed

@@ -24,7 +24,7 @@ pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
             return Err(Error::EmptySplit { set: set.name().to_owned(), split: arguments.split.name() });
         }
         if sets.iter().any(|other| other.name() == set.name()) {
-            return Err(Error::Usage("--set: expected each set once, found one of them twice; remove one"));
+            return Err(Error::SetTwice);
         }
         sets.push(set);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::engine_arguments::EngineArguments;
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
 
@@ -48,17 +49,9 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = DecisionChoice::Multilabel)]
     pub decision: DecisionChoice,
 
-    /// What computes the network
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
-    pub engine: EngineChoice,
-
-    /// Threads of the engine [default: one per core]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-
-    /// Tiles per call of the engine: more may be faster and takes more memory
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub batch: u16,
+    /// What computes.
+    #[command(flatten)]
+    pub engine: EngineArguments,
 
     /// Write the image with the masks drawn over it (the default)
     #[arg(long, overrides_with = "no_overlay")]
@@ -79,10 +72,6 @@ pub struct Arguments {
     /// Add each mask to the JSON as COCO run lengths
     #[arg(long, requires = "json")]
     pub rle: bool,
-
-    /// Library file of ONNX Runtime [default: searched, see below]
-    #[arg(long, value_name = "FILE")]
-    pub onnxruntime: Option<PathBuf>,
 
     /// List the names in the bundle and stop
     #[arg(long)]
@@ -111,17 +100,6 @@ pub enum DecisionChoice {
     Multilabel,
     /// At most one per pixel: the best of the queries and the bundle's other words, which are dropped afterwards
     Exclusive,
-}
-
-/// What computes the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EngineChoice {
-    /// ONNX Runtime if it is found and passes the self-test, else embedded
-    Auto,
-    /// ONNX Runtime, from a library file on this machine
-    Onnxruntime,
-    /// The engine inside this program; needs nothing installed
-    Embedded,
 }
 
 fn after_long_help() -> String {

@@ -4,10 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use rszs_bundle::BundleError;
-use rszs_hot::TileError;
 
 use crate::engine::NoEngine;
+use crate::engine_arguments::EngineConflict;
 use crate::exit::ExitStatus;
+use crate::layout::LayoutError;
 use crate::queries::QueryError;
 use crate::sink::SinkError;
 use crate::text::TextError;
@@ -16,8 +17,8 @@ use crate::text::TextError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What was typed does not go together.
-    #[error("{0}")]
-    Usage(&'static str),
+    #[error(transparent)]
+    Engines(#[from] EngineConflict),
     /// Queries that cannot be used.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -37,13 +38,8 @@ pub enum Error {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The bundle's tiles cannot be laid over an image.
-    #[error("manifest.json of {bundle}: {source}", bundle = bundle.display())]
-    Layout {
-        /// The bundle.
-        bundle: PathBuf,
-        /// Why.
-        source: TileError,
-    },
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// No engine runs the bundle.
     #[error(transparent)]
     Engine(#[from] NoEngine),
@@ -64,8 +60,8 @@ impl Error {
                 TextError::Tokenizer(_) | TextError::NoDirection { .. } => ExitStatus::BundleRefused,
                 TextError::Load(_) | TextError::Run(_) => ExitStatus::NoEngine,
             },
-            Self::Usage(_) | Self::Query(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
-            Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout { .. } => ExitStatus::BundleRefused,
+            Self::Engines(_) | Self::Query(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
+            Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout(_) => ExitStatus::BundleRefused,
             Self::Engine(_) | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Sink(_) => ExitStatus::OutputFailed,
         }

@@ -6,8 +6,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`arguments`], [`plan`] | what was typed, what was resolved from it |
-//! | [`ground`] | metres per pixel → how small the network sees an image, areas |
+//! | [`arguments`], [`engine_arguments`], [`plan`] | what was typed, what was resolved from it |
+//! | [`ground`], [`layout`] | metres per pixel → areas, how small the network sees an image |
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
 //! | [`engine`] | ONNX Runtime or the embedded engine, proven on the bundle's golden set |
@@ -25,11 +25,13 @@ pub mod arguments;
 mod default_bundle;
 mod describe;
 pub mod engine;
+pub mod engine_arguments;
 pub mod error;
 pub mod events;
 pub mod exit;
 pub mod ground;
 pub mod interrupt;
+pub mod layout;
 pub mod pipeline;
 pub mod plan;
 pub mod queries;

@@ -1,17 +1,17 @@
 //! What was resolved: everything that must hold before the first image is read.
 
 use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
-use rszs_hot::{Decision, TileGrid, TileLayout};
+use rszs_hot::{Decision, TileLayout};
 
-use crate::arguments::{Arguments, DecisionChoice, EngineChoice};
+use crate::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
 use crate::engine::{self, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
+use crate::layout::layout;
 use crate::pipeline::Job;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
@@ -56,7 +56,7 @@ impl Plan {
     /// Resolves `arguments`, the cheap part first: what was typed wrongly is told before a model is loaded.
     pub fn resolve(arguments: &Arguments) -> Result<Self, Error> {
         let typed = parse_queries(arguments.queries.as_deref().unwrap_or_default())?;
-        let options = engine_options(arguments)?;
+        let options = arguments.engine.options()?;
         let mut bundle = open_bundle(arguments.bundle.as_deref())?;
         let layout = layout(&bundle, arguments.gsd)?;
         let decision = match arguments.decision {
@@ -84,37 +84,10 @@ impl Plan {
             queries,
             jobs,
             sink,
-            batch: usize::from(arguments.batch),
+            batch: usize::from(arguments.engine.batch),
             keep: Keep { masks: arguments.rle, scores: arguments.scores },
         })
     }
-}
-
-fn engine_options(arguments: &Arguments) -> Result<EngineOptions, Error> {
-    let kind = match arguments.engine {
-        EngineChoice::Auto => None,
-        EngineChoice::Onnxruntime => Some(EngineKind::OnnxRuntime),
-        EngineChoice::Embedded if arguments.onnxruntime.is_some() => {
-            return Err(Error::Usage(
-                "--onnxruntime: expected another engine than --engine embedded; remove one of them",
-            ));
-        }
-        EngineChoice::Embedded => Some(EngineKind::Embedded),
-    };
-    let threads = arguments.threads.and_then(|threads| NonZero::new(usize::from(threads)));
-    Ok(EngineOptions { kind, threads, library: arguments.onnxruntime.clone() })
-}
-
-fn layout(bundle: &Bundle, ground: Option<GroundSample>) -> Result<TileLayout, Error> {
-    let manifest = bundle.manifest();
-    let layout = TileLayout::of_engine(manifest.engine.tile_px, manifest.engine.overlap_px);
-    let refused = |source| Error::Layout { bundle: bundle.path().to_owned(), source };
-    TileGrid::new(layout.tile_px, layout.tile_px, layout).map_err(refused)?;
-    let reduction = match (ground, manifest.training_gsd_m) {
-        (Some(ground), Some([finest_m, _])) => ground.reduction(finest_m),
-        _ => 1,
-    };
-    Ok(layout.reduced(reduction))
 }
 
 /// Resolves queries; free words through the text tower in an engine of `kind`, if there is one yet.

@@ -6,8 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use rszs_network::{Config, Purpose, image_graph, text_graph};
-use rszs_train::loss::loss;
+use rszs_network::{Config, text_graph};
 use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
 
@@ -31,19 +30,7 @@ fn expect_gradients(parameters: &Parameters) {
 }
 
 fn image_gradients(config: &Config) {
-    support::single_thread();
-    tch::manual_seed(1);
-    let graph = image_graph(config, Purpose::Train).unwrap();
-    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
-    let side = config.tile_px as i64;
-    let tiles = Tensor::randint(256, [2, side, side, 3], (Kind::Uint8, Device::Cpu));
-    let queries = Tensor::randn([3, config.joint_width as i64], (Kind::Float, Device::Cpu));
-    let queries = &queries / queries.norm_scalaropt_dim(2, [-1], true);
-    let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
-    let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(Precision::Float32)).unwrap();
-    loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).unwrap().total.backward();
-    expect_gradients(&parameters);
+    expect_gradients(&support::step(config, Precision::Float32).1);
 }
 
 #[test]

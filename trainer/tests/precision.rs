@@ -4,35 +4,19 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use rszs_graph::Tensor as Values;
-use rszs_network::{Purpose, image_graph};
 use rszs_tests::Tolerance;
-use rszs_train::loss::loss;
-use rszs_train::{Mode, Parameters, Precision, eval};
-use tch::{Device, Kind, Tensor};
+use rszs_train::Precision;
+use tch::{Kind, Tensor};
 
 /// Cosine between the gradients of both precisions, all parameters together: they must lead downhill together.
 const SAME_DIRECTION: f64 = 0.99;
 
-/// Logits and the gradient of every parameter, one after the other.
+/// Logits and the gradients of all parameters, one after the other.
 fn step(precision: Precision) -> (Tensor, Tensor) {
-    support::single_thread();
-    tch::manual_seed(1);
-    let config = support::config();
-    let graph = image_graph(&config, Purpose::Train).unwrap();
-    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
-    let side = config.tile_px as i64;
-    let tiles = Tensor::randint(256, [2, side, side, 3], (Kind::Uint8, Device::Cpu));
-    let queries = Tensor::randn([3, config.joint_width as i64], (Kind::Float, Device::Cpu));
-    let queries = &queries / queries.norm_scalaropt_dim(2, [-1], true);
-    let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
-    let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(precision)).unwrap();
-    loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).unwrap().total.backward();
+    let (logits, parameters) = support::step(&support::config(), precision);
     let gradients: Vec<Tensor> = parameters.iter().map(|(_, tensor)| tensor.grad().flatten(0, -1)).collect();
-    (outputs["logits"].detach(), Tensor::cat(&gradients, 0))
+    (logits, Tensor::cat(&gradients, 0))
 }
 
 fn values(tensor: &Tensor) -> Values {

@@ -1,6 +1,11 @@
 //! A network of a few thousand parameters, with every part of the real one.
 
-use rszs_network::Config;
+use std::collections::BTreeMap;
+
+use rszs_network::{Config, Purpose, image_graph};
+use rszs_train::loss::loss;
+use rszs_train::{Mode, Parameters, Precision, eval};
+use tch::{Device, Kind, Tensor};
 
 /// Changes to the preset `nano`, as `--set` takes them.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
@@ -37,4 +42,23 @@ pub(crate) fn config() -> Config {
 /// Tensors of these sizes are not worth a second thread, and the tests of one file already run side by side.
 pub(crate) fn single_thread() {
     tch::set_num_threads(1);
+}
+
+/// Forward and backward over two random pictures and three random queries: logits, and parameters with gradients.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters) {
+    single_thread();
+    tch::manual_seed(1);
+    let graph = image_graph(config, Purpose::Train).expect("the network is well-formed");
+    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).expect("parameters of a graph");
+    let side = config.tile_px as i64;
+    let tiles = Tensor::randint(256, [2, side, side, 3], (Kind::Uint8, Device::Cpu));
+    let queries = Tensor::randn([3, config.joint_width as i64], (Kind::Float, Device::Cpu));
+    let queries = &queries / queries.norm_scalaropt_dim(2, [-1], true);
+    let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
+    let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
+    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(precision)).expect("a step");
+    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).expect("a loss");
+    losses.total.backward();
+    (outputs["logits"].detach(), parameters)
 }
