@@ -7,11 +7,10 @@ use tch::{Kind, TchError, Tensor};
 /// of weights, the optimiser) stays in float32.
 ///
 /// `tch::autocast` is no way to this: it does nothing on a processor, and on a GPU it means float16.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 24 bits of mantissa.
-    #[default]
     Float32,
     /// 8 bits of mantissa, the range of float32: needs no scaling of the loss. Faster where the processor multiplies
     /// bfloat16 itself (`avx512_bf16` or `amx_bf16` in `/proc/cpuinfo`; CUDA from Ampere on), and only there.
@@ -22,7 +21,7 @@ impl Precision {
     /// What a person should know before a run in this precision on this processor.
     pub fn advice(self) -> Option<&'static str> {
         let is_slow = self == Self::BFloat16 && !multiplies_bfloat16();
-        is_slow.then_some("bfloat16: this processor has no instructions for it; precision = \"float32\" is faster here")
+        is_slow.then_some("bfloat16: this processor has no instructions for it; expect precision = \"float32\" to be faster")
     }
 
     /// A product of factors in this type, as float32.
