@@ -21,7 +21,9 @@ impl Precision {
     /// What a person should know before a run in this precision on this processor.
     pub fn advice(self) -> Option<&'static str> {
         let is_slow = self == Self::BFloat16 && !multiplies_bfloat16();
-        is_slow.then_some("bfloat16: this processor has no instructions for it; expect precision = \"float32\" to be faster")
+        is_slow.then_some(
+            "bfloat16: this processor has no instructions for it; expect precision = \"float32\" to be faster",
+        )
     }
 
     /// A product of factors in this type, as float32.

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod evaluation;
+mod held_out;
 pub mod loss;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,13 +24,12 @@ use tch::{Device, Kind, Tensor};
 use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::features::{TeacherSettings, Tiles, targets};
 use crate::run::{Progress, Run, tell};
-use crate::text_training::{self, TARGET_TEMPLATE, TextSettings, TextTargets, unit_rows};
+use crate::text_training::{self, TextSettings, TextTargets, unit_rows};
 use crate::{
     AdamW, AdamWSettings, Mode, Parameters, Precision, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError,
     eval, group,
 };
 use batch::{Batch, Batches, Pool};
-use evaluation::Report;
 
 /// The weights, for the next stage.
 pub const WEIGHTS: &str = "pretrain.safetensors";
@@ -47,11 +47,6 @@ const LOG_SCALE: &str = "contrast.log_scale";
 /// CLIP's start: a temperature of 0.07. Its ceiling is CLIP's too: 100.
 const INITIAL_LOG_SCALE: f32 = 2.659_26;
 const LARGEST_LOG_SCALE: f64 = 4.605_17;
-/// Pictures a pass of an evaluation.
-const CHUNK: i64 = 50;
-/// Training pictures whose features vote for a scene.
-const KNOWN_PICTURES: i64 = 2000;
-
 /// The section `[pretrain]` of a run description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -353,78 +348,6 @@ impl<'a> Stage<'a> {
         Ok(IMAGE_OUTPUTS.map(|name| outputs[name].shallow_clone()))
     }
 
-    fn evaluate(&self) -> Result<Report, TrainError> {
-        let _guard = tch::no_grad_guard();
-        let data = self.data;
-        let val = self.known(&data.val, data.val.tiles.size()[0])?;
-        let train = self.known(&data.train, KNOWN_PICTURES)?;
-        let train_scenes = evaluation::scenes(&data.aid_rsicd, Split::Train)?.f_index_select(0, &train.rows)?;
-        let val_scenes = evaluation::scenes(&data.aid_rsicd, Split::Val)?;
-        let (sentences, fits) = evaluation::sentences(&data.aid_rsicd, Split::Val)?;
-        let scores = val.pictures.f_matmul(&self.embed_all(&sentences)?.f_transpose(0, 1)?)?;
-        let naming = val.pictures.f_matmul(&self.scene_vectors()?.f_transpose(0, 1)?)?;
-
-        let held_out: Vec<String> =
-            data.names.held_out.iter().map(|&row| TARGET_TEMPLATE.replace("{}", &data.names.names[row])).collect();
-        let text = text_training::report(&self.embed_all(&held_out)?, &data.names.rows(&data.names.held_out)?)?;
-        let by_sentence = (scores.f_transpose(0, 1)?, fits.f_transpose(0, 1)?);
-        Ok(Report {
-            step: self.origin.step,
-            rsi_teacher_cosine: val.teacher_cosines[1],
-            vlm_teacher_cosine: val.teacher_cosines[0],
-            rsi_scene_neighbours: evaluation::neighbour_accuracy(&train.rsi, &train_scenes, &val.rsi, &val_scenes)?,
-            scene_naming: evaluation::naming_accuracy(&naming, &val_scenes)?,
-            sentence_at_1: evaluation::recall(&scores, &fits, 1)?,
-            sentence_at_5: evaluation::recall(&scores, &fits, 5)?,
-            picture_at_1: evaluation::recall(&by_sentence.0, &by_sentence.1, 1)?,
-            picture_at_5: evaluation::recall(&by_sentence.0, &by_sentence.1, 5)?,
-            text,
-        })
-    }
-
-    /// Mean of the unit vectors of all templates, as the exporter embeds a class. `[S, D]`.
-    fn scene_vectors(&self) -> Result<Tensor, TrainError> {
-        let mut vectors = Vec::new();
-        for scene in self.data.aid_rsicd.scenes() {
-            let prompts: Vec<String> =
-                self.data.templates.iter().map(|template| template.replace("{}", scene)).collect();
-            vectors.push(self.embed_all(&prompts)?.f_mean_dim([0].as_slice(), false, Kind::Float)?);
-        }
-        Ok(unit_rows(&Tensor::f_stack(&vectors, 0)?)?)
-    }
-
-    fn embed_all(&self, texts: &[String]) -> Result<Tensor, TrainError> {
-        let parts: Result<Vec<Tensor>, TrainError> =
-            texts.chunks(CHUNK as usize).map(|texts| self.embed(texts, Mode::Evaluate)).collect();
-        Ok(Tensor::f_cat(&parts?, 0)?)
-    }
-
-    /// What the streams make of `count` pictures, spread evenly over a pool.
-    fn known(&self, pool: &Pool, count: i64) -> Result<Known, TrainError> {
-        let total = pool.tiles.size()[0];
-        let count = count.min(total);
-        let rows: Vec<i64> = (0..count).map(|row| row * total / count).collect();
-        let rows = Tensor::f_from_slice(&rows)?;
-        let (mut rsi, mut pictures, mut cosines) = (Vec::new(), Vec::new(), [0.0; 2]);
-        for chunk in rows.f_split(CHUNK, 0)? {
-            let outputs = self.image_outputs(&pool.tiles.f_index_select(0, &chunk)?, Mode::Evaluate)?;
-            let target = pool.targets.f_index_select(0, &chunk)?.f_to_kind(Kind::Float)?;
-            for ((output, head), sum) in outputs.iter().zip([VLM_HEAD, RSI_HEAD]).zip(&mut cosines) {
-                let predicted = output.f_matmul(self.parameters.get(head)?)?;
-                let cosine = Tensor::f_cosine_similarity(&predicted, &target, -1, 1e-6)?.f_mean(Kind::Float)?;
-                *sum += cosine.f_double_value(&[])? * chunk.size()[0] as f64 / count as f64;
-            }
-            pictures.push(pooled(&outputs[0])?);
-            rsi.push(outputs[1].f_mean_dim([1].as_slice(), false, Kind::Float)?);
-        }
-        Ok(Known {
-            rows,
-            rsi: Tensor::f_cat(&rsi, 0)?,
-            pictures: Tensor::f_cat(&pictures, 0)?,
-            teacher_cosines: cosines,
-        })
-    }
-
     fn save(&self, run: &Run) -> Result<(), TrainError> {
         let weights = self.parameters.iter().filter(|(name, _)| GROUPS.contains(&group(name)));
         checkpoint::save_tensors(&run.path(WEIGHTS), weights, &self.origin)?;
@@ -455,18 +378,6 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// What the streams make of some pictures.
-struct Known {
-    /// Rows of the pool.
-    rows: Tensor,
-    /// Mean token, `[N, C]`.
-    rsi: Tensor,
-    /// `[N, D]`, rows of length 1.
-    pictures: Tensor,
-    /// Of the vision-language stream and of the remote-sensing stream.
-    teacher_cosines: [f64; 2],
-}
-
 /// Steps between two lines of metrics.
 const LOG_EVERY: u64 = 20;
 
@@ -481,153 +392,4 @@ fn pooled(dense: &Tensor) -> Result<Tensor, TrainError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rszs_data::fixtures;
-    use std::path::Path;
-
-    const TILE_PX: usize = 64;
-    const COMPONENTS: i64 = 3;
-
-    fn network() -> Config {
-        let mut network = Config::nano().with_tile_px(TILE_PX);
-        for stream in [&mut network.vlm, &mut network.rsi] {
-            (stream.width, stream.layers, stream.heads) = (16, 2, 2);
-        }
-        network.vlm_taps = [0, 0];
-        network.joint_width = 4;
-        network.text = rszs_network::TextConfig { vocabulary: 600, context: 12, width: 8, layers: 1, heads: 1 };
-        network
-    }
-
-    fn settings(steps: u64) -> PretrainSettings {
-        let schedule = Schedule { peak: 1e-2, floor_fraction: 0.5, warmup_steps: 1, steps };
-        PretrainSettings {
-            precision: Precision::Float32,
-            seed: 5,
-            tile_px: TILE_PX,
-            described: 8,
-            plain: 2,
-            same_scene: 0.3,
-            evaluate_every: 1000,
-            save_every_s: 1000,
-            weights: LossWeights {
-                rsi_distillation: 1.0,
-                vlm_distillation: 1.0,
-                sentences: 1.0,
-                scenes: 1.0,
-                names: 1.0,
-            },
-            teacher: TeacherSettings {
-                weights: String::new(),
-                components: COMPONENTS,
-                whitening: 0.5,
-                crops_per_set: 0,
-                crop_side_px: [8, 8],
-            },
-            text: TextSettings {
-                held_out_names: 1,
-                target_template_share: 0.5,
-                names_alone: 2,
-                names_beside: 2,
-                temperature: 0.1,
-            },
-            schedule,
-            text_alone: Schedule { steps: 2, ..schedule },
-            optimizer: AdamWSettings {
-                beta1: 0.9,
-                beta2: 0.98,
-                epsilon: 1e-8,
-                weight_decay: 0.05,
-                max_gradient_norm: 1.0,
-                learning_rate_factors: BTreeMap::new(),
-            },
-        }
-    }
-
-    fn pool(count: usize, seed: u64) -> Pool {
-        let mut rng = Rng::new(seed);
-        let (count, side, cells) = (count as i64, TILE_PX as i64, (TILE_PX / 16).pow(2) as i64);
-        let bytes: Vec<u8> = (0..count * side * side * 3).map(|_| rng.below(256) as u8).collect();
-        let features: Vec<f32> = (0..count * cells * COMPONENTS).map(|_| rng.normal()).collect();
-        Pool {
-            tiles: Tensor::from_slice(&bytes).reshape([count, side, side, 3]),
-            targets: Tensor::from_slice(&features).reshape([count, cells, COMPONENTS]).to_kind(Kind::Half),
-        }
-    }
-
-    fn data(folder: &Path) -> Data {
-        let aid_rsicd = AidRsicd::open(&fixtures::aid_rsicd(folder).unwrap()).unwrap();
-        let clip_text = ClipText::open(&fixtures::clip_text(folder).unwrap()).unwrap();
-        let needed = BTreeSet::from(["river".to_owned()]);
-        let count = |split| aid_rsicd.pictures().len(split);
-        Data {
-            train: pool(count(Split::Train), 1),
-            val: pool(count(Split::Val), 2),
-            crops: pool(4, 3),
-            names: TextTargets::new(&clip_text, &needed, 1, 5).unwrap(),
-            templates: vec!["a {}".to_owned(), "{} from above".to_owned()],
-            tokenizer: text_training::tokenizer(&aid_rsicd, &clip_text.names, &[], &[], 600),
-            aid_rsicd,
-        }
-    }
-
-    /// The weights after a run to the end in `folder`.
-    fn run_in(folder: &Path, data: &Data, steps: u64, stop_after: Option<u64>) -> BTreeMap<String, Tensor> {
-        let settings = settings(steps);
-        let mut run = Run::open(folder).unwrap();
-        let mut stage = Stage::new(data, &settings, &network()).unwrap();
-        if run.path(STATE).is_file() {
-            stage.restore(&run).unwrap();
-        }
-        if let Some(stop_after) = stop_after {
-            stage.train_until(stop_after, &mut run).unwrap();
-        } else {
-            stage.train(&mut run).unwrap();
-        }
-        Checkpoint::read(&run.path(WEIGHTS)).unwrap().tensors
-    }
-
-    #[test]
-    fn a_run_that_was_interrupted_ends_with_the_same_weights() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = data(folder.path());
-        let whole = run_in(&folder.path().join("whole"), &data, 3, None);
-        let parts = folder.path().join("parts");
-        run_in(&parts, &data, 3, Some(1));
-        run_in(&parts, &data, 3, Some(4));
-        let parts = run_in(&parts, &data, 3, None);
-        assert!(whole.keys().eq(parts.keys()));
-        for (name, tensor) in &whole {
-            assert!(tensor.equal(&parts[name]), "{name} differs");
-        }
-    }
-
-    #[test]
-    fn the_weights_are_the_three_towers_only_and_every_one_of_them_moves() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = data(folder.path());
-        let settings = settings(2);
-        let mut run = Run::open(&folder.path().join("run")).unwrap();
-        let mut stage = Stage::new(&data, &settings, &network()).unwrap();
-        let start = stage.parameters.detached_copy().unwrap();
-        stage.train(&mut run).unwrap();
-        let weights = Checkpoint::read(&run.path(WEIGHTS)).unwrap().tensors;
-        let expected: Vec<&str> =
-            start.iter().map(|(name, _)| name).filter(|name| GROUPS.contains(&group(name))).collect();
-        assert!(weights.keys().eq(expected));
-        let still: Vec<&String> = weights
-            .iter()
-            .filter(|(name, tensor)| tensor.equal(start.get(name).unwrap()))
-            .map(|(name, _)| name)
-            .collect();
-        assert!(still.is_empty(), "no step reached {still:?}");
-    }
-
-    #[test]
-    fn pooled_cells_have_length_one() {
-        let dense = Tensor::from_slice(&[3.0_f32, 0.0, 0.0, 4.0]).reshape([1, 2, 2]);
-        let pooled = pooled(&dense).unwrap();
-        assert!((pooled.double_value(&[0, 0]) - 0.6).abs() < 1e-6 && (pooled.double_value(&[0, 1]) - 0.8).abs() < 1e-6);
-    }
-}
+mod tests;
