@@ -7,23 +7,26 @@
 use std::path::Path;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rszs_bundle::{Bundle, VerifyOptions};
+use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rszs_bundle::{Bundle, Golden, VerifyOptions};
 use rszs_edge::engine::{Engine, EngineKind, EngineOptions, TileBatch, TileEngine, TileScores, start};
+use rszs_hot::LOGIT_STRIDE_PX;
 
 const QUERIES: [usize; 4] = [2, 8, 16, 64];
 
-/// One tile of the golden set for the first `rows` of its queries, repeated as often as needed.
-fn run(engine: &mut Engine, bundle: &Bundle, rows: usize, logits: &mut Vec<f32>, presence: &mut Vec<f32>) {
-    let golden = bundle.golden();
+/// Times one tile of the golden set for `rows` queries: those of the set, repeated as often as needed.
+fn time(bencher: &mut Bencher<'_>, engine: &mut Engine, golden: &Golden, rows: usize) {
     let (tile_px, width) = (golden.shape.tile_px, golden.shape.joint_width);
     let known = golden.queries.as_deref().expect("the default bundle is open");
     let embeddings: Vec<f32> = known.iter().copied().cycle().take(rows * width).collect();
-    logits.resize(rows * (tile_px / 4).pow(2), 0.0);
-    presence.resize(rows, 0.0);
+    let mut logits = vec![0.0; rows * (tile_px / LOGIT_STRIDE_PX as usize).pow(2)];
+    let mut presence = vec![0.0; rows];
     let tiles = &golden.tiles[..tile_px * tile_px * 3];
     let batch = TileBatch { tiles, count: 1, tile_px, embeddings: Some(&embeddings), rows };
-    engine.run(batch, TileScores { logits, presence }).expect("the engine runs");
+    bencher.iter(|| {
+        let scores = TileScores { logits: &mut logits, presence: &mut presence };
+        engine.run(batch, scores).expect("the engine runs");
+    });
 }
 
 #[expect(clippy::print_stderr, reason = "a bench tells what it leaves out")]
@@ -40,11 +43,10 @@ fn engines(criterion: &mut Criterion) {
                 continue;
             }
         };
-        let (mut logits, mut presence) = (Vec::new(), Vec::new());
         group.throughput(Throughput::Elements(1));
         for rows in QUERIES {
             group.bench_function(BenchmarkId::new("queries", rows), |bencher| {
-                bencher.iter(|| run(&mut engine, &bundle, rows, &mut logits, &mut presence));
+                time(bencher, &mut engine, bundle.golden(), rows);
             });
         }
         group.finish();

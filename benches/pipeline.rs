@@ -12,7 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::imageops::{FilterType, resize};
 use rszs_edge::arguments::Arguments;
 use rszs_edge::interrupt::Interrupt;
-use rszs_edge::pipeline::{Job, Settings, run};
+use rszs_edge::pipeline::Job;
 use rszs_edge::plan::Plan;
 use rszs_edge::source::list_inputs;
 
@@ -23,21 +23,13 @@ fn plan(line: &[&str]) -> Plan {
 
 /// Segments one picture and writes its results.
 fn segment(plan: &mut Plan, picture: &str) {
-    let interrupt = Interrupt::default();
-    let settings = Settings {
-        layout: plan.layout,
-        batch: plan.batch,
-        queries: &plan.queries,
-        keep: plan.keep,
-        interrupt: &interrupt,
-    };
     let jobs = list_inputs(&[picture.to_owned()]);
     let jobs = jobs.into_iter().map(|one| Job { image: one.image, input: one.input, name: "result".to_owned() });
-    let observe = |outcome: rszs_edge::pipeline::Outcome| {
+    let outcome = plan.run(jobs.collect(), &Interrupt::new(), |outcome, _| {
         outcome.result.expect("the picture is segmented");
         Ok(())
-    };
-    run(jobs.collect(), &settings, &mut plan.started.engine, &mut plan.sink, observe).expect("results are written");
+    });
+    outcome.expect("results are written");
 }
 
 fn pipeline(criterion: &mut Criterion) {

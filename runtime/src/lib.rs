@@ -46,7 +46,6 @@ use arguments::Arguments;
 use error::Error;
 use exit::ExitStatus;
 use interrupt::Interrupt;
-use pipeline::Settings;
 use plan::Plan;
 use report::Report;
 
@@ -67,15 +66,7 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
     let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
     let mut plan = Plan::resolve(arguments)?;
     report.begin(&plan)?;
-    let settings = Settings {
-        layout: plan.layout,
-        batch: plan.batch,
-        queries: &plan.queries,
-        keep: plan.keep,
-        interrupt: &interrupt,
-    };
     let jobs = std::mem::take(&mut plan.jobs);
-    let observe = |outcome| report.outcome(&outcome, settings.queries);
-    pipeline::run(jobs, &settings, &mut plan.started.engine, &mut plan.sink, observe)?;
+    plan.run(jobs, &interrupt, |outcome, queries| report.outcome(&outcome, queries))?;
     Ok(report.end(interrupt.is_raised())?)
 }

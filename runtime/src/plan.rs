@@ -11,8 +11,9 @@ use crate::default_bundle::default_bundle;
 use crate::engine::{self, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
+use crate::interrupt::Interrupt;
 use crate::layout::layout;
-use crate::pipeline::Job;
+use crate::pipeline::{self, Job, Outcome, Settings};
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::sink::{Products, Sink, SinkError, result_names};
@@ -100,6 +101,21 @@ fn resolve_queries(
 ) -> Result<QuerySet, Error> {
     let tower = || kind.map_or(Ok(None), |kind| TextTower::load(bundle, kind, options));
     Ok(QuerySet::resolve(typed, decision, bundle.into(), tower)?)
+}
+
+impl Plan {
+    /// Segments the images of `jobs`, writes their results, and hands each outcome to `observe`, with the queries it is about.
+    pub fn run(
+        &mut self,
+        jobs: Vec<Job>,
+        interrupt: &Interrupt,
+        mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let queries = &self.queries;
+        let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
+        let observe = |outcome| observe(outcome, queries);
+        pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
+    }
 }
 
 fn jobs(typed: &[String]) -> Vec<Job> {

@@ -26,16 +26,18 @@ pub fn fill_tile(
     let tile_row_bytes = tile_px as usize * PIXEL_BYTES;
     expect_length("image_rgb", row_bytes.checked_mul(height_px as usize), image_rgb)?;
     expect_length("tile", tile_row_bytes.checked_mul(tile_px as usize), out)?;
-    let image_rows = image_rgb[tile.y_px as usize * row_bytes..].chunks_exact(row_bytes);
+    let image_rows = &image_rgb[tile.y_px as usize * row_bytes..];
     let left = tile.x_px as usize * PIXEL_BYTES;
 
     let rows_inside = ((height_px - tile.y_px).div_ceil(reduction) as usize).min(tile_px as usize);
     let (inside, below) = out.split_at_mut(rows_inside * tile_row_bytes);
     let tile_rows = inside.chunks_exact_mut(tile_row_bytes);
     if reduction == 1 {
-        tile_rows.zip(image_rows).for_each(|(tile_row, image_row)| copy_row(image_row, left, tile_row));
+        tile_rows
+            .zip(image_rows.chunks_exact(row_bytes))
+            .for_each(|(tile_row, image_row)| copy_row(image_row, left, tile_row));
     } else {
-        let bands = image_rgb[tile.y_px as usize * row_bytes..].chunks(row_bytes * reduction as usize);
+        let bands = image_rows.chunks(row_bytes * reduction as usize);
         tile_rows.zip(bands).for_each(|(tile_row, band)| reduce_band(band, row_bytes, left, reduction, tile_row));
     }
     let last = &inside[inside.len() - tile_row_bytes..];
