@@ -47,6 +47,8 @@ pub struct TrainSettings {
     pub alignment_weight: f64,
     /// Chance that a query is a synonym and not the concept's name.
     pub synonym_share: f32,
+    /// How often half of the classes of another crop are laid over a crop.
+    pub mix_probability: f32,
     /// Decay of the moving average of weights.
     pub average_decay: f64,
     /// Steps between lines of metrics.
@@ -79,6 +81,8 @@ pub struct SourceSettings {
     pub scale_max: f32,
     /// Up stays up: no turns, no mirror up and down.
     pub oblique: bool,
+    /// How often a crop of one index alone is kept, where it differs from the rest: 1 where a picture has but one.
+    pub uniform_probability: Option<f32>,
 }
 
 /// What a run starts from and leaves out; given on the command line.
@@ -196,7 +200,7 @@ impl Session {
     /// A wording for each concept that a set of this batch labels. Words that no set labels are never asked: what nobody
     /// labelled may be there.
     fn choose_queries(&self, batch: &Batch, rng: &mut Rng) -> Vec<String> {
-        let sources: BTreeSet<usize> = batch.origins.iter().map(|origin| origin.source).collect();
+        let sources = batch.shown_sources();
         let concepts = || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
         let names: BTreeSet<&str> = concepts().map(|concept| concept.name.as_str()).collect();
         let mut wording = |name: &str| {

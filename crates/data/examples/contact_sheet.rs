@@ -1,11 +1,11 @@
-//! Draws augmented crops beside the same crops with their masks over them, one PNG for each set: to be looked at.
+//! Draws augmented crops beside the same crops with their masks over them, one PNG for each set and one of crops mixed from all: to be looked at.
 //!
 //! `cargo run --release -p rszs-data --example contact_sheet -- DATA_FOLDER OUTPUT_FOLDER [plain]`
 //!
 //! Colours: none for index 0, then blue, orange, gray, red, green; white where the mask says nothing.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,6 @@ const COLUMNS: usize = 4;
 const ROWS: usize = 5;
 const COLOURS: [[u8; 3]; 5] = [[0, 90, 255], [255, 160, 0], [150, 150, 150], [255, 0, 40], [0, 220, 60]];
 
-#[expect(clippy::print_stdout, reason = "the report of this example")]
 fn main() -> Result<(), Box<dyn Error>> {
     let usage = "expected DATA_FOLDER OUTPUT_FOLDER [plain]";
     let mut arguments = std::env::args().skip(1);
@@ -24,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let output = PathBuf::from(arguments.next().ok_or(usage)?);
     let plain = arguments.next().is_some_and(|word| word == "plain");
     std::fs::create_dir_all(&output)?;
+    let mut sources = Vec::new();
     for name in catalogue::NAMES {
         let set = Arc::new(catalogue::open(name, &root)?);
         let augment = match (plain, name) {
@@ -31,16 +31,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             (false, "flood_area") => Augment::train_oblique(TILE_PX),
             (false, _) => Augment::train(TILE_PX),
         };
-        let sampler = Sampler::new(vec![Source { set, weight: 1.0, augment }], Split::Train, COLUMNS * ROWS, 1)?;
-        let batch = sampler.batch(0)?; // decodes the files
-        let path = output.join(format!("{name}.png"));
-        sheet(&batch).write_png(&path)?;
-        let start = Instant::now();
-        let steps = 5;
-        (0..steps).try_for_each(|_| sampler.batch(0).map(drop))?;
-        let crops_per_second = f64::from(steps) * (COLUMNS * ROWS) as f64 / start.elapsed().as_secs_f64();
-        println!("{}: {crops_per_second:.0} crops of {TILE_PX} px a second", path.display());
+        let source = Source { set, weight: 1.0, augment };
+        draw(
+            &Sampler::new(vec![source.clone()], Split::Train, COLUMNS * ROWS, 1)?,
+            &output.join(format!("{name}.png")),
+        )?;
+        sources.push(source);
     }
+    let mixed = Sampler::new(sources, Split::Train, COLUMNS * ROWS, 1)?.mixing(1.0);
+    draw(&mixed, &output.join("mixed.png"))
+}
+
+#[expect(clippy::print_stdout, reason = "the report of this example")]
+fn draw(sampler: &Sampler, path: &Path) -> Result<(), Box<dyn Error>> {
+    let batch = sampler.batch(0)?; // decodes the files
+    sheet(&batch).write_png(path)?;
+    let start = Instant::now();
+    let steps = 5;
+    (0..steps).try_for_each(|_| sampler.batch(0).map(drop))?;
+    let crops_per_second = f64::from(steps) * (COLUMNS * ROWS) as f64 / start.elapsed().as_secs_f64();
+    println!("{}: {crops_per_second:.0} crops of {TILE_PX} px a second", path.display());
     Ok(())
 }
 

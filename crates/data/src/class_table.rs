@@ -87,20 +87,32 @@ impl ClassTable {
         }
     }
 
+    /// Adds a concept of its own: pixels of the indices `positive` show what `words` name, those of `negative` do not, and the rest say
+    /// nothing. For labels that overlap: a forest is vegetation, too.
+    #[must_use]
+    pub fn labelling(mut self, words: &[&str], positive: &[u8], negative: &[u8]) -> Self {
+        self.concepts.push(self.new_concept(words, positive, negative));
+        self
+    }
+
     /// Adds what the set knows without having labelled it: pixels of index `ids` do not show what `words` name. A roof is
     /// no vegetation; a city that was not flooded shows no flood. Such words have targets but are no concepts of the
     /// set: nobody can be evaluated on them.
     #[must_use]
     pub fn ruling_out(mut self, words: &[&str], ids: &[u8]) -> Self {
+        self.ruled_out.push(self.new_concept(words, &[], ids));
+        self
+    }
+
+    fn new_concept(&self, words: &[&str], positive: &[u8], negative: &[u8]) -> Concept {
         let (name, synonyms) = words.split_first().expect("a concept has a name");
-        assert!(self.concept(name).is_none(), "{name} is labelled by this set");
-        self.ruled_out.push(Concept {
+        assert!(self.targets(name).is_none(), "{name} is labelled by this set");
+        Concept {
             name: (*name).to_owned(),
             synonyms: synonyms.iter().map(|&word| word.to_owned()).collect(),
-            positive: Vec::new(),
-            negative: ids.to_vec(),
-        });
-        self
+            positive: positive.to_vec(),
+            negative: negative.to_vec(),
+        }
     }
 
     /// A table of pictures without masks: no class, no concept, every pixel [`IGNORE`].

@@ -52,8 +52,17 @@ pub struct Sample {
 struct Entry {
     id: String,
     image: PathBuf,
-    mask: Option<PathBuf>,
+    label: Label,
     decoded: OnceLock<Arc<Sample>>,
+}
+
+/// Where the indices of a sample come from.
+#[derive(Debug)]
+enum Label {
+    /// A mask in a file.
+    File(PathBuf),
+    /// One index for every pixel.
+    Everywhere(u8),
 }
 
 /// A set on disk. Opening lists files; a sample is decoded and checked when first asked for, and stays decoded in memory.
@@ -87,16 +96,27 @@ impl DenseSet {
                 return Err(DataError::Unpaired { path: mask, other: image });
             }
             let split = split_of(&id, index);
-            set.push(split, Entry { id, image, mask: Some(mask), decoded: OnceLock::new() });
+            set.push(split, Entry { id, image, label: Label::File(mask), decoded: OnceLock::new() });
         }
         Ok(set)
     }
 
     /// Pictures without masks, `(split, id, file)`. They teach what a picture looks like and say nothing about classes.
     pub fn of_pictures(provenance: Provenance, pictures: impl IntoIterator<Item = (Split, String, PathBuf)>) -> Self {
-        let mut set = Self { provenance, classes: ClassTable::unlabelled(), train: Vec::new(), val: Vec::new() };
-        for (split, id, image) in pictures {
-            set.push(split, Entry { id, image, mask: None, decoded: OnceLock::new() });
+        let pictures = pictures.into_iter().map(|(split, id, image)| (split, id, image, IGNORE));
+        Self::of_scenes(provenance, ClassTable::unlabelled(), pictures)
+    }
+
+    /// Pictures that show one thing from edge to edge, `(split, id, file, index of every pixel)`.
+    pub fn of_scenes(
+        provenance: Provenance,
+        classes: ClassTable,
+        pictures: impl IntoIterator<Item = (Split, String, PathBuf, u8)>,
+    ) -> Self {
+        let mut set = Self { provenance, classes, train: Vec::new(), val: Vec::new() };
+        for (split, id, image, index) in pictures {
+            assert!(set.classes.allows(index), "{id}: index {index} is no class of {}", set.name());
+            set.push(split, Entry { id, image, label: Label::Everywhere(index), decoded: OnceLock::new() });
         }
         set
     }
@@ -172,9 +192,12 @@ impl DenseSet {
 
     fn decode(&self, entry: &Entry) -> Result<Sample, DataError> {
         let image = RgbImage::read(&entry.image)?;
-        let Some(path) = &entry.mask else {
-            let mask = IndexMask::filled(image.width, image.height, IGNORE);
-            return Ok(Sample { id: entry.id.clone(), image, mask });
+        let path = match &entry.label {
+            Label::File(path) => path,
+            &Label::Everywhere(index) => {
+                let mask = IndexMask::filled(image.width, image.height, index);
+                return Ok(Sample { id: entry.id.clone(), image, mask });
+            }
         };
         let mask = IndexMask::read(path)?;
         if (mask.width, mask.height) != (image.width, image.height) {

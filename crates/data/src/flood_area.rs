@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::class_table::ClassTable;
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
-use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION};
+use crate::words::FLOOD;
 
 /// Opens the folder `flood_area`. Every 8th name in sorted order, the first included, is validation.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
@@ -15,13 +15,10 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
 
 /// Only "flood" is labelled. The set is no statement about "water", on neither side of its outline: the rest of a picture may
 /// hold a river or a pool that nobody outlined, and with the flooded half alone as positives a model would learn that in pictures of this
-/// kind everything is water. What is flood water is no ground, road, building or vegetation.
+/// kind everything is water. Flood water is no building either, and yet the set does not say so: a set that rules a thing out and never shows
+/// it teaches that pictures of its kind hold none (measured: "building" at 0.0 % of the pixels of every flood picture).
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "flood water")], &[(1, FLOOD)])
-        .ruling_out(BARE_GROUND, &[1])
-        .ruling_out(ROAD, &[1])
-        .ruling_out(BUILDING, &[1])
-        .ruling_out(VEGETATION, &[1])
 }
 
 fn provenance() -> Provenance {

@@ -10,6 +10,7 @@
 //! This crate knows no network and no tensor library.
 
 pub mod aid_rsicd;
+pub mod aid_scenes;
 pub mod augment;
 pub mod catalogue;
 pub mod class_table;
@@ -23,6 +24,7 @@ pub mod flood_area;
 pub mod folder;
 pub mod image;
 pub mod mask;
+mod mix;
 pub mod naip_urban_trees;
 pub mod npy;
 pub mod npz;

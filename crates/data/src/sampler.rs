@@ -1,11 +1,13 @@
 //! Batches of crops from several sets, as a pure function of seed and step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::augment::Augment;
+use crate::augment::{Augment, Crop};
 use crate::class_table::UNLABELLED;
 use crate::dense_set::{DenseSet, Sample, Split};
 use crate::error::DataError;
+use crate::mix::mix;
 use crate::rng::Rng;
 
 /// A set, how often it is drawn from, and how its crops are made.
@@ -37,10 +39,19 @@ pub struct Batch {
     pub tile_px: usize,
     /// `[N, H, W, 3]`.
     pub images: Vec<u8>,
-    /// `[N, H, W]`, indices of each crop's own set.
+    /// `[N, H, W]`, each an index of the set of `sources` at its place.
     pub masks: Vec<u8>,
+    /// `[N, H, W]`, the place in the sampler's sources that an index belongs to: the crop's own, or that of what was laid over it.
+    pub sources: Vec<u8>,
     /// `[N]`.
     pub origins: Vec<Origin>,
+}
+
+impl Batch {
+    /// The sources that some pixel of this batch is of.
+    pub fn shown_sources(&self) -> BTreeSet<usize> {
+        (0..=u8::MAX).filter(|source| self.sources.contains(source)).map(usize::from).collect()
+    }
 }
 
 /// Draws batches. Nothing is remembered between steps, so a run that is taken up at step 7,000 sees what an unbroken one sees.
@@ -52,12 +63,14 @@ pub struct Sampler {
     split: Split,
     batch_size: usize,
     seed: u64,
+    mix_probability: f32,
 }
 
 impl Sampler {
     /// A sampler over the samples of `split`. Refuses a source without such samples.
     pub fn new(sources: Vec<Source>, split: Split, batch_size: usize, seed: u64) -> Result<Self, DataError> {
         assert!(batch_size > 0 && !sources.is_empty(), "a batch of {batch_size} from {} sources", sources.len());
+        assert!(sources.len() <= usize::from(u8::MAX), "{} sources: a byte has room for 255", sources.len());
         let tile_px = sources[0].augment.tile_px;
         for source in &sources {
             assert!(
@@ -81,7 +94,13 @@ impl Sampler {
                 end
             })
             .collect();
-        Ok(Self { sources, shares, split, batch_size, seed })
+        Ok(Self { sources, shares, split, batch_size, seed, mix_probability: 0.0 })
+    }
+
+    /// This sampler with half of the classes of another crop laid over a crop, with this probability (ClassMix).
+    #[must_use]
+    pub fn mixing(self, mix_probability: f32) -> Self {
+        Self { mix_probability, ..self }
     }
 
     /// The sources, in the order that [`Origin::source`] counts.
@@ -97,21 +116,34 @@ impl Sampler {
             tile_px,
             images: Vec::with_capacity(self.batch_size * tile_px * tile_px * 3),
             masks: Vec::with_capacity(self.batch_size * tile_px * tile_px),
+            sources: Vec::with_capacity(self.batch_size * tile_px * tile_px),
             origins: Vec::with_capacity(self.batch_size),
         };
         for slot in 0..self.batch_size {
             let mut rng = Rng::keyed(&[self.seed, step, slot as u64]);
             // Stratified: slot i draws from the i-th N-th of [0, 1), so every batch holds its share of every source.
             let point = (slot as f32 + rng.unit()) / self.batch_size as f32;
-            let source = self.shares.iter().position(|&end| point < end).unwrap_or(self.sources.len() - 1);
-            let Source { set, augment, .. } = &self.sources[source];
-            let index = rng.below(set.len(self.split));
-            let crop = augment.crop(&*set.sample(self.split, index)?, &mut rng)?;
+            let (mut crop, origin) = self.crop(point, &mut rng)?;
+            let mut sources = vec![origin.source as u8; crop.mask.ids.len()];
+            if rng.chance(self.mix_probability) {
+                let point = rng.unit();
+                let (over, over_origin) = self.crop(point, &mut rng)?;
+                mix(&mut crop, &mut sources, &over, over_origin.source as u8, &mut rng);
+            }
             batch.images.extend_from_slice(&crop.image.pixels);
             batch.masks.extend_from_slice(&crop.mask.ids);
-            batch.origins.push(Origin { source, index });
+            batch.sources.extend_from_slice(&sources);
+            batch.origins.push(origin);
         }
         Ok(batch)
+    }
+
+    /// A crop from the source that has `point`, in `[0, 1)`, in its share.
+    fn crop(&self, point: f32, rng: &mut Rng) -> Result<(Crop, Origin), DataError> {
+        let source = self.shares.iter().position(|&end| point < end).unwrap_or(self.sources.len() - 1);
+        let Source { set, augment, .. } = &self.sources[source];
+        let index = rng.below(set.len(self.split));
+        Ok((augment.crop(&*set.sample(self.split, index)?, rng)?, Origin { source, index }))
     }
 
     /// The sample that a crop was cut from.
@@ -122,14 +154,16 @@ impl Sampler {
     /// What the pixels of a batch say about `queries`: `[N, K, H, W]` of [`crate::POSITIVE`], [`crate::NEGATIVE`] and [`UNLABELLED`].
     pub fn targets(&self, batch: &Batch, queries: &[&str]) -> Vec<u8> {
         let pixels = batch.tile_px * batch.tile_px;
+        let nothing = [UNLABELLED; 256];
+        let of_source = |query: &str| -> Vec<[u8; 256]> {
+            self.sources.iter().map(|source| source.set.classes().targets(query).unwrap_or(nothing)).collect()
+        };
+        let tables: Vec<Vec<[u8; 256]>> = queries.iter().map(|query| of_source(query)).collect();
         let mut targets = Vec::with_capacity(batch.masks.len() * queries.len());
-        for (mask, origin) in batch.masks.chunks_exact(pixels).zip(&batch.origins) {
-            let table = self.sources[origin.source].set.classes();
-            for query in queries {
-                match table.targets(query) {
-                    Some(of_id) => targets.extend(mask.iter().map(|&id| of_id[usize::from(id)])),
-                    None => targets.resize(targets.len() + pixels, UNLABELLED),
-                }
+        for (mask, sources) in batch.masks.chunks_exact(pixels).zip(batch.sources.chunks_exact(pixels)) {
+            for table in &tables {
+                let target = |(&id, &source): (&u8, &u8)| table[usize::from(source)][usize::from(id)];
+                targets.extend(mask.iter().zip(sources).map(target));
             }
         }
         targets
@@ -183,6 +217,23 @@ mod tests {
         assert!(!of(3, 0).contains(&POSITIVE), "nobody labelled a flood in Dubai");
         assert!(of(3, 1).contains(&POSITIVE) || of(3, 1).contains(&NEGATIVE));
         assert!((0..4).all(|n| of(n, 2).iter().all(|&target| target == UNLABELLED)));
+    }
+
+    #[test]
+    fn what_is_laid_over_a_crop_keeps_the_labels_of_its_own_set() {
+        let sampler = sampler(1).mixing(1.0);
+        let mut laid = 0;
+        for step in 0..20 {
+            let batch = sampler.batch(step).unwrap();
+            assert_eq!(batch, sampler.batch(step).unwrap());
+            let targets = sampler.targets(&batch, &["water"]);
+            for (at, (&source, &target)) in batch.sources.iter().zip(&targets).enumerate() {
+                laid += usize::from(batch.origins[at / 64].source == 0 && source == 1);
+                // Only Dubai, source 1, knows about water.
+                assert!(source == 1 || target == UNLABELLED);
+            }
+        }
+        assert!(laid > 100, "{laid} pixels of Dubai on floods");
     }
 
     #[test]

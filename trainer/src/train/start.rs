@@ -51,10 +51,11 @@ pub(super) fn sampler(
         }
         let mut augment = settings.augment.clone();
         (augment.scale_min, augment.scale_max) = (source.scale_min, source.scale_max);
+        augment.uniform_probability = source.uniform_probability.unwrap_or(augment.uniform_probability);
         if source.oblique {
             (augment.flip_vertical, augment.quarter_turns) = (false, false);
         }
         sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
     }
-    Ok(Sampler::new(sources, Split::Train, settings.batch_size, settings.seed)?)
+    Ok(Sampler::new(sources, Split::Train, settings.batch_size, settings.seed)?.mixing(settings.mix_probability))
 }
