@@ -35,6 +35,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Write a bundle: models, vocabulary, tokenizer, golden set, manifest
     Bundle(BundleArguments),
+    /// Put another model card into a bundle, as its next release: once its numbers are measured
+    Card(CardArguments),
     /// Write one ONNX file
     Onnx(OnnxArguments),
     /// Show what a network is made of and what it costs
@@ -103,6 +105,17 @@ pub(crate) struct BundleArguments {
 
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CardArguments {
+    /// Directory of the bundle; it is replaced in one step
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+
+    /// Model card in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model_card: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use prost::Message;
-use rszs_bundle::OnnxSummary;
+use rszs_bundle::{Bundle, BundleWriter, OnnxSummary, SignatureState, VerifyOptions};
 use rszs_export::bundle::{BundleRequest, export_bundle, notes};
 use rszs_export::check::{Case, check};
 use rszs_export::checkpoint::Checkpoint;
@@ -17,7 +17,7 @@ use rszs_graph::{Cost, Graph, Parameters, Tensor};
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 
-use crate::arguments::{BundleArguments, GraphName, InspectArguments, OnnxArguments, RandomArguments};
+use crate::arguments::{BundleArguments, CardArguments, GraphName, InspectArguments, OnnxArguments, RandomArguments};
 use crate::report;
 
 pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
@@ -36,7 +36,7 @@ pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
         overlap_px: arguments.overlap_px,
         training_gsd_m: arguments.training_gsd_m,
         licence: arguments.licence.clone(),
-        model_card: arguments.model_card.as_deref().map(fs::read_to_string).transpose().context("model card")?,
+        model_card: arguments.model_card.as_deref().map(read_card).transpose()?,
         ort_library: arguments.engine.ort_lib.clone(),
     };
     let bundle = export_bundle(&checkpoint, &arguments.checkpoint, &request, &arguments.output, |checked| {
@@ -52,6 +52,21 @@ pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
         bytes as f64 / 1e6,
         bundle.hash()
     ));
+    Ok(())
+}
+
+pub(crate) fn card(arguments: &CardArguments) -> Result<()> {
+    let card = read_card(&arguments.model_card)?;
+    let bundle = Bundle::open(&arguments.bundle, &VerifyOptions::default())?;
+    let was_signed = bundle.signature() != SignatureState::Unsigned;
+    let mut writer = BundleWriter::from_bundle(bundle)?.model_card(card);
+    writer.manifest_mut().counter += 1;
+    let bundle = writer.write(&arguments.bundle)?;
+    if was_signed {
+        report::progress("the bundle was signed, and what was written is not: sign it again");
+    }
+    let counter = bundle.manifest().counter;
+    report::result(&format!("{}: release {counter}, {}\n", arguments.bundle.display(), bundle.hash()));
     Ok(())
 }
 
@@ -170,6 +185,10 @@ fn one_hot_rows(count: usize, width: usize) -> Tensor {
         rows.values[row * width + row] = 1.0;
     }
     rows
+}
+
+fn read_card(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).with_context(|| format!("{}: expected Markdown in UTF-8", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -13,6 +13,7 @@ use arguments::{Arguments, Command};
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bundle(arguments) => commands::bundle(&arguments),
+        Command::Card(arguments) => commands::card(&arguments),
         Command::Onnx(arguments) => commands::onnx(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Random(arguments) => commands::random(&arguments),

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rszs_bundle::{Bundle, VerifyOptions};
+
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rszs-export")).args(arguments).output().unwrap()
 }
@@ -83,6 +85,16 @@ fn a_checkpoint_a_word_file_and_a_tokenizer_become_a_bundle() {
         assert!(text(&output.stdout).starts_with(&format!("{target}: 2 classes, ")), "{}", text(&output.stdout));
         assert_eq!(Path::new(&target).join("text.fp32.onnx").exists(), fold.is_empty());
     }
+
+    let (bundle, card) = (path("open"), path("card.md"));
+    let output = run(&["card", "--bundle", &bundle, "--model-card", &card]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("card.md: expected a file that can be read"), "{}", text(&output.stderr));
+    std::fs::write(&card, "# measured\n").unwrap();
+    let output = run(&["card", "--bundle", &bundle, "--model-card", &card]);
+    assert!(text(&output.stdout).starts_with(&format!("{bundle}: release 2, ")), "{}", text(&output.stderr));
+    let bundle = Bundle::open(Path::new(&bundle), &VerifyOptions::default()).unwrap();
+    assert_eq!((bundle.manifest().counter, bundle.model_card()), (2, "# measured\n"));
 }
 
 #[test]
