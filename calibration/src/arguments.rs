@@ -62,9 +62,9 @@ pub struct ThresholdArguments {
     #[arg(long, value_enum, default_value_t = Weighting::Sets)]
     pub weighting: Weighting,
 
-    /// Also count pixels of sets that only know where the query is not, such as cities without floods
-    #[arg(long)]
-    pub with_ruled_out: bool,
+    /// Words for which sets count, too, that only know where the word is not: flood, for cities without floods
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    pub with_ruled_out: Vec<String>,
 
     /// Leave temperatures as they are
     ///

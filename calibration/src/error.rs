@@ -48,6 +48,14 @@ pub enum Error {
         /// The words of the sets.
         labelled: String,
     },
+    /// A word of `--with-ruled-out` is none of the bundle.
+    #[error("--with-ruled-out: expected words of the bundle, {known}, found {word}")]
+    UnknownRuledOut {
+        /// What was typed.
+        word: String,
+        /// The words of the bundle.
+        known: String,
+    },
     /// A set cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -133,6 +141,7 @@ impl Error {
             | Self::NoSets { .. }
             | Self::EmptySplit { .. }
             | Self::NothingLabelled { .. }
+            | Self::UnknownRuledOut { .. }
             | Self::Data(DataError::UnknownSet { .. }) => ExitStatus::Usage,
             Self::Data(_) | Self::Source(_) | Self::Sizes { .. } => ExitStatus::DataRefused,
             Self::Bundle(_) | Self::Layout(_) | Self::Query(_) => ExitStatus::BundleRefused,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rszs_bundle::{
     Bundle, BundleWriter, Calibration, Entry, SignatureState, Temperature, Threshold, ThresholdSource, Vocabulary,
+    normalised,
 };
 use rszs_data::{ClassTable, DenseSet};
 use rszs_edge::queries::Words;
@@ -42,8 +43,9 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
     let measure = &arguments.measure;
     let sets = open_sets(measure)?;
     let bundle = open_bundle(measure)?;
+    let with_ruled_out = rows_of(&arguments.with_ruled_out, &bundle)?;
     let stated: Vec<Vec<Statement>> =
-        sets.iter().map(|set| counted(set.classes(), bundle.vocabulary(), arguments.with_ruled_out)).collect();
+        sets.iter().map(|set| counted(set.classes(), bundle.vocabulary(), &with_ruled_out)).collect();
     if !stated.iter().flatten().any(Statement::is_labelled) {
         return Err(nothing_labelled(&bundle, &sets));
     }
@@ -71,10 +73,23 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
     Ok(status)
 }
 
-/// What `classes` say about `vocabulary` as far as it is to be counted.
-fn counted(classes: &ClassTable, vocabulary: &Vocabulary, with_ruled_out: bool) -> Vec<Statement> {
+/// The rows of the vocabulary that have one of `words` as their name.
+fn rows_of(words: &[String], bundle: &Bundle) -> Result<Vec<usize>, Error> {
+    let entries = bundle.vocabulary().entries();
+    let row_of = |word: &String| {
+        let found = entries.iter().position(|entry| normalised(entry.name.as_str()) == normalised(word));
+        found.ok_or_else(|| Error::UnknownRuledOut {
+            word: word.clone(),
+            known: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    };
+    words.iter().map(row_of).collect()
+}
+
+/// What `classes` say about `vocabulary` as far as it is to be counted: what they label, and of the rows `with_ruled_out` what they rule out, too.
+fn counted(classes: &ClassTable, vocabulary: &Vocabulary, with_ruled_out: &[usize]) -> Vec<Statement> {
     let mut stated = statements(classes, vocabulary);
-    stated.retain(|statement| with_ruled_out || statement.is_labelled());
+    stated.retain(|statement| statement.is_labelled() || with_ruled_out.contains(&statement.row));
     stated
 }
 

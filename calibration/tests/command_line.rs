@@ -97,6 +97,29 @@ fn thresholds_are_written_as_the_next_release_and_evaluated_as_such() {
 }
 
 #[test]
+fn ruled_out_pixels_count_for_the_words_that_were_named_alone() {
+    let Some(nano) = default_bundle("ruled_out_pixels_count_for_the_words_that_were_named_alone") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    fixtures::flood_area(folder.path()).unwrap();
+    let pixels = |options: &[&str]| -> serde_json::Value {
+        let common = ["--set", "dubai,flood_area", "--engine", "embedded", "--limit", "1", "--dry-run", "--json"];
+        let output = run("thresholds", &nano, folder.path(), &[&common[..], options].concat());
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let queries = report["queries"].as_array().unwrap().iter();
+        queries.map(|query| (query["name"].as_str().unwrap().to_owned(), query["pixels"].clone())).collect()
+    };
+    let (without, with) = (pixels(&[]), pixels(&["--with-ruled-out", "flood"]));
+    assert!(with["flood"].as_u64() > without["flood"].as_u64(), "Dubai's pixels: {without} {with}");
+    assert_eq!(with["building"], without["building"]);
+
+    let output = run("thresholds", &nano, folder.path(), &["--with-ruled-out", "lava"]);
+    let (code, text) = error(&output);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("--with-ruled-out: expected words of the bundle, ") && text.contains("found lava"), "{text}");
+}
+
+#[test]
 fn a_damaged_mask_stops_the_run_with_5_and_writes_nothing() {
     let Some(nano) = default_bundle("a_damaged_mask_stops_the_run_with_5_and_writes_nothing") else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ fn arguments(more: &str) -> ThresholdArguments {
 }
 
 fn measured(set: &DenseSet, vocabulary: &Vocabulary, arguments: &ThresholdArguments) -> MeasuredSet {
-    let statements = counted(set.classes(), vocabulary, false);
+    let statements = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
     let (words, measure) = (fake::words(vocabulary), &arguments.measure);
     let count = count_scores(set, &statements, words, measure, &mut pipeline, &mut ColourEngine, || Ok(())).unwrap();
@@ -24,7 +24,7 @@ fn measured(set: &DenseSet, vocabulary: &Vocabulary, arguments: &ThresholdArgume
 }
 
 fn masks(set: &DenseSet, vocabulary: &Vocabulary) -> MaskCount {
-    let statements = counted(set.classes(), vocabulary, false);
+    let statements = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
     let (words, arguments) = (fake::words(vocabulary), arguments(""));
     count_masks(set, &statements, words, &arguments.measure, &mut pipeline, &mut ColourEngine, || Ok(())).unwrap()
