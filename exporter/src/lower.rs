@@ -10,7 +10,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 
-use rszs_graph::{Element, Graph, Node, Op, Tensor};
+use rszs_graph::{Element, Graph, Node, Op, Shape, Tensor};
 
 use crate::onnx::{AttributeProto, ModelProto, data_type};
 use writer::Writer;
@@ -127,6 +127,9 @@ fn lower_node(
             writer.node(index, "AveragePool", inputs, vec![side("kernel_shape"), side("strides")]);
         }
         &Op::Resize { height, width } => lower_resize(writer, index, node, height, width),
+        Op::Mean { axes } if is_mean_of_maps(writer.shape(node.inputs[0]), axes) => {
+            lower_mean_of_maps(writer, index, node);
+        }
         Op::Mean { axes } => {
             let axes = writer.integers(&axes.iter().map(|&axis| axis as i64).collect::<Vec<_>>());
             writer.node(index, "ReduceMean", vec![x(), axes], vec![AttributeProto::int("keepdims", 1)]);
@@ -211,6 +214,20 @@ fn lower_affine(writer: &mut Writer<'_>, index: usize, node: &Node, scale: f32, 
         let scaled = writer.part(node, "scaled", "Mul", vec![x, scale_by], vec![]);
         writer.node(index, "Add", vec![scaled, offset_by], vec![]);
     }
+}
+
+/// Whether `axes` are the second of four, of a fixed length.
+fn is_mean_of_maps(shape: &Shape, axes: &[usize]) -> bool {
+    axes == [1] && shape.rank() == 4 && shape.0[1].as_fixed().is_some()
+}
+
+/// As a 1×1 convolution: a matrix product in all engines, where the embedded one's `ReduceMean` walks each pixel through memory.
+fn lower_mean_of_maps(writer: &mut Writer<'_>, index: usize, node: &Node) {
+    let x = writer.edge(node.inputs[0]);
+    let maps = writer.shape(node.inputs[0]).at(1, 1)[1];
+    let shares = format!("{}/shares", node.name);
+    writer.weight(&shares, &[1, maps, 1, 1], &vec![1.0 / maps as f32; maps]);
+    writer.node(index, "Conv", vec![x, shares], vec![AttributeProto::ints("kernel_shape", &[1, 1])]);
 }
 
 /// `GroupNormalization` with a gain per channel enters at opset 21: each group becomes one channel of an
