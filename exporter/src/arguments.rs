@@ -15,6 +15,7 @@ Examples:
   rszs-export inspect --preset b16
   rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --output bundles/nano
   rszs-export onnx --checkpoint nano.safetensors --graph image --output image.onnx
+  rszs-export checkpoint --bundle bundles/nano --output start/nano.safetensors
 
 A word file has one class a line: its name, synonyms after commas, maybe `= rrggbb` for its colour; # starts a comment.
 
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Bundle(BundleArguments),
     /// Put another model card into a bundle, as its next release: once its numbers are measured
     Card(CardArguments),
+    /// Write the weights of a bundle as a checkpoint, with its tokenizer beside it: to train on from there
+    Checkpoint(CheckpointArguments),
     /// Write one ONNX file
     Onnx(OnnxArguments),
     /// Show what a network is made of and what it costs
@@ -116,6 +119,17 @@ pub(crate) struct CardArguments {
     /// Model card in Markdown
     #[arg(long, value_name = "FILE")]
     pub(crate) model_card: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArguments {
+    /// Directory of the bundle; one with a text tower
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: PathBuf,
+
+    /// Checkpoint to write (.safetensors); tokenizer.json goes beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

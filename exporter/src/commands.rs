@@ -12,12 +12,15 @@ use rszs_export::checkpoint::Checkpoint;
 use rszs_export::file::write_whole;
 use rszs_export::golden::golden_case;
 use rszs_export::lower::lower;
+use rszs_export::unpack::unpack;
 use rszs_export::words::read_words;
 use rszs_graph::{Cost, Graph, Parameters, Tensor};
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 
-use crate::arguments::{BundleArguments, CardArguments, GraphName, InspectArguments, OnnxArguments, RandomArguments};
+use crate::arguments::{
+    BundleArguments, CardArguments, CheckpointArguments, GraphName, InspectArguments, OnnxArguments, RandomArguments,
+};
 use crate::report;
 
 pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
@@ -67,6 +70,19 @@ pub(crate) fn card(arguments: &CardArguments) -> Result<()> {
     }
     let counter = bundle.manifest().counter;
     report::result(&format!("{}: release {counter}, {}\n", arguments.bundle.display(), bundle.hash()));
+    Ok(())
+}
+
+pub(crate) fn checkpoint(arguments: &CheckpointArguments) -> Result<()> {
+    let bundle = Bundle::open(&arguments.bundle, &VerifyOptions::default())?;
+    let checkpoint = unpack(&bundle)?;
+    let tokenizer = bundle.tokenizer_bytes().context("a bundle with a text tower has a tokenizer")?;
+    checkpoint.write(&arguments.output)?;
+    let beside = arguments.output.with_file_name("tokenizer.json");
+    write_whole(&beside, tokenizer)
+        .with_context(|| format!("{}: expected a file that can be written", beside.display()))?;
+    let count: usize = checkpoint.parameters.values().map(|tensor| tensor.values.len()).sum();
+    report::result(&format!("{}: {count} parameters, {}\n", arguments.output.display(), beside.display()));
     Ok(())
 }
 

@@ -22,5 +22,6 @@ pub mod onnx;
 pub mod template_set;
 pub mod text_tower;
 pub mod tolerance;
+pub mod unpack;
 pub mod vocabulary;
 pub mod words;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bundle(arguments) => commands::bundle(&arguments),
         Command::Card(arguments) => commands::card(&arguments),
+        Command::Checkpoint(arguments) => commands::checkpoint(&arguments),
         Command::Onnx(arguments) => commands::onnx(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Random(arguments) => commands::random(&arguments),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rszs_bundle::{Bundle, VerifyOptions};
+use rszs_export::checkpoint::Checkpoint;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rszs-export")).args(arguments).output().unwrap()
@@ -85,6 +86,15 @@ fn a_checkpoint_a_word_file_and_a_tokenizer_become_a_bundle() {
         assert!(text(&output.stdout).starts_with(&format!("{target}: 2 classes, ")), "{}", text(&output.stdout));
         assert_eq!(Path::new(&target).join("text.fp32.onnx").exists(), fold.is_empty());
     }
+
+    let again = path("again.safetensors");
+    let output = run(&["checkpoint", "--bundle", &path("open"), "--output", &again]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let [before, after] = [&checkpoint, &again].map(|file| Checkpoint::read(Path::new(file)).unwrap());
+    assert_eq!((before.config, before.parameters), (after.config, after.parameters), "every weight comes back");
+    let output = run(&["checkpoint", "--bundle", &path("folded"), "--output", &again]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("folded: expected text.fp32.onnx, found none"), "{}", text(&output.stderr));
 
     let (bundle, card) = (path("open"), path("card.md"));
     let output = run(&["card", "--bundle", &bundle, "--model-card", &card]);
