@@ -65,7 +65,8 @@ pub fn unpack(bundle: &Bundle) -> Result<Checkpoint, UnpackError> {
     }
     let Some(config) = config else { unreachable!("both files were read") };
     let graphs = [image_graph(&config, Purpose::Train)?, text_graph(&config)?];
-    let names: BTreeSet<&str> = graphs.iter().flat_map(|graph| graph.params()).map(|node| node.name.as_str()).collect();
+    let names: BTreeSet<&str> =
+        graphs.iter().flat_map(rszs_graph::Graph::params).map(|node| node.name.as_str()).collect();
     // Constants of the lowered graph are among the weights and are no parameters.
     tensors.retain(|name, _| names.contains(name.as_str()));
     let manifest = bundle.manifest();
