@@ -1,5 +1,8 @@
 //! What the machine reads, and what it refuses.
 
+use std::fs::File;
+use std::io::Read;
+
 use super::machine::read;
 use super::tree::{Id, Node, Tree};
 
@@ -64,4 +67,24 @@ fn a_dictionary_in_itself_and_a_tree_of_many_copies_end() {
     bytes.push(b'.');
     let copies = read(&bytes).unwrap();
     assert!(copies.tensors(copies.root()).is_err());
+}
+
+#[test]
+fn a_changed_byte_or_a_cut_gives_an_error_or_another_tree_never_a_panic() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/published/gsnet_rsib.pth");
+    let mut zip = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    zip.by_name("gsnet_rsib/data.pkl").unwrap().read_to_end(&mut bytes).unwrap();
+    assert_eq!(read(&bytes).map(|tree| tree.tensors(tree.root()).unwrap().len()).unwrap(), 34);
+    for at in (0..bytes.len()).step_by(7) {
+        assert!(read(&bytes[..at]).is_err());
+        let right = bytes[at];
+        for wrong in [0xff, right ^ 1, b'R', b'Q'] {
+            bytes[at] = wrong;
+            if let Ok(tree) = read(&bytes) {
+                let _ = tree.tensors(tree.root());
+            }
+        }
+        bytes[at] = right;
+    }
 }
