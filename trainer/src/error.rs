@@ -76,6 +76,9 @@ pub enum TrainError {
         /// What to do.
         hint: &'static str,
     },
+    /// Published weights that cannot be taken over.
+    #[error(transparent)]
+    Import(#[from] crate::import::ImportError),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {

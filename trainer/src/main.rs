@@ -1,10 +1,12 @@
 //! `rszs-train`: trains RS-ZeroSeg and evaluates it.
+#![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use rszs_train::import::{ImportOptions, import};
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
 use rszs_train::train::{TrainOptions, train};
@@ -28,11 +30,36 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Published weights of CLIP and DINO as a checkpoint that `train` starts from.
+    ///
+    /// CLIP: ViT-B/32, B/16, L/14, from Hugging Face, OpenAI or open_clip. DINO: ViT-B/16 or B/8, from Hugging Face, the released files or a
+    /// training checkpoint (GSNet's RSIB). The description says which network they are for: --set 'network.preset = "b16"'. Every tensor of a file
+    /// is used or known not to be needed; others stop the import, by name. A file does not say whether its model has QuickGELU, as OpenAI's do and
+    /// this network does, or GELU, as most that open_clip trained.
+    Import {
+        #[command(flatten)]
+        description: Description,
+        /// CLIP's weights: safetensors or a PyTorch archive.
+        #[arg(long, value_name = "FILE")]
+        clip: PathBuf,
+        /// CLIP's merges: bpe_simple_vocab_16e6.txt.gz, packed or not, merges.txt or our tokenizer.json.
+        #[arg(long, value_name = "FILE")]
+        tokenizer: PathBuf,
+        /// DINO's weights: safetensors or a PyTorch archive. Without them the remote-sensing stream starts from nothing.
+        #[arg(long, value_name = "FILE")]
+        dino: Option<PathBuf>,
+        /// Read PyTorch archives (.pt, .pth, .bin). Only tensors are read, nothing in them is run.
+        #[arg(long)]
+        allow_pickle: bool,
+        /// The checkpoint to write; tokenizer.json goes beside it.
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Dense training on the sets with masks.
     Train {
         #[command(flatten)]
         common: Common,
-        /// Checkpoint to start from, as `pretrain` writes it, with tokenizer.json beside it.
+        /// Checkpoint to start from, as `pretrain` or `import` writes it, with tokenizer.json beside it.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
         /// Drop every label of these words, so that the model never sees them: flood,water.
@@ -57,13 +84,19 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct Common {
+struct Description {
     /// The run's description.
     #[arg(long, value_name = "FILE", default_value = "trainer/configs/nano.toml")]
     config: PathBuf,
     /// A change to the description, a line of TOML; can be given more than once.
     #[arg(long, value_name = "KEY = VALUE")]
     set: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    description: Description,
     /// The run's folder.
     #[arg(long, value_name = "FOLDER")]
     run: PathBuf,
@@ -72,10 +105,16 @@ struct Common {
     threads: u16,
 }
 
+impl Description {
+    fn read(&self) -> Result<RunConfig> {
+        Ok(RunConfig::read(&self.config, &self.set)?)
+    }
+}
+
 impl Common {
     fn open(&self) -> Result<(RunConfig, Run)> {
         tch::set_num_threads(i32::from(self.threads));
-        Ok((RunConfig::read(&self.config, &self.set)?, Run::open(&self.run)?))
+        Ok((self.description.read()?, Run::open(&self.run)?))
     }
 }
 
@@ -94,6 +133,10 @@ fn run(command: Command) -> Result<()> {
         Command::Pretrain { common } => {
             let (config, mut run) = common.open()?;
             pretrain(&config, &mut run)?;
+        }
+        Command::Import { description, clip, tokenizer, dino, allow_pickle, output } => {
+            let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
+            import(description.read()?.network(), &options)?;
         }
         Command::Train { common, from, exclude_queries } => {
             let (config, mut run) = common.open()?;

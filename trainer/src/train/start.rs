@@ -10,7 +10,7 @@ use rszs_network::Config;
 use super::TrainSettings;
 use crate::checkpoint::Checkpoint;
 use crate::run::tell;
-use crate::{Parameters, RunConfig, TrainError, group, interpolate_positions};
+use crate::{Parameters, PositionRule, RunConfig, TrainError, group, interpolate_positions};
 
 /// The text tower's group of parameters. It is frozen here: query vectors are computed once.
 pub(super) const TEXT: &str = "text";
@@ -24,7 +24,7 @@ pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Paramet
         ("rsi.positions", trained.rsi.grid(), network.rsi.grid()),
     ] {
         if let Some(table) = checkpoint.tensors.get_mut(name).filter(|_| from != to) {
-            *table = interpolate_positions(table, from, to)?;
+            *table = interpolate_positions(table, from, to, PositionRule::Size)?;
             tell(&format!("{name}: from a grid of {from} to one of {to}"));
         }
     }
