@@ -104,6 +104,14 @@ impl ClassTable {
         self
     }
 
+    /// Adds an index that masks may hold and that says nothing about any concept: what a set's own evaluation leaves out.
+    #[must_use]
+    pub fn ignoring(mut self, id: u8, name: &str) -> Self {
+        assert!(!self.allows(id), "{name} has index {id}, which is taken");
+        self.classes.push(Class { id, name: name.to_owned() });
+        self
+    }
+
     fn new_concept(&self, words: &[&str], positive: &[u8], negative: &[u8]) -> Concept {
         let (name, synonyms) = words.split_first().expect("a concept has a name");
         assert!(self.targets(name).is_none(), "{name} is labelled by this set");
@@ -204,6 +212,14 @@ mod tests {
         assert_eq!(fold.targets("building"), None);
         assert_eq!(&fold.targets("water").unwrap()[..3], &[NEGATIVE, POSITIVE, UNLABELLED]);
         assert!(fold.allows(2));
+    }
+
+    #[test]
+    fn an_ignored_index_may_occur_and_is_unlabelled_for_every_concept() {
+        let table = table().ignoring(9, "clutter");
+        assert!(table.allows(9));
+        assert_eq!(table.class_name(9), Some("clutter"));
+        assert_eq!(table.targets("water").unwrap()[9], UNLABELLED);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Sampler {
     /// A sampler over the samples of `split`. Refuses a source without such samples.
     pub fn new(sources: Vec<Source>, split: Split, batch_size: usize, seed: u64) -> Result<Self, DataError> {
         assert!(batch_size > 0 && !sources.is_empty(), "a batch of {batch_size} from {} sources", sources.len());
-        assert!(sources.len() <= usize::from(u8::MAX), "{} sources: a byte has room for 255", sources.len());
+        assert!(u8::try_from(sources.len()).is_ok(), "{} sources: a byte has room for 255", sources.len());
         let tile_px = sources[0].augment.tile_px;
         for source in &sources {
             assert!(
@@ -97,7 +97,7 @@ impl Sampler {
         Ok(Self { sources, shares, split, batch_size, seed, mix_probability: 0.0 })
     }
 
-    /// This sampler with half of the classes of another crop laid over a crop, with this probability (ClassMix).
+    /// This sampler with half of the classes of another crop laid over a crop, with this probability (`ClassMix`).
     #[must_use]
     pub fn mixing(self, mix_probability: f32) -> Self {
         Self { mix_probability, ..self }
