@@ -148,6 +148,21 @@ impl ClassTable {
         id == IGNORE || self.classes.iter().any(|class| class.id == id)
     }
 
+    /// Whether masks may hold `id` and it says nothing about any concept.
+    pub fn ignores(&self, id: u8) -> bool {
+        self.concepts.iter().all(|concept| !concept.positive.contains(&id) && !concept.negative.contains(&id))
+    }
+
+    /// Whether every concept is one index and a negative for all others, as in [`ClassTable::exclusive`], and nothing is ruled out.
+    pub fn is_exclusive(&self) -> bool {
+        let stated = || self.classes.iter().map(|class| class.id).filter(|&id| !self.ignores(id));
+        let is_one = |concept: &Concept| {
+            concept.positive.len() == 1
+                && stated().all(|id| concept.positive.contains(&id) || concept.negative.contains(&id))
+        };
+        self.ruled_out.is_empty() && self.concepts.iter().all(is_one)
+    }
+
     /// The concept that has `query` as its name or as a synonym; letter case does not matter.
     pub fn concept(&self, query: &str) -> Option<&Concept> {
         self.concepts.iter().find(|concept| concept.is_called(query))
@@ -220,6 +235,14 @@ mod tests {
         assert!(table.allows(9));
         assert_eq!(table.class_name(9), Some("clutter"));
         assert_eq!(table.targets("water").unwrap()[9], UNLABELLED);
+    }
+
+    #[test]
+    fn a_table_with_one_index_a_word_is_exclusive() {
+        assert!(table().is_exclusive() && table().ignoring(9, "clutter").is_exclusive());
+        assert!(!table().labelling(&["roof garden"], &[2], &[0]).is_exclusive(), "1 is left open");
+        assert!(!table().labelling(&["built or wet"], &[1, 2], &[0]).is_exclusive());
+        assert!(!table().ruling_out(&["flood"], &[0]).is_exclusive());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Pictures as bytes in memory, read within limits and written.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
@@ -97,6 +97,27 @@ impl RgbImage {
             .write_image(&self.pixels, self.width as u32, self.height as u32, image::ExtendedColorType::Rgb8)
             .map_err(|error| DataError::malformed(path, "a picture the format can hold", error))
     }
+}
+
+/// Width and height of the picture that [`RgbImage::read`] makes of a file, from its header.
+pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
+    let expected = "a picture file";
+    let mut file = BufReader::new(File::open(path).map_err(DataError::io(path, expected))?);
+    let start = file.fill_buf().map_err(DataError::io(path, expected))?;
+    let format =
+        sniff(start).ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(start) })?;
+    let damaged = |error: image::ImageError| DataError::Damaged {
+        path: path.to_path_buf(),
+        format: format_name(format),
+        found: error.to_string(),
+    };
+    let mut decoder = ImageReader::with_format(file, format).into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    let mut corner = DynamicImage::new_luma8(2, 1);
+    corner.apply_orientation(decoder.orientation().map_err(damaged)?);
+    let is_turned = corner.height() == 2;
+    let (width, height) = if is_turned { (height, width) } else { (width, height) };
+    Ok((width as usize, height as usize))
 }
 
 /// The bytes of a file, as many of them as the limits allow: what is larger is cut and does not decode.
@@ -345,6 +366,8 @@ mod tests {
         encoded.splice(2..2, segment);
         let picture = RgbImage::decode(&encoded, &path, ImageLimits::default()).unwrap();
         assert_eq!((picture.width, picture.height), (16, 32));
+        std::fs::write(&path, &encoded).unwrap();
+        assert_eq!(dimensions(&path).unwrap(), (16, 32));
         assert!(picture.pixel(8, 4)[0] < 20 && picture.pixel(8, 28)[0] > 235);
     }
 }

@@ -40,6 +40,7 @@ pub mod ovrsis;
 pub mod palette;
 pub mod potsdam;
 pub mod prefetch;
+pub mod prepare;
 pub mod protocol;
 mod resample;
 pub mod rng;
