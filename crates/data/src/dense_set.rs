@@ -12,7 +12,7 @@ use crate::error::DataError;
 use crate::image::RgbImage;
 use crate::mask::{IGNORE, IndexMask, MaskFormat};
 
-/// Training or validation. Test splits are not here.
+/// Training or validation. Test splits are not here, but for the parts that papers compare on, which are `Val`: see [`crate::Protocol`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {

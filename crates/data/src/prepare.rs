@@ -26,7 +26,7 @@ pub struct Prepared {
 ///
 /// A call that was interrupted is taken up by the next one: every file comes whole or not at all, those that are there are kept, and
 /// `classes.txt` comes last, without which the folder is no set. Indices that the set's evaluation leaves out become [`IGNORE`]. Refused are a folder
-/// that holds other squares, and a set whose words overlap, which `classes.txt` cannot say.
+/// that holds anything else, and a set whose words overlap, which `classes.txt` cannot say.
 pub fn prepare(
     set: DenseSet,
     output: &Path,
@@ -39,10 +39,10 @@ pub fn prepare(
         let expected = "a set in which every word is one index and a negative for all others";
         DataError::malformed(Path::new(set.name()), expected, "words that overlap")
     })?;
+    claim(output, &set, side_px)?;
     for folder in ["images", "masks"].map(|folder| output.join(folder)) {
         std::fs::create_dir_all(&folder).map_err(DataError::io(&folder, "a folder that can be made"))?;
     }
-    claim(output, &set, side_px)?;
     let ignored: Vec<bool> = (0..=255).map(|id| set.classes().ignores(id)).collect();
     let total = set.len(Split::Train) + set.len(Split::Val);
     let (mut prepared, mut val, mut done) = (Prepared::default(), String::new(), 0);
@@ -71,13 +71,21 @@ pub fn prepare(
     Ok(prepared)
 }
 
-/// Says in `output` what it holds, or finds that it says so already.
+/// Makes `output` and says in it what it holds, or finds that it says so already.
 fn claim(output: &Path, set: &DenseSet, side_px: usize) -> Result<(), DataError> {
     let name = format!("{} in squares of {side_px} px", set.name());
     let path = output.join(PROVENANCE);
+    std::fs::create_dir_all(output).map_err(DataError::io(output, "a folder that can be made"))?;
+    let files = std::fs::read_dir(output).map_err(DataError::io(output, "a folder for squares"))?;
+    let is_hidden = |name: std::ffi::OsString| name.to_string_lossy().starts_with('.');
+    let is_foreign = files.filter_map(Result::ok).any(|entry| !is_hidden(entry.file_name()));
     match folder::read_provenance(&path)? {
-        Some(there) if there.name != name => Err(DataError::malformed(&path, name, there.name)),
-        Some(_) => Ok(()),
+        Some(there) if there.name == name => Ok(()),
+        Some(there) => Err(DataError::malformed(&path, name, format!("{} (choose another folder)", there.name))),
+        None if is_foreign => {
+            let expected = format!("an empty folder, or one with {PROVENANCE} that says {name}");
+            Err(DataError::malformed(output, expected, "other files (choose another folder)"))
+        }
         None => {
             let provenance = Provenance { name, ..set.provenance().clone() };
             let json = serde_json::to_vec_pretty(&provenance)
@@ -237,10 +245,25 @@ mod tests {
         let (_folder, root, output) = potsdam();
         cut(&root, &output, 8).unwrap();
         let expected = format!(
-            "{}: expected Potsdam in squares of 4 px, found Potsdam in squares of 8 px",
+            "{}: expected Potsdam in squares of 4 px, found Potsdam in squares of 8 px (choose another folder)",
             output.join("provenance.json").display()
         );
         assert_eq!(cut(&root, &output, 4).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_refused_and_left_alone() {
+        let (folder, root, _) = potsdam();
+        let own = fixtures::folder(folder.path()).unwrap();
+        let classes = std::fs::read(own.join("classes.txt")).unwrap();
+        let expected = format!(
+            "{}: expected an empty folder, or one with provenance.json that says Potsdam in squares of 8 px, \
+             found other files (choose another folder)",
+            own.display()
+        );
+        assert_eq!(cut(&root, &own, 8).unwrap_err().to_string(), expected);
+        assert_eq!(std::fs::read(own.join("classes.txt")).unwrap(), classes);
+        assert!(!own.join("provenance.json").exists());
     }
 
     #[test]
