@@ -140,3 +140,17 @@ fn provenance() -> Provenance {
         research_only: true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_prompt_has_one_colour_of_its_own() {
+        let ids: Vec<u8> = PALETTE.0.iter().map(|&(id, _)| id).collect();
+        assert_eq!(ids, (0..37).chain([IGNORE]).collect::<Vec<u8>>());
+        assert_eq!(PALETTE.0.iter().map(|(_, colour)| colour).collect::<BTreeSet<_>>().len(), 38);
+    }
+}

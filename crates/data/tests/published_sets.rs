@@ -83,7 +83,13 @@ fn flair_is_held_out_and_its_other_counts_nowhere() {
 #[test]
 fn fast_is_the_same_in_gray_in_colour_and_in_one_folder() {
     let (_folder, root, gray) = open(fixtures::fast);
-    let (_other, _, colour) = open(fixtures::fast_in_colours);
+    let (_other, in_colours, colour) = open(fixtures::fast_in_colours);
+    let painted = RgbImage::read(&in_colours.join("val/semlabels/color/1__600__0___0.png")).unwrap();
+    let literals =
+        [(0, [0, 127, 255]), (15, [64, 191, 127]), (20, [255, 127, 0]), (32, [100, 155, 0]), (36, [0, 191, 64])];
+    for (at, expected) in literals.into_iter().chain([(191, [255; 3])]) {
+        assert_eq!(painted.pixel(at % 16, at / 16), expected, "pixel {at}: index {at}, the last unlabelled");
+    }
     assert_eq!(ids(&gray), [vec![], vec!["1__600__0___0", "2__600__450___0"]]);
     check(&gray, 37);
     assert_eq!(says(&gray, Split::Val, 0, "A220"), POSITIVE);
@@ -237,15 +243,11 @@ fn a_missing_mask_and_a_missing_picture_are_named_with_both_counts() {
             other.display()
         )
     };
-    std::fs::rename(&mask, folder_of(&root).join("elsewhere.png")).unwrap();
+    std::fs::rename(&mask, root.parent().unwrap().join("elsewhere.png")).unwrap();
     assert_eq!(error(&root), message(&mask, &image, 3, 2));
-    std::fs::rename(folder_of(&root).join("elsewhere.png"), &mask).unwrap();
+    std::fs::rename(root.parent().unwrap().join("elsewhere.png"), &mask).unwrap();
     std::fs::remove_file(&image).unwrap();
     assert_eq!(error(&root), message(&image, &mask, 2, 3));
-}
-
-fn folder_of(root: &Path) -> &Path {
-    root.parent().unwrap()
 }
 
 #[test]
