@@ -54,7 +54,7 @@ impl AidRsicd {
                 return Err(DataError::malformed(&path, "picture names inside the folder images", &line.image));
             }
             if !image.is_file() {
-                return Err(DataError::Unpaired { path: image, other: path });
+                return Err(DataError::Missing { path: image, list: path });
             }
             lines.push((line, image));
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::dense_set::DenseSet;
 use crate::error::DataError;
 use crate::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
+use crate::{fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam};
 
 /// Names of the sets with masks, which are also their folders' names under the data folder.
 pub const NAMES: [&str; 4] = ["dubai", "oam_buildings", "naip_urban_trees", "flood_area"];
@@ -12,7 +13,12 @@ pub const NAMES: [&str; 4] = ["dubai", "oam_buildings", "naip_urban_trees", "flo
 /// AID's pictures, labelled by their scene: weak labels to train on, nothing to evaluate on.
 pub const SCENES: &str = "aid_rsicd";
 
-/// Opens the set `name`, one of [`NAMES`] or [`SCENES`], in the folder of that name under `data_root`.
+/// Names of the sets that papers of the field train and evaluate on, which are also the folders their publishers unpack
+/// to. They are used where they are asked for by name.
+pub const PUBLISHED: [&str; 9] =
+    ["LandDiscover50K", "FLAIR", "FAST", "Potsdam", "PotsdamSplit", "FloodNet", "LoveDA", "OpenEarthMap", "OVRSIS95K"];
+
+/// Opens the set `name`, one of [`NAMES`], [`SCENES`] or [`PUBLISHED`], in the folder of that name under `data_root`.
 pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     let root = data_root.join(name);
     match name {
@@ -21,8 +27,18 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "naip_urban_trees" => naip_urban_trees::open(&root),
         "flood_area" => flood_area::open(&root),
         SCENES => aid_scenes::open(&root),
-        unknown => {
-            Err(DataError::UnknownSet { name: unknown.to_owned(), known: format!("{}, {SCENES}", NAMES.join(", ")) })
-        }
+        "LandDiscover50K" => land_discover::open(&root),
+        "FLAIR" => flair::open(&root),
+        "FAST" => fast::open(&root),
+        "Potsdam" => potsdam::open(&root),
+        "PotsdamSplit" => potsdam::open_split(&root),
+        "FloodNet" => flood_net::open(&root),
+        "LoveDA" => love_da::open(&root),
+        "OpenEarthMap" => open_earth_map::open(&root),
+        "OVRSIS95K" => ovrsis::open(&root),
+        unknown => Err(DataError::UnknownSet {
+            name: unknown.to_owned(),
+            known: format!("{}, {SCENES}, {}", NAMES.join(", "), PUBLISHED.join(", ")),
+        }),
     }
 }

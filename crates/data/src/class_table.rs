@@ -104,6 +104,14 @@ impl ClassTable {
         self
     }
 
+    /// Adds an index that masks may hold and that says nothing about any concept: what a set's own evaluation leaves out.
+    #[must_use]
+    pub fn ignoring(mut self, id: u8, name: &str) -> Self {
+        assert!(!self.allows(id), "{name} has index {id}, which is taken");
+        self.classes.push(Class { id, name: name.to_owned() });
+        self
+    }
+
     fn new_concept(&self, words: &[&str], positive: &[u8], negative: &[u8]) -> Concept {
         let (name, synonyms) = words.split_first().expect("a concept has a name");
         assert!(self.targets(name).is_none(), "{name} is labelled by this set");
@@ -138,6 +146,21 @@ impl ClassTable {
     /// Whether a mask of this set may hold `id`.
     pub fn allows(&self, id: u8) -> bool {
         id == IGNORE || self.classes.iter().any(|class| class.id == id)
+    }
+
+    /// Whether masks may hold `id` and it says nothing about any concept.
+    pub fn ignores(&self, id: u8) -> bool {
+        self.concepts.iter().all(|concept| !concept.positive.contains(&id) && !concept.negative.contains(&id))
+    }
+
+    /// Whether every concept is one index and a negative for all others, as in [`ClassTable::exclusive`], and nothing is ruled out.
+    pub fn is_exclusive(&self) -> bool {
+        let stated = || self.classes.iter().map(|class| class.id).filter(|&id| !self.ignores(id));
+        let is_one = |concept: &Concept| {
+            concept.positive.len() == 1
+                && stated().all(|id| concept.positive.contains(&id) || concept.negative.contains(&id))
+        };
+        self.ruled_out.is_empty() && self.concepts.iter().all(is_one)
     }
 
     /// The concept that has `query` as its name or as a synonym; letter case does not matter.
@@ -204,6 +227,22 @@ mod tests {
         assert_eq!(fold.targets("building"), None);
         assert_eq!(&fold.targets("water").unwrap()[..3], &[NEGATIVE, POSITIVE, UNLABELLED]);
         assert!(fold.allows(2));
+    }
+
+    #[test]
+    fn an_ignored_index_may_occur_and_is_unlabelled_for_every_concept() {
+        let table = table().ignoring(9, "clutter");
+        assert!(table.allows(9));
+        assert_eq!(table.class_name(9), Some("clutter"));
+        assert_eq!(table.targets("water").unwrap()[9], UNLABELLED);
+    }
+
+    #[test]
+    fn a_table_with_one_index_a_word_is_exclusive() {
+        assert!(table().is_exclusive() && table().ignoring(9, "clutter").is_exclusive());
+        assert!(!table().labelling(&["roof garden"], &[2], &[0]).is_exclusive(), "1 is left open");
+        assert!(!table().labelling(&["built or wet"], &[1, 2], &[0]).is_exclusive());
+        assert!(!table().ruling_out(&["flood"], &[0]).is_exclusive());
     }
 
     #[test]

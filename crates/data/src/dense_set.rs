@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::class_table::ClassTable;
 use crate::error::DataError;
 use crate::image::RgbImage;
-use crate::mask::{IGNORE, IndexMask};
+use crate::mask::{IGNORE, IndexMask, MaskFormat};
 
-/// Training or validation. Test splits are not here.
+/// Training or validation. Test splits are not here, but for the parts that papers compare on, which are `Val`: see [`crate::Protocol`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
@@ -47,7 +48,17 @@ pub struct Sample {
     pub mask: IndexMask,
 }
 
-/// Files of one sample, and the decoded sample once somebody asked for it.
+/// Files of one sample.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair {
+    pub(crate) split: Split,
+    pub(crate) id: String,
+    pub(crate) image: PathBuf,
+    pub(crate) mask: PathBuf,
+    pub(crate) format: MaskFormat,
+}
+
+/// Where a sample comes from, and the decoded sample once somebody asked for it.
 #[derive(Debug)]
 struct Entry {
     id: String,
@@ -60,18 +71,24 @@ struct Entry {
 #[derive(Debug)]
 enum Label {
     /// A mask in a file.
-    File(PathBuf),
+    File(PathBuf, MaskFormat),
     /// One index for every pixel.
     Everywhere(u8),
 }
 
-/// A set on disk. Opening lists files; a sample is decoded and checked when first asked for, and stays decoded in memory.
+/// Decoded samples of one set stay in memory up to this many bytes; those beyond it are decoded each time they are asked for.
+const KEPT_BYTES: u64 = 4 << 30;
+
+/// A set on disk. Opening lists files; a sample is decoded and checked when first asked for, and stays decoded in memory as long as there
+/// is room: see [`DenseSet::keeping`].
 #[derive(Debug)]
 pub struct DenseSet {
     provenance: Provenance,
     classes: ClassTable,
     train: Vec<Entry>,
     val: Vec<Entry>,
+    keep_bytes: u64,
+    kept_bytes: AtomicU64,
 }
 
 impl DenseSet {
@@ -84,19 +101,37 @@ impl DenseSet {
     ) -> Result<Self, DataError> {
         let pictures = files_by_stem(&root.join("images"))?;
         let masks = files_by_stem(&root.join("masks"))?;
+        let count = pictures.len();
         let stems: BTreeSet<&str> = pictures.iter().map(|(stem, _)| stem.as_str()).collect();
         if let Some((stem, mask)) = masks.iter().find(|(stem, _)| !stems.contains(stem.as_str())) {
             let path = root.join("images").join(format!("{stem}.jpg"));
-            return Err(DataError::Unpaired { path, other: mask.clone() });
+            return Err(DataError::Unpaired { path, other: mask.clone(), pictures: count, masks: masks.len() });
         }
-        let mut set = Self { provenance, classes, train: Vec::new(), val: Vec::new() };
+        let mut set = Self::empty(provenance, classes);
         for (index, (id, image)) in pictures.into_iter().enumerate() {
             let mask = root.join("masks").join(format!("{id}.png"));
             if !mask.is_file() {
-                return Err(DataError::Unpaired { path: mask, other: image });
+                return Err(DataError::Unpaired { path: mask, other: image, pictures: count, masks: masks.len() });
             }
             let split = split_of(&id, index);
-            set.push(split, Entry { id, image, label: Label::File(mask), decoded: OnceLock::new() });
+            set.push(split, Entry { id, image, label: Label::File(mask, MaskFormat::Index), decoded: OnceLock::new() });
+        }
+        Ok(set)
+    }
+
+    /// Pairs of files, each sample under a name of its own.
+    pub(crate) fn of_pairs(
+        provenance: Provenance,
+        classes: ClassTable,
+        pairs: impl IntoIterator<Item = Pair>,
+    ) -> Result<Self, DataError> {
+        let mut set = Self::empty(provenance, classes);
+        let mut ids = BTreeSet::new();
+        for Pair { split, id, image, mask, format } in pairs {
+            if !ids.insert(id.clone()) {
+                return Err(DataError::malformed(&image, "one picture a name in the whole set", format!("{id} twice")));
+            }
+            set.push(split, Entry { id, image, label: Label::File(mask, format), decoded: OnceLock::new() });
         }
         Ok(set)
     }
@@ -113,12 +148,17 @@ impl DenseSet {
         classes: ClassTable,
         pictures: impl IntoIterator<Item = (Split, String, PathBuf, u8)>,
     ) -> Self {
-        let mut set = Self { provenance, classes, train: Vec::new(), val: Vec::new() };
+        let mut set = Self::empty(provenance, classes);
         for (split, id, image, index) in pictures {
             assert!(set.classes.allows(index), "{id}: index {index} is no class of {}", set.name());
             set.push(split, Entry { id, image, label: Label::Everywhere(index), decoded: OnceLock::new() });
         }
         set
+    }
+
+    fn empty(provenance: Provenance, classes: ClassTable) -> Self {
+        let (train, val) = (Vec::new(), Vec::new());
+        Self { provenance, classes, train, val, keep_bytes: KEPT_BYTES, kept_bytes: AtomicU64::new(0) }
     }
 
     fn push(&mut self, split: Split, entry: Entry) {
@@ -157,6 +197,13 @@ impl DenseSet {
         self
     }
 
+    /// This set with room for `bytes` of decoded samples; 4 GiB without it. A sample is 4 bytes a pixel.
+    #[must_use]
+    pub fn keeping(mut self, bytes: u64) -> Self {
+        self.keep_bytes = bytes;
+        self
+    }
+
     /// How many samples `split` has.
     pub fn len(&self, split: Split) -> usize {
         self.entries(split).len()
@@ -186,20 +233,25 @@ impl DenseSet {
             return Ok(Arc::clone(sample));
         }
         let sample = Arc::new(self.decode(entry)?);
-        // Two threads may decode the same file at the same time; both results are equal and one of them stays.
+        let bytes = (sample.image.pixels.len() + sample.mask.ids.len()) as u64;
+        if self.kept_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.keep_bytes {
+            self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Ok(sample);
+        }
+        // Two threads may decode the same file at the same time; both results are equal, one of them stays, and both are counted.
         Ok(Arc::clone(entry.decoded.get_or_init(|| sample)))
     }
 
     fn decode(&self, entry: &Entry) -> Result<Sample, DataError> {
         let image = RgbImage::read(&entry.image)?;
-        let path = match &entry.label {
-            Label::File(path) => path,
+        let (path, format) = match &entry.label {
+            Label::File(path, format) => (path, format),
             &Label::Everywhere(index) => {
                 let mask = IndexMask::filled(image.width, image.height, index);
                 return Ok(Sample { id: entry.id.clone(), image, mask });
             }
         };
-        let mask = IndexMask::read(path)?;
+        let mask = format.read(path)?;
         if (mask.width, mask.height) != (image.width, image.height) {
             return Err(DataError::SizesDiffer {
                 mask: path.clone(),
@@ -262,6 +314,18 @@ mod tests {
         let set = open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
         let first = set.sample(Split::Val, 0).unwrap();
         assert!(Arc::ptr_eq(&first, &set.sample(Split::Val, 0).unwrap()));
+    }
+
+    #[test]
+    fn a_sample_for_which_there_is_no_room_is_decoded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::flood_area(folder.path()).unwrap();
+        let one = 16 * 12 * 4;
+        let set = open(&root).unwrap().keeping(one);
+        let [first, second] = [0, 1].map(|index| set.sample(Split::Val, index).unwrap());
+        assert!(Arc::ptr_eq(&first, &set.sample(Split::Val, 0).unwrap()));
+        assert!(!Arc::ptr_eq(&second, &set.sample(Split::Val, 1).unwrap()));
+        assert_eq!(second, set.sample(Split::Val, 1).unwrap());
     }
 
     #[test]

@@ -56,7 +56,10 @@ pub enum DataError {
         found_bytes: u64,
     },
     /// A mask that is not one byte, one class index, per pixel.
-    #[error("{path}: expected an 8-bit gray or palette PNG whose bytes are class indices, found {found} (convert it)")]
+    #[error(
+        "{path}: expected an 8-bit gray or palette PNG, or an 8-bit gray TIFF, whose bytes are class indices, \
+         found {found} (convert it)"
+    )]
     NotAMask {
         /// The file.
         path: PathBuf,
@@ -98,13 +101,55 @@ pub enum DataError {
         /// Row of the first such pixel.
         y: usize,
     },
+    /// A pixel of a mask in a colour that stands for nothing.
+    #[error(
+        "{path}: expected the colours {known}, found {colour} at x {x}, y {y} \
+         (another set's mask, or a resampled or lossy copy?)"
+    )]
+    UnknownColour {
+        /// The mask file.
+        path: PathBuf,
+        /// The colours of the palette.
+        known: String,
+        /// The colour found.
+        colour: String,
+        /// Column of the first such pixel.
+        x: usize,
+        /// Row of the first such pixel.
+        y: usize,
+    },
     /// A picture without its mask, or a mask without its picture.
-    #[error("{path}: expected this file beside {other}, found none (incomplete copy of the set?)")]
+    #[error(
+        "{path}: expected this file beside {other}, found none among {pictures} pictures and {masks} masks \
+         (incomplete copy of the set?)"
+    )]
     Unpaired {
         /// The missing file.
         path: PathBuf,
         /// The file that needs it.
         other: PathBuf,
+        /// How many pictures there are.
+        pictures: usize,
+        /// How many masks there are.
+        masks: usize,
+    },
+    /// A listed picture that is not there.
+    #[error("{path}: expected this file beside {list}, found none (incomplete copy of the set?)")]
+    Missing {
+        /// The missing file.
+        path: PathBuf,
+        /// The file that names it.
+        list: PathBuf,
+    },
+    /// A published set whose folders are not where its publisher puts them.
+    #[error("{root}: expected {expected}; found no folder {missing} (unpack the set as it is published)")]
+    Layout {
+        /// The folder of the set.
+        root: PathBuf,
+        /// Patterns of the pictures and masks, of each layout that is read.
+        expected: String,
+        /// The first folder that the nearest of these layouts lacks.
+        missing: &'static str,
     },
     /// A name that is no set of this crate.
     #[error(

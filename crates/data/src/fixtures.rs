@@ -2,6 +2,8 @@
 //!
 //! Each function writes its set below `root` and returns the set's folder.
 
+mod published;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,11 @@ use crate::error::DataError;
 use crate::image::RgbImage;
 use crate::mask::IndexMask;
 use crate::npy::{self, Array};
+
+pub use published::{
+    fast, fast_in_colours, flair, flood_net, flood_net_held_out, land_discover, love_da, open_earth_map, ovrsis,
+    potsdam, potsdam_split,
+};
 
 /// One picture and mask for each tile of `dubai`, every class in each mask, one row unlabelled.
 pub fn dubai(root: &Path) -> Result<PathBuf, DataError> {

@@ -8,6 +8,7 @@
 //! ```
 //! A dash is an index that nobody asks for, such as the background; it is a negative for all others. 255 is always [`crate::IGNORE`].
 //! `val.txt`, when there, lists the stems of the validation pictures, one a line; without it all pictures train.
+//! `provenance.json`, when there, is a [`Provenance`]; without it the set counts as research only.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,29 +18,60 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::mask::IGNORE;
 
-/// Opens such a folder. Its name becomes the set's name; licence and credit are for the caller to know.
+/// The classes.
+pub(crate) const CLASSES: &str = "classes.txt";
+/// The list of validation pictures.
+pub(crate) const VAL: &str = "val.txt";
+/// Where the set is from.
+pub(crate) const PROVENANCE: &str = "provenance.json";
+
+/// Opens such a folder. Its name becomes the set's name, whatever the provenance says.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
-    let classes = read_classes(&root.join("classes.txt"))?;
-    let path = root.join("val.txt");
+    let classes = read_classes(&root.join(CLASSES))?;
+    let path = root.join(VAL);
     let val: BTreeSet<String> = match std::fs::read_to_string(&path) {
         Ok(text) => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => return Err(DataError::io(&path, "a list of validation names")(error)),
     };
     let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("folder").to_owned();
-    let provenance = Provenance {
-        name,
+    let provenance = read_provenance(&root.join(PROVENANCE))?.unwrap_or_else(|| Provenance {
+        name: String::new(),
         metres_per_px: None,
         licence: "not stated".to_owned(),
         credit: "not stated".to_owned(),
         research_only: true,
-    };
+    });
+    let provenance = Provenance { name, ..provenance };
     let split = |id: &str, _| if val.contains(id) { Split::Val } else { Split::Train };
     let set = DenseSet::open(root, provenance, classes, split)?;
     if let Some(unknown) = val.iter().find(|name| !set.ids(Split::Val).any(|id| id == name.as_str())) {
         return Err(DataError::malformed(&path, "names of pictures without their extension", unknown));
     }
     Ok(set)
+}
+
+/// The provenance in a file, or `None` where there is no such file.
+pub(crate) fn read_provenance(path: &Path) -> Result<Option<Provenance>, DataError> {
+    match std::fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json).map(Some).map_err(|error| {
+            DataError::malformed(path, "name, licence, credit, research_only and metres_per_px", error)
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DataError::io(path, "where the set is from, as JSON")(error)),
+    }
+}
+
+/// `classes.txt` of a table, or `None` where it would not say the same. Ignored indices are left out: masks have them as [`IGNORE`].
+pub(crate) fn to_text(table: &ClassTable) -> Option<String> {
+    let line = |id: u8| {
+        let words = table.concepts().iter().find(|concept| concept.positive.contains(&id));
+        let words = words.map_or("-".to_owned(), |concept| concept.words().collect::<Vec<_>>().join(", "));
+        format!("{id} {words}\n")
+    };
+    table
+        .is_exclusive()
+        .then(|| table.classes().iter().filter(|class| !table.ignores(class.id)).map(|c| line(c.id)).collect())
 }
 
 fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
@@ -93,6 +125,34 @@ mod tests {
         assert_eq!(set.classes().concept("lake").unwrap().name, "water");
         assert_eq!(set.classes().class_name(0), Some("other"));
         assert!(set.sample(Split::Val, 0).is_ok());
+    }
+
+    #[test]
+    fn the_provenance_is_read_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::folder(folder.path()).unwrap();
+        assert!(open(&root).unwrap().provenance().research_only);
+        let path = root.join("provenance.json");
+        let json = r#"{"name": "us", "metres_per_px": 0.1, "licence": "CC0", "credit": "us", "research_only": false}"#;
+        std::fs::write(&path, json).unwrap();
+        let set = open(&root).unwrap();
+        assert_eq!((set.name(), set.provenance().licence.as_str()), ("own_set", "CC0"));
+        assert!(!set.provenance().research_only);
+        std::fs::write(&path, "{}").unwrap();
+        let message = open(&root).unwrap_err().to_string();
+        assert!(message.contains("provenance.json: expected name, licence, credit"), "{message}");
+    }
+
+    #[test]
+    fn a_table_is_the_text_that_reads_back_as_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::folder(folder.path()).unwrap();
+        let table = read_classes(&root.join("classes.txt")).unwrap();
+        std::fs::write(root.join("classes.txt"), to_text(&table).unwrap()).unwrap();
+        assert_eq!(read_classes(&root.join("classes.txt")).unwrap(), table);
+        let ignoring = table.clone().ignoring(9, "clutter");
+        assert_eq!(to_text(&ignoring), to_text(&table));
+        assert_eq!(to_text(&table.ruling_out(&["flood"], &[0])), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Pictures as bytes in memory, read within limits and written.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
@@ -69,50 +69,12 @@ impl RgbImage {
 
     /// [`RgbImage::read`] with other limits.
     pub fn read_within(path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
-        let expected = "a picture file";
-        let file = File::open(path).map_err(DataError::io(path, expected))?;
-        let mut encoded = Vec::new();
-        BufReader::new(file)
-            .take(limits.allocation_bytes)
-            .read_to_end(&mut encoded)
-            .map_err(DataError::io(path, expected))?;
-        Self::decode(&encoded, path, limits)
+        Self::decode(&read_file(path, limits)?, path, limits)
     }
 
     /// [`RgbImage::read_within`] of bytes already in memory; `path` is only what errors name.
     pub fn decode(encoded: &[u8], path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
-        let format = sniff(encoded)
-            .ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(encoded) })?;
-        let name = format_name(format);
-        let damaged = |found: String| DataError::Damaged { path: path.to_path_buf(), format: name, found };
-        // The JPEG decoder fills what is missing with gray; a training crop or a flood map must not hold made-up pixels.
-        if format == ImageFormat::Jpeg && !jpeg_is_complete(encoded) {
-            return Err(damaged(format!("{} bytes without an end-of-image marker: it is cut short", encoded.len())));
-        }
-        let mut decoder = ImageReader::with_format(Cursor::new(encoded), format)
-            .into_decoder()
-            .map_err(|error| damaged(error.to_string()))?;
-        let (width, height) = decoder.dimensions();
-        let found_bytes = decoder.total_bytes();
-        if width > limits.side_px || height > limits.side_px || found_bytes > limits.allocation_bytes {
-            return Err(DataError::TooLarge {
-                path: path.to_path_buf(),
-                side_px: limits.side_px,
-                allocation_bytes: limits.allocation_bytes,
-                width,
-                height,
-                found_bytes,
-            });
-        }
-        let mut decoder_limits = image::Limits::default();
-        decoder_limits.max_image_width = Some(limits.side_px);
-        decoder_limits.max_image_height = Some(limits.side_px);
-        decoder_limits.max_alloc = Some(limits.allocation_bytes);
-        decoder.set_limits(decoder_limits).map_err(|error| damaged(error.to_string()))?;
-        let orientation = decoder.orientation().map_err(|error| damaged(error.to_string()))?;
-        let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
-        picture.apply_orientation(orientation);
-        let rgb = picture.into_rgb8();
+        let rgb = decode_as_stored(encoded, path, limits)?.into_rgb8();
         Ok(Self { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
     }
 
@@ -135,6 +97,75 @@ impl RgbImage {
             .write_image(&self.pixels, self.width as u32, self.height as u32, image::ExtendedColorType::Rgb8)
             .map_err(|error| DataError::malformed(path, "a picture the format can hold", error))
     }
+}
+
+/// Width and height of the picture that [`RgbImage::read`] makes of a file, from its header.
+pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
+    let expected = "a picture file";
+    let mut file = BufReader::new(File::open(path).map_err(DataError::io(path, expected))?);
+    let start = file.fill_buf().map_err(DataError::io(path, expected))?;
+    let format =
+        sniff(start).ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(start) })?;
+    let damaged = |error: image::ImageError| DataError::Damaged {
+        path: path.to_path_buf(),
+        format: format_name(format),
+        found: error.to_string(),
+    };
+    let mut decoder = ImageReader::with_format(file, format).into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    let mut corner = DynamicImage::new_luma8(2, 1);
+    corner.apply_orientation(decoder.orientation().map_err(damaged)?);
+    let is_turned = corner.height() == 2;
+    let (width, height) = if is_turned { (height, width) } else { (width, height) };
+    Ok((width as usize, height as usize))
+}
+
+/// The bytes of a file, as many of them as the limits allow: what is larger is cut and does not decode.
+pub(crate) fn read_file(path: &Path, limits: ImageLimits) -> Result<Vec<u8>, DataError> {
+    let expected = "a picture file";
+    let file = File::open(path).map_err(DataError::io(path, expected))?;
+    let mut encoded = Vec::new();
+    BufReader::new(file)
+        .take(limits.allocation_bytes)
+        .read_to_end(&mut encoded)
+        .map_err(DataError::io(path, expected))?;
+    Ok(encoded)
+}
+
+/// [`RgbImage::decode`] before its samples become three bytes a pixel.
+pub(crate) fn decode_as_stored(encoded: &[u8], path: &Path, limits: ImageLimits) -> Result<DynamicImage, DataError> {
+    let format = sniff(encoded)
+        .ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(encoded) })?;
+    let name = format_name(format);
+    let damaged = |found: String| DataError::Damaged { path: path.to_path_buf(), format: name, found };
+    // The JPEG decoder fills what is missing with gray; a training crop or a flood map must not hold made-up pixels.
+    if format == ImageFormat::Jpeg && !jpeg_is_complete(encoded) {
+        return Err(damaged(format!("{} bytes without an end-of-image marker: it is cut short", encoded.len())));
+    }
+    let mut decoder = ImageReader::with_format(Cursor::new(encoded), format)
+        .into_decoder()
+        .map_err(|error| damaged(error.to_string()))?;
+    let (width, height) = decoder.dimensions();
+    let found_bytes = decoder.total_bytes();
+    if width > limits.side_px || height > limits.side_px || found_bytes > limits.allocation_bytes {
+        return Err(DataError::TooLarge {
+            path: path.to_path_buf(),
+            side_px: limits.side_px,
+            allocation_bytes: limits.allocation_bytes,
+            width,
+            height,
+            found_bytes,
+        });
+    }
+    let mut decoder_limits = image::Limits::default();
+    decoder_limits.max_image_width = Some(limits.side_px);
+    decoder_limits.max_image_height = Some(limits.side_px);
+    decoder_limits.max_alloc = Some(limits.allocation_bytes);
+    decoder.set_limits(decoder_limits).map_err(|error| damaged(error.to_string()))?;
+    let orientation = decoder.orientation().map_err(|error| damaged(error.to_string()))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
 }
 
 /// The formats this crate reads, by their first bytes.
@@ -335,6 +366,8 @@ mod tests {
         encoded.splice(2..2, segment);
         let picture = RgbImage::decode(&encoded, &path, ImageLimits::default()).unwrap();
         assert_eq!((picture.width, picture.height), (16, 32));
+        std::fs::write(&path, &encoded).unwrap();
+        assert_eq!(dimensions(&path).unwrap(), (16, 32));
         assert!(picture.pixel(8, 4)[0] < 20 && picture.pixel(8, 28)[0] > 235);
     }
 }

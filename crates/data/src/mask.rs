@@ -5,11 +5,33 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use image::{DynamicImage, ImageFormat};
+
 use crate::error::DataError;
-use crate::image::{ImageLimits, first_bytes};
+use crate::image::{ImageLimits, decode_as_stored, first_bytes, read_file};
+use crate::palette::Palette;
 
 /// The index of a pixel nobody labelled. It counts neither in a loss nor in a score.
 pub const IGNORE: u8 = 255;
+
+/// How the pixels of a mask file say their index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskFormat {
+    /// The stored byte is the index: [`IndexMask::read`].
+    Index,
+    /// A colour stands for it: [`Palette::read`].
+    Colour(Palette),
+}
+
+impl MaskFormat {
+    /// Reads a mask file.
+    pub fn read(&self, path: &Path) -> Result<IndexMask, DataError> {
+        match self {
+            Self::Index => IndexMask::read(path),
+            Self::Colour(palette) => palette.read(path),
+        }
+    }
+}
 
 /// A mask. `ids: [H, W]`, the index of a class in the set's [`crate::ClassTable`], or [`IGNORE`].
 #[derive(Clone, PartialEq, Eq)]
@@ -46,7 +68,7 @@ impl IndexMask {
         (0..=255).filter(|&id| seen[usize::from(id)]).collect()
     }
 
-    /// Reads an 8-bit gray or palette PNG. The stored bytes are the indices; a palette's colours are not looked at.
+    /// Reads an 8-bit gray or palette PNG, or an 8-bit gray TIFF. The stored bytes are the indices; a palette's colours are not looked at.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let limits = ImageLimits::default();
         let damaged = |error: png::DecodingError| DataError::Damaged {
@@ -57,6 +79,9 @@ impl IndexMask {
         let file = File::open(path).map_err(DataError::io(path, "a mask file"))?;
         let mut reader = BufReader::new(file);
         let start = std::io::BufRead::fill_buf(&mut reader).map_err(DataError::io(path, "a mask file"))?;
+        if image::guess_format(start).is_ok_and(|format| format == ImageFormat::Tiff) {
+            return Self::read_tiff(path, limits);
+        }
         if !start.starts_with(b"\x89PNG\r\n\x1a\n") {
             return Err(DataError::NotAMask {
                 path: path.to_path_buf(),
@@ -91,6 +116,17 @@ impl IndexMask {
         let mut ids = vec![0; width * height];
         png.next_frame(&mut ids).map_err(damaged)?;
         Ok(Self { width, height, ids })
+    }
+
+    fn read_tiff(path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
+        match decode_as_stored(&read_file(path, limits)?, path, limits)? {
+            DynamicImage::ImageLuma8(gray) => {
+                Ok(Self { width: gray.width() as usize, height: gray.height() as usize, ids: gray.into_raw() })
+            }
+            other => {
+                Err(DataError::NotAMask { path: path.to_path_buf(), found: format!("a TIFF of {:?}", other.color()) })
+            }
+        }
     }
 
     /// Writes an 8-bit gray PNG whose bytes are the indices.
@@ -150,6 +186,20 @@ mod tests {
         picture.write_jpeg(&path, 90).unwrap();
         let message = IndexMask::read(&path).unwrap_err().to_string();
         assert!(message.contains("begins with ff d8"), "{message}");
+    }
+
+    #[test]
+    fn the_bytes_of_a_gray_tiff_are_indices_and_colours_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.tif");
+        let write = |bytes: &[u8], colour| {
+            image::save_buffer_with_format(&path, bytes, 3, 2, colour, ImageFormat::Tiff).unwrap();
+        };
+        write(&mask().ids, image::ExtendedColorType::L8);
+        assert_eq!(IndexMask::read(&path).unwrap(), mask());
+        write(&[7; 18], image::ExtendedColorType::Rgb8);
+        let message = IndexMask::read(&path).unwrap_err().to_string();
+        assert!(message.contains("found a TIFF of Rgb8"), "{message}");
     }
 
     #[test]

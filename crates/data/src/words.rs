@@ -12,3 +12,9 @@ pub(crate) const ROAD: &[&str] = &["road", "street", "paved road", "roadway"];
 pub(crate) const BUILDING: &[&str] = &["building", "house", "roof", "rooftop", "buildings"];
 /// Any plant cover, grass included.
 pub(crate) const VEGETATION: &[&str] = &["vegetation", "greenery", "plants", "trees and grass", "green vegetation"];
+
+/// The list that `prompt` heads, or `prompt` alone.
+pub(crate) fn wording(prompt: &'static &'static str) -> &'static [&'static str] {
+    let lists = [WATER, FLOOD, BARE_GROUND, ROAD, BUILDING, VEGETATION];
+    lists.into_iter().find(|list| list[0] == *prompt).unwrap_or(std::slice::from_ref(prompt))
+}

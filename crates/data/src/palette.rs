@@ -1,0 +1,78 @@
+//! Colours that stand for indices: how several sets write their masks.
+
+use std::path::Path;
+
+use crate::error::DataError;
+use crate::image::RgbImage;
+use crate::mask::IndexMask;
+
+/// `(index, colour)`, each colour once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Palette(pub &'static [(u8, [u8; 3])]);
+
+impl Palette {
+    /// Reads a picture in which every pixel has exactly one of the colours. One that was resampled, or went through JPEG, is refused at
+    /// its first other colour: the nearest one would be a guess.
+    pub fn read(&self, path: &Path) -> Result<IndexMask, DataError> {
+        let picture = RgbImage::read(path)?;
+        let mut ids = Vec::with_capacity(picture.width * picture.height);
+        // Neighbours mostly have one colour.
+        let mut last = self.0[0];
+        for pixel in picture.pixels.as_chunks::<3>().0 {
+            if *pixel != last.1 {
+                last = *self.0.iter().find(|(_, colour)| colour == pixel).ok_or_else(|| DataError::UnknownColour {
+                    path: path.to_path_buf(),
+                    known: self.0.iter().map(|&(_, colour)| triple(colour)).collect::<Vec<_>>().join(" "),
+                    colour: triple(*pixel),
+                    x: ids.len() % picture.width,
+                    y: ids.len() / picture.width,
+                })?;
+            }
+            ids.push(last.0);
+        }
+        Ok(IndexMask { width: picture.width, height: picture.height, ids })
+    }
+
+    /// The picture of a mask. Panics at an index without a colour.
+    pub fn paint(&self, mask: &IndexMask) -> RgbImage {
+        let colour = |id: &u8| self.0.iter().find(|(known, _)| known == id).expect("an index of the palette").1;
+        RgbImage { width: mask.width, height: mask.height, pixels: mask.ids.iter().flat_map(colour).collect() }
+    }
+}
+
+fn triple([red, green, blue]: [u8; 3]) -> String {
+    format!("({red}, {green}, {blue})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PALETTE: Palette = Palette(&[(0, [255, 255, 255]), (3, [0, 0, 255]), (255, [0, 0, 0])]);
+
+    #[test]
+    fn colours_become_their_indices_and_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        let mask = IndexMask { width: 3, height: 2, ids: vec![0, 3, 3, 255, 0, 3] };
+        PALETTE.paint(&mask).write_png(&path).unwrap();
+        assert_eq!(PALETTE.read(&path).unwrap(), mask);
+    }
+
+    #[test]
+    fn another_colour_is_named_with_its_pixel() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        let mut picture = PALETTE.paint(&IndexMask::filled(4, 3, 3));
+        picture.set_pixel(2, 1, [0, 1, 255]);
+        picture.write_png(&path).unwrap();
+        assert_eq!(
+            PALETTE.read(&path).unwrap_err().to_string(),
+            format!(
+                "{}: expected the colours (255, 255, 255) (0, 0, 255) (0, 0, 0), found (0, 1, 255) at x 2, y 1 \
+                 (another set's mask, or a resampled or lossy copy?)",
+                path.display()
+            )
+        );
+    }
+}
