@@ -1,8 +1,6 @@
 //! The sets to measure on.
 
-use std::path::Path;
-
-use rszs_data::{DenseSet, Split, catalogue, folder};
+use rszs_data::{DenseSet, Split, catalogue};
 
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
@@ -19,7 +17,7 @@ pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
     }
     let mut sets: Vec<DenseSet> = Vec::with_capacity(names.len());
     for name in names {
-        let set = open_set(name, &arguments.data)?;
+        let set = catalogue::open(name, &arguments.data)?;
         if set.is_empty(arguments.split.split()) {
             return Err(Error::EmptySplit { set: set.name().to_owned(), split: arguments.split.name() });
         }
@@ -31,11 +29,6 @@ pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
     Ok(sets)
 }
 
-fn open_set(name: &str, data: &Path) -> Result<DenseSet, Error> {
-    let is_ones_own = !catalogue::NAMES.contains(&name) && data.join(name).join("classes.txt").is_file();
-    Ok(if is_ones_own { folder::open(&data.join(name))? } else { catalogue::open(name, data)? })
-}
-
 /// Indices of the pictures to measure on: all of the split, or `limit` of them, evenly spread.
 pub fn chosen(set: &DenseSet, split: Split, limit: Option<u32>) -> impl ExactSizeIterator<Item = usize> + use<> {
     let all = set.len(split);
@@ -45,6 +38,8 @@ pub fn chosen(set: &DenseSet, split: Split, limit: Option<u32>) -> impl ExactSiz
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::Parser;
     use rszs_data::fixtures;
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::dense_set::DenseSet;
 use crate::error::DataError;
+use crate::folder::{self, CLASSES_FILE};
 use crate::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
 use crate::{fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam};
 
@@ -18,7 +19,8 @@ pub const SCENES: &str = "aid_rsicd";
 pub const PUBLISHED: [&str; 9] =
     ["LandDiscover50K", "FLAIR", "FAST", "Potsdam", "PotsdamSplit", "FloodNet", "LoveDA", "OpenEarthMap", "OVRSIS95K"];
 
-/// Opens the set `name`, one of [`NAMES`], [`SCENES`] or [`PUBLISHED`], in the folder of that name under `data_root`.
+/// Opens the set `name`, one of [`NAMES`], [`SCENES`] or [`PUBLISHED`], in the folder of that name under `data_root`. Any other folder there is a set of
+/// one's own, if it holds a `classes.txt`: see [`folder`].
 pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     let root = data_root.join(name);
     match name {
@@ -36,6 +38,7 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "LoveDA" => love_da::open(&root),
         "OpenEarthMap" => open_earth_map::open(&root),
         "OVRSIS95K" => ovrsis::open(&root),
+        _ if root.join(CLASSES_FILE).is_file() => folder::open(&root),
         unknown => Err(DataError::UnknownSet {
             name: unknown.to_owned(),
             known: format!("{}, {SCENES}, {}", NAMES.join(", "), PUBLISHED.join(", ")),

@@ -153,7 +153,7 @@ pub enum DataError {
     },
     /// A name that is no set of this crate.
     #[error(
-        "{name}: expected one of the sets {known}, found no set of this name (its own folder? then open it as a folder set)"
+        "{name}: expected one of the sets {known} or a folder with a classes.txt, found neither in the data folder"
     )]
     UnknownSet {
         /// The name asked for.

@@ -25,6 +25,9 @@ pub(crate) const VAL: &str = "val.txt";
 /// Where the set is from.
 pub(crate) const PROVENANCE: &str = "provenance.json";
 
+/// The classes; what makes a folder a set of one's own.
+pub(crate) const CLASSES_FILE: &str = "classes.txt";
+
 /// Opens such a folder. Its name becomes the set's name, whatever the provenance says.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let classes = read_classes(&root.join(CLASSES))?;
@@ -147,9 +150,9 @@ mod tests {
     fn a_table_is_the_text_that_reads_back_as_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::folder(folder.path()).unwrap();
-        let table = read_classes(&root.join("classes.txt")).unwrap();
-        std::fs::write(root.join("classes.txt"), to_text(&table).unwrap()).unwrap();
-        assert_eq!(read_classes(&root.join("classes.txt")).unwrap(), table);
+        let table = read_classes(&root.join(CLASSES_FILE)).unwrap();
+        std::fs::write(root.join(CLASSES_FILE), to_text(&table).unwrap()).unwrap();
+        assert_eq!(read_classes(&root.join(CLASSES_FILE)).unwrap(), table);
         let ignoring = table.clone().ignoring(9, "clutter");
         assert_eq!(to_text(&ignoring), to_text(&table));
         assert_eq!(to_text(&table.ruling_out(&["flood"], &[0])), None);
@@ -168,11 +171,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::folder(folder.path()).unwrap();
         for line in ["water", "x water", "255 nothing", "256 water", "1 ,", "1 water\n1 lake"] {
-            std::fs::write(root.join("classes.txt"), line).unwrap();
+            std::fs::write(root.join(CLASSES_FILE), line).unwrap();
             let message = open(&root).unwrap_err().to_string();
             assert!(message.contains("classes.txt: expected \"index name, synonym\""), "{line}: {message}");
         }
-        std::fs::write(root.join("classes.txt"), "# only a remark\n").unwrap();
+        std::fs::write(root.join(CLASSES_FILE), "# only a remark\n").unwrap();
         assert!(matches!(open(&root), Err(DataError::Empty { .. })));
     }
 
