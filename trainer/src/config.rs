@@ -82,6 +82,16 @@ impl RunConfig {
         &self.data
     }
 
+    /// The whole description with all changes and every field of the network: a file for [`RunConfig::read`] that does not
+    /// change when a preset does.
+    pub fn resolved(&self) -> Result<String, TrainError> {
+        let invalid = |reason: String| TrainError::Config { path: self.path.clone(), reason };
+        let mut table = self.table.clone();
+        let network = Table::try_from(&self.network).map_err(|error| invalid(error.to_string()))?;
+        overlay(&mut table, Table::from_iter([("network".to_owned(), Value::Table(network))]));
+        toml::to_string(&table).map_err(|error| invalid(error.to_string()))
+    }
+
     /// The whole description with all changes, for the record.
     pub fn table(&self) -> &Table {
         &self.table
@@ -140,6 +150,16 @@ mod tests {
         expected.decoder_width = 48;
         assert_eq!(*config.network(), expected);
         assert_eq!(config.data().workers, 3);
+    }
+
+    #[test]
+    fn a_resolved_description_is_read_back_as_the_same_and_names_every_size() {
+        let config = parse(&valid(), &["network.decoder_width = 48"]).unwrap();
+        let resolved = config.resolved().unwrap();
+        let again = parse(&resolved, &[]).unwrap();
+        assert_eq!(again.network(), config.network());
+        assert_eq!(again.resolved().unwrap(), resolved);
+        assert!(resolved.contains("preset = \"nano\"") && resolved.contains("joint_width = 512"), "{resolved}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::TrainError;
+use crate::data_digest::DataDigest;
 use crate::evaluate::SetScores;
 use crate::loss::Loss;
 
@@ -16,13 +17,15 @@ pub(super) struct StepLosses {
 }
 
 impl StepLosses {
-    pub(super) fn read(losses: &Loss, gradient_norm: f64, learning_rate: f64) -> Result<Self, TrainError> {
+    /// The losses; what the update adds is 0 as yet.
+    pub(super) fn read(losses: &Loss) -> Result<Self, TrainError> {
+        // sync: once a step, so that no update follows from a number that is not finite
         Ok(Self {
             total: losses.total.f_double_value(&[])?,
             segmentation: losses.segmentation.f_double_value(&[])?,
             alignment: losses.alignment.f_double_value(&[])?,
-            gradient_norm,
-            learning_rate,
+            gradient_norm: 0.0,
+            learning_rate: 0.0,
         })
     }
 }
@@ -38,7 +41,7 @@ impl LossWindow {
         self.steps.push(StepLosses { ..*step });
     }
 
-    pub(super) fn take(&mut self, step: u64, images_per_s: f64) -> StepRecord {
+    pub(super) fn take(&mut self, step: u64, images_per_s: f64, peak_resident_bytes: Option<u64>) -> StepRecord {
         let steps = std::mem::take(&mut self.steps);
         let mean = |part: fn(&StepLosses) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
         StepRecord {
@@ -50,10 +53,12 @@ impl LossWindow {
             gradient_norm: mean(|losses| losses.gradient_norm),
             learning_rate: steps.last().map_or(0.0, |losses| losses.learning_rate),
             images_per_s,
+            peak_resident_bytes,
         }
     }
 }
 
+/// Also the content of `run.json`.
 #[derive(Serialize)]
 pub(super) struct StartRecord<'a> {
     #[serde(rename = "type")]
@@ -61,8 +66,10 @@ pub(super) struct StartRecord<'a> {
     pub(super) step: u64,
     pub(super) config: &'a toml::Table,
     pub(super) exclude_queries: &'a [String],
+    pub(super) seed: u64,
     pub(super) command: &'a str,
     pub(super) git: &'a str,
+    pub(super) data: &'a DataDigest,
 }
 
 #[derive(Serialize)]
@@ -76,6 +83,21 @@ pub(super) struct StepRecord {
     pub(super) gradient_norm: f64,
     pub(super) learning_rate: f64,
     pub(super) images_per_s: f64,
+    pub(super) peak_resident_bytes: Option<u64>,
+}
+
+impl StepRecord {
+    /// Name and value of each curve.
+    pub(super) fn curves(&self) -> [(&'static str, f64); 6] {
+        [
+            ("train/loss", self.loss),
+            ("train/segmentation", self.segmentation),
+            ("train/alignment", self.alignment),
+            ("train/gradient_norm", self.gradient_norm),
+            ("train/learning_rate", self.learning_rate),
+            ("train/images_per_s", self.images_per_s),
+        ]
+    }
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,235 @@
+//! A training run in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rszs_data::{Batch, Concept, Rng, Sampler};
+use rszs_graph::Graph;
+use rszs_network::Purpose;
+use rszs_tokenizer::Tokenizer;
+use tch::{Device, Kind, Tensor};
+
+use super::not_finite::save_batch;
+use super::records::{EvaluationRecord, StartRecord, StepLosses};
+use super::start::{TEXT, sampler, start_from};
+use super::{STATES, TOKENIZER, TrainOptions, TrainSettings, WEIGHTS};
+use crate::checkpoint::{self, Checkpoint, Origin};
+use crate::data_digest::DataDigest;
+use crate::durable::write_atomically;
+use crate::evaluate::{self, EvaluateSettings};
+use crate::loss::loss;
+use crate::run::{Run, tell};
+use crate::states::{States, with_prefix};
+use crate::tensorboard::EventFile;
+use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TextEncoder, TrainError, eval};
+
+/// Everything that changes while training, and what it needs.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) settings: TrainSettings,
+    pub(super) optimizer: AdamW,
+    pub(super) sampler: Arc<Sampler>,
+    graph: Graph,
+    parameters: Parameters,
+    average: Average,
+    prompts: Prompts,
+    states: States,
+    origin: Origin,
+}
+
+impl Session {
+    /// From the last state in `run` if there is one, else from the checkpoint of `options`.
+    pub(super) fn start(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Result<Self, TrainError> {
+        run.lock()?;
+        let settings: TrainSettings = config.section("train")?;
+        let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
+        let text_graph = rszs_network::text_graph(config.network())?;
+        settings.precision.advice().into_iter().for_each(tell);
+        let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
+        start_from(&options.from, config.network(), &mut parameters)?;
+        let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries)?);
+
+        let tokenizer_path = options.from.with_file_name(TOKENIZER);
+        let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::file(&tokenizer_path))?;
+        write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
+        let tokenizer = Tokenizer::from_json(&tokenizer_bytes)?;
+        let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: config.network().text.context };
+        let words =
+            sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
+        let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words.map(str::to_owned))?;
+
+        let optimizer = AdamW::new(settings.optimizer.clone());
+        parameters.set_trainable(|name| crate::group(name) != TEXT && optimizer.factor(name) != 0.0)?;
+        let average = Average::new(&parameters, settings.average_decay)?;
+        let states = States::open(run.path(STATES), settings.keep_states)?;
+        let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
+        let mut origin = Origin::new(serde_json::to_string(config.network())?, "train", settings.seed);
+        origin.data = Some(data.sha256());
+        let mut session = Self { settings, optimizer, sampler, graph, parameters, average, prompts, states, origin };
+        session.resume(run)?;
+        run.forget_after(session.optimizer.steps())?;
+        session.describe(config, options, &data, run)?;
+        Ok(session)
+    }
+
+    /// Writes into the run's folder what makes it what it is.
+    fn describe(
+        &self,
+        config: &RunConfig,
+        options: &TrainOptions,
+        data: &DataDigest,
+        run: &mut Run,
+    ) -> Result<(), TrainError> {
+        let record = StartRecord {
+            kind: "start",
+            step: self.optimizer.steps(),
+            config: config.table(),
+            exclude_queries: &options.exclude_queries,
+            seed: self.settings.seed,
+            command: &self.origin.command,
+            git: &self.origin.git,
+            data,
+        };
+        write_atomically(&run.path("config.toml"), config.resolved()?.as_bytes())?;
+        write_atomically(&run.path("run.json"), &serde_json::to_vec_pretty(&record)?)?;
+        run.record(&record)
+    }
+
+    /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number that is not finite is saved
+    /// in the run's folder.
+    pub(super) fn learn(&mut self, batch: &Batch, run: &Run) -> Result<StepLosses, TrainError> {
+        tch::manual_seed((self.settings.seed ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64);
+        let mut rng = Rng::keyed(&[self.settings.seed, batch.step, u64::MAX]);
+        let words = self.choose_queries(batch, &mut rng);
+        self.step(batch, &words, &mut rng).or_else(|error| {
+            let TrainError::NotFinite { what, step } = error else { return Err(error) };
+            let folder = run.path(&format!("not_finite/step_{step:08}"));
+            save_batch(&folder, &self.sampler, batch, &words, &what)?;
+            Err(TrainError::NotFiniteBatch { folder, what, step })
+        })
+    }
+
+    fn step(&mut self, batch: &Batch, words: &[String], rng: &mut Rng) -> Result<StepLosses, TrainError> {
+        let queries = self.embed(words, rng)?;
+        let (tiles, targets) = self.tensors(batch, words)?;
+
+        let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
+        let outputs =
+            eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train(self.settings.precision))?;
+        let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, self.settings.alignment_weight)?;
+        let mut numbers = StepLosses::read(&losses)?;
+        if !numbers.total.is_finite() {
+            return Err(TrainError::NotFinite { what: "the loss".to_owned(), step: self.optimizer.steps() });
+        }
+        losses.total.f_backward()?;
+
+        numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
+        numbers.gradient_norm = self.optimizer.step(&self.parameters, numbers.learning_rate)?;
+        self.average.update(&self.parameters)?;
+        Ok(numbers)
+    }
+
+    /// A wording for each concept that a set of this batch labels. Words that no set labels are never asked: what nobody
+    /// labelled may be there.
+    fn choose_queries(&self, batch: &Batch, rng: &mut Rng) -> Vec<String> {
+        let sources = batch.shown_sources();
+        let concepts = || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
+        let names: BTreeSet<&str> = concepts().map(|concept| concept.name.as_str()).collect();
+        let mut wording = |name: &str| {
+            let sharing: Vec<&Concept> = concepts().filter(|concept| concept.name == name).collect();
+            // A synonym that one of the sets lacks would silently drop that set's labels.
+            let shared = |word: &str| sharing.iter().all(|concept| concept.words().any(|known| known == word));
+            let synonyms: Vec<&String> = sharing[0].synonyms.iter().filter(|word| shared(word)).collect();
+            if !synonyms.is_empty() && rng.chance(self.settings.synonym_share) {
+                synonyms[rng.below(synonyms.len())].clone()
+            } else {
+                name.to_owned()
+            }
+        };
+        names.into_iter().map(&mut wording).collect()
+    }
+
+    /// `[K, D]`, each word in a template of its own draw.
+    fn embed(&self, words: &[String], rng: &mut Rng) -> Result<Tensor, TrainError> {
+        let rows: Result<Vec<Tensor>, TrainError> =
+            words.iter().map(|word| self.prompts.one(word, rng.below(self.prompts.templates()))).collect();
+        Ok(Tensor::f_stack(&rows?, 0)?)
+    }
+
+    /// `tiles: u8 [N, H, W, 3]` and `targets: u8 [N, K, H, W]`.
+    fn tensors(&self, batch: &Batch, words: &[String]) -> Result<(Tensor, Tensor), TrainError> {
+        let (images, side) = (batch.origins.len() as i64, batch.tile_px as i64);
+        let tiles = Tensor::f_from_data_size(&batch.images, &[images, side, side, 3], Kind::Uint8)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let targets = self.sampler.targets(batch, &words);
+        let shape = [images, words.len() as i64, side, side];
+        Ok((tiles, Tensor::f_from_data_size(&targets, &shape, Kind::Uint8)?))
+    }
+
+    /// Scores of the averaged weights on a part of the validation splits.
+    pub(super) fn evaluate(&self, config: &RunConfig, run: &mut Run, curves: &mut EventFile) -> Result<(), TrainError> {
+        let settings: EvaluateSettings = config.section("evaluate")?;
+        let step = self.optimizer.steps();
+        let quick = Some(settings.quick_images);
+        for source in self.sampler.sources() {
+            let model = evaluate::Model {
+                graph: &self.graph,
+                parameters: self.average.weights(),
+                prompts: &self.prompts,
+                tile_px: config.network().tile_px,
+            };
+            let scores = evaluate::evaluate_set(&model, &source.set, &settings, quick, None)?;
+            tell(&format!("step {step}: {}", scores.line()));
+            curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
+            run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the state to go on from and the weights that are used.
+    pub(super) fn save(&mut self, run: &Run) -> Result<(), TrainError> {
+        run.sync()?;
+        self.origin.step = self.optimizer.steps();
+        let mut state: Vec<(String, &Tensor)> = self.optimizer.state().collect();
+        state.extend(self.parameters.iter().map(|(name, tensor)| (format!("weights.{name}"), tensor)));
+        state.extend(self.average.weights().iter().map(|(name, tensor)| (format!("average.{name}"), tensor)));
+        self.states.save(state.iter().map(|(name, tensor)| (name.as_str(), *tensor)), &self.origin)?;
+        checkpoint::save(&run.path(WEIGHTS), self.average.weights(), &self.origin)
+    }
+
+    /// Goes on from the newest state, if there is one of this network and seed.
+    fn resume(&mut self, run: &Run) -> Result<(), TrainError> {
+        let refuse = |path, expected, found, hint| Err(TrainError::Checkpoint { path, expected, found, hint });
+        let weights = run.path(WEIGHTS);
+        let Some(state) = self.states.newest()? else {
+            if weights.exists() {
+                let expected = format!("a state beside it, in {STATES}, to go on from");
+                return refuse(
+                    weights,
+                    expected,
+                    "none".to_owned(),
+                    "choose another --run, or move it away to start again",
+                );
+            }
+            return Ok(());
+        };
+        if state.origin.config != self.origin.config || state.origin.seed != self.origin.seed {
+            let expected = format!("a state of this network and of seed {}", self.origin.seed);
+            let found = format!("one of another network or of seed {}", state.origin.seed);
+            return refuse(state.path, expected, found, "choose another --run, or remove the states to start again");
+        }
+        let step = state.origin.step;
+        self.parameters.copy_values_from(&with_prefix(&state, "weights.")?)?;
+        self.average.restore(&with_prefix(&state, "average.")?, step)?;
+        self.optimizer.restore(&state.tensors, step)?;
+        tell(&format!("{}: going on at step {step}", state.path.display()));
+        if state.origin.data != self.origin.data {
+            tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
+        }
+        // The run may have ended between the two files, or somebody went back to an older state.
+        if !Checkpoint::read(&weights).is_ok_and(|weights| weights.origin.step == step) {
+            checkpoint::save(&weights, self.average.weights(), &state.origin)?;
+        }
+        Ok(())
+    }
+}
