@@ -66,10 +66,14 @@ impl RunConfig {
 
     /// One section as the settings of a stage.
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
-        let invalid = |reason: String| TrainError::Config { path: self.path.clone(), reason };
-        let value =
-            self.table.get(name).ok_or_else(|| invalid(format!("section [{name}]: expected one, found none")))?;
-        value.clone().try_into().map_err(|error: toml::de::Error| invalid(format!("[{name}]: {}", error.message())))
+        let missing = || self.invalid(format!("section [{name}]: expected one, found none"));
+        let value = self.table.get(name).ok_or_else(missing)?.clone();
+        value.try_into().map_err(|error: toml::de::Error| self.invalid(format!("[{name}]: {}", error.message())))
+    }
+
+    /// An error about this description.
+    pub(crate) fn invalid(&self, reason: String) -> TrainError {
+        TrainError::Config { path: self.path.clone(), reason }
     }
 
     /// The network: the preset of `[network]` with its other fields changed.
@@ -85,11 +89,10 @@ impl RunConfig {
     /// The whole description with all changes and every field of the network: a file for [`RunConfig::read`] that does not
     /// change when a preset does.
     pub fn resolved(&self) -> Result<String, TrainError> {
-        let invalid = |reason: String| TrainError::Config { path: self.path.clone(), reason };
         let mut table = self.table.clone();
-        let network = Table::try_from(&self.network).map_err(|error| invalid(error.to_string()))?;
+        let network = Table::try_from(&self.network).map_err(|error| self.invalid(error.to_string()))?;
         overlay(&mut table, Table::from_iter([("network".to_owned(), Value::Table(network))]));
-        toml::to_string(&table).map_err(|error| invalid(error.to_string()))
+        toml::to_string(&table).map_err(|error| self.invalid(error.to_string()))
     }
 
     /// The whole description with all changes, for the record.

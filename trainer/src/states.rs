@@ -94,6 +94,7 @@ fn step_of(path: &Path) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "exact numbers")]
 mod tests {
     use super::*;
     use tch::{Device, Kind};

@@ -1,10 +1,12 @@
 //! Dense training: crops with masks and words in, weights out.
 
 mod not_finite;
+mod policy;
 mod records;
 mod session;
 mod settings;
 mod start;
+mod texts;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use rszs_data::Prefetch;
 use crate::run::Run;
 use crate::tensorboard::EventFile;
 use crate::{Progress, RunConfig, TrainError, peak_resident_bytes};
+pub use policy::{Policy, StreamPolicy, TextPolicy};
 use records::LossWindow;
 use session::Session;
 pub use settings::{SourceSettings, TrainSettings};
@@ -42,7 +45,7 @@ pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Resul
     let steps = settings.schedule.steps;
     let mut batches =
         Prefetch::start(&session.sampler, session.optimizer.steps(), config.data().workers, config.data().ahead);
-    let mut progress = Progress::start(session.optimizer.steps(), steps, settings.batch_size);
+    let mut progress = Progress::start(session.optimizer.steps(), steps, settings.step_images());
     let mut curves = EventFile::create(&run.path("tensorboard"), session.optimizer.steps())?;
     let mut losses = LossWindow::default();
     let mut last_save = Instant::now();

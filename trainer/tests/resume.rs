@@ -41,13 +41,18 @@ fn weights(run: &Path) -> Vec<u8> {
 fn a_resumed_run_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     support::start(folder.path());
-    let unbroken = run(folder.path(), "unbroken", 6);
-    let broken = run(folder.path(), "broken", 3);
-    let half = weights(&broken);
-    run(folder.path(), "broken", 6);
-    assert!(half != weights(&broken), "nothing was learnt after the interruption");
-    assert!(weights(&broken) == weights(&unbroken), "weights differ");
-    assert!(newest_state(&broken) == newest_state(&unbroken), "states differ");
+    let (plain, with_options): (&[&str], &[&str]) =
+        (&[], &["train.accumulate = 2", "train.alignment = 'contrastive'", "train.policy.text = 'follow'"]);
+    for (name, more) in [("plain", plain), ("options", with_options)] {
+        let run = |kind: &str, steps| try_run(folder.path(), &format!("{name}_{kind}"), steps, more).unwrap();
+        let unbroken = run("unbroken", 6);
+        let broken = run("broken", 3);
+        let half = weights(&broken);
+        run("broken", 6);
+        assert!(half != weights(&broken), "{name}: nothing was learnt after the interruption");
+        assert!(weights(&broken) == weights(&unbroken), "{name}: weights differ");
+        assert!(newest_state(&broken) == newest_state(&unbroken), "{name}: states differ");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::evaluate::SetScores;
 use crate::loss::Loss;
 
 /// The numbers of one step.
+#[derive(Clone, Copy, Default)]
 pub(super) struct StepLosses {
     pub(super) total: f64,
     pub(super) segmentation: f64,
@@ -17,16 +18,13 @@ pub(super) struct StepLosses {
 }
 
 impl StepLosses {
-    /// The losses; what the update adds is 0 as yet.
-    pub(super) fn read(losses: &Loss) -> Result<Self, TrainError> {
-        // sync: once a step, so that no update follows from a number that is not finite
-        Ok(Self {
-            total: losses.total.f_double_value(&[])?,
-            segmentation: losses.segmentation.f_double_value(&[])?,
-            alignment: losses.alignment.f_double_value(&[])?,
-            gradient_norm: 0.0,
-            learning_rate: 0.0,
-        })
+    /// Adds the losses of one part of a batch.
+    pub(super) fn add(&mut self, part: &Loss) -> Result<(), TrainError> {
+        // sync: once a part, so that no update follows from a number that is not finite
+        self.total += part.total.f_double_value(&[])?;
+        self.segmentation += part.segmentation.f_double_value(&[])?;
+        self.alignment += part.alignment.f_double_value(&[])?;
+        Ok(())
     }
 }
 
@@ -38,7 +36,7 @@ pub(super) struct LossWindow {
 
 impl LossWindow {
     pub(super) fn add(&mut self, step: &StepLosses) {
-        self.steps.push(StepLosses { ..*step });
+        self.steps.push(*step);
     }
 
     pub(super) fn take(&mut self, step: u64, images_per_s: f64, peak_resident_bytes: Option<u64>) -> StepRecord {

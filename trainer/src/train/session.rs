@@ -11,17 +11,18 @@ use tch::{Device, Kind, Tensor};
 
 use super::not_finite::save_batch;
 use super::records::{EvaluationRecord, StartRecord, StepLosses};
-use super::start::{TEXT, sampler, start_from};
-use super::{STATES, TOKENIZER, TrainOptions, TrainSettings, WEIGHTS};
+use super::start::{sampler, start_from};
+use super::texts::Texts;
+use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings, WEIGHTS};
 use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{self, EvaluateSettings};
-use crate::loss::loss;
+use crate::loss::{Counts, Loss, loss};
 use crate::run::{Run, tell};
 use crate::states::{States, with_prefix};
 use crate::tensorboard::EventFile;
-use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TextEncoder, TrainError, eval};
+use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TrainError, eval};
 
 /// Everything that changes while training, and what it needs.
 #[derive(Debug)]
@@ -32,7 +33,9 @@ pub(super) struct Session {
     graph: Graph,
     parameters: Parameters,
     average: Average,
-    prompts: Prompts,
+    texts: Texts,
+    /// Query vectors, where the text tower is frozen.
+    prompts: Option<Prompts>,
     states: States,
     origin: Origin,
 }
@@ -53,20 +56,31 @@ impl Session {
         let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::file(&tokenizer_path))?;
         write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
         let tokenizer = Tokenizer::from_json(&tokenizer_bytes)?;
-        let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: config.network().text.context };
         let words =
             sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
-        let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words.map(str::to_owned))?;
+        let texts = Texts {
+            words: words.map(str::to_owned).collect(),
+            graph: text_graph,
+            tokenizer,
+            context: config.network().text.context,
+            settings: config.section("prompts")?,
+        };
 
+        expect_factors(config, &settings, &parameters)?;
         let optimizer = AdamW::new(settings.optimizer.clone());
-        parameters.set_trainable(|name| crate::group(name) != TEXT && optimizer.factor(name) != 0.0)?;
+        parameters.set_trainable(|name| settings.policy.trains(name))?;
         let average = Average::new(&parameters, settings.average_decay)?;
         let states = States::open(run.path(STATES), settings.keep_states)?;
         let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
         let mut origin = Origin::new(serde_json::to_string(config.network())?, "train", settings.seed);
         origin.data = Some(data.sha256());
-        let mut session = Self { settings, optimizer, sampler, graph, parameters, average, prompts, states, origin };
+        let prompts = None;
+        let mut session =
+            Self { settings, optimizer, sampler, graph, parameters, average, texts, prompts, states, origin };
         session.resume(run)?;
+        if session.settings.policy.text() == StreamPolicy::Freeze {
+            session.prompts = Some(session.texts.prompts(&session.parameters)?);
+        }
         run.forget_after(session.optimizer.steps())?;
         session.describe(config, options, &data, run)?;
         Ok(session)
@@ -110,23 +124,43 @@ impl Session {
     }
 
     fn step(&mut self, batch: &Batch, words: &[String], rng: &mut Rng) -> Result<StepLosses, TrainError> {
-        let queries = self.embed(words, rng)?;
+        let embedded = self.embed(words, rng)?;
+        // The gradients of all parts meet here, and go on to the text tower once.
+        let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
+        let counts = Counts::of(&targets)?;
 
-        let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-        let outputs =
-            eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, Mode::Train(self.settings.precision))?;
-        let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, self.settings.alignment_weight)?;
-        let mut numbers = StepLosses::read(&losses)?;
-        if !numbers.total.is_finite() {
-            return Err(TrainError::NotFinite { what: "the loss".to_owned(), step: self.optimizer.steps() });
+        let mut numbers = StepLosses::default();
+        let size = self.settings.batch_size as i64;
+        for part in 0..self.settings.accumulate.get() as i64 {
+            let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
+            let losses = self.forward(&tiles?, &queries, &targets?, counts)?;
+            numbers.add(&losses)?;
+            if !numbers.total.is_finite() {
+                return Err(TrainError::NotFinite { what: "the loss".to_owned(), step: self.optimizer.steps() });
+            }
+            losses.total.f_backward()?;
         }
-        losses.total.f_backward()?;
+        if embedded.requires_grad() {
+            embedded.f_mul(&queries.grad())?.f_sum(Kind::Float)?.f_backward()?;
+        }
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
         numbers.gradient_norm = self.optimizer.step(&self.parameters, numbers.learning_rate)?;
         self.average.update(&self.parameters)?;
         Ok(numbers)
+    }
+
+    /// The losses of one part of a batch, as shares of the whole batch's.
+    fn forward(&self, tiles: &Tensor, queries: &Tensor, targets: &Tensor, counts: Counts) -> Result<Loss, TrainError> {
+        let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
+        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, self.mode())?;
+        let TrainSettings { alignment, alignment_weight, .. } = self.settings;
+        loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, (alignment, alignment_weight))
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Train(self.settings.precision)
     }
 
     /// A wording for each concept that a set of this batch labels. Words that no set labels are never asked: what nobody
@@ -149,10 +183,13 @@ impl Session {
         names.into_iter().map(&mut wording).collect()
     }
 
-    /// `[K, D]`, each word in a template of its own draw.
+    /// `[K, D]`, each word in a template of its own draw; with gradients where the text tower learns.
     fn embed(&self, words: &[String], rng: &mut Rng) -> Result<Tensor, TrainError> {
+        let Some(prompts) = &self.prompts else {
+            return self.texts.embed(words, &self.parameters, self.mode(), rng);
+        };
         let rows: Result<Vec<Tensor>, TrainError> =
-            words.iter().map(|word| self.prompts.one(word, rng.below(self.prompts.templates()))).collect();
+            words.iter().map(|word| prompts.one(word, rng.below(prompts.templates()))).collect();
         Ok(Tensor::f_stack(&rows?, 0)?)
     }
 
@@ -171,11 +208,12 @@ impl Session {
         let settings: EvaluateSettings = config.section("evaluate")?;
         let step = self.optimizer.steps();
         let quick = Some(settings.quick_images);
+        let prompts = self.texts.prompts(self.average.weights())?;
         for source in self.sampler.sources() {
             let model = evaluate::Model {
                 graph: &self.graph,
                 parameters: self.average.weights(),
-                prompts: &self.prompts,
+                prompts: &prompts,
                 tile_px: config.network().tile_px,
             };
             let scores = evaluate::evaluate_set(&model, &source.set, &settings, quick, None)?;
@@ -232,4 +270,21 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// A factor must be of a part that exists, and cannot freeze it: that is the policy's.
+fn expect_factors(config: &RunConfig, settings: &TrainSettings, parameters: &Parameters) -> Result<(), TrainError> {
+    let known = parameters.groups();
+    for (part, factor) in &settings.optimizer.learning_rate_factors {
+        let name = format!("[train.optimizer.learning_rate_factors] {part}");
+        if !known.contains(part.as_str()) {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(config.invalid(format!("{name}: expected one of {known}")));
+        }
+        if *factor <= 0.0 {
+            let hint = "[train.policy] says what is frozen";
+            return Err(config.invalid(format!("{name}: expected a number above 0, found {factor}; {hint}")));
+        }
+    }
+    Ok(())
 }

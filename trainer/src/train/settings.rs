@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use rszs_data::Augment;
 use serde::{Deserialize, Serialize};
 
+use super::Policy;
+use crate::loss::Alignment;
 use crate::{AdamWSettings, Precision, Schedule};
 
 /// The section `[train]`.
@@ -13,10 +15,14 @@ use crate::{AdamWSettings, Precision, Schedule};
 pub struct TrainSettings {
     /// Seed of everything random.
     pub seed: u64,
-    /// N.
+    /// N, the pictures of a forward and backward pass.
     pub batch_size: usize,
+    /// Passes a step: their gradients add up to those of one batch this many times as large, in the memory of one pass.
+    pub accumulate: NonZeroUsize,
     /// Type of the factors of matrix products and convolutions.
     pub precision: Precision,
+    /// The form of `L_align`.
+    pub alignment: Alignment,
     /// λ of `L_align`.
     pub alignment_weight: f64,
     /// Chance that a query is a synonym and not the concept's name.
@@ -33,6 +39,8 @@ pub struct TrainSettings {
     pub keep_states: NonZeroUsize,
     /// Steps between evaluations on a part of the validation splits; 0 for never.
     pub evaluate_every_steps: u64,
+    /// Which weights of the pretrained parts learn.
+    pub policy: Policy,
     /// Learning rate over the run.
     pub schedule: Schedule,
     /// How weights follow gradients.
@@ -41,6 +49,13 @@ pub struct TrainSettings {
     pub augment: Augment,
     /// Where crops come from.
     pub sources: Vec<SourceSettings>,
+}
+
+impl TrainSettings {
+    /// Pictures a step.
+    pub fn step_images(&self) -> usize {
+        self.batch_size * self.accumulate.get()
+    }
 }
 
 /// One set as a source of crops.

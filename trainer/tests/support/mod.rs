@@ -7,7 +7,7 @@ use rszs_data::fixtures;
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 use rszs_train::checkpoint::{Origin, save};
-use rszs_train::loss::loss;
+use rszs_train::loss::{Alignment, Counts, loss};
 use rszs_train::train::{TOKENIZER, TrainOptions};
 use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
@@ -63,7 +63,9 @@ pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters
     let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
     let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(precision)).expect("a step");
-    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).expect("a loss");
+    let counts = Counts::of(&targets).expect("targets");
+    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, counts, (Alignment::Cosine, 0.2))
+        .expect("a loss");
     losses.total.backward();
     (outputs["logits"].detach(), parameters)
 }
