@@ -13,8 +13,8 @@ const PARTIAL: &str = ".partial";
 /// renamed; then the folder is synced, which holds the name.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let write = || -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        let folder = parent(path);
+        make(folder)?;
         // Readable like any file, as far as the umask allows; a temporary file's default is its owner alone.
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
         let mut temporary = tempfile::Builder::new().suffix(PARTIAL).permissions(permissions).tempfile_in(folder)?;
@@ -24,6 +24,24 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainErr
         File::open(folder)?.sync_all()
     };
     write().map_err(|source| TrainError::Write { path: path.to_owned(), source })
+}
+
+/// Makes a folder, if there is none, and syncs the one that holds its name.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), TrainError> {
+    make(folder).map_err(|source| TrainError::Write { path: folder.to_owned(), source })
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    File::open(parent(folder))?.sync_all()
+}
+
+/// The folder that `path` is in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Removes what a process that was killed while writing left in `folder`.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::TrainError;
-use crate::durable::{remove_partial, write_atomically};
+use crate::durable::{make_folder, remove_partial, write_atomically};
 
 const METRICS: &str = "metrics.jsonl";
 
@@ -24,8 +24,7 @@ pub struct Run {
 impl Run {
     /// Opens or makes the folder. Metrics are appended.
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
-        let unwritable = |source| TrainError::Write { path: folder.to_owned(), source };
-        fs::create_dir_all(folder).map_err(unwritable)?;
+        make_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), metrics: append_to(&folder.join(METRICS))?, lock: None })
     }
 

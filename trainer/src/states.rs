@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use crate::checkpoint::{self, Checkpoint, Origin};
-use crate::durable::remove_partial;
+use crate::durable::{make_folder, remove_partial};
 use crate::run::tell;
 use crate::{Parameters, TrainError};
 
@@ -21,7 +21,7 @@ pub struct States {
 impl States {
     /// Opens or makes the folder. It will hold the newest `keep` states.
     pub fn open(folder: PathBuf, keep: NonZeroUsize) -> Result<Self, TrainError> {
-        fs::create_dir_all(&folder).map_err(|source| TrainError::Write { path: folder.clone(), source })?;
+        make_folder(&folder)?;
         remove_partial(&folder)?;
         Ok(Self { folder, keep })
     }

@@ -3,7 +3,7 @@
 //! The file is a row of records (tensorflow `core/lib/io/record_writer.h`), each a protobuf (tensorflow `core/util/event.proto`
 //! and `core/framework/summary.proto`), of which this file knows what a scalar needs.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use prost::Message;
 
 use crate::TrainError;
+use crate::durable::make_folder;
 
 /// An event file that grows.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl EventFile {
         let now = now();
         // Readers take the files of a folder in the order of their names. A process starts a run once.
         let path = folder.join(format!("events.out.tfevents.{:010}.{}", now.as_secs(), std::process::id()));
-        fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.to_owned(), source })?;
+        make_folder(folder)?;
         let opened = OpenOptions::new().create(true).append(true).open(&path);
         let file = opened.map_err(|source| TrainError::Write { path: path.clone(), source })?;
         let mut events = Self { path, file };
@@ -157,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut events = EventFile::create(folder.path(), 2).unwrap();
         events.scalars(300, [("train/loss", 0.75)]).unwrap();
-        let mut bytes = &fs::read(&events.path).unwrap()[..];
+        let mut bytes = &std::fs::read(&events.path).unwrap()[..];
         let mut steps = Vec::new();
         while let Some((length, _)) = bytes.split_first_chunk::<8>() {
             let end = 16 + u64::from_le_bytes(*length) as usize;

@@ -115,7 +115,7 @@ fn a_number_that_is_not_finite_leaves_its_batch_and_the_states() {
     // The third step is finite and leads out of the range of f32; the fourth sees it. Neither is saved: an hour has not passed.
     let more = ["train.schedule.peak = 1e38", "train.save_every_s = 3600"];
     let message = try_run(folder.path(), "run", 9, &more).unwrap_err().to_string();
-    assert!(message.contains("not_finite/step_00000003: step 3: the loss is not finite"), "{message}");
+    assert!(message.contains("not_finite/step_00000003: step 3: loss is not finite"), "{message}");
     assert!((weights(&path), support::states(&path)) == (before, states));
 
     let folder = path.join("not_finite/step_00000003");

@@ -26,9 +26,12 @@ fn arguments(folder: &Path, name: &str, steps: u64) -> Vec<String> {
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rszs-train");
 
-fn train(folder: &Path, name: &str, steps: u64) {
+/// Trains to the end and returns what the program told.
+fn train(folder: &Path, name: &str, steps: u64) -> String {
     let output = Command::new(PROGRAM).args(arguments(folder, name, steps)).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    told
 }
 
 /// Starts the program, waits until it has saved a newer state than `known` and then `longer`, and kills it.
@@ -135,4 +138,20 @@ fn the_run_folder_says_what_made_it() {
         network
     });
     assert_eq!(config.resolved().unwrap(), read("config.toml"));
+}
+
+#[test]
+fn changed_data_and_settings_are_told_when_a_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    support::start(folder);
+    train(folder, "run", 1);
+    let told = train(folder, "run", 1);
+    assert!(told.contains("going on at step 1") && !told.contains("changed"), "{told}");
+    // A picture with a byte after its end is a picture still.
+    let picture = folder.join("flood_area/images/003.jpg");
+    let longer = [std::fs::read(&picture).unwrap(), vec![0]].concat();
+    std::fs::write(&picture, longer).unwrap();
+    let told = train(folder, "run", 2);
+    assert!(told.contains("the data changed since") && told.contains("config.toml: settings changed since"), "{told}");
 }

@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 use super::not_finite::save_batch;
 use super::records::{EvaluationRecord, StartRecord, StepLosses};
 use super::start::{sampler, start_from};
-use super::texts::Texts;
+use super::texts::{Texts, backward_from};
 use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings, WEIGHTS};
 use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::data_digest::DataDigest;
@@ -104,7 +104,11 @@ impl Session {
             git: &self.origin.git,
             data,
         };
-        write_atomically(&run.path("config.toml"), config.resolved()?.as_bytes())?;
+        let (path, resolved) = (run.path("config.toml"), config.resolved()?);
+        if record.step > 0 && std::fs::read(&path).is_ok_and(|before| before != resolved.as_bytes()) {
+            tell(&format!("{}: settings changed since, metrics.jsonl has those of every start", path.display()));
+        }
+        write_atomically(&path, resolved.as_bytes())?;
         write_atomically(&run.path("run.json"), &serde_json::to_vec_pretty(&record)?)?;
         run.record(&record)
     }
@@ -137,12 +141,12 @@ impl Session {
             let losses = self.forward(&tiles?, &queries, &targets?, counts)?;
             numbers.add(&losses)?;
             if !numbers.total.is_finite() {
-                return Err(TrainError::NotFinite { what: "the loss".to_owned(), step: self.optimizer.steps() });
+                return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
             }
             losses.total.f_backward()?;
         }
         if embedded.requires_grad() {
-            embedded.f_mul(&queries.grad())?.f_sum(Kind::Float)?.f_backward()?;
+            backward_from(&embedded, &queries)?;
         }
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
