@@ -130,6 +130,18 @@ fn a_number_that_is_not_finite_leaves_its_batch_and_the_states() {
 }
 
 #[test]
+fn weights_that_are_not_finite_never_replace_a_state() {
+    let folder = tempfile::tempdir().unwrap();
+    support::start(folder.path());
+    let path = run(folder.path(), "run", 2);
+    let (before, states) = (weights(&path), support::states(&path));
+    // Above the range of f32: the third step leads there at once, and every step is saved.
+    let message = try_run(folder.path(), "run", 9, &["train.schedule.peak = 1e39"]).unwrap_err().to_string();
+    assert!(message.contains("step 3: weight align.project.bias is not finite; lower the learning rate"), "{message}");
+    assert!((weights(&path), support::states(&path)) == (before, states));
+}
+
+#[test]
 fn a_run_moves_every_trainable_parameter_and_no_frozen_one() {
     let folder = tempfile::tempdir().unwrap();
     support::start(folder.path());

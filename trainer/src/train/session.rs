@@ -1,5 +1,7 @@
 //! A training run in memory.
 
+mod saving;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,17 +12,17 @@ use rszs_tokenizer::Tokenizer;
 use tch::{Device, Kind, Tensor};
 
 use super::not_finite::save_batch;
-use super::records::{EvaluationRecord, StartRecord, StepLosses};
+use super::records::{EvaluationRecord, StepLosses};
 use super::start::{sampler, start_from};
 use super::texts::{Texts, backward_from};
-use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings, WEIGHTS};
-use crate::checkpoint::{self, Checkpoint, Origin};
+use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings};
+use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{self, EvaluateSettings};
 use crate::loss::{Counts, Loss, loss};
 use crate::run::{Run, tell};
-use crate::states::{States, with_prefix};
+use crate::states::States;
 use crate::tensorboard::EventFile;
 use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TrainError, eval};
 
@@ -84,33 +86,6 @@ impl Session {
         run.forget_after(session.optimizer.steps())?;
         session.describe(config, options, &data, run)?;
         Ok(session)
-    }
-
-    /// Writes into the run's folder what makes it what it is.
-    fn describe(
-        &self,
-        config: &RunConfig,
-        options: &TrainOptions,
-        data: &DataDigest,
-        run: &mut Run,
-    ) -> Result<(), TrainError> {
-        let record = StartRecord {
-            kind: "start",
-            step: self.optimizer.steps(),
-            config: config.table(),
-            exclude_queries: &options.exclude_queries,
-            seed: self.settings.seed,
-            command: &self.origin.command,
-            git: &self.origin.git,
-            data,
-        };
-        let (path, resolved) = (run.path("config.toml"), config.resolved()?);
-        if record.step > 0 && std::fs::read(&path).is_ok_and(|before| before != resolved.as_bytes()) {
-            tell(&format!("{}: settings changed since, metrics.jsonl has those of every start", path.display()));
-        }
-        write_atomically(&path, resolved.as_bytes())?;
-        write_atomically(&run.path("run.json"), &serde_json::to_vec_pretty(&record)?)?;
-        run.record(&record)
     }
 
     /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number that is not finite is saved
@@ -224,53 +199,6 @@ impl Session {
             tell(&format!("step {step}: {}", scores.line()));
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
-        }
-        Ok(())
-    }
-
-    /// Writes the state to go on from and the weights that are used.
-    pub(super) fn save(&mut self, run: &Run) -> Result<(), TrainError> {
-        run.sync()?;
-        self.origin.step = self.optimizer.steps();
-        let mut state: Vec<(String, &Tensor)> = self.optimizer.state().collect();
-        state.extend(self.parameters.iter().map(|(name, tensor)| (format!("weights.{name}"), tensor)));
-        state.extend(self.average.weights().iter().map(|(name, tensor)| (format!("average.{name}"), tensor)));
-        self.states.save(state.iter().map(|(name, tensor)| (name.as_str(), *tensor)), &self.origin)?;
-        checkpoint::save(&run.path(WEIGHTS), self.average.weights(), &self.origin)
-    }
-
-    /// Goes on from the newest state, if there is one of this network and seed.
-    fn resume(&mut self, run: &Run) -> Result<(), TrainError> {
-        let refuse = |path, expected, found, hint| Err(TrainError::Checkpoint { path, expected, found, hint });
-        let weights = run.path(WEIGHTS);
-        let Some(state) = self.states.newest()? else {
-            if weights.exists() {
-                let expected = format!("a state beside it, in {STATES}, to go on from");
-                return refuse(
-                    weights,
-                    expected,
-                    "none".to_owned(),
-                    "choose another --run, or move it away to start again",
-                );
-            }
-            return Ok(());
-        };
-        if state.origin.config != self.origin.config || state.origin.seed != self.origin.seed {
-            let expected = format!("a state of this network and of seed {}", self.origin.seed);
-            let found = format!("one of another network or of seed {}", state.origin.seed);
-            return refuse(state.path, expected, found, "choose another --run, or remove the states to start again");
-        }
-        let step = state.origin.step;
-        self.parameters.copy_values_from(&with_prefix(&state, "weights.")?)?;
-        self.average.restore(&with_prefix(&state, "average.")?, step)?;
-        self.optimizer.restore(&state.tensors, step)?;
-        tell(&format!("{}: going on at step {step}", state.path.display()));
-        if state.origin.data != self.origin.data {
-            tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
-        }
-        // The run may have ended between the two files, or somebody went back to an older state.
-        if !Checkpoint::read(&weights).is_ok_and(|weights| weights.origin.step == step) {
-            checkpoint::save(&weights, self.average.weights(), &state.origin)?;
         }
         Ok(())
     }
