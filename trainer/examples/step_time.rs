@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rszs_network::{Config, Purpose, image_graph};
-use rszs_train::loss::loss;
+use rszs_train::loss::{Alignment, Counts, loss};
 use rszs_train::run::report;
 use rszs_train::{AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with};
 use tch::{Device, Kind, Tensor};
@@ -43,7 +43,14 @@ fn main() -> Result<(), TrainError> {
         let mut clock = Clock::start();
         let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, mode)?;
         let forward = clock.lap();
-        let losses = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, 0.2)?;
+        let losses = loss(
+            &outputs["logits"],
+            &outputs["aligned"],
+            &words,
+            &targets,
+            Counts::of(&targets)?,
+            (Alignment::Cosine, 0.2),
+        )?;
         let of_loss = clock.lap();
         losses.total.f_backward()?;
         let backward = clock.lap();

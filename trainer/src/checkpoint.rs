@@ -1,15 +1,20 @@
-//! Weights on disk: one safetensors file with what made them.
+//! Weights on disk: one safetensors file with what made them and a hash that shows damage.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
+use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
+use crate::durable::write_atomically;
 use crate::{Parameters, TrainError};
+
+/// Metadata: SHA-256 of all names and values, see [`hash`]. Files of older versions have none.
+const SHA256: &str = "sha256";
 
 /// What made the weights of a checkpoint; the file's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub struct Origin {
     pub command: String,
     /// Commit of the source, `-dirty` if the tree had changes, `unknown` outside a repository.
     pub git: String,
+    /// Hash of the data: see `data` of `run.json`. Files of older versions have none.
+    pub data: Option<String>,
 }
 
 impl Origin {
@@ -34,7 +41,7 @@ impl Origin {
         // Without the program's folder: where it lay on somebody's machine is nobody's business.
         let program = std::iter::once("rszs-train".to_owned());
         let command = program.chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ");
-        Self { config, stage: stage.to_owned(), step: 0, seed, command, git: git_commit() }
+        Self { config, stage: stage.to_owned(), step: 0, seed, command, git: git_commit(), data: None }
     }
 
     fn to_metadata(&self) -> HashMap<String, String> {
@@ -46,7 +53,8 @@ impl Origin {
             ("command", self.command.clone()),
             ("git", self.git.clone()),
         ];
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        let data = self.data.clone().map(|data| ("data", data));
+        pairs.into_iter().chain(data).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     fn from_metadata(path: &Path, metadata: &HashMap<String, String>) -> Result<Self, TrainError> {
@@ -74,6 +82,7 @@ impl Origin {
             seed: number("seed")?,
             command: text("command")?,
             git: text("git")?,
+            data: metadata.get("data").cloned(),
         })
     }
 }
@@ -101,8 +110,21 @@ impl Checkpoint {
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
         let origin = Origin::from_metadata(path, header.metadata().as_ref().unwrap_or(&HashMap::new()))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
+        let views: BTreeMap<&str, TensorView> = file.iter().collect();
+        let found = hash(views.iter().map(|(name, view)| (*name, view.data())));
+        if let Some(expected) = header.metadata().as_ref().and_then(|metadata| metadata.get(SHA256))
+            && *expected != found
+        {
+            return Err(TrainError::Checkpoint {
+                path: path.to_owned(),
+                expected: format!("values with the SHA-256 {expected}"),
+                found,
+                hint: "the file is damaged",
+            });
+        }
         let mut tensors = BTreeMap::new();
-        for (name, view) in SafeTensors::deserialize(&bytes).map_err(malformed)?.iter() {
+        for (name, view) in views {
             if view.dtype() != Dtype::F32 {
                 return Err(TrainError::Checkpoint {
                     path: path.to_owned(),
@@ -170,8 +192,7 @@ impl Checkpoint {
     }
 }
 
-/// Writes `parameters` to `path`: to a temporary name beside it, synced, renamed, so that a crash leaves the old file or the
-/// new one.
+/// Writes `parameters` to `path`; a crash leaves the old file or the new one.
 pub fn save(path: &Path, parameters: &Parameters, origin: &Origin) -> Result<(), TrainError> {
     save_tensors(path, parameters.iter(), origin)
 }
@@ -182,11 +203,14 @@ pub fn save_tensors<'a>(
     tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
     origin: &Origin,
 ) -> Result<(), TrainError> {
-    let mut shapes_and_bytes = Vec::new();
+    let mut shapes_and_bytes = BTreeMap::new();
     for (name, tensor) in tensors {
         let shape: Vec<usize> = tensor.size().into_iter().map(|length| length as usize).collect();
-        shapes_and_bytes.push((name, shape, little_endian_bytes(tensor)?));
+        shapes_and_bytes.insert(name, (shape, little_endian_bytes(tensor)?));
     }
+    let mut metadata = origin.to_metadata();
+    let sha256 = hash(shapes_and_bytes.iter().map(|(name, (_, bytes))| (*name, bytes.as_slice())));
+    metadata.insert(SHA256.to_owned(), sha256);
     let unwritable = |error: SafeTensorError| TrainError::Checkpoint {
         path: path.to_owned(),
         expected: "tensors that can be written".to_owned(),
@@ -194,27 +218,32 @@ pub fn save_tensors<'a>(
         hint: "this is a fault of the trainer",
     };
     let mut views = Vec::new();
-    for (name, shape, bytes) in &shapes_and_bytes {
+    for (name, (shape, bytes)) in &shapes_and_bytes {
         views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(unwritable)?));
     }
-    let bytes = safetensors::serialize(views, Some(origin.to_metadata())).map_err(unwritable)?;
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(unwritable)?;
     write_atomically(path, &bytes)
 }
 
-/// Writes a file so that at every moment the old or the new content is under `path`.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let write = || -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        // Readable like any file, as far as the umask allows; a temporary file's default is its owner alone.
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(TrainError::file(path))
+/// SHA-256 of names and values in the order of the names, each name and each value after its length.
+fn hash<'a>(tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut hasher = Sha256::new();
+    for (name, bytes) in tensors {
+        for part in [name.as_bytes(), bytes] {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    hexadecimal(hasher)
+}
+
+/// What was hashed, as text.
+pub(crate) fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn little_endian_bytes(tensor: &Tensor) -> Result<Vec<u8>, TrainError> {
@@ -251,6 +280,7 @@ mod tests {
             seed: 3,
             command: "rszs-train".to_owned(),
             git: "unknown".to_owned(),
+            data: Some("5eed".to_owned()),
         }
     }
 
@@ -295,6 +325,16 @@ mod tests {
         Checkpoint::read(&path).unwrap().load_group_into(&mut loaded, |name| name.starts_with("text.")).unwrap();
         assert_eq!(loaded.get("text.a").unwrap().double_value(&[0, 0]), 2.0);
         assert_eq!(loaded.get("vlm.a").unwrap().double_value(&[0, 0]), 0.0);
+    }
+
+    #[test]
+    fn a_file_without_a_hash_is_of_an_older_version_and_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let bytes = 1.5_f32.to_le_bytes();
+        let view = TensorView::new(Dtype::F32, vec![1], &bytes).unwrap();
+        fs::write(&path, safetensors::serialize([("vlm.a", view)], Some(origin().to_metadata())).unwrap()).unwrap();
+        assert_eq!(Checkpoint::read(&path).unwrap().tensors["vlm.a"].double_value(&[0]), 1.5);
     }
 
     #[test]

@@ -66,10 +66,14 @@ impl RunConfig {
 
     /// One section as the settings of a stage.
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
-        let invalid = |reason: String| TrainError::Config { path: self.path.clone(), reason };
-        let value =
-            self.table.get(name).ok_or_else(|| invalid(format!("section [{name}]: expected one, found none")))?;
-        value.clone().try_into().map_err(|error: toml::de::Error| invalid(format!("[{name}]: {}", error.message())))
+        let missing = || self.invalid(format!("section [{name}]: expected one, found none"));
+        let value = self.table.get(name).ok_or_else(missing)?.clone();
+        value.try_into().map_err(|error: toml::de::Error| self.invalid(format!("[{name}]: {}", error.message())))
+    }
+
+    /// An error about this description.
+    pub(crate) fn invalid(&self, reason: String) -> TrainError {
+        TrainError::Config { path: self.path.clone(), reason }
     }
 
     /// The network: the preset of `[network]` with its other fields changed.
@@ -80,6 +84,15 @@ impl RunConfig {
     /// The section `[data]`.
     pub fn data(&self) -> &DataSettings {
         &self.data
+    }
+
+    /// The whole description with all changes and every field of the network: a file for [`RunConfig::read`] that does not
+    /// change when a preset does.
+    pub fn resolved(&self) -> Result<String, TrainError> {
+        let mut table = self.table.clone();
+        let network = Table::try_from(&self.network).map_err(|error| self.invalid(error.to_string()))?;
+        overlay(&mut table, Table::from_iter([("network".to_owned(), Value::Table(network))]));
+        toml::to_string(&table).map_err(|error| self.invalid(error.to_string()))
     }
 
     /// The whole description with all changes, for the record.
@@ -140,6 +153,16 @@ mod tests {
         expected.decoder_width = 48;
         assert_eq!(*config.network(), expected);
         assert_eq!(config.data().workers, 3);
+    }
+
+    #[test]
+    fn a_resolved_description_is_read_back_as_the_same_and_names_every_size() {
+        let config = parse(&valid(), &["network.decoder_width = 48"]).unwrap();
+        let resolved = config.resolved().unwrap();
+        let again = parse(&resolved, &[]).unwrap();
+        assert_eq!(again.network(), config.network());
+        assert_eq!(again.resolved().unwrap(), resolved);
+        assert!(resolved.contains("preset = \"nano\"") && resolved.contains("joint_width = 512"), "{resolved}");
     }
 
     #[test]

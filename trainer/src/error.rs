@@ -87,6 +87,36 @@ pub enum TrainError {
         /// The reason.
         source: std::io::Error,
     },
+    /// A file of the run could not be written: no room, or no permission.
+    #[error(
+        "{}: {source}; what was there before is unchanged: make room or make the folder writable, then give the same \
+         command again", path.display()
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Two processes would write the same files.
+    #[error("{}: another process trains here; wait for it, or choose another --run", folder.display())]
+    Locked {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// A number that training cannot go on with, and what it came from.
+    #[error(
+        "{}: step {step}: {what} is not finite; its batch is in this folder and no checkpoint was touched: look at the \
+         pictures, lower the learning rate, then give the same command again", folder.display()
+    )]
+    NotFiniteBatch {
+        /// Where the batch was saved.
+        folder: PathBuf,
+        /// The number.
+        what: String,
+        /// Optimiser steps taken before.
+        step: u64,
+    },
     /// A number that training cannot go on with.
     #[error("step {step}: {what} is not finite; lower the learning rate or go back to the last checkpoint")]
     NotFinite {

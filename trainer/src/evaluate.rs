@@ -11,7 +11,8 @@ use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
 use tch::{Device, Tensor};
 
-use crate::checkpoint::{Checkpoint, write_atomically};
+use crate::checkpoint::Checkpoint;
+use crate::durable::write_atomically;
 use crate::overlay::write_overlay;
 use crate::run::Run;
 use crate::train::TOKENIZER;

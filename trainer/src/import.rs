@@ -23,6 +23,7 @@ use rszs_network::{Config, Purpose};
 use tch::Device;
 
 use crate::checkpoint::{self, Origin};
+use crate::durable::write_atomically;
 use crate::run::tell;
 use crate::train::TOKENIZER;
 use crate::{Parameters, TrainError, group};
@@ -65,7 +66,7 @@ pub fn import(network: &Config, options: &ImportOptions) -> Result<(), TrainErro
     }
     let origin = Origin::new(serde_json::to_string(network)?, "import", 0);
     checkpoint::save(&options.output, &parameters, &origin)?;
-    checkpoint::write_atomically(&options.output.with_file_name(TOKENIZER), &tokenizer.to_json())?;
+    write_atomically(&options.output.with_file_name(TOKENIZER), &tokenizer.to_json())?;
     let count = |wanted: &str| parameters.iter().filter(|(name, _)| group(name) == wanted).count();
     let groups: Vec<String> =
         parameters.groups().into_iter().map(|group| format!("{} of {group}", count(group))).collect();

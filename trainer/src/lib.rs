@@ -5,6 +5,8 @@
 
 mod average;
 mod config;
+mod data_digest;
+mod durable;
 mod eager;
 mod error;
 mod optimizer;
@@ -12,8 +14,11 @@ mod overlay;
 mod parameters;
 mod positions;
 mod precision;
+mod progress;
 mod prompts;
 mod schedule;
+mod states;
+mod tensorboard;
 
 pub mod checkpoint;
 pub mod evaluate;
@@ -34,5 +39,7 @@ pub use optimizer::{AdamW, AdamWSettings};
 pub use parameters::{Parameters, group};
 pub use positions::{PositionRule, interpolate_positions};
 pub use precision::Precision;
+pub use progress::{Progress, peak_resident_bytes};
 pub use prompts::{PromptSettings, Prompts, TextEncoder};
 pub use schedule::Schedule;
+pub use states::States;

@@ -14,8 +14,9 @@ use rszs_train::{RunConfig, evaluate};
 
 /// Trains RS-ZeroSeg with libtorch and evaluates it by tiles as the runtime tiles.
 ///
-/// Results go to stdout, progress to stderr, everything else into the run's folder: weights.safetensors, state.safetensors
-/// (to go on after an interruption, by the same command), tokenizer.json, metrics.jsonl. Exit codes: 0 done, 1 failed, 2 usage.
+/// Results go to stdout, progress to stderr, everything else into the run's folder: weights.safetensors, states (to go on
+/// after an interruption, by the same command), tokenizer.json, config.toml, run.json, metrics.jsonl. Exit codes: 0 done, 1
+/// failed, 2 usage.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 struct Arguments {

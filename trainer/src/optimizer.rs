@@ -97,7 +97,7 @@ impl AdamW {
     }
 
     /// The factor on the learning rate of a parameter; 0 freezes it.
-    pub fn factor(&self, name: &str) -> f64 {
+    fn factor(&self, name: &str) -> f64 {
         self.settings.learning_rate_factors.get(group(name)).copied().unwrap_or(1.0)
     }
 

@@ -22,12 +22,13 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{self, Checkpoint, Origin};
+use crate::durable::write_atomically;
 use crate::features::{TeacherSettings, Tiles, targets};
-use crate::run::{Progress, Run, tell};
+use crate::run::{Run, tell};
 use crate::text_training::{self, TextSettings, TextTargets, unit_rows};
 use crate::{
-    AdamW, AdamWSettings, Mode, Parameters, Precision, PromptSettings, RunConfig, Schedule, TextEncoder, TrainError,
-    eval, group,
+    AdamW, AdamWSettings, Mode, Parameters, Precision, Progress, PromptSettings, RunConfig, Schedule, TextEncoder,
+    TrainError, eval, group,
 };
 use batch::{Batch, Batches, Pool};
 
@@ -136,7 +137,7 @@ impl Data {
         } else {
             let vocabulary = config.network().text.vocabulary;
             let tokenizer = text_training::tokenizer(&aid_rsicd, &clip_text.names, &words, &templates, vocabulary);
-            checkpoint::write_atomically(&path, &tokenizer.to_json())?;
+            write_atomically(&path, &tokenizer.to_json())?;
             tokenizer
         };
         let needed = words.iter().chain(aid_rsicd.scenes()).cloned().collect();

@@ -1,29 +1,43 @@
-//! The folder of a run, and what a person sees of it.
+//! The folder of a run, and where its lines and results go.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::TrainError;
+use crate::durable::{make_folder, remove_partial, write_atomically};
+
+const METRICS: &str = "metrics.jsonl";
 
 /// A run's folder: `metrics.jsonl`, checkpoints, pictures.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
     metrics: File,
+    /// Held while this process trains; the system takes it back when the process ends, however it ends.
+    lock: Option<File>,
 }
 
 impl Run {
     /// Opens or makes the folder. Metrics are appended.
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
-        fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
-        let path = folder.join("metrics.jsonl");
-        let metrics = OpenOptions::new().create(true).append(true).open(&path).map_err(TrainError::file(path))?;
-        Ok(Self { folder: folder.to_owned(), metrics })
+        make_folder(folder)?;
+        Ok(Self { folder: folder.to_owned(), metrics: append_to(&folder.join(METRICS))?, lock: None })
+    }
+
+    /// Makes this process the only one that trains here, and removes what a killed one left half-written.
+    pub fn lock(&mut self) -> Result<(), TrainError> {
+        let path = self.path("lock");
+        let lock = append_to(&path)?;
+        match lock.try_lock() {
+            Ok(()) => self.lock = Some(lock),
+            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked { folder: self.folder.clone() }),
+            Err(TryLockError::Error(source)) => return Err(TrainError::File { path, source }),
+        }
+        remove_partial(&self.folder)
     }
 
     /// A file of the run.
@@ -33,74 +47,39 @@ impl Run {
 
     /// Appends one JSON line to the metrics.
     pub fn record(&mut self, record: &impl Serialize) -> Result<(), TrainError> {
-        let write = |file: &mut File| -> io::Result<()> {
-            let mut line = serde_json::to_string(record)?;
-            line.push('\n');
-            file.write_all(line.as_bytes())
+        let mut line = serde_json::to_string(record)?;
+        line.push('\n');
+        let unwritable = |source| TrainError::Write { path: self.folder.join(METRICS), source };
+        self.metrics.write_all(line.as_bytes()).map_err(unwritable)
+    }
+
+    /// Brings the metrics to the disk: a checkpoint must not be ahead of them.
+    pub fn sync(&self) -> Result<(), TrainError> {
+        let unwritable = |source| TrainError::Write { path: self.folder.join(METRICS), source };
+        self.metrics.sync_data().map_err(unwritable)
+    }
+
+    /// Drops the metrics of steps after `step`, which will be taken again, and a line that a kill cut short. So no step is
+    /// there twice.
+    pub fn forget_after(&mut self, step: u64) -> Result<(), TrainError> {
+        let path = self.path(METRICS);
+        let text = fs::read(&path).map_err(TrainError::file(&path))?;
+        let is_kept = |line: &&[u8]| {
+            let record = serde_json::from_slice::<Value>(line);
+            record.is_ok_and(|record| record["step"].as_u64().is_none_or(|of| of <= step))
         };
-        write(&mut self.metrics).map_err(TrainError::file(self.folder.join("metrics.jsonl")))
-    }
-}
-
-/// Steps done, speed and time left. A bar on a terminal; otherwise a line a minute. On stderr.
-#[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    images_per_step: usize,
-    window: (Instant, u64),
-    last_line: Instant,
-    step: u64,
-    steps: u64,
-}
-
-impl Progress {
-    /// Without a terminal, this often.
-    const LINE_EVERY: Duration = Duration::from_mins(1);
-
-    /// Starts the clock at `step` of `steps`.
-    pub fn start(step: u64, steps: u64, images_per_step: usize) -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} left {eta} {msg}");
-        let bar = ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_position(step);
-        bar.reset_eta();
-        let now = Instant::now();
-        Self { bar, images_per_step, window: (now, step), last_line: now, step, steps }
-    }
-
-    /// Counts one step.
-    pub fn advance(&mut self) {
-        self.step += 1;
-        self.bar.inc(1);
-    }
-
-    /// Images a second since the last call, or since the start.
-    pub fn take_images_per_s(&mut self) -> f64 {
-        let (since, step) = self.window;
-        let now = Instant::now();
-        self.window = (now, self.step);
-        ((self.step - step) as f64 * self.images_per_step as f64) / (now - since).as_secs_f64().max(1e-9)
-    }
-
-    /// Shows `message`; `images_per_s` gives the time left.
-    pub fn show(&mut self, message: &str, images_per_s: f64) {
-        let message = format!("{images_per_s:.1} images/s {message}");
-        if self.bar.is_hidden() {
-            if self.last_line.elapsed() >= Self::LINE_EVERY || self.step == self.steps {
-                self.last_line = Instant::now();
-                let left_s = (self.steps - self.step) as f64 * self.images_per_step as f64 / images_per_s.max(1e-9);
-                let left = Duration::from_secs(left_s as u64);
-                tell(&format!("step {}/{} {message}, left {left:?}", self.step, self.steps));
-            }
-        } else {
-            self.bar.set_message(message);
+        let kept: Vec<u8> = text.split_inclusive(|&byte| byte == b'\n').filter(is_kept).flatten().copied().collect();
+        if kept != text {
+            write_atomically(&path, &kept)?;
+            self.metrics = append_to(&path)?;
         }
+        Ok(())
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
+fn append_to(path: &Path) -> Result<File, TrainError> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    opened.map_err(|source| TrainError::Write { path: path.to_owned(), source })
 }
 
 /// One line for a person, on stderr. A closed stderr is no reason to stop.
@@ -111,4 +90,35 @@ pub fn tell(line: &str) {
 /// A result, on stdout.
 pub fn report(text: &str) -> Result<(), TrainError> {
     writeln!(io::stdout(), "{text}").map_err(TrainError::file("stdout"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn steps_that_are_taken_again_and_half_a_line_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = Run::open(folder.path()).unwrap();
+        for record in [json!({"type": "start", "step": 0}), json!({"step": 4}), json!({"step": 5}), json!({"a": 1})] {
+            run.record(&record).unwrap();
+        }
+        run.metrics.write_all(br#"{"step":"#).unwrap();
+        run.forget_after(4).unwrap();
+        run.record(&json!({"step": 5, "again": true})).unwrap();
+        let lines = "{\"step\":0,\"type\":\"start\"}\n{\"step\":4}\n{\"a\":1}\n{\"again\":true,\"step\":5}\n";
+        assert_eq!(fs::read_to_string(run.path(METRICS)).unwrap(), lines);
+    }
+
+    #[test]
+    fn two_processes_do_not_train_in_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Run::open(folder.path()).unwrap();
+        first.lock().unwrap();
+        let mut second = Run::open(folder.path()).unwrap();
+        assert!(second.lock().unwrap_err().to_string().contains("another process trains here"));
+        drop(first);
+        second.lock().unwrap();
+    }
 }

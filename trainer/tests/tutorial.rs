@@ -23,7 +23,8 @@ fn commands(page: &str) -> Vec<&str> {
 /// Runs `line` with the programs of this build in place of `cargo run --release`: the same code, not built a second time.
 fn run(line: &str, folder: &Path) -> Output {
     let programs = Path::new(env!("CARGO_BIN_EXE_rszs-train")).parent().unwrap();
-    let mut line = line.replace("cargo run --release -p rszs-data --example ", &format!("{}/examples/", programs.display()));
+    let mut line =
+        line.replace("cargo run --release -p rszs-data --example ", &format!("{}/examples/", programs.display()));
     for program in ["rszs-train", "rszs-export", "rszs-calibrate", "rszs-edge"] {
         line = line.replace(&format!("cargo run --release -p {program}"), &format!("{}/{program}", programs.display()));
     }

@@ -224,6 +224,17 @@ impl DenseSet {
         &self.entries(split)[index].image
     }
 
+    /// Every file of the set, pictures and masks of both splits.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.train.iter().chain(&self.val).flat_map(|entry| {
+            let mask = match &entry.label {
+                Label::File(path, _) => Some(path.as_path()),
+                Label::Everywhere(_) => None,
+            };
+            std::iter::once(entry.image.as_path()).chain(mask)
+        })
+    }
+
     /// Sample `index` of `split`. Both files are checked: readable, of one size, no index that the class table lacks.
     pub fn sample(&self, split: Split, index: usize) -> Result<Arc<Sample>, DataError> {
         let entries = self.entries(split);

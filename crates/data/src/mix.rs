@@ -1,4 +1,4 @@
-//! Half of the classes of one crop, laid over another: `ClassMix` (Olsson et al. 2021), across sets as in DACS (Tranheden et al. 2021).
+//! Half of the classes of one crop, laid over another: ClassMix (Olsson et al. 2021), across sets as in DACS (Tranheden et al. 2021).
 //!
 //! Sets differ in what they label and in how they look. Without mixing, a model learns the look instead of the thing: that pictures of floods
 //! hold no buildings, because the set that shows floods never says where one is. A roof from another set on a flooded street says otherwise.

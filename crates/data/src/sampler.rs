@@ -45,6 +45,8 @@ pub struct Batch {
     pub sources: Vec<u8>,
     /// `[N]`.
     pub origins: Vec<Origin>,
+    /// `[N]`: what was laid over the crop, if anything was.
+    pub laid_over: Vec<Option<Origin>>,
 }
 
 impl Batch {
@@ -118,6 +120,7 @@ impl Sampler {
             masks: Vec::with_capacity(self.batch_size * tile_px * tile_px),
             sources: Vec::with_capacity(self.batch_size * tile_px * tile_px),
             origins: Vec::with_capacity(self.batch_size),
+            laid_over: Vec::with_capacity(self.batch_size),
         };
         for slot in 0..self.batch_size {
             let mut rng = Rng::keyed(&[self.seed, step, slot as u64]);
@@ -125,15 +128,18 @@ impl Sampler {
             let point = (slot as f32 + rng.unit()) / self.batch_size as f32;
             let (mut crop, origin) = self.crop(point, &mut rng)?;
             let mut sources = vec![origin.source as u8; crop.mask.ids.len()];
+            let mut laid_over = None;
             if rng.chance(self.mix_probability) {
                 let point = rng.unit();
                 let (over, over_origin) = self.crop(point, &mut rng)?;
                 mix(&mut crop, &mut sources, &over, over_origin.source as u8, &mut rng);
+                laid_over = Some(over_origin);
             }
             batch.images.extend_from_slice(&crop.image.pixels);
             batch.masks.extend_from_slice(&crop.mask.ids);
             batch.sources.extend_from_slice(&sources);
             batch.origins.push(origin);
+            batch.laid_over.push(laid_over);
         }
         Ok(batch)
     }

@@ -52,6 +52,19 @@ impl SetScores {
         let queries: Vec<String> = self.queries.iter().map(of_query).collect();
         format!("{}: mIoU {:.3}{exclusive} ({})", self.set, self.mean_iou_best, queries.join(", "))
     }
+
+    /// Name and value of each curve: the means, and of each query the `IoU` at its best threshold.
+    pub(crate) fn curves(&self) -> Vec<(String, f64)> {
+        let mut curves = vec![
+            (format!("evaluation/{}/mean_iou_best", self.set), self.mean_iou_best),
+            (format!("evaluation/{}/mean_iou_half", self.set), self.mean_iou_half),
+        ];
+        for query in &self.queries {
+            curves
+                .extend(query.best.map(|best| (format!("evaluation/{}/iou_best/{}", self.set, query.query), best.iou)));
+        }
+        curves
+    }
 }
 
 /// All scores as a table for people, one row a query and one for the mean of each set.

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::TrainError;
+use crate::data_digest::DataDigest;
 use crate::evaluate::SetScores;
 use crate::loss::Loss;
 
 /// The numbers of one step.
+#[derive(Clone, Copy, Default)]
 pub(super) struct StepLosses {
     pub(super) total: f64,
     pub(super) segmentation: f64,
@@ -16,14 +18,13 @@ pub(super) struct StepLosses {
 }
 
 impl StepLosses {
-    pub(super) fn read(losses: &Loss, gradient_norm: f64, learning_rate: f64) -> Result<Self, TrainError> {
-        Ok(Self {
-            total: losses.total.f_double_value(&[])?,
-            segmentation: losses.segmentation.f_double_value(&[])?,
-            alignment: losses.alignment.f_double_value(&[])?,
-            gradient_norm,
-            learning_rate,
-        })
+    /// Adds the losses of one part of a batch.
+    pub(super) fn add(&mut self, part: &Loss) -> Result<(), TrainError> {
+        // sync: once a part, so that no update follows from a number that is not finite
+        self.total += part.total.f_double_value(&[])?;
+        self.segmentation += part.segmentation.f_double_value(&[])?;
+        self.alignment += part.alignment.f_double_value(&[])?;
+        Ok(())
     }
 }
 
@@ -35,10 +36,10 @@ pub(super) struct LossWindow {
 
 impl LossWindow {
     pub(super) fn add(&mut self, step: &StepLosses) {
-        self.steps.push(StepLosses { ..*step });
+        self.steps.push(*step);
     }
 
-    pub(super) fn take(&mut self, step: u64, images_per_s: f64) -> StepRecord {
+    pub(super) fn take(&mut self, step: u64, images_per_s: f64, peak_resident_bytes: Option<u64>) -> StepRecord {
         let steps = std::mem::take(&mut self.steps);
         let mean = |part: fn(&StepLosses) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
         StepRecord {
@@ -50,10 +51,12 @@ impl LossWindow {
             gradient_norm: mean(|losses| losses.gradient_norm),
             learning_rate: steps.last().map_or(0.0, |losses| losses.learning_rate),
             images_per_s,
+            peak_resident_bytes,
         }
     }
 }
 
+/// Also the content of `run.json`.
 #[derive(Serialize)]
 pub(super) struct StartRecord<'a> {
     #[serde(rename = "type")]
@@ -61,8 +64,10 @@ pub(super) struct StartRecord<'a> {
     pub(super) step: u64,
     pub(super) config: &'a toml::Table,
     pub(super) exclude_queries: &'a [String],
+    pub(super) seed: u64,
     pub(super) command: &'a str,
     pub(super) git: &'a str,
+    pub(super) data: &'a DataDigest,
 }
 
 #[derive(Serialize)]
@@ -76,6 +81,21 @@ pub(super) struct StepRecord {
     pub(super) gradient_norm: f64,
     pub(super) learning_rate: f64,
     pub(super) images_per_s: f64,
+    pub(super) peak_resident_bytes: Option<u64>,
+}
+
+impl StepRecord {
+    /// Name and value of each curve.
+    pub(super) fn curves(&self) -> [(&'static str, f64); 6] {
+        [
+            ("train/loss", self.loss),
+            ("train/segmentation", self.segmentation),
+            ("train/alignment", self.alignment),
+            ("train/gradient_norm", self.gradient_norm),
+            ("train/learning_rate", self.learning_rate),
+            ("train/images_per_s", self.images_per_s),
+        ]
+    }
 }
 
 #[derive(Serialize)]

@@ -12,9 +12,6 @@ use crate::checkpoint::Checkpoint;
 use crate::run::tell;
 use crate::{Parameters, PositionRule, RunConfig, TrainError, group, interpolate_positions};
 
-/// The text tower's group of parameters. It is frozen here: query vectors are computed once.
-pub(super) const TEXT: &str = "text";
-
 /// Loads the text tower and every other part that a checkpoint has; position tables are brought to this network's grid.
 pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Parameters) -> Result<(), TrainError> {
     let mut checkpoint = Checkpoint::read(path)?;
@@ -30,7 +27,7 @@ pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Paramet
     }
     let mut groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| group(name).to_owned()).collect();
     tell(&format!("{}: starting from {}", path.display(), groups.iter().cloned().collect::<Vec<_>>().join(", ")));
-    groups.insert(TEXT.to_owned());
+    groups.insert("text".to_owned());
     checkpoint.load_group_into(parameters, |name| groups.contains(group(name)))?;
     Ok(())
 }
@@ -57,5 +54,5 @@ pub(super) fn sampler(
         }
         sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
     }
-    Ok(Sampler::new(sources, Split::Train, settings.batch_size, settings.seed)?.mixing(settings.mix_probability))
+    Ok(Sampler::new(sources, Split::Train, settings.step_images(), settings.seed)?.mixing(settings.mix_probability))
 }

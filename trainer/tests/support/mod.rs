@@ -1,9 +1,14 @@
 //! A network of a few thousand parameters, with every part of the real one.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use rszs_network::{Config, Purpose, image_graph};
-use rszs_train::loss::loss;
+use rszs_data::fixtures;
+use rszs_network::{Config, Purpose, image_graph, text_graph};
+use rszs_tokenizer::Tokenizer;
+use rszs_train::checkpoint::{Origin, save};
+use rszs_train::loss::{Alignment, Counts, loss};
+use rszs_train::train::{TOKENIZER, TrainOptions};
 use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
 
@@ -58,7 +63,71 @@ pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters
     let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
     let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(precision)).expect("a step");
-    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, 0.2).expect("a loss");
+    let counts = Counts::of(&targets).expect("targets");
+    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, counts, (Alignment::Cosine, 0.2))
+        .expect("a loss");
     losses.total.backward();
     (outputs["logits"].detach(), parameters)
+}
+
+/// The description that every run of these tests changes.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn nano() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/nano.toml")
+}
+
+/// Changes that train the tiny network for `steps` on what [`start`] wrote below `folder`. The learning rate is the same
+/// whatever `steps` is, so that a run of three steps is the first half of one of six.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn changes(folder: &Path, steps: u64) -> Vec<String> {
+    let mut changes: Vec<String> = TINY.map(str::to_owned).to_vec();
+    changes.push(format!("data.root = '{}'", folder.display()));
+    changes
+        .push(format!("train.schedule = {{ peak = 1e-3, floor_fraction = 1.0, warmup_steps = 1, steps = {steps} }}"));
+    let others = [
+        "network.vlm.drop_path = 0.3",
+        "train.augment.tile_px = 64",
+        "train.batch_size = 2",
+        "train.log_every_steps = 1",
+        "train.save_every_s = 0",
+        "train.evaluate_every_steps = 0",
+        "train.sources = [{ set = \"flood_area\", weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = true }]",
+    ];
+    changes.extend(others.map(str::to_owned));
+    changes
+}
+
+/// Writes what a run starts from below `folder`: pictures with masks, a text tower, its tokenizer.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn start(folder: &Path) -> TrainOptions {
+    fixtures::flood_area(folder).expect("a folder to write to");
+    let path = folder.join("text.safetensors");
+    let network = config();
+    let graph = text_graph(&network).expect("the network is well-formed");
+    let parameters = Parameters::initialise(&[&graph], 5, Device::Cpu).expect("parameters of a graph");
+    let origin = Origin::new(serde_json::to_string(&network).expect("a config is JSON"), "text", 5);
+    save(&path, &parameters, &origin).expect("a folder to write to");
+    let tokenizer = Tokenizer::from_json(br#"{"merges": []}"#).expect("a tokenizer of bytes");
+    std::fs::write(folder.join(TOKENIZER), tokenizer.to_json()).expect("a folder to write to");
+    TrainOptions { from: path, exclude_queries: Vec::new() }
+}
+
+/// The states of a run by file name, oldest first.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn states(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let Ok(entries) = std::fs::read_dir(run.join("states")) else { return BTreeMap::new() };
+    let paths = entries.map(|entry| entry.expect("a folder that can be read").path());
+    let file = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        // A file that is being written may be gone.
+        name.starts_with("step_").then(|| std::fs::read(&path).ok()).flatten().map(|bytes| (name, bytes))
+    };
+    paths.filter_map(file).collect()
+}
+
+/// The values of a safetensors file, without its header, which names the command.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn values_in(bytes: &[u8]) -> &[u8] {
+    let (length, rest) = bytes.split_first_chunk::<8>().expect("a safetensors file");
+    &rest[u64::from_le_bytes(*length) as usize..]
 }

@@ -1,0 +1,222 @@
+//! A training run in memory.
+
+mod saving;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rszs_data::{Batch, Concept, Rng, Sampler};
+use rszs_graph::Graph;
+use rszs_network::Purpose;
+use rszs_tokenizer::Tokenizer;
+use tch::{Device, Kind, Tensor};
+
+use super::not_finite::save_batch;
+use super::records::{EvaluationRecord, StepLosses};
+use super::start::{sampler, start_from};
+use super::texts::{Texts, backward_from};
+use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings};
+use crate::checkpoint::Origin;
+use crate::data_digest::DataDigest;
+use crate::durable::write_atomically;
+use crate::evaluate::{self, EvaluateSettings};
+use crate::loss::{Counts, Loss, loss};
+use crate::run::{Run, tell};
+use crate::states::States;
+use crate::tensorboard::EventFile;
+use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TrainError, eval};
+
+/// Everything that changes while training, and what it needs.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) settings: TrainSettings,
+    pub(super) optimizer: AdamW,
+    pub(super) sampler: Arc<Sampler>,
+    graph: Graph,
+    parameters: Parameters,
+    average: Average,
+    texts: Texts,
+    /// Query vectors, where the text tower is frozen.
+    prompts: Option<Prompts>,
+    states: States,
+    origin: Origin,
+}
+
+impl Session {
+    /// From the last state in `run` if there is one, else from the checkpoint of `options`.
+    pub(super) fn start(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Result<Self, TrainError> {
+        run.lock()?;
+        let settings: TrainSettings = config.section("train")?;
+        let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
+        let text_graph = rszs_network::text_graph(config.network())?;
+        settings.precision.advice().into_iter().for_each(tell);
+        let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
+        start_from(&options.from, config.network(), &mut parameters)?;
+        let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries)?);
+
+        let tokenizer_path = options.from.with_file_name(TOKENIZER);
+        let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::file(&tokenizer_path))?;
+        write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
+        let tokenizer = Tokenizer::from_json(&tokenizer_bytes)?;
+        let words =
+            sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
+        let texts = Texts {
+            words: words.map(str::to_owned).collect(),
+            graph: text_graph,
+            tokenizer,
+            context: config.network().text.context,
+            settings: config.section("prompts")?,
+        };
+
+        expect_factors(config, &settings, &parameters)?;
+        let optimizer = AdamW::new(settings.optimizer.clone());
+        parameters.set_trainable(|name| settings.policy.trains(name))?;
+        let average = Average::new(&parameters, settings.average_decay)?;
+        let states = States::open(run.path(STATES), settings.keep_states)?;
+        let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
+        let mut origin = Origin::new(serde_json::to_string(config.network())?, "train", settings.seed);
+        origin.data = Some(data.sha256());
+        let prompts = None;
+        let mut session =
+            Self { settings, optimizer, sampler, graph, parameters, average, texts, prompts, states, origin };
+        session.resume(run)?;
+        if session.settings.policy.text() == StreamPolicy::Freeze {
+            session.prompts = Some(session.texts.prompts(&session.parameters)?);
+        }
+        run.forget_after(session.optimizer.steps())?;
+        session.describe(config, options, &data, run)?;
+        Ok(session)
+    }
+
+    /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number that is not finite is saved
+    /// in the run's folder.
+    pub(super) fn learn(&mut self, batch: &Batch, run: &Run) -> Result<StepLosses, TrainError> {
+        tch::manual_seed((self.settings.seed ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64);
+        let mut rng = Rng::keyed(&[self.settings.seed, batch.step, u64::MAX]);
+        let words = self.choose_queries(batch, &mut rng);
+        self.step(batch, &words, &mut rng).or_else(|error| {
+            let TrainError::NotFinite { what, step } = error else { return Err(error) };
+            let folder = run.path(&format!("not_finite/step_{step:08}"));
+            save_batch(&folder, &self.sampler, batch, &words, &what)?;
+            Err(TrainError::NotFiniteBatch { folder, what, step })
+        })
+    }
+
+    fn step(&mut self, batch: &Batch, words: &[String], rng: &mut Rng) -> Result<StepLosses, TrainError> {
+        let embedded = self.embed(words, rng)?;
+        // The gradients of all parts meet here, and go on to the text tower once.
+        let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
+        let (tiles, targets) = self.tensors(batch, words)?;
+        let counts = Counts::of(&targets)?;
+
+        let mut numbers = StepLosses::default();
+        let size = self.settings.batch_size as i64;
+        for part in 0..self.settings.accumulate.get() as i64 {
+            let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
+            let losses = self.forward(&tiles?, &queries, &targets?, counts)?;
+            numbers.add(&losses)?;
+            if !numbers.total.is_finite() {
+                return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
+            }
+            losses.total.f_backward()?;
+        }
+        if embedded.requires_grad() {
+            backward_from(&embedded, &queries)?;
+        }
+
+        numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
+        numbers.gradient_norm = self.optimizer.step(&self.parameters, numbers.learning_rate)?;
+        self.average.update(&self.parameters)?;
+        Ok(numbers)
+    }
+
+    /// The losses of one part of a batch, as shares of the whole batch's.
+    fn forward(&self, tiles: &Tensor, queries: &Tensor, targets: &Tensor, counts: Counts) -> Result<Loss, TrainError> {
+        let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
+        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, self.mode())?;
+        let TrainSettings { alignment, alignment_weight, .. } = self.settings;
+        loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, (alignment, alignment_weight))
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Train(self.settings.precision)
+    }
+
+    /// A wording for each concept that a set of this batch labels. Words that no set labels are never asked: what nobody
+    /// labelled may be there.
+    fn choose_queries(&self, batch: &Batch, rng: &mut Rng) -> Vec<String> {
+        let sources = batch.shown_sources();
+        let concepts = || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
+        let names: BTreeSet<&str> = concepts().map(|concept| concept.name.as_str()).collect();
+        let mut wording = |name: &str| {
+            let sharing: Vec<&Concept> = concepts().filter(|concept| concept.name == name).collect();
+            // A synonym that one of the sets lacks would silently drop that set's labels.
+            let shared = |word: &str| sharing.iter().all(|concept| concept.words().any(|known| known == word));
+            let synonyms: Vec<&String> = sharing[0].synonyms.iter().filter(|word| shared(word)).collect();
+            if !synonyms.is_empty() && rng.chance(self.settings.synonym_share) {
+                synonyms[rng.below(synonyms.len())].clone()
+            } else {
+                name.to_owned()
+            }
+        };
+        names.into_iter().map(&mut wording).collect()
+    }
+
+    /// `[K, D]`, each word in a template of its own draw; with gradients where the text tower learns.
+    fn embed(&self, words: &[String], rng: &mut Rng) -> Result<Tensor, TrainError> {
+        let Some(prompts) = &self.prompts else {
+            return self.texts.embed(words, &self.parameters, self.mode(), rng);
+        };
+        let rows: Result<Vec<Tensor>, TrainError> =
+            words.iter().map(|word| prompts.one(word, rng.below(prompts.templates()))).collect();
+        Ok(Tensor::f_stack(&rows?, 0)?)
+    }
+
+    /// `tiles: u8 [N, H, W, 3]` and `targets: u8 [N, K, H, W]`.
+    fn tensors(&self, batch: &Batch, words: &[String]) -> Result<(Tensor, Tensor), TrainError> {
+        let (images, side) = (batch.origins.len() as i64, batch.tile_px as i64);
+        let tiles = Tensor::f_from_data_size(&batch.images, &[images, side, side, 3], Kind::Uint8)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let targets = self.sampler.targets(batch, &words);
+        let shape = [images, words.len() as i64, side, side];
+        Ok((tiles, Tensor::f_from_data_size(&targets, &shape, Kind::Uint8)?))
+    }
+
+    /// Scores of the averaged weights on a part of the validation splits.
+    pub(super) fn evaluate(&self, config: &RunConfig, run: &mut Run, curves: &mut EventFile) -> Result<(), TrainError> {
+        let settings: EvaluateSettings = config.section("evaluate")?;
+        let step = self.optimizer.steps();
+        let quick = Some(settings.quick_images);
+        let prompts = self.texts.prompts(self.average.weights())?;
+        for source in self.sampler.sources() {
+            let model = evaluate::Model {
+                graph: &self.graph,
+                parameters: self.average.weights(),
+                prompts: &prompts,
+                tile_px: config.network().tile_px,
+            };
+            let scores = evaluate::evaluate_set(&model, &source.set, &settings, quick, None)?;
+            tell(&format!("step {step}: {}", scores.line()));
+            curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
+            run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
+        }
+        Ok(())
+    }
+}
+
+/// A factor must be of a part that exists, and cannot freeze it: that is the policy's.
+fn expect_factors(config: &RunConfig, settings: &TrainSettings, parameters: &Parameters) -> Result<(), TrainError> {
+    let known = parameters.groups();
+    for (part, factor) in &settings.optimizer.learning_rate_factors {
+        let name = format!("[train.optimizer.learning_rate_factors] {part}");
+        if !known.contains(part.as_str()) {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(config.invalid(format!("{name}: expected one of {known}")));
+        }
+        if *factor <= 0.0 {
+            let hint = "[train.policy] says what is frozen";
+            return Err(config.invalid(format!("{name}: expected a number above 0, found {factor}; {hint}")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The section `[train]` of a run description.
+
+use std::num::NonZeroUsize;
+
+use rszs_data::Augment;
+use serde::{Deserialize, Serialize};
+
+use super::Policy;
+use crate::loss::Alignment;
+use crate::{AdamWSettings, Precision, Schedule};
+
+/// The section `[train]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSettings {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// N, the pictures of a forward and backward pass.
+    pub batch_size: usize,
+    /// Passes a step: their gradients add up to those of one batch this many times as large, in the memory of one pass.
+    pub accumulate: NonZeroUsize,
+    /// Type of the factors of matrix products and convolutions.
+    pub precision: Precision,
+    /// The form of `L_align`.
+    pub alignment: Alignment,
+    /// λ of `L_align`.
+    pub alignment_weight: f64,
+    /// Chance that a query is a synonym and not the concept's name.
+    pub synonym_share: f32,
+    /// How often half of the classes of another crop are laid over a crop.
+    pub mix_probability: f32,
+    /// Decay of the moving average of weights.
+    pub average_decay: f64,
+    /// Steps between lines of metrics.
+    pub log_every_steps: u64,
+    /// Seconds between checkpoints; 0 for one after each step.
+    pub save_every_s: u64,
+    /// How many of the last states stay, to go back to.
+    pub keep_states: NonZeroUsize,
+    /// Steps between evaluations on a part of the validation splits; 0 for never.
+    pub evaluate_every_steps: u64,
+    /// Which weights of the pretrained parts learn.
+    pub policy: Policy,
+    /// Learning rate over the run.
+    pub schedule: Schedule,
+    /// How weights follow gradients.
+    pub optimizer: AdamWSettings,
+    /// How crops are made, where a source does not say otherwise.
+    pub augment: Augment,
+    /// Where crops come from.
+    pub sources: Vec<SourceSettings>,
+}
+
+impl TrainSettings {
+    /// Pictures a step.
+    pub fn step_images(&self) -> usize {
+        self.batch_size * self.accumulate.get()
+    }
+}
+
+/// One set as a source of crops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSettings {
+    /// Name of the set.
+    pub set: String,
+    /// Share of the crops, relative to the other sources.
+    pub weight: f32,
+    /// Smallest scale, crop pixels a picture pixel.
+    pub scale_min: f32,
+    /// Largest scale.
+    pub scale_max: f32,
+    /// Up stays up: no turns, no mirror up and down.
+    pub oblique: bool,
+    /// How often a crop of one index alone is kept, where it differs from the rest: 1 where a picture has but one.
+    pub uniform_probability: Option<f32>,
+}
