@@ -1,6 +1,7 @@
 //! The section `[train]` of a run description.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use rszs_data::Augment;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ impl TrainSettings {
 pub struct SourceSettings {
     /// Name of the set.
     pub set: String,
+    /// The folder that holds its folder, where that is not `data.root`; relative to the working folder.
+    pub root: Option<PathBuf>,
     /// Share of the crops, relative to the other sources.
     pub weight: f32,
     /// Smallest scale, crop pixels a picture pixel.

@@ -41,7 +41,8 @@ pub(super) fn sampler(
     let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
     let mut sources = Vec::new();
     for source in &settings.sources {
-        let set = rszs_data::catalogue::open(&source.set, &config.data().root)?.without(&excluded);
+        let set = rszs_data::catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?
+            .without(&excluded);
         if set.classes().concepts().is_empty() {
             tell(&format!("{}: every label is excluded, not used", source.set));
             continue;

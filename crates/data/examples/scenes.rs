@@ -1,0 +1,44 @@
+//! Writes generated scenes with their masks as a folder set to train on: asphalt that is no roof, muddy water that is no field.
+//!
+//! `cargo run --release -p rszs-data --example scenes -- data/scenes`
+//!
+//! Seeds begin at 1001: the scene that the runtime ships, seed 1, is not among them. What a model makes of that picture is no test of it all the same.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use rszs_data::scene::{classes, generate};
+
+const FIRST_SEED: u64 = 1001;
+const SCENES: u64 = 24;
+const VALIDATION: u64 = 2;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(std::env::args().nth(1).ok_or("expected a folder to write to")?);
+    std::fs::create_dir_all(root.join("images"))?;
+    std::fs::create_dir_all(root.join("masks"))?;
+    let mut validation = String::new();
+    for number in 0..SCENES {
+        let scene = generate(FIRST_SEED + number, 1024, 768);
+        let name = format!("{number:03}");
+        scene.image.write_jpeg(&root.join(format!("images/{name}.jpg")), 92)?;
+        scene.mask.write_png(&root.join(format!("masks/{name}.png")))?;
+        if number < VALIDATION {
+            validation += &format!("{name}\n");
+        }
+    }
+    std::fs::write(root.join("val.txt"), validation)?;
+    std::fs::write(root.join("classes.txt"), class_file())?;
+    Ok(())
+}
+
+/// A line an index. Its water is "flood" alone here: an index has one name in a folder set.
+fn class_file() -> String {
+    let table = classes();
+    let line = |class: &rszs_data::class_table::Class| {
+        let concept = table.concepts().iter().find(|concept| concept.positive == [class.id]);
+        let words = concept.map_or("-".to_owned(), |concept| concept.words().collect::<Vec<_>>().join(", "));
+        format!("{} {words}\n", class.id)
+    };
+    table.classes().iter().map(line).collect()
+}
