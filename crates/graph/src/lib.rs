@@ -42,7 +42,7 @@ pub use dim::{Dim, K, N, Shape};
 pub use graph::{Graph, GraphError, Node, NodeId};
 pub use initial::{initial_parameters, initial_value};
 pub use interpret::{InterpretError, interpret, interpret_with};
-pub use memory::{Training, TrainingMemory};
+pub use memory::{BlockOf, Training, TrainingMemory};
 pub use op::{Element, Init, Op};
 pub use tensor::Tensor;
 pub use value::Value;

@@ -15,6 +15,9 @@ use timeline::{Span, Timeline};
 /// Weights, gradients, moments and activations are float32.
 const REAL_BYTES: u64 = 4;
 
+/// From the name of a node to that of its block, if it is in one.
+pub type BlockOf = fn(&str) -> Option<&str>;
+
 /// How a graph is trained.
 #[derive(Clone, Copy)]
 pub struct Training<'a> {
@@ -27,9 +30,9 @@ pub struct Training<'a> {
     pub factor_bytes: u64,
     /// Whether training changes the parameter of this name.
     pub trains: &'a dyn Fn(&str) -> bool,
-    /// The block that a node of this name belongs to, if that block's inner values are computed again in the backward pass and
-    /// only its inputs are kept.
-    pub recomputed: &'a dyn Fn(&str) -> Option<&str>,
+    /// The block that a node of this name belongs to. Of such a block only the inputs are kept; its inner values are computed
+    /// again in the backward pass (gradient checkpointing). `None` keeps every value.
+    pub recomputed: Option<BlockOf>,
 }
 
 /// Bytes that training holds.
@@ -102,7 +105,7 @@ impl<'a> Activations<'a> {
             owners.push(if is_view(&node.op) { owners[node.inputs[0].index()] } else { index });
             needs_gradient.push(needed);
             kept.push(if needed { saved(&node.op, &needs) } else { Saved::default() });
-            if let Some(block) = (training.recomputed)(&node.name).filter(|_| needed) {
+            if let Some(block) = training.recomputed.and_then(|block_of| block_of(&node.name)).filter(|_| needed) {
                 blocks.insert(block, index);
             }
         }
@@ -186,7 +189,7 @@ impl<'a> Activations<'a> {
 
     /// The last node of the block that a node is in, if that block is computed again.
     fn block(&self, index: usize) -> Option<usize> {
-        let block = (self.training.recomputed)(&self.graph.nodes()[index].name)?;
+        let block = self.training.recomputed?(&self.graph.nodes()[index].name)?;
         self.blocks.get(block).copied()
     }
 

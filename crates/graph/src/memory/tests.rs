@@ -15,14 +15,14 @@ fn rows(builder: &Builder) -> Value<'_> {
 }
 
 fn memory(graph: &Graph, factor_bytes: u64, trains: &dyn Fn(&str) -> bool) -> TrainingMemory {
-    measure(graph, factor_bytes, trains, &|_| None)
+    measure(graph, factor_bytes, trains, None)
 }
 
 fn measure(
     graph: &Graph,
     factor_bytes: u64,
     trains: &dyn Fn(&str) -> bool,
-    recomputed: &dyn Fn(&str) -> Option<&str>,
+    recomputed: Option<BlockOf>,
 ) -> TrainingMemory {
     let none = graph_without_parameters();
     let parameters = Parameters::of(graph, &none, trains);
@@ -134,7 +134,7 @@ fn of_block(name: &str) -> Option<&str> {
 fn a_block_that_is_computed_again_keeps_its_input_alone() {
     for count in [1, 2, 7] {
         let plain = memory(&blocks(count), 4, &|_| true);
-        let again = measure(&blocks(count), 4, &|_| true, &of_block);
+        let again = measure(&blocks(count), 4, &|_| true, Some(of_block));
         let count = count as u64;
         assert_eq!(plain.kept_bytes, count * 3 * 48 + 48, "input, sigmoid, relu of each block, and the output");
         assert_eq!(again.kept_bytes, count * 48 + 48);
