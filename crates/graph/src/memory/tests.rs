@@ -143,3 +143,21 @@ fn a_block_that_is_computed_again_keeps_its_input_alone() {
         assert!(again.peak_bytes >= again.kept_bytes + 2 * 48);
     }
 }
+
+/// Each side of a product or quotient is kept for the gradient of the other, and only for that.
+#[test]
+fn a_product_keeps_the_partner_of_what_needs_a_gradient() {
+    let of =
+        |body: fn(Value<'_>, Value<'_>) -> NodeId| graph(|b| body(rows(b).relu(), b.param("w", [4], INIT) + ones(b)));
+    let output = 48;
+    // x and w are values of 48 and 16 bytes; only w needs a gradient.
+    let kept = |body| memory(&of(body), 4, &|_| true).kept_bytes;
+    assert_eq!(kept(|x, w| (x * w).id()), output + 48);
+    assert_eq!(kept(|x, w| (w / x).id()), output + 48, "the gradient of the upper side reads the lower");
+    assert_eq!(kept(|x, w| (x / w).id()), output + 48 + 16, "that of the lower side reads both");
+    assert_eq!(kept(|x, w| (x - w).id()), output);
+}
+
+fn ones(builder: &Builder) -> Value<'_> {
+    builder.constant(&[1.0; 4], [4])
+}
