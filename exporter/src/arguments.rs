@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   rszs-export random --preset nano --output nano.safetensors
   rszs-export inspect --preset b16
+  rszs-export inspect --preset l14 --memory --images 2 --queries 40 --budget-gib 24
   rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --output bundles/nano
   rszs-export onnx --checkpoint nano.safetensors --graph image --output image.onnx
   rszs-export checkpoint --bundle bundles/nano --output start/nano.safetensors
@@ -174,6 +175,14 @@ pub(crate) struct InspectArguments {
     /// Scopes that training leaves as they are, as vlm,text; the count of trainable parameters goes without them
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub(crate) frozen: Vec<String>,
+
+    /// Print what training needs of a GPU's memory, for every policy of the two streams, instead of the summary
+    #[arg(long, conflicts_with_all = ["dump", "frozen"])]
+    pub(crate) memory: bool,
+
+    /// Memory of the GPU that training has to fit, in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 24.0, requires = "memory")]
+    pub(crate) budget_gib: f64,
 
     /// Images that costs are computed for
     #[arg(long, default_value_t = 1)]

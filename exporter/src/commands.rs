@@ -12,6 +12,7 @@ use rszs_export::checkpoint::Checkpoint;
 use rszs_export::file::write_whole;
 use rszs_export::golden::golden_case;
 use rszs_export::lower::lower;
+use rszs_export::memory_plan::{MemoryPlan, PlanRequest};
 use rszs_export::unpack::unpack;
 use rszs_export::words::read_words;
 use rszs_graph::{Cost, Graph, Parameters, Tensor};
@@ -127,6 +128,12 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> Result<()> {
         (Some(file), None) => Checkpoint::read(file)?.config,
         (None, None) => bail!("expected a file or --preset"),
     };
+    if arguments.memory {
+        let &InspectArguments { images, queries, budget_gib, .. } = arguments;
+        let plan = MemoryPlan::of(&config, PlanRequest { images, queries, budget_gib })?;
+        report::result(&plan.to_string());
+        return Ok(());
+    }
     let (image, text) = (image_graph(&config, Purpose::Deploy)?, text_graph(&config)?);
     if let Some(name) = arguments.dump {
         report::result(&name.of(&image, &text).to_string());

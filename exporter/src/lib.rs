@@ -18,6 +18,7 @@ pub mod engine;
 pub mod file;
 pub mod golden;
 pub mod lower;
+pub mod memory_plan;
 pub mod onnx;
 pub mod template_set;
 pub mod text_tower;

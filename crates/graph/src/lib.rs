@@ -2,7 +2,7 @@
 //!
 //! A [`Graph`] is a list of [`Node`]s in evaluation order, each with one of a closed set of [`Op`]s and a [`Shape`] that
 //! may hold two symbols: `N`, the number of images in a batch, and `K`, the number of queries (or of prompts, in a text
-//! tower). The same graph is trained (libtorch), exported (ONNX), costed ([`Cost`]) and checked ([`interpret`], the
+//! tower). The same graph is trained (libtorch), exported (ONNX), costed ([`Cost`], [`TrainingMemory`]) and checked ([`interpret`], the
 //! oracle). Every consumer matches on [`Op`] without a wildcard, so an op that trains but cannot be exported does not
 //! compile.
 //!
@@ -31,6 +31,7 @@ mod graph;
 mod infer;
 mod initial;
 mod interpret;
+mod memory;
 mod op;
 mod tensor;
 mod value;
@@ -41,6 +42,7 @@ pub use dim::{Dim, K, N, Shape};
 pub use graph::{Graph, GraphError, Node, NodeId};
 pub use initial::{initial_parameters, initial_value};
 pub use interpret::{InterpretError, interpret, interpret_with};
+pub use memory::{BlockOf, Training, TrainingMemory};
 pub use op::{Element, Init, Op};
 pub use tensor::Tensor;
 pub use value::Value;

@@ -23,7 +23,9 @@ mod dsfe;
 mod layers;
 mod model;
 mod ms_cam;
+mod policy;
 mod preprocess;
 
 pub use config::{Config, HeadConfig, TextConfig, VitConfig};
 pub use model::{Purpose, image_graph, text_graph};
+pub use policy::{Policy, StreamPolicy, block_of};
