@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{self, Checkpoint, Origin};
-use crate::evaluate::{self, EvaluateSettings};
+use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
 use crate::loss::loss;
 use crate::run::{Progress, Run, tell};
 use crate::{
@@ -239,13 +239,20 @@ impl Session {
         let step = self.optimizer.steps();
         let quick = Some(settings.quick_images);
         for source in self.sampler.sources() {
-            let model = evaluate::Model {
+            let model = Model {
                 graph: &self.graph,
                 parameters: self.average.weights(),
                 prompts: &self.prompts,
                 tile_px: config.network().tile_px,
             };
-            let scores = evaluate::evaluate_set(&model, &source.set, &settings, quick, None)?;
+            let evaluation = SetEvaluation {
+                set: &source.set,
+                settings: &settings,
+                limit: quick,
+                protocol: Protocol::Deployment,
+                novel: &[],
+            };
+            let scores = evaluation.scores(&model, None)?;
             tell(&format!("step {step}: {}", scores.line()));
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
         }

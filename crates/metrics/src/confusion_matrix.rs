@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(scores.mean_iou, Some(ious.iter().sum::<f64>() / 5.0));
         assert_eq!(scores.mean_accuracy, Some(accuracies.iter().sum::<f64>() / 5.0));
         assert_eq!(scores.pixel_accuracy, Some(pixels(&|t, p| t == p) / pixels(&|_, _| true)));
-        assert_eq!(matrix.row(2)[4] as f64, pixels(&|truth, prediction| (truth, prediction) == (2, 4)));
+        assert_eq!(matrix.row(2)[4], pixels(&|truth, prediction| (truth, prediction) == (2, 4)) as u64);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use rszs_data::{DenseSet, Sample, UNLABELLED};
-use rszs_metrics::{ConfusionMatrix, HistogramResolution, OperatingPoint, PrecisionRecall, ScoreHistogram};
+use rszs_metrics::{HistogramResolution, OperatingPoint, PrecisionRecall, ScoreHistogram};
 use serde::Serialize;
 
-use super::predict::Prediction;
+use super::Protocol;
+use super::labels::{LabelCounts, LabelScores};
+use super::prediction::Prediction;
 use crate::TrainError;
 
 /// Scores of one set.
@@ -14,6 +16,8 @@ use crate::TrainError;
 pub struct SetScores {
     /// Name of the set.
     pub set: String,
+    /// How pictures became scores.
+    pub protocol: Protocol,
     /// Pictures evaluated.
     pub images: usize,
     /// One per query, in the order of the class table.
@@ -26,6 +30,8 @@ pub struct SetScores {
     pub mean_iou_exclusive: Option<f64>,
     /// `IoU` per query of the largest logit.
     pub iou_exclusive: BTreeMap<String, Option<f64>>,
+    /// More of the largest logit, for the same sets as `mean_iou_exclusive`.
+    pub labels: Option<LabelScores>,
 }
 
 /// Scores of one query.
@@ -75,6 +81,29 @@ pub fn table(sets: &[SetScores]) -> String {
         let means = [Some(scores.mean_iou_best), None, Some(scores.mean_iou_half), None, scores.mean_iou_exclusive];
         rows.push(row(&scores.set, "mean", means.map(number)));
     }
+    let labels = sets.iter().filter_map(|scores| Some((scores.set.as_str(), scores.labels.as_ref()?)));
+    rows.extend(labels.map(|(set, labels)| label_table(set, labels)));
+    rows.join("\n")
+}
+
+/// The scores of one label a pixel: one row a class, one for the set.
+fn label_table(set: &str, labels: &LabelScores) -> String {
+    let row = |query: &str, kind: &str, numbers: [String; 4]| {
+        let [iou, accuracy, precision, boundary] = numbers;
+        format!("{set:18} {query:14} {iou:>9} {accuracy:>9} {precision:>9} {boundary:>9} {kind:>9}")
+    };
+    let header = ["IoU", "accuracy", "precision", "outline"].map(str::to_owned);
+    let mut rows = vec![String::new(), row("class", "", header)];
+    for class in &labels.classes {
+        let numbers = [class.pixels.iou, class.pixels.recall, class.pixels.precision, class.boundary_f1];
+        rows.push(row(&class.query, if class.novel { "novel" } else { "" }, numbers.map(number)));
+    }
+    rows.push(row("mean", "", [labels.mean_iou, labels.mean_accuracy, None, labels.boundary_f1].map(number)));
+    rows.push(format!("{set:18} pixel accuracy {}", number(labels.pixel_accuracy)));
+    if let Some(means) = labels.base_novel {
+        let [base, novel, harmonic] = [means.base, means.novel, means.harmonic_mean].map(number);
+        rows.push(format!("{set:18} mIoU base {base}, novel {novel}, harmonic mean {harmonic}"));
+    }
     rows.join("\n")
 }
 
@@ -85,7 +114,7 @@ fn number(value: Option<f64>) -> String {
 /// Counts over the pictures of a set.
 pub(super) struct Counts {
     histograms: Vec<ScoreHistogram>,
-    exclusive: Option<ConfusionMatrix>,
+    labels: Option<LabelCounts>,
 }
 
 impl Counts {
@@ -94,8 +123,8 @@ impl Counts {
         let histograms = vec![ScoreHistogram::new(HistogramResolution::Bytes); queries];
         // Only where every class can be asked for does the largest logit have to be right everywhere.
         let complete = queries > 1 && set.classes().classes().len() == queries;
-        let exclusive = if complete { Some(ConfusionMatrix::new(queries)?) } else { None };
-        Ok(Self { histograms, exclusive })
+        let labels = if complete { Some(LabelCounts::new(queries)?) } else { None };
+        Ok(Self { histograms, labels })
     }
 
     /// Counts one picture.
@@ -114,30 +143,37 @@ impl Counts {
                 *class = query as u8;
             }
         }
-        if let Some(matrix) = &mut self.exclusive {
-            let predicted: Vec<u8> = prediction.exclusive.iter().map(|class| class.wrapping_sub(1)).collect();
-            matrix.add(&class_truth, &predicted)?;
+        if let Some(labels) = &mut self.labels {
+            labels.add(sample.mask.width, &class_truth, &prediction.exclusive)?;
         }
         Ok(())
     }
 
-    /// What was counted, as scores.
-    pub(super) fn scores(self, set: &DenseSet, queries: &[&str], images: usize) -> SetScores {
+    /// What was counted, as scores; `queries` with whether each is novel.
+    pub(super) fn scores(
+        self,
+        set: &DenseSet,
+        protocol: Protocol,
+        queries: &[(&str, bool)],
+        images: usize,
+    ) -> SetScores {
         let per_query: Vec<QueryScores> =
-            queries.iter().zip(self.histograms).map(|(query, histogram)| query_scores(query, histogram)).collect();
+            queries.iter().zip(self.histograms).map(|((query, _), histogram)| query_scores(query, histogram)).collect();
         let mean = |point: fn(&QueryScores) -> Option<OperatingPoint>| {
             let with_truth: Vec<f64> = per_query.iter().filter_map(|scores| Some(point(scores)?.iou)).collect();
             with_truth.iter().sum::<f64>() / with_truth.len().max(1) as f64
         };
-        let exclusive = self.exclusive.as_ref();
-        let iou = |(index, query): (usize, &&str)| Some(((*query).to_owned(), exclusive?.iou(index)));
+        let labels = self.labels.map(|labels| labels.scores(queries));
+        let classes = labels.iter().flat_map(|labels| &labels.classes);
         SetScores {
             set: set.name().to_owned(),
+            protocol,
             images,
             mean_iou_best: mean(|scores| scores.best),
             mean_iou_half: mean(|scores| scores.half),
-            mean_iou_exclusive: exclusive.and_then(|matrix| matrix.scores().mean_iou),
-            iou_exclusive: queries.iter().enumerate().filter_map(iou).collect(),
+            mean_iou_exclusive: labels.as_ref().and_then(|labels| labels.mean_iou),
+            iou_exclusive: classes.map(|class| (class.query.clone(), class.pixels.iou)).collect(),
+            labels,
             queries: per_query,
         }
     }
@@ -166,7 +202,9 @@ mod tests {
     /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0 elsewhere.
     fn count(set: &DenseSet, right: impl Fn(usize, u8) -> bool) -> SetScores {
         let sample = set.sample(Split::Val, 0).unwrap();
-        let queries: Vec<&str> = set.classes().concepts().iter().map(|concept| concept.name.as_str()).collect();
+        let concepts = set.classes().concepts();
+        let queries: Vec<(&str, bool)> =
+            concepts.iter().map(|concept| (concept.name.as_str(), concept.name == "road")).collect();
         let scores: Vec<Vec<u8>> = (0..queries.len())
             .map(|query| sample.mask.ids.iter().map(|&id| if right(query, id) { 255 } else { 0 }).collect())
             .collect();
@@ -175,7 +213,7 @@ mod tests {
             .collect();
         let mut counts = Counts::new(set, queries.len()).unwrap();
         counts.add(set, &sample, &Prediction { scores, exclusive }).unwrap();
-        counts.scores(set, &queries, 1)
+        counts.scores(set, Protocol::Deployment, &queries, 1)
     }
 
     #[test]
@@ -186,6 +224,27 @@ mod tests {
         let scores = count(&set, |query, id| usize::from(id) == query + 1 || id == UNLABELLED);
         assert!((scores.mean_iou_half - 1.0).abs() < 1e-9 && (scores.mean_iou_best - 1.0).abs() < 1e-9);
         assert_eq!(scores.mean_iou_exclusive, Some(1.0));
+        let labels = scores.labels.unwrap();
+        assert_eq!(
+            (labels.mean_accuracy, labels.pixel_accuracy, labels.boundary_f1),
+            (Some(1.0), Some(1.0), Some(1.0))
+        );
+    }
+
+    #[test]
+    fn a_novel_class_that_is_missed_shows_in_the_novel_mean_and_the_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = rszs_data::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
+        let concepts = set.classes().concepts();
+        let road = concepts.iter().position(|concept| concept.name == "road").unwrap();
+        let scores = count(&set, |query, id| query != road && usize::from(id) == query + 1);
+        let labels = scores.labels.as_ref().unwrap();
+        let means = labels.base_novel.unwrap();
+        assert_eq!((means.base, means.novel, means.harmonic_mean), (Some(1.0), Some(0.0), Some(0.0)));
+        assert_eq!(scores.mean_iou_exclusive, Some(0.8));
+        assert_eq!(labels.confusion.row(road)[concepts.len()], labels.classes[road].pixels.true_pixels);
+        let table = table(&[scores]);
+        assert!(table.contains("mIoU base 1.000, novel 0.000, harmonic mean 0.000"), "{table}");
     }
 
     #[test]
