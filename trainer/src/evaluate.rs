@@ -10,6 +10,7 @@ mod prediction;
 mod protocol;
 mod report;
 mod scores;
+mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,8 @@ pub use labels::{LabelClass, LabelScores};
 pub use model::Model;
 pub use protocol::Protocol;
 use scores::Counts;
-pub use scores::{QueryScores, SetScores, table};
+pub use scores::{QueryScores, SetScores};
+pub use table::table;
 
 /// The section `[evaluate]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -37,7 +39,7 @@ pub use scores::{QueryScores, SetScores, table};
 pub struct EvaluateSettings {
     /// What neighbouring tiles share at least.
     pub overlap_px: u32,
-    /// Tiles a forward pass.
+    /// Tiles, or views of a picture, a forward pass.
     pub batch_size: usize,
     /// Pictures per set of the evaluations while training.
     pub quick_images: usize,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Protocol;
 use super::labels::{LabelCounts, LabelScores};
 use super::prediction::Prediction;
+use super::table::number;
 use crate::TrainError;
 
 /// Scores of one set.
@@ -58,57 +59,6 @@ impl SetScores {
         let queries: Vec<String> = self.queries.iter().map(of_query).collect();
         format!("{}: mIoU {:.3}{exclusive} ({})", self.set, self.mean_iou_best, queries.join(", "))
     }
-}
-
-/// All scores as a table for people, one row a query and one for the mean of each set.
-pub fn table(sets: &[SetScores]) -> String {
-    let row = |set: &str, query: &str, [best, threshold, half, precision, argmax]: [String; 5]| {
-        format!("{set:18} {query:14} {best:>9} {threshold:>9} {half:>9} {precision:>9} {argmax:>9}")
-    };
-    let columns = ["best IoU", "threshold", "IoU @0.5", "AP", "argmax"].map(str::to_owned);
-    let mut rows = vec![row("set", "query", columns)];
-    for scores in sets {
-        for query in &scores.queries {
-            let numbers = [
-                query.best.map(|point| point.iou),
-                query.best.map(|point| point.threshold),
-                query.half.map(|point| point.iou),
-                query.average_precision,
-                scores.iou_exclusive.get(&query.query).copied().flatten(),
-            ];
-            rows.push(row(&scores.set, &query.query, numbers.map(number)));
-        }
-        let means = [Some(scores.mean_iou_best), None, Some(scores.mean_iou_half), None, scores.mean_iou_exclusive];
-        rows.push(row(&scores.set, "mean", means.map(number)));
-    }
-    let labels = sets.iter().filter_map(|scores| Some((scores.set.as_str(), scores.labels.as_ref()?)));
-    rows.extend(labels.map(|(set, labels)| label_table(set, labels)));
-    rows.join("\n")
-}
-
-/// The scores of one label a pixel: one row a class, one for the set.
-fn label_table(set: &str, labels: &LabelScores) -> String {
-    let row = |query: &str, kind: &str, numbers: [String; 4]| {
-        let [iou, accuracy, precision, boundary] = numbers;
-        format!("{set:18} {query:14} {iou:>9} {accuracy:>9} {precision:>9} {boundary:>9} {kind:>9}")
-    };
-    let header = ["IoU", "accuracy", "precision", "outline"].map(str::to_owned);
-    let mut rows = vec![String::new(), row("class", "", header)];
-    for class in &labels.classes {
-        let numbers = [class.pixels.iou, class.pixels.recall, class.pixels.precision, class.boundary_f1];
-        rows.push(row(&class.query, if class.novel { "novel" } else { "" }, numbers.map(number)));
-    }
-    rows.push(row("mean", "", [labels.mean_iou, labels.mean_accuracy, None, labels.boundary_f1].map(number)));
-    rows.push(format!("{set:18} pixel accuracy {}", number(labels.pixel_accuracy)));
-    if let Some(means) = labels.base_novel {
-        let [base, novel, harmonic] = [means.base, means.novel, means.harmonic_mean].map(number);
-        rows.push(format!("{set:18} mIoU base {base}, novel {novel}, harmonic mean {harmonic}"));
-    }
-    rows.join("\n")
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or("-".to_owned(), |value| format!("{value:.3}"))
 }
 
 /// Counts over the pictures of a set.
@@ -197,6 +147,7 @@ fn query_scores(query: &str, histogram: ScoreHistogram) -> QueryScores {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::table;
     use rszs_data::{Split, fixtures};
 
     /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0 elsewhere.

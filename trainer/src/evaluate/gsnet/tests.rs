@@ -143,3 +143,22 @@ fn a_long_picture_is_no_longer_than_four_squares_before_it_is_squashed() {
     assert_eq!(resized(52, 78), [26, 39]);
     assert_eq!(resized(520, 52), [104, 10]);
 }
+
+#[test]
+fn a_picture_shrinks_as_pillow_shrinks_it() {
+    // Pillow 13.0.0, which detectron2 resizes with: Image.resize((39, 26), Image.BILINEAR) of the same picture.
+    let image = Sizes::of(TILE_PX).shorter_side_resized(&picture(90, 60));
+    assert_eq!([image.width, image.height], [39, 26]);
+    for ((x, y), expected) in [
+        ((0, 0), [6, 4, 1]),
+        ((15, 3), [219, 38, 122]),
+        ((16, 8), [43, 96, 178]),
+        ((22, 22), [104, 137, 125]),
+        ((38, 25), [105, 35, 130]),
+        ((30, 13), [233, 153, 120]),
+    ] {
+        let found = image.pixel(x, y);
+        // Pillow sums in fixed point: a value can be rounded to the other side.
+        assert!(found.iter().zip(expected).all(|(a, b): (&u8, u8)| a.abs_diff(b) <= 1), "({x}, {y}): {found:?}");
+    }
+}

@@ -11,9 +11,10 @@ pub(in crate::evaluate) fn confusion(title: &str, classes: &[&str], pixels: &[&[
     let label_px = 7.0 * classes.iter().map(|class| class.chars().count()).max().unwrap_or(0) as f64 + 40.0;
     let side_px = CELL_PX * classes.len() as f64;
     let [left, top] = [label_px, label_px + 20.0];
-    let mut svg = Svg::new((left + side_px + 20.0).max(320.0), top + side_px + 20.0);
-    svg.text([10.0, 18.0], Anchor::Start, "black", false, &format!("{title}: found, in % of each true class"));
-    svg.text([left + side_px / 2.0, 36.0], Anchor::Middle, "gray", false, "found");
+    let title_px = 7.0 * title.chars().count() as f64 + 20.0;
+    let mut svg = Svg::new((left + side_px + 20.0).max(title_px), top + side_px + 20.0);
+    svg.text([10.0, 18.0], Anchor::Start, "black", false, title);
+    svg.text([left + side_px / 2.0, 36.0], Anchor::Middle, "gray", false, "found, % of the row");
     svg.text([16.0, top + side_px / 2.0], Anchor::Middle, "gray", true, "true");
     for (index, (class, row)) in classes.iter().zip(pixels).enumerate() {
         let middle = (index as f64 + 0.5) * CELL_PX + 4.0;
