@@ -10,7 +10,7 @@ pub const BOUNDARY_TOLERANCE: f64 = 0.0075;
 
 /// Boundary F1 (BF) of one label a pixel, counted picture by picture; same source as [`BOUNDARY_TOLERANCE`].
 ///
-/// The outline of a class are its pixels with a pixel of something else above, below, left or right. Precision is the share of the predicted outline
+/// The outline of a class is made of its pixels that have something else above, below, left or right. Precision is the share of the predicted outline
 /// within the tolerance of the true one, recall the reverse, F1 their harmonic mean. A class with an outline on one side only scores 0; one without any
 /// outline in a picture does not count there. The score of a picture is the mean over its classes, that of a set the mean over its pictures.
 ///
