@@ -16,7 +16,7 @@
 //!
 //! One difference: views are rounded to bytes, which is what this network takes; there they stay floats.
 //!
-//! Source: `cat_seg_model.py` of cvlab-kaist/CAT-Seg and `GSNet.py` of yecy749/GSNet, `inference_sliding_window`.
+//! Source: `inference_sliding_window` in `cat_seg/cat_seg_model.py` of cvlab-kaist/CAT-Seg; `GSNet` (yecy749/GSNet) has the same steps.
 
 use image::imageops::FilterType;
 use rszs_data::RgbImage;
