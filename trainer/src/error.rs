@@ -133,12 +133,12 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A query without a vector.
-    #[error("query {word}: expected a word with a vector, known are {known}")]
+    /// A query that nothing is known of.
+    #[error("query {word}: expected one of {known}")]
     UnknownWord {
         /// The query.
         word: String,
-        /// The words with vectors.
+        /// The queries there are.
         known: String,
     },
     /// A network that cannot be written down.

@@ -1,11 +1,20 @@
-//! Evaluation on validation splits, by tiles exactly as the runtime tiles.
+//! Evaluation on validation splits, by tiles exactly as the runtime tiles or by the predecessor's protocol.
 
-mod predict;
+mod bilinear;
+mod deployment;
+mod gsnet;
+mod labels;
+mod model;
+mod plot;
+mod prediction;
+mod protocol;
+mod report;
 mod scores;
+mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rszs_data::{DenseSet, Split};
+use rszs_data::{Concept, DenseSet, Split};
 use rszs_network::Purpose;
 use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
@@ -18,10 +27,12 @@ use crate::run::Run;
 use crate::train::TOKENIZER;
 use crate::{Parameters, Prompts, RunConfig, TextEncoder, TrainError};
 
-pub use predict::Model;
-use predict::predict;
+pub use labels::{LabelClass, LabelScores};
+pub use model::Model;
+pub use protocol::Protocol;
 use scores::Counts;
-pub use scores::{QueryScores, SetScores, table};
+pub use scores::{QueryScores, SetScores};
+pub use table::table;
 
 /// The section `[evaluate]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,7 +40,7 @@ pub use scores::{QueryScores, SetScores, table};
 pub struct EvaluateSettings {
     /// What neighbouring tiles share at least.
     pub overlap_px: u32,
-    /// Tiles a forward pass.
+    /// Tiles, or views of a picture, a forward pass.
     pub batch_size: usize,
     /// Pictures per set of the evaluations while training.
     pub quick_images: usize,
@@ -37,14 +48,25 @@ pub struct EvaluateSettings {
     pub overlays: usize,
 }
 
-/// Evaluates a checkpoint on the validation splits of `sets` and writes `scores.json` and `overlays/` into the run's folder.
-pub fn evaluate(
-    config: &RunConfig,
-    weights: &Path,
-    sets: &[String],
-    limit: Option<usize>,
-    run: &Run,
-) -> Result<Vec<SetScores>, TrainError> {
+/// What an evaluation is asked for.
+#[derive(Debug, Clone)]
+pub struct EvaluateOptions {
+    /// Checkpoint with all towers, with `tokenizer.json` beside it.
+    pub weights: PathBuf,
+    /// Sets, by the names of the catalogue.
+    pub sets: Vec<String>,
+    /// Pictures of each set; all without it.
+    pub limit: Option<usize>,
+    /// How a picture becomes scores.
+    pub protocol: Protocol,
+    /// Words that training did not see, whose classes get a mean of their own.
+    pub novel: Vec<String>,
+}
+
+/// Evaluates a checkpoint on validation splits and writes `scores.json`, `overlays/` and `reports/` into the run's folder, or into its folder
+/// `gsnet` by that protocol.
+pub fn evaluate(config: &RunConfig, options: &EvaluateOptions, run: &Run) -> Result<Vec<SetScores>, TrainError> {
+    let EvaluateOptions { weights, sets, limit, protocol, novel } = options;
     let settings: EvaluateSettings = config.section("evaluate")?;
     let checkpoint = Checkpoint::read(weights)?;
     // The checkpoint knows its network better than the description does.
@@ -58,6 +80,7 @@ pub fn evaluate(
     for set in sets {
         opened.push(rszs_data::catalogue::open(set, &config.data().root)?);
     }
+    check_known(novel, &opened)?;
     let path = weights.with_file_name(TOKENIZER);
     let tokenizer = Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::file(&path))?)?;
     let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: network.text.context };
@@ -65,37 +88,68 @@ pub fn evaluate(
     let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words)?;
 
     let model = Model { graph: &graph, parameters: &parameters, prompts: &prompts, tile_px: network.tile_px };
-    let mut scores = Vec::new();
+    let overlays = protocol.path(run, "overlays");
+    let mut all_scores = Vec::new();
     for set in &opened {
-        scores.push(evaluate_set(&model, set, &settings, limit, Some(&run.path("overlays")))?);
+        let evaluation = SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
+        let scores = evaluation.scores(&model, Some(&overlays))?;
+        report::write_report(&protocol.path(run, "reports").join(set.name()), &scores)?;
+        all_scores.push(scores);
     }
-    write_atomically(&run.path("scores.json"), &serde_json::to_vec_pretty(&scores)?)?;
-    Ok(scores)
+    write_atomically(&protocol.path(run, "scores.json"), &serde_json::to_vec_pretty(&all_scores)?)?;
+    Ok(all_scores)
 }
 
-/// Evaluates the validation split of `set`, its first `limit` pictures if given, and writes overlays into `overlays`.
-pub fn evaluate_set(
-    model: &Model,
-    set: &DenseSet,
-    settings: &EvaluateSettings,
-    limit: Option<usize>,
-    overlays: Option<&Path>,
-) -> Result<SetScores, TrainError> {
-    let concepts = set.classes().concepts();
-    let queries: Vec<&str> = concepts.iter().map(|concept| concept.name.as_str()).collect();
-    let vectors: Result<Vec<Tensor>, TrainError> = queries.iter().map(|query| model.prompts.mean(query)).collect();
-    let vectors = Tensor::f_stack(&vectors?, 0)?;
-    let mut counts = Counts::new(set, queries.len())?;
-    let images = set.len(Split::Val).min(limit.unwrap_or(usize::MAX));
-    for index in 0..images {
-        let sample = set.sample(Split::Val, spread(index, images, set.len(Split::Val)))?;
-        let prediction = predict(model, &sample, &vectors, settings)?;
-        counts.add(set, &sample, &prediction)?;
-        if let Some(folder) = overlays.filter(|_| index < settings.overlays) {
-            write_overlay(&folder.join(set.name()), &sample, set, &prediction.scores)?;
+/// The evaluation of one set's validation split.
+#[derive(Debug)]
+pub struct SetEvaluation<'a> {
+    /// The set.
+    pub set: &'a DenseSet,
+    /// The section `[evaluate]`.
+    pub settings: &'a EvaluateSettings,
+    /// Pictures, spread over the split; all without it.
+    pub limit: Option<usize>,
+    /// How a picture becomes scores.
+    pub protocol: Protocol,
+    /// Words that training did not see.
+    pub novel: &'a [String],
+}
+
+impl SetEvaluation<'_> {
+    /// Scores of `model`; overlays of the first pictures go into `overlays`.
+    pub fn scores(&self, model: &Model, overlays: Option<&Path>) -> Result<SetScores, TrainError> {
+        let set = self.set;
+        let concepts = set.classes().concepts();
+        let is_novel = |concept: &Concept| self.novel.iter().any(|word| concept.is_called(word));
+        let queries: Vec<(&str, bool)> =
+            concepts.iter().map(|concept| (concept.name.as_str(), is_novel(concept))).collect();
+        let vectors: Result<Vec<Tensor>, TrainError> =
+            queries.iter().map(|(query, _)| model.prompts.mean(query)).collect();
+        let vectors = Tensor::f_stack(&vectors?, 0)?;
+        let mut counts = Counts::new(set, queries.len())?;
+        let images = set.len(Split::Val).min(self.limit.unwrap_or(usize::MAX));
+        for index in 0..images {
+            let sample = set.sample(Split::Val, spread(index, images, set.len(Split::Val)))?;
+            let prediction = self.protocol.predict(model, &sample.image, &vectors, self.settings)?;
+            counts.add(set, &sample, &prediction)?;
+            if let Some(folder) = overlays.filter(|_| index < self.settings.overlays) {
+                write_overlay(&folder.join(set.name()), &sample, set, &prediction.scores)?;
+            }
         }
+        Ok(counts.scores(set, self.protocol, &queries, images))
     }
-    Ok(counts.scores(set, &queries, images))
+}
+
+/// A word that no set asks for would be a novel class without a trace.
+fn check_known(novel: &[String], sets: &[DenseSet]) -> Result<(), TrainError> {
+    let concepts = || sets.iter().flat_map(|set| set.classes().concepts());
+    match novel.iter().find(|word| !concepts().any(|concept| concept.is_called(word))) {
+        None => Ok(()),
+        Some(word) => Err(TrainError::UnknownWord {
+            word: word.clone(),
+            known: concepts().map(|concept| concept.name.as_str()).collect::<Vec<_>>().join(", "),
+        }),
+    }
 }
 
 /// Picture `index` of `chosen` spread evenly over `all`.

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use rszs_train::RunConfig;
+use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::import::{ImportOptions, import};
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
 use rszs_train::train::{TrainOptions, train};
-use rszs_train::{RunConfig, evaluate};
 
-/// Trains RS-ZeroSeg with libtorch and evaluates it by tiles as the runtime tiles.
+/// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its predecessor was.
 ///
 /// Results go to stdout, progress to stderr, everything else into the run's folder: weights.safetensors, states (to go on
 /// after an interruption, by the same command), tokenizer.json, config.toml, run.json, metrics.jsonl. Exit codes: 0 done, 1
@@ -67,7 +68,8 @@ enum Command {
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         exclude_queries: Vec<String>,
     },
-    /// Scores of a checkpoint on the validation splits: a table, and scores.json with the histograms for calibration.
+    /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms for calibration, overlays/, and in reports/ the
+    /// curves of precision over recall and the confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder gsnet/.
     Evaluate {
         #[command(flatten)]
         common: Common,
@@ -81,6 +83,12 @@ enum Command {
         /// Only so many pictures of each set.
         #[arg(long, value_name = "COUNT")]
         limit: Option<usize>,
+        /// How a picture becomes scores.
+        #[arg(long, value_enum, default_value_t = Protocol::Deployment)]
+        protocol: Protocol,
+        /// Words that training did not see, for means over base and novel classes: flood,water.
+        #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+        novel: Vec<String>,
     },
 }
 
@@ -143,10 +151,10 @@ fn run(command: Command) -> Result<()> {
             let (config, mut run) = common.open()?;
             train(&config, &TrainOptions { from, exclude_queries }, &mut run)?;
         }
-        Command::Evaluate { common, weights, sets, limit } => {
+        Command::Evaluate { common, weights, sets, limit, protocol, novel } => {
             let (config, run) = common.open()?;
-            let scores = evaluate::evaluate(&config, &weights, &sets, limit, &run)?;
-            report(&evaluate::table(&scores))?;
+            let options = EvaluateOptions { weights, sets, limit, protocol, novel };
+            report(&table(&evaluate(&config, &options, &run)?))?;
         }
     }
     Ok(())

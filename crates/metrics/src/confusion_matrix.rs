@@ -60,13 +60,8 @@ impl ConfusionMatrix {
 
     /// Counts pixels. On an error nothing of these slices is counted.
     pub fn add(&mut self, truth: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
-        if truth.len() != predictions.len() {
-            return Err(MetricsError::Length { truth: truth.len(), predictions: predictions.len() });
-        }
         let classes = self.classes;
-        if let Some(pixel) = truth.iter().position(|class| *class != IGNORE && usize::from(*class) >= classes) {
-            return Err(MetricsError::UnknownClass { pixel, classes, found: truth[pixel] });
-        }
+        check(classes, truth, predictions)?;
         for (class, prediction) in truth.iter().zip(predictions).filter(|(class, _)| **class != IGNORE) {
             let column = usize::from(*prediction).min(classes);
             self.pixels[usize::from(*class) * (classes + 1) + column] += 1;
@@ -96,6 +91,11 @@ impl ConfusionMatrix {
             self.classes
         );
         self.pixels[truth * (self.classes + 1) + prediction]
+    }
+
+    /// Pixels of the class `truth` by prediction: `[classes + 1]`, the last one for what is no class.
+    pub fn row(&self, truth: usize) -> &[u64] {
+        &self.pixels[truth * (self.classes + 1)..][..=self.classes]
     }
 
     /// Intersection over union of one class; none if it has no true pixel.
@@ -132,11 +132,23 @@ impl ConfusionMatrix {
     }
 }
 
+/// Whether truth and predictions are of one length and each true class is one of `classes` or [`IGNORE`].
+pub(crate) fn check(classes: usize, truth: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
+    if truth.len() != predictions.len() {
+        return Err(MetricsError::Length { truth: truth.len(), predictions: predictions.len() });
+    }
+    if let Some(pixel) = truth.iter().position(|class| *class != IGNORE && usize::from(*class) >= classes) {
+        return Err(MetricsError::UnknownClass { pixel, classes, found: truth[pixel] });
+    }
+    Ok(())
+}
+
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// The mean; none of nothing.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0_u64), |(sum, count), value| (sum + value, count + 1));
     (count > 0).then(|| sum / count as f64)
 }
@@ -184,6 +196,38 @@ mod tests {
         assert_eq!(scores.classes[0].iou, Some(0.5));
         assert_eq!(scores.classes[1].iou, Some(1.0));
         assert_eq!(scores.pixel_accuracy, Some(2.0 / 3.0));
+    }
+
+    #[test]
+    fn scores_are_those_of_sets_of_pixels() {
+        // detectron2's evaluator, written down for one class at a time.
+        let mut state = 3_u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((state >> 16) % below) as u8
+        };
+        // Truth knows classes 0 to 4 of 6 and unlabelled pixels; predictions know all six.
+        let truth: Vec<u8> = (0..500).map(|_| random(6)).map(|class| if class == 5 { IGNORE } else { class }).collect();
+        let predictions: Vec<u8> = (0..500).map(|_| random(6)).collect();
+        let mut matrix = ConfusionMatrix::new(6).unwrap();
+        matrix.add(&truth, &predictions).unwrap();
+        let pixels = |wanted: &dyn Fn(u8, u8) -> bool| {
+            let counted = truth.iter().zip(&predictions).filter(|(truth, _)| **truth != IGNORE);
+            counted.filter(|(truth, prediction)| wanted(**truth, **prediction)).count() as f64
+        };
+        let (mut ious, mut accuracies) = (Vec::new(), Vec::new());
+        for class in 0..5 {
+            let both = pixels(&|truth, prediction| truth == class && prediction == class);
+            ious.push(both / pixels(&|truth, prediction| truth == class || prediction == class));
+            accuracies.push(both / pixels(&|truth, _| truth == class));
+        }
+        let scores = matrix.scores();
+        assert_eq!(scores.classes[5].iou, None);
+        assert!(scores.classes[5].predicted_pixels > 0, "it costs the others");
+        assert_eq!(scores.mean_iou, Some(ious.iter().sum::<f64>() / 5.0));
+        assert_eq!(scores.mean_accuracy, Some(accuracies.iter().sum::<f64>() / 5.0));
+        assert_eq!(scores.pixel_accuracy, Some(pixels(&|t, p| t == p) / pixels(&|_, _| true)));
+        assert_eq!(matrix.row(2)[4], pixels(&|truth, prediction| (truth, prediction) == (2, 4)) as u64);
     }
 
     #[test]

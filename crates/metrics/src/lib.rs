@@ -1,13 +1,18 @@
-//! How good masks and scores are: confusion matrix and mean `IoU`, precision and recall per query, calibration error.
+//! How good masks and scores are: confusion matrix and mean `IoU`, base and novel classes, outlines, precision and recall per query,
+//! calibration error.
 //!
 //! Everything is counted while streaming: memory does not grow with the number of pixels, and two counts merge into one.
 //! Letters: K classes or queries.
 
+mod base_novel;
+mod boundary_score;
 mod calibration_error;
 mod confusion_matrix;
 mod precision_recall;
 mod score_histogram;
 
+pub use base_novel::BaseNovel;
+pub use boundary_score::{BOUNDARY_TOLERANCE, BoundaryScore};
 pub use calibration_error::{CALIBRATION_BINS, CalibrationBin, CalibrationError};
 pub use confusion_matrix::{ClassScores, ConfusionMatrix, ConfusionScores, IGNORE};
 pub use precision_recall::{OperatingPoint, PrecisionRecall};
@@ -34,6 +39,14 @@ pub enum MetricsError {
         truth: usize,
         /// Predictions.
         predictions: usize,
+    },
+    /// Rows of this width do not fill the picture.
+    #[error("ground truth: expected rows of {width} pixels, found {pixels} pixels")]
+    Width {
+        /// Pixels of a row.
+        width: usize,
+        /// Pixels of the picture.
+        pixels: usize,
     },
     /// A score is not in [0, 1].
     #[error("score, pixel {pixel}: expected a number in [0, 1], found {found} (a logit?)")]

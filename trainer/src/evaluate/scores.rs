@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use rszs_data::{DenseSet, Sample, UNLABELLED};
-use rszs_metrics::{ConfusionMatrix, HistogramResolution, OperatingPoint, PrecisionRecall, ScoreHistogram};
+use rszs_metrics::{HistogramResolution, OperatingPoint, PrecisionRecall, ScoreHistogram};
 use serde::Serialize;
 
-use super::predict::Prediction;
+use super::Protocol;
+use super::labels::{LabelCounts, LabelScores};
+use super::prediction::Prediction;
+use super::table::number;
 use crate::TrainError;
 
 /// Scores of one set.
@@ -14,6 +17,8 @@ use crate::TrainError;
 pub struct SetScores {
     /// Name of the set.
     pub set: String,
+    /// How pictures became scores.
+    pub protocol: Protocol,
     /// Pictures evaluated.
     pub images: usize,
     /// One per query, in the order of the class table.
@@ -26,6 +31,8 @@ pub struct SetScores {
     pub mean_iou_exclusive: Option<f64>,
     /// `IoU` per query of the largest logit.
     pub iou_exclusive: BTreeMap<String, Option<f64>>,
+    /// More of the largest logit, for the same sets as `mean_iou_exclusive`.
+    pub labels: Option<LabelScores>,
 }
 
 /// Scores of one query.
@@ -67,38 +74,10 @@ impl SetScores {
     }
 }
 
-/// All scores as a table for people, one row a query and one for the mean of each set.
-pub fn table(sets: &[SetScores]) -> String {
-    let row = |set: &str, query: &str, [best, threshold, half, precision, argmax]: [String; 5]| {
-        format!("{set:18} {query:14} {best:>9} {threshold:>9} {half:>9} {precision:>9} {argmax:>9}")
-    };
-    let columns = ["best IoU", "threshold", "IoU @0.5", "AP", "argmax"].map(str::to_owned);
-    let mut rows = vec![row("set", "query", columns)];
-    for scores in sets {
-        for query in &scores.queries {
-            let numbers = [
-                query.best.map(|point| point.iou),
-                query.best.map(|point| point.threshold),
-                query.half.map(|point| point.iou),
-                query.average_precision,
-                scores.iou_exclusive.get(&query.query).copied().flatten(),
-            ];
-            rows.push(row(&scores.set, &query.query, numbers.map(number)));
-        }
-        let means = [Some(scores.mean_iou_best), None, Some(scores.mean_iou_half), None, scores.mean_iou_exclusive];
-        rows.push(row(&scores.set, "mean", means.map(number)));
-    }
-    rows.join("\n")
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or("-".to_owned(), |value| format!("{value:.3}"))
-}
-
 /// Counts over the pictures of a set.
 pub(super) struct Counts {
     histograms: Vec<ScoreHistogram>,
-    exclusive: Option<ConfusionMatrix>,
+    labels: Option<LabelCounts>,
 }
 
 impl Counts {
@@ -107,8 +86,8 @@ impl Counts {
         let histograms = vec![ScoreHistogram::new(HistogramResolution::Bytes); queries];
         // Only where every class can be asked for does the largest logit have to be right everywhere.
         let complete = queries > 1 && set.classes().classes().len() == queries;
-        let exclusive = if complete { Some(ConfusionMatrix::new(queries)?) } else { None };
-        Ok(Self { histograms, exclusive })
+        let labels = if complete { Some(LabelCounts::new(queries)?) } else { None };
+        Ok(Self { histograms, labels })
     }
 
     /// Counts one picture.
@@ -127,30 +106,37 @@ impl Counts {
                 *class = query as u8;
             }
         }
-        if let Some(matrix) = &mut self.exclusive {
-            let predicted: Vec<u8> = prediction.exclusive.iter().map(|class| class.wrapping_sub(1)).collect();
-            matrix.add(&class_truth, &predicted)?;
+        if let Some(labels) = &mut self.labels {
+            labels.add(sample.mask.width, &class_truth, &prediction.exclusive)?;
         }
         Ok(())
     }
 
-    /// What was counted, as scores.
-    pub(super) fn scores(self, set: &DenseSet, queries: &[&str], images: usize) -> SetScores {
+    /// What was counted, as scores; `queries` with whether each is novel.
+    pub(super) fn scores(
+        self,
+        set: &DenseSet,
+        protocol: Protocol,
+        queries: &[(&str, bool)],
+        images: usize,
+    ) -> SetScores {
         let per_query: Vec<QueryScores> =
-            queries.iter().zip(self.histograms).map(|(query, histogram)| query_scores(query, histogram)).collect();
+            queries.iter().zip(self.histograms).map(|((query, _), histogram)| query_scores(query, histogram)).collect();
         let mean = |point: fn(&QueryScores) -> Option<OperatingPoint>| {
             let with_truth: Vec<f64> = per_query.iter().filter_map(|scores| Some(point(scores)?.iou)).collect();
             with_truth.iter().sum::<f64>() / with_truth.len().max(1) as f64
         };
-        let exclusive = self.exclusive.as_ref();
-        let iou = |(index, query): (usize, &&str)| Some(((*query).to_owned(), exclusive?.iou(index)));
+        let labels = self.labels.map(|labels| labels.scores(queries));
+        let classes = labels.iter().flat_map(|labels| &labels.classes);
         SetScores {
             set: set.name().to_owned(),
+            protocol,
             images,
             mean_iou_best: mean(|scores| scores.best),
             mean_iou_half: mean(|scores| scores.half),
-            mean_iou_exclusive: exclusive.and_then(|matrix| matrix.scores().mean_iou),
-            iou_exclusive: queries.iter().enumerate().filter_map(iou).collect(),
+            mean_iou_exclusive: labels.as_ref().and_then(|labels| labels.mean_iou),
+            iou_exclusive: classes.map(|class| (class.query.clone(), class.pixels.iou)).collect(),
+            labels,
             queries: per_query,
         }
     }
@@ -174,12 +160,15 @@ fn query_scores(query: &str, histogram: ScoreHistogram) -> QueryScores {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::table;
     use rszs_data::{Split, fixtures};
 
     /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0 elsewhere.
     fn count(set: &DenseSet, right: impl Fn(usize, u8) -> bool) -> SetScores {
         let sample = set.sample(Split::Val, 0).unwrap();
-        let queries: Vec<&str> = set.classes().concepts().iter().map(|concept| concept.name.as_str()).collect();
+        let concepts = set.classes().concepts();
+        let queries: Vec<(&str, bool)> =
+            concepts.iter().map(|concept| (concept.name.as_str(), concept.name == "road")).collect();
         let scores: Vec<Vec<u8>> = (0..queries.len())
             .map(|query| sample.mask.ids.iter().map(|&id| if right(query, id) { 255 } else { 0 }).collect())
             .collect();
@@ -188,7 +177,7 @@ mod tests {
             .collect();
         let mut counts = Counts::new(set, queries.len()).unwrap();
         counts.add(set, &sample, &Prediction { scores, exclusive }).unwrap();
-        counts.scores(set, &queries, 1)
+        counts.scores(set, Protocol::Deployment, &queries, 1)
     }
 
     #[test]
@@ -199,6 +188,27 @@ mod tests {
         let scores = count(&set, |query, id| usize::from(id) == query + 1 || id == UNLABELLED);
         assert!((scores.mean_iou_half - 1.0).abs() < 1e-9 && (scores.mean_iou_best - 1.0).abs() < 1e-9);
         assert_eq!(scores.mean_iou_exclusive, Some(1.0));
+        let labels = scores.labels.unwrap();
+        assert_eq!(
+            (labels.mean_accuracy, labels.pixel_accuracy, labels.boundary_f1),
+            (Some(1.0), Some(1.0), Some(1.0))
+        );
+    }
+
+    #[test]
+    fn a_novel_class_that_is_missed_shows_in_the_novel_mean_and_the_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = rszs_data::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
+        let concepts = set.classes().concepts();
+        let road = concepts.iter().position(|concept| concept.name == "road").unwrap();
+        let scores = count(&set, |query, id| query != road && usize::from(id) == query + 1);
+        let labels = scores.labels.as_ref().unwrap();
+        let means = labels.base_novel.unwrap();
+        assert_eq!((means.base, means.novel, means.harmonic_mean), (Some(1.0), Some(0.0), Some(0.0)));
+        assert_eq!(scores.mean_iou_exclusive, Some(0.8));
+        assert_eq!(labels.confusion.row(road)[concepts.len()], labels.classes[road].pixels.true_pixels);
+        let table = table(&[scores]);
+        assert!(table.contains("mIoU base 1.000, novel 0.000, harmonic mean 0.000"), "{table}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings};
 use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
-use crate::evaluate::{self, EvaluateSettings};
+use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
 use crate::loss::{Counts, Loss, loss};
 use crate::run::{Run, tell};
 use crate::states::States;
@@ -189,13 +189,20 @@ impl Session {
         let quick = Some(settings.quick_images);
         let prompts = self.texts.prompts(self.average.weights())?;
         for source in self.sampler.sources() {
-            let model = evaluate::Model {
+            let model = Model {
                 graph: &self.graph,
                 parameters: self.average.weights(),
                 prompts: &prompts,
                 tile_px: config.network().tile_px,
             };
-            let scores = evaluate::evaluate_set(&model, &source.set, &settings, quick, None)?;
+            let evaluation = SetEvaluation {
+                set: &source.set,
+                settings: &settings,
+                limit: quick,
+                protocol: Protocol::Deployment,
+                novel: &[],
+            };
+            let scores = evaluation.scores(&model, None)?;
             tell(&format!("step {step}: {}", scores.line()));
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;

@@ -1,0 +1,82 @@
+//! Scores of one label a pixel: the query with the largest score, for sets that label every pixel.
+
+use rszs_metrics::{BaseNovel, BoundaryScore, ClassScores, ConfusionMatrix};
+use serde::Serialize;
+
+use crate::TrainError;
+
+/// Scores of one label a pixel, as detectron2's `SemSegEvaluator` counts, and of outlines.
+#[derive(Debug, Clone, Serialize)]
+pub struct LabelScores {
+    /// `mIoU`, over classes with true pixels.
+    pub mean_iou: Option<f64>,
+    /// `mACC`: mean recall over classes with true pixels.
+    pub mean_accuracy: Option<f64>,
+    /// Share of all labelled pixels that are right.
+    pub pixel_accuracy: Option<f64>,
+    /// Boundary F1, mean over pictures.
+    pub boundary_f1: Option<f64>,
+    /// `mIoU` over base and novel classes, where the set has classes that were said to be novel.
+    pub base_novel: Option<BaseNovel>,
+    /// One per query, in the order of the class table.
+    pub classes: Vec<LabelClass>,
+    /// Pixels by true and predicted class; a report of its own.
+    #[serde(skip)]
+    pub confusion: ConfusionMatrix,
+}
+
+/// Scores of one class.
+#[derive(Debug, Clone, Serialize)]
+pub struct LabelClass {
+    /// The word.
+    pub query: String,
+    /// Whether it was said to be novel.
+    pub novel: bool,
+    /// Of the confusion matrix; recall is the accuracy of the class.
+    #[serde(flatten)]
+    pub pixels: ClassScores,
+    /// Boundary F1, mean over the pictures where the class has an outline.
+    pub boundary_f1: Option<f64>,
+}
+
+/// Counts over the pictures of a set.
+pub(super) struct LabelCounts {
+    confusion: ConfusionMatrix,
+    boundary: BoundaryScore,
+}
+
+impl LabelCounts {
+    /// Nothing counted.
+    pub(super) fn new(queries: usize) -> Result<Self, TrainError> {
+        Ok(Self { confusion: ConfusionMatrix::new(queries)?, boundary: BoundaryScore::new(queries)? })
+    }
+
+    /// Counts one picture, rows of `width` pixels: each true query or 255, and 1 + each predicted query.
+    pub(super) fn add(&mut self, width: usize, truth: &[u8], exclusive: &[u8]) -> Result<(), TrainError> {
+        let predictions: Vec<u8> = exclusive.iter().map(|class| class.wrapping_sub(1)).collect();
+        self.confusion.add(truth, &predictions)?;
+        Ok(self.boundary.add(width, truth, &predictions)?)
+    }
+
+    /// What was counted, as scores; `queries` with whether each is novel.
+    pub(super) fn scores(self, queries: &[(&str, bool)]) -> LabelScores {
+        let scores = self.confusion.scores();
+        let class = |(index, (&(query, novel), &pixels)): (usize, (&(&str, bool), &ClassScores))| LabelClass {
+            query: query.to_owned(),
+            novel,
+            pixels,
+            boundary_f1: self.boundary.class_f1(index),
+        };
+        let classes: Vec<LabelClass> = queries.iter().zip(&scores.classes).enumerate().map(class).collect();
+        let any_novel = classes.iter().any(|class| class.novel);
+        LabelScores {
+            mean_iou: scores.mean_iou,
+            mean_accuracy: scores.mean_accuracy,
+            pixel_accuracy: scores.pixel_accuracy,
+            boundary_f1: self.boundary.mean_f1(),
+            base_novel: any_novel.then(|| BaseNovel::new(classes.iter().map(|class| (class.pixels.iou, class.novel)))),
+            classes,
+            confusion: self.confusion,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Files about one set, for programs and for people.
+
+use std::path::Path;
+
+use rszs_metrics::PrecisionRecall;
+use serde::Serialize;
+
+use super::{LabelScores, Protocol, QueryScores, SetScores, plot};
+use crate::TrainError;
+use crate::durable::write_atomically;
+
+/// Which query was found where which one is true.
+#[derive(Serialize)]
+struct Confusion<'a> {
+    set: &'a str,
+    protocol: Protocol,
+    images: usize,
+    /// The queries: rows are true, columns found.
+    classes: Vec<&'a str>,
+    /// Pixels, `[K, K]`.
+    pixels: Vec<&'a [u64]>,
+}
+
+/// The curve of one query.
+#[derive(Serialize)]
+struct Curve<'a> {
+    query: &'a str,
+    #[serde(flatten)]
+    curve: PrecisionRecall,
+}
+
+/// Writes `precision_recall` and, for one label a pixel, `confusion` into `folder`, each as `.json` and `.svg`.
+pub(super) fn write_report(folder: &Path, scores: &SetScores) -> Result<(), TrainError> {
+    let curve = |query: &QueryScores| PrecisionRecall::new(&query.histogram);
+    let curves: Vec<(&str, PrecisionRecall)> =
+        scores.queries.iter().filter_map(|query| Some((query.query.as_str(), curve(query)?))).collect();
+    let title = format!("{}, {} pictures, {}", scores.set, scores.images, scores.protocol.name());
+    write_atomically(&folder.join("precision_recall.svg"), plot::precision_recall(&title, &curves).as_bytes())?;
+    let curves: Vec<Curve> = curves.into_iter().map(|(query, curve)| Curve { query, curve }).collect();
+    write_atomically(&folder.join("precision_recall.json"), &serde_json::to_vec(&curves)?)?;
+    if let Some(labels) = &scores.labels {
+        let confusion = confusion(scores, labels);
+        let drawn = plot::confusion(&title, &confusion.classes, &confusion.pixels);
+        write_atomically(&folder.join("confusion.svg"), drawn.as_bytes())?;
+        write_atomically(&folder.join("confusion.json"), &serde_json::to_vec(&confusion)?)?;
+    }
+    Ok(())
+}
+
+fn confusion<'a>(scores: &'a SetScores, labels: &'a LabelScores) -> Confusion<'a> {
+    let classes = labels.classes.len();
+    Confusion {
+        set: &scores.set,
+        protocol: scores.protocol,
+        images: scores.images,
+        classes: labels.classes.iter().map(|class| class.query.as_str()).collect(),
+        // One of the queries always has the largest score: nothing is in the matrix's last column, "no class".
+        pixels: (0..classes).map(|truth| &labels.confusion.row(truth)[..classes]).collect(),
+    }
+}

@@ -1,0 +1,92 @@
+//! A tiny network through both protocols, and the files they leave.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use rszs_data::fixtures;
+use rszs_network::{Purpose, image_graph, text_graph};
+use rszs_tokenizer::Tokenizer;
+use rszs_train::checkpoint::{Origin, save};
+use rszs_train::evaluate::{EvaluateOptions, Protocol, SetScores, evaluate};
+use rszs_train::run::Run;
+use rszs_train::train::{TOKENIZER, WEIGHTS};
+use rszs_train::{Parameters, RunConfig, TrainError};
+use serde_json::Value;
+use tch::Device;
+
+/// Writes a checkpoint of random weights.
+fn weights(folder: &Path) -> PathBuf {
+    let path = folder.join(WEIGHTS);
+    let network = support::config();
+    let graphs = [image_graph(&network, Purpose::Train).unwrap(), text_graph(&network).unwrap()];
+    let parameters = Parameters::initialise(&[&graphs[0], &graphs[1]], 3, Device::Cpu).unwrap();
+    save(&path, &parameters, &Origin::new(serde_json::to_string(&network).unwrap(), "train", 3)).unwrap();
+    let tokenizer = Tokenizer::from_json(br#"{"merges": []}"#).unwrap();
+    std::fs::write(folder.join(TOKENIZER), tokenizer.to_json()).unwrap();
+    path
+}
+
+fn evaluated(folder: &Path, protocol: Protocol, novel: &[&str]) -> Result<Vec<SetScores>, TrainError> {
+    support::single_thread();
+    let description = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/nano.toml");
+    let mut changes: Vec<String> = support::TINY.map(str::to_owned).to_vec();
+    changes.push(format!("data.root = '{}'", folder.display()));
+    changes.push("evaluate.overlap_px = 16".to_owned());
+    let config = RunConfig::read(&description, &changes).unwrap();
+    let options = EvaluateOptions {
+        weights: weights(folder),
+        sets: vec!["dubai".to_owned(), "flood_area".to_owned()],
+        limit: Some(1),
+        protocol,
+        novel: novel.iter().map(|&word| word.to_owned()).collect(),
+    };
+    evaluate(&config, &options, &Run::open(&folder.join("run")).unwrap())
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn both_protocols_leave_scores_and_reports_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    fixtures::flood_area(folder.path()).unwrap();
+    for (protocol, place) in [(Protocol::Deployment, "run"), (Protocol::Gsnet, "run/gsnet")] {
+        let scores = evaluated(folder.path(), protocol, &["road"]).unwrap();
+        let place = folder.path().join(place);
+        let written = json(&place.join("scores.json"));
+        assert_eq!(written[0]["protocol"], serde_json::to_value(protocol).unwrap());
+        assert_eq!(written[0]["mean_iou_exclusive"].as_f64(), scores[0].labels.as_ref().unwrap().mean_iou);
+        assert!(written[0]["labels"]["base_novel"]["harmonic_mean"].is_number(), "{written}");
+        assert!(written[1]["labels"].is_null(), "flood_area does not label every pixel");
+
+        let reports = place.join("reports");
+        let confusion = json(&reports.join("dubai/confusion.json"));
+        // The fixture is 16 by 12 with its first row unlabelled.
+        let rows = confusion["pixels"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+        assert_eq!(rows.map(|pixels| pixels.as_u64().unwrap()).sum::<u64>(), 16 * 11);
+        let curves = json(&reports.join("flood_area/precision_recall.json"));
+        assert_eq!(curves[0]["query"], scores[1].queries[0].query);
+        assert_eq!(curves[0]["points"].as_array().unwrap().len(), 255);
+        for plot in ["dubai/confusion.svg", "dubai/precision_recall.svg", "flood_area/precision_recall.svg"] {
+            let svg = std::fs::read_to_string(reports.join(plot)).unwrap();
+            assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{plot}");
+        }
+        assert!(!reports.join("flood_area/confusion.svg").exists());
+        assert!(place.join("overlays/dubai").is_dir());
+    }
+}
+
+#[test]
+fn a_novel_word_that_no_set_asks_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    fixtures::flood_area(folder.path()).unwrap();
+    let message = evaluated(folder.path(), Protocol::Deployment, &["hovercraft"]).unwrap_err().to_string();
+    assert!(message.starts_with("query hovercraft: expected one of ") && message.contains("road"), "{message}");
+    assert!(!folder.path().join("run/scores.json").exists());
+}
