@@ -1,7 +1,6 @@
 //! Dense training: crops with masks and words in, weights out.
 
 mod not_finite;
-mod policy;
 mod records;
 mod session;
 mod settings;
@@ -16,7 +15,6 @@ use rszs_data::Prefetch;
 use crate::run::Run;
 use crate::tensorboard::EventFile;
 use crate::{Progress, RunConfig, TrainError, peak_resident_bytes};
-pub use policy::{Policy, StreamPolicy, TextPolicy};
 use records::LossWindow;
 use session::Session;
 pub use settings::{SourceSettings, TrainSettings};

@@ -28,4 +28,4 @@ mod preprocess;
 
 pub use config::{Config, HeadConfig, TextConfig, VitConfig};
 pub use model::{Purpose, image_graph, text_graph};
-pub use policy::{Policy, StreamPolicy, block_of};
+pub use policy::{Policy, StreamPolicy, TextPolicy, block_of};

@@ -1,26 +1,42 @@
-//! Which weights of the pretrained streams training changes.
+//! Which weights of the pretrained parts training changes.
 
-/// One policy a stream; what only this network has always learns, and the text tower never does.
+use serde::{Deserialize, Serialize};
+
+/// One policy a pretrained part. The parts that only this network has always learn.
 ///
-/// The paper's best row: the vision-language stream `Attention`, the remote-sensing stream `Freeze`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The paper's best row: `vlm = "attention"`, `rsi = "freeze"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// The vision-language stream.
     pub vlm: StreamPolicy,
     /// The remote-sensing stream.
     pub rsi: StreamPolicy,
+    /// The text tower.
+    pub text: TextPolicy,
 }
 
 /// What of a stream learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StreamPolicy {
     /// Nothing.
     Freeze,
-    /// Weights of attention, without biases. In CLIP those of queries and values (CAT-Seg, `GSNet`); in DINO those of queries,
-    /// keys and values, and the position table (`GSNet`'s `attn.qkv.weight` and `pos_embed`).
+    /// The weights, not the biases, of attention: of queries and values in the towers of CLIP (CAT-Seg, `GSNet`); of queries,
+    /// keys and values, and the position table, in DINO's (`GSNet`'s `attn.qkv.weight` and `pos_embed`).
     Attention,
     /// Everything.
     Full,
+}
+
+/// What of the text tower learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextPolicy {
+    /// Nothing: query vectors are computed once.
+    Frozen,
+    /// What learns of the vision-language stream: query vectors are computed at every step.
+    Follow,
 }
 
 impl StreamPolicy {
@@ -38,22 +54,41 @@ impl StreamPolicy {
 }
 
 impl Policy {
-    /// All pairs.
+    /// All pairs of the streams, the text tower frozen.
     pub fn all() -> impl Iterator<Item = Self> {
-        StreamPolicy::ALL.into_iter().flat_map(|vlm| StreamPolicy::ALL.into_iter().map(move |rsi| Self { vlm, rsi }))
+        let pair = |vlm| StreamPolicy::ALL.into_iter().map(move |rsi| Self { vlm, rsi, text: TextPolicy::Frozen });
+        StreamPolicy::ALL.into_iter().flat_map(pair)
     }
 
     /// Whether the parameter `name` learns.
     pub fn trains(&self, name: &str) -> bool {
-        let (stream, _) = name.split_once('.').unwrap_or((name, ""));
-        match (stream, self.vlm, self.rsi) {
-            ("vlm", StreamPolicy::Freeze, _) | ("rsi", _, StreamPolicy::Freeze) | ("text", ..) => false,
-            ("vlm", StreamPolicy::Attention, _) => is_attention_weight(name, &["q", "v"]),
-            ("rsi", _, StreamPolicy::Attention) => {
-                is_attention_weight(name, &["q", "k", "v"]) || name == "rsi.positions"
-            }
+        let (part, _) = name.split_once('.').unwrap_or((name, ""));
+        match part {
+            "vlm" => clip_trains(self.vlm, name),
+            "rsi" => match self.rsi {
+                StreamPolicy::Freeze => false,
+                StreamPolicy::Attention => is_attention_weight(name, &["q", "k", "v"]) || name == "rsi.positions",
+                StreamPolicy::Full => true,
+            },
+            "text" => clip_trains(self.text(), name),
             _ => true,
         }
+    }
+
+    /// What of the text tower learns, in the words of the streams.
+    pub fn text(&self) -> StreamPolicy {
+        match self.text {
+            TextPolicy::Frozen => StreamPolicy::Freeze,
+            TextPolicy::Follow => self.vlm,
+        }
+    }
+}
+
+fn clip_trains(policy: StreamPolicy, name: &str) -> bool {
+    match policy {
+        StreamPolicy::Freeze => false,
+        StreamPolicy::Attention => is_attention_weight(name, &["q", "v"]),
+        StreamPolicy::Full => true,
     }
 }
 
@@ -77,7 +112,7 @@ mod tests {
     use rszs_graph::Parameters;
 
     fn parameters(config: &Config, vlm: StreamPolicy, rsi: StreamPolicy) -> Parameters {
-        let policy = Policy { vlm, rsi };
+        let policy = Policy { vlm, rsi, text: TextPolicy::Frozen };
         let (image, text) = (image_graph(config, Purpose::Train).unwrap(), text_graph(config).unwrap());
         Parameters::of(&image, &text, |name| policy.trains(name))
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use rszs_graph::{BlockOf, Builder, Element, Graph, N, Parameters, Training, TrainingMemory};
-use rszs_network::{Config, Policy, Purpose, StreamPolicy, VitConfig, block_of, dino, image_graph};
+use rszs_network::{Config, Policy, Purpose, StreamPolicy, TextPolicy, VitConfig, block_of, dino, image_graph};
 
 const IMAGES: usize = 3;
 
@@ -99,7 +99,7 @@ fn freezing_more_and_computing_again_never_cost_more() {
         let graph = image_graph(&config, Purpose::Deploy).unwrap();
         for (factor_bytes, recompute) in [(4, false), (4, true), (2, false), (2, true)] {
             let of = |vlm, rsi| {
-                let policy = Policy { vlm, rsi };
+                let policy = Policy { vlm, rsi, text: TextPolicy::Frozen };
                 memory(&graph, factor_bytes, recompute, &|name| policy.trains(name))
             };
             for other in StreamPolicy::ALL {
@@ -131,7 +131,7 @@ fn freezing_more_and_computing_again_never_cost_more() {
 fn frozen_streams_keep_what_the_modules_read() {
     let config = Config::b16();
     let graph = image_graph(&config, Purpose::Deploy).unwrap();
-    let policy = Policy { vlm: StreamPolicy::Freeze, rsi: StreamPolicy::Freeze };
+    let policy = Policy { vlm: StreamPolicy::Freeze, rsi: StreamPolicy::Freeze, text: TextPolicy::Frozen };
     let trains = |name: &str| policy.trains(name);
     let [plain, again] = [false, true].map(|again| memory(&graph, 4, again, &trains));
     assert_eq!(plain, again, "there is nothing to compute again");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rszs_data::{Batch, Concept, Rng, Sampler};
 use rszs_graph::Graph;
-use rszs_network::Purpose;
+use rszs_network::{Purpose, StreamPolicy};
 use rszs_tokenizer::Tokenizer;
 use tch::{Device, Kind, Tensor};
 
@@ -15,7 +15,7 @@ use super::not_finite::save_batch;
 use super::records::{EvaluationRecord, StepLosses};
 use super::start::{sampler, start_from};
 use super::texts::{Texts, backward_from};
-use super::{STATES, StreamPolicy, TOKENIZER, TrainOptions, TrainSettings};
+use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
 use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use rszs_data::Augment;
+use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
 use crate::loss::Alignment;
 use crate::{AdamWSettings, Precision, Schedule};
 
