@@ -4,10 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes beside the target, brings the bytes to the disk, then takes the target's name. Of a failure nothing is left.
+/// Writes beside the target, brings the bytes to the disk, then takes the target's name. Missing folders are made. Of a failure no file is left.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name =
         path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a file name"))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
     let partial = path.with_file_name(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
@@ -34,9 +37,16 @@ mod tests {
     }
 
     #[test]
+    fn missing_folders_are_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one/two/a.onnx");
+        write_whole(&path, b"one").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+    }
+
+    #[test]
     fn of_a_failure_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(write_whole(&folder.path().join("missing/a.onnx"), b"one").is_err());
         // A folder stands where the file should go.
         fs::create_dir(folder.path().join("b.onnx")).unwrap();
         assert!(write_whole(&folder.path().join("b.onnx"), b"one").is_err());

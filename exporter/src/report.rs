@@ -14,7 +14,15 @@ pub(crate) fn progress(text: &str) {
     eprintln!("{text}");
 }
 
-/// What went wrong.
+/// What went wrong, and why; a cause that an error already tells is not told twice.
 pub(crate) fn error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    eprintln!("error: {text}");
 }

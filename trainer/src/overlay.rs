@@ -17,6 +17,9 @@ pub(crate) fn write_overlay(
     set: &DenseSet,
     scores: &[Vec<u8>],
 ) -> Result<(), TrainError> {
+    let path = folder.join(format!("{}.png", sample.id));
+    // A sample of nested folders has them in its name.
+    let folder = path.parent().unwrap_or(folder);
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
     let (width, height) = (sample.image.width, sample.image.height);
     let mut sheet = RgbImage::filled(width * 3, height, [0, 0, 0]);
@@ -30,7 +33,7 @@ pub(crate) fn write_overlay(
             sheet.set_pixel(2 * width + x, y, score_colour(colour, scores.iter().map(|scores| scores[pixel])));
         }
     }
-    sheet.write_png(&folder.join(format!("{}.png", sample.id)))?;
+    sheet.write_png(&path)?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ fn every_command_of_the_tutorial_works_and_the_class_is_learnt() {
     let evaluate = commands.iter().find(|line| line.contains("rszs-calibrate -- evaluate")).unwrap();
     let report: Value = serde_json::from_slice(&run(&format!("{evaluate} --json"), folder.path()).stdout).unwrap();
     let query = &report["sets"][0]["queries"][0];
-    assert_eq!(query["name"], "tarpaulin");
+    assert_eq!(query["query"], "tarpaulin");
     let iou = query["iou"].as_f64().unwrap();
     assert!(iou > LEARNT, "IoU of tarpaulins on validation pictures: expected above {LEARNT}, found {iou}: {query}");
     assert!(folder.path().join("runs/tarpaulins/out/000.overlay.png").is_file());
