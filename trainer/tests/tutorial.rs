@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// IoU on pictures that training did not see. Untrained, the word "tarpaulin" gives 0.0.
+/// What `IoU` must exceed on pictures that training did not see.
 const LEARNT: f64 = 0.5;
 
 fn repository() -> PathBuf {

@@ -17,17 +17,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::args().nth(1).ok_or("expected a folder to write to")?);
     std::fs::create_dir_all(root.join("images"))?;
     std::fs::create_dir_all(root.join("masks"))?;
-    let mut validation = String::new();
+    let mut validation = Vec::new();
     for number in 0..SCENES {
         let scene = generate(FIRST_SEED + number, 1024, 768);
         let name = format!("{number:03}");
         scene.image.write_jpeg(&root.join(format!("images/{name}.jpg")), 92)?;
         scene.mask.write_png(&root.join(format!("masks/{name}.png")))?;
         if number < VALIDATION {
-            validation += &format!("{name}\n");
+            validation.push(name);
         }
     }
-    std::fs::write(root.join("val.txt"), validation)?;
+    std::fs::write(root.join("val.txt"), validation.join("\n"))?;
     std::fs::write(root.join("classes.txt"), class_file())?;
     Ok(())
 }

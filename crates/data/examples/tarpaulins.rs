@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::args().nth(1).ok_or("expected a folder to write to")?);
     std::fs::create_dir_all(root.join("images"))?;
     std::fs::create_dir_all(root.join("masks"))?;
-    let mut validation = String::new();
+    let mut validation = Vec::new();
     for number in 0..PICTURES {
         let mut image = generate(100 + number, WIDTH, HEIGHT).image;
         let mut mask = IndexMask::filled(WIDTH, HEIGHT, 0);
@@ -33,10 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         image.write_jpeg(&root.join(format!("images/{name}.jpg")), 92)?;
         mask.write_png(&root.join(format!("masks/{name}.png")))?;
         if number < VALIDATION {
-            validation += &format!("{name}\n");
+            validation.push(name);
         }
     }
-    std::fs::write(root.join("val.txt"), validation)?;
+    std::fs::write(root.join("val.txt"), validation.join("\n"))?;
     std::fs::write(root.join("classes.txt"), CLASSES)?;
     Ok(())
 }
