@@ -17,6 +17,23 @@ pub struct ImageLimits {
     pub allocation_bytes: u64,
 }
 
+impl ImageLimits {
+    /// Refuses a picture of these sides that takes `found_bytes` decoded, if either is beyond the limits.
+    pub(crate) fn expect(self, path: &Path, (width, height): (u32, u32), found_bytes: u64) -> Result<(), DataError> {
+        if width <= self.side_px && height <= self.side_px && found_bytes <= self.allocation_bytes {
+            return Ok(());
+        }
+        Err(DataError::TooLarge {
+            path: path.to_path_buf(),
+            side_px: self.side_px,
+            allocation_bytes: self.allocation_bytes,
+            width,
+            height,
+            found_bytes,
+        })
+    }
+}
+
 impl Default for ImageLimits {
     fn default() -> Self {
         Self { side_px: 65_536, allocation_bytes: 1 << 30 }
@@ -147,16 +164,7 @@ pub(crate) fn decode_as_stored(encoded: &[u8], path: &Path, limits: ImageLimits)
         .map_err(|error| damaged(error.to_string()))?;
     let (width, height) = decoder.dimensions();
     let found_bytes = decoder.total_bytes();
-    if width > limits.side_px || height > limits.side_px || found_bytes > limits.allocation_bytes {
-        return Err(DataError::TooLarge {
-            path: path.to_path_buf(),
-            side_px: limits.side_px,
-            allocation_bytes: limits.allocation_bytes,
-            width,
-            height,
-            found_bytes,
-        });
-    }
+    limits.expect(path, (width, height), found_bytes)?;
     let mut decoder_limits = image::Limits::default();
     decoder_limits.max_image_width = Some(limits.side_px);
     decoder_limits.max_image_height = Some(limits.side_px);

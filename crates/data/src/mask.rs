@@ -96,16 +96,7 @@ impl IndexMask {
         let (width, height) = (info.width, info.height);
         let (colour, depth) = (info.color_type, info.bit_depth);
         let found_bytes = u64::from(width) * u64::from(height);
-        if width > limits.side_px || height > limits.side_px || found_bytes > limits.allocation_bytes {
-            return Err(DataError::TooLarge {
-                path: path.to_path_buf(),
-                side_px: limits.side_px,
-                allocation_bytes: limits.allocation_bytes,
-                width,
-                height,
-                found_bytes,
-            });
-        }
+        limits.expect(path, (width, height), found_bytes)?;
         if depth != png::BitDepth::Eight || !matches!(colour, png::ColorType::Grayscale | png::ColorType::Indexed) {
             return Err(DataError::NotAMask {
                 path: path.to_path_buf(),
