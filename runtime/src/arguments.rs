@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::commands::Command;
 use crate::engine_arguments::EngineArguments;
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
@@ -13,8 +14,19 @@ use crate::ground::GroundSample;
 /// Images are cut into overlapping tiles, each query gets a score at every pixel, and a pixel belongs to a query where the score
 /// exceeds the query's threshold. Nothing is sent anywhere: model, words and thresholds come from one bundle on this machine.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "rszs-edge", version, after_long_help = after_long_help())]
+#[command(
+    name = "rszs-edge",
+    version,
+    after_long_help = after_long_help(),
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub struct Arguments {
+    /// Something else than segmenting.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Image files, folders or globs; none: a built-in scene
     ///
     /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png, *.overlay.png, *.score.png).
@@ -121,6 +133,12 @@ Examples:
 
   rszs-edge --queries flood --json --rle flight/ > flood.jsonl
       One JSON line per image and query: area, bounding box, centroid, scores, run lengths.
+
+  rszs-edge selftest
+      Does every engine of this machine compute what the bundle says?
+
+  rszs-edge compare @onnxruntime @embedded --images flight/
+      Where two engines, or two bundles, differ on the same images.
 
   rszs-edge --list-queries
       The names that the bundle knows, with synonyms and thresholds.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rszs_bundle::BundleError;
 
+use crate::compare::DifferenceError;
 use crate::engine::NoEngine;
 use crate::engine_arguments::EngineConflict;
 use crate::exit::ExitStatus;
@@ -46,6 +47,9 @@ pub enum Error {
     /// Results cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Two results that cannot be compared.
+    #[error(transparent)]
+    Difference(#[from] DifferenceError),
     /// Signals cannot be watched.
     #[error("signals: expected to watch SIGINT and SIGTERM, found: {0}")]
     Signals(#[source] io::Error),
@@ -60,7 +64,9 @@ impl Error {
                 TextError::Tokenizer(_) | TextError::NoDirection { .. } => ExitStatus::BundleRefused,
                 TextError::Load(_) | TextError::Run(_) => ExitStatus::NoEngine,
             },
-            Self::Engines(_) | Self::Query(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
+            Self::Engines(_) | Self::Query(_) | Self::Difference(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => {
+                ExitStatus::Usage
+            }
             Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout(_) => ExitStatus::BundleRefused,
             Self::Engine(_) | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Sink(_) => ExitStatus::OutputFailed,

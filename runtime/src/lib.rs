@@ -13,7 +13,8 @@
 //! | [`engine`] | ONNX Runtime or the embedded engine, proven on the bundle's golden set |
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
-//! | [`sink`], [`report`] | PNG files; lines for people and for programs |
+//! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
+//! | [`commands`], [`compare`] | what `rszs-edge` does beside segmenting |
 //!
 //! This crate knows bundles, not networks. A query's mask does not depend on which other queries ride along: the engine computes
 //! each row of `queries: [K, D]` by itself, K is never 1 (see [`queries`]), and each mask has its own threshold.
@@ -22,6 +23,9 @@
 //! in logits.
 
 pub mod arguments;
+pub mod commands;
+pub mod compare;
+pub mod console;
 mod default_bundle;
 mod describe;
 pub mod engine;
@@ -59,6 +63,9 @@ pub fn run(arguments: &Arguments) -> ExitStatus {
 }
 
 fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Error> {
+    if let Some(command) = &arguments.command {
+        return command.run(report.console());
+    }
     if arguments.list_queries {
         report.list_queries(&plan::open_bundle(arguments.bundle.as_deref())?)?;
         return Ok(ExitStatus::Done);

@@ -1,14 +1,12 @@
-//! The only file that prints. Results go to stdout, what is for people to stderr.
+//! What a run tells, image by image, in text or JSON Lines.
 
-use std::env;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rszs_bundle::{Bundle, Entry, ThresholdSource};
 
 use crate::arguments::Arguments;
+use crate::console::Console;
 use crate::describe;
 use crate::events::{Event, Summary};
 use crate::exit::ExitStatus;
@@ -24,9 +22,8 @@ pub struct Report {
     json: bool,
     verbose: bool,
     quiet: bool,
-    colours: bool,
     ground: Option<GroundSample>,
-    progress: ProgressBar,
+    console: Console,
     start: Instant,
     done: usize,
     failed: usize,
@@ -35,18 +32,21 @@ pub struct Report {
 impl Report {
     /// As `arguments` ask.
     pub fn new(arguments: &Arguments) -> Self {
-        let wants_colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             json: arguments.json,
             verbose: arguments.verbose,
             quiet: arguments.quiet,
-            colours: wants_colours && io::stdout().is_terminal(),
             ground: arguments.gsd,
-            progress: ProgressBar::hidden(),
+            console: Console::new(),
             start: Instant::now(),
             done: 0,
             failed: 0,
         }
+    }
+
+    /// Where everything is told.
+    pub(crate) fn console(&mut self) -> &mut Console {
+        &mut self.console
     }
 
     /// Before the first image.
@@ -55,7 +55,7 @@ impl Report {
         for skipped in &plan.started.skipped {
             // An engine that is there and does not work is worth a word even to those who asked for none.
             if self.verbose || !(self.quiet || skipped.is_absent) {
-                self.tell(format_args!("engine {} skipped: {}", skipped.kind.name(), skipped.reason));
+                self.console.tell(format_args!("engine {} skipped: {}", skipped.kind.name(), skipped.reason));
             }
         }
         if !self.quiet {
@@ -63,8 +63,8 @@ impl Report {
         }
         if self.verbose {
             let (bundle, engine) = (&begin.bundle, &begin.engine);
-            self.tell(format_args!("bundle {} {} ({})", bundle.name, bundle.counter, bundle.path));
-            self.tell(format_args!(
+            self.console.tell(format_args!("bundle {} {} ({})", bundle.name, bundle.counter, bundle.path));
+            self.console.tell(format_args!(
                 "engine {} {}, {}, {} threads, self-test off by {:.1e} of {:.1e} allowed",
                 engine.name,
                 engine.library,
@@ -74,12 +74,8 @@ impl Report {
                 engine.self_test_tolerance
             ));
         }
-        // A bar for one image would come and go before anybody has read it.
-        if plan.jobs.len() > 1 && !self.quiet && io::stderr().is_terminal() {
-            self.progress = ProgressBar::new(plan.jobs.len() as u64);
-            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left") {
-                self.progress.set_style(style);
-            }
+        if !self.quiet {
+            self.console.expect_images(plan.jobs.len());
         }
         self.event(Event::Begin(begin))
     }
@@ -89,16 +85,18 @@ impl Report {
         let Some(ground) = plan.ground else { return };
         let reduction = plan.layout.reduction();
         match plan.bundle.manifest().training_gsd_m {
-            None => self.tell("--gsd: the bundle does not say what it was trained on; images are seen as they are"),
+            None => {
+                self.console.tell("--gsd: the bundle does not say what it was trained on; images are seen as they are");
+            }
             Some([finest, coarsest]) => {
                 let seen = ground.metres() * f64::from(reduction);
                 if seen > coarsest {
-                    self.tell(format_args!(
+                    self.console.tell(format_args!(
                         "--gsd {}: coarser than the {finest} to {coarsest} m a pixel that the model was trained on; expect poor masks",
                         ground.metres()
                     ));
                 } else if reduction > 1 {
-                    self.tell(format_args!(
+                    self.console.tell(format_args!(
                         "--gsd {}: the network sees the images {reduction} times smaller, at {seen:.3} m a pixel (trained on {finest} to {coarsest})",
                         ground.metres()
                     ));
@@ -109,12 +107,12 @@ impl Report {
 
     /// After each image.
     pub fn outcome(&mut self, outcome: &Outcome, queries: &QuerySet) -> Result<(), SinkError> {
-        self.progress.inc(1);
+        self.console.image_done();
         match &outcome.result {
             Ok(result) => {
                 self.done += 1;
                 if !self.json && !self.quiet {
-                    self.print(&self.image_line(&outcome.image, result, queries))?;
+                    self.console.print(&self.image_line(&outcome.image, result, queries))?;
                 }
             }
             Err(error) => {
@@ -134,7 +132,7 @@ impl Report {
 
     /// After the last image, or when the run was stopped. Returns how it ended.
     pub fn end(&mut self, interrupted: bool) -> Result<ExitStatus, SinkError> {
-        self.progress.finish_and_clear();
+        self.console.images_done();
         let status = match (interrupted, self.failed) {
             (true, _) => ExitStatus::Interrupted,
             (false, 0) => ExitStatus::Done,
@@ -143,7 +141,7 @@ impl Report {
         let elapsed = self.start.elapsed();
         if !self.json && !self.quiet && self.done + self.failed > 1 {
             let each = elapsed.checked_div(self.done as u32).unwrap_or_default();
-            self.tell(format_args!(
+            self.console.tell(format_args!(
                 "{} images segmented, {} failed, {:.1} s, {} per image",
                 self.done,
                 self.failed,
@@ -159,18 +157,17 @@ impl Report {
 
     /// Something went wrong.
     pub fn error(&self, error: &dyn Display) {
-        let label = if self.colours && io::stderr().is_terminal() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-        self.tell(format_args!("{label} {error}"));
+        self.console.error(error);
     }
 
     /// The names in a bundle, support words aside.
     pub fn list_queries(&self, bundle: &Bundle) -> Result<(), SinkError> {
         for entry in bundle.vocabulary().entries().iter().filter(|entry| !entry.support) {
-            self.print(&name_line(entry))?;
+            self.console.print(&name_line(entry))?;
         }
         if self.verbose {
             let free = if bundle.manifest().text.is_some() { "any other words work too" } else { "no other words" };
-            self.tell(format_args!("{}: {free}", bundle.path().display()));
+            self.console.tell(format_args!("{}: {free}", bundle.path().display()));
         }
         Ok(())
     }
@@ -181,8 +178,11 @@ impl Report {
         let mut line = format!("{image} {}x{} {} tiles ", result.width_px, result.height_px, result.tiles);
         for (query, region) in queries.queries().iter().zip(&result.regions) {
             let [red, green, blue] = query.colour;
-            let square =
-                if self.colours { format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ") } else { String::new() };
+            let square = if self.console.colours() {
+                format!("\x1b[38;2;{red};{green};{blue}m\u{25a0}\x1b[0m ")
+            } else {
+                String::new()
+            };
             let fraction = percent(describe::fraction(region, result));
             line.extend([" ", &square, &query.name, " ", &fraction, " "]);
             if let Some(ground) = self.ground {
@@ -206,19 +206,7 @@ impl Report {
         if !self.json {
             return Ok(());
         }
-        let line = serde_json::to_string(&event).map_err(|error| SinkError::Stdout(error.into()))?;
-        self.print(&line)
-    }
-
-    fn print(&self, line: &str) -> Result<(), SinkError> {
-        self.progress.suspend(|| writeln!(io::stdout().lock(), "{line}")).map_err(SinkError::Stdout)
-    }
-
-    fn tell(&self, line: impl Display) {
-        // Nobody can be told that stderr is gone.
-        self.progress.suspend(|| {
-            let _ = writeln!(io::stderr().lock(), "{line}");
-        });
+        self.console.print_json(&event)
     }
 }
 

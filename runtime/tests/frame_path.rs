@@ -4,6 +4,7 @@
 mod fake;
 
 use fake::{ColourEngine, LAYOUT, frame, queries};
+use rszs_edge::compare::Difference;
 use rszs_edge::segment::{Keep, Segmentation, Segmenter};
 use rszs_hot::Decision;
 
@@ -87,4 +88,42 @@ fn images_of_any_shape_get_a_mask_of_their_size() {
         let segmentation = segment("red,green", Decision::Multilabel, (width, height), 3, MASKS);
         assert_eq!(segmentation.classes.len(), width as usize * height as usize, "{width}x{height}");
     }
+}
+
+#[test]
+fn a_result_does_not_differ_from_itself() {
+    let everything = Keep { masks: true, scores: true };
+    let one = segment("red", Decision::Multilabel, (131, 77), 1, everything);
+    let mut difference = Difference::new();
+    difference.add(0, &one, &one).unwrap();
+    assert!(difference.agreement() >= 1.0 && difference.intersection_over_union() >= 1.0);
+    assert!(difference.logits_p99() <= 0.0 && difference.largest_logit() <= 0.0);
+}
+
+#[test]
+fn differences_are_those_of_masks_and_logits() {
+    let everything = Keep { masks: true, scores: true };
+    // The same logits under a higher threshold: its mask is a part of the other one.
+    let low = segment("red", Decision::Multilabel, (131, 77), 1, everything);
+    let high = segment("red=0.9", Decision::Multilabel, (131, 77), 1, everything);
+    let mut difference = Difference::new();
+    difference.add(0, &low, &high).unwrap();
+    let [low_pixels, high_pixels] = [&low, &high].map(|one| one.regions[0].pixels() as f64);
+    assert!(0.0 < high_pixels && high_pixels < low_pixels);
+    assert!((difference.intersection_over_union() - high_pixels / low_pixels).abs() < 1e-12);
+    assert!((difference.agreement() - (1.0 - (low_pixels - high_pixels) / (131.0 * 77.0))).abs() < 1e-12);
+    assert!(difference.largest_logit() <= 0.0);
+
+    // Another query: logits differ as the reference says.
+    let blue = segment("blue", Decision::Multilabel, (131, 77), 1, everything);
+    let mut difference = Difference::new();
+    difference.add(0, &low, &blue).unwrap();
+    let mut sorted: Vec<f32> = low.logits(0).iter().zip(blue.logits(0)).map(|(a, b)| (a - b).abs()).collect();
+    sorted.sort_by(f32::total_cmp);
+    assert_eq!(difference.largest_logit().to_bits(), sorted[sorted.len() - 1].to_bits());
+    let p99 = f64::from(sorted[(0.99 * sorted.len() as f64).ceil() as usize - 1]);
+    assert!((difference.logits_p99() - p99).abs() <= 1e-3 * p99, "{} and {p99}", difference.logits_p99());
+
+    let smaller = segment("red", Decision::Multilabel, (64, 64), 1, everything);
+    assert!(difference.add(0, &low, &smaller).is_err());
 }

@@ -116,20 +116,29 @@ pub fn start(bundle: &Bundle, options: &EngineOptions) -> Result<Started, NoEngi
     let mut skipped = Vec::new();
     for &kind in options.kinds() {
         match try_kind(kind, bundle, options) {
-            Ok((engine, precision, deviation)) => {
-                return Ok(Started { engine, kind, precision, deviation, skipped });
-            }
-            Err(error) => skipped.push(Skipped {
-                kind,
-                reason: error.to_string(),
-                is_absent: matches!(error, LoadError::NoLibrary(_)),
-            }),
+            Ok(started) => return Ok(Started { skipped, ..started }),
+            Err(one) => skipped.push(one),
         }
     }
     Err(NoEngine { skipped })
 }
 
-fn try_kind(
+/// Tries every engine that `options` allow, also after one has passed: what each has to say of itself.
+pub fn try_all(bundle: &Bundle, options: &EngineOptions) -> Vec<Result<Started, Skipped>> {
+    options.kinds().iter().map(|&kind| try_kind(kind, bundle, options)).collect()
+}
+
+fn try_kind(kind: EngineKind, bundle: &Bundle, options: &EngineOptions) -> Result<Started, Skipped> {
+    let skipped = |error: LoadError| Skipped {
+        kind,
+        reason: error.to_string(),
+        is_absent: matches!(error, LoadError::NoLibrary(_)),
+    };
+    let (engine, precision, deviation) = load_and_test(kind, bundle, options).map_err(skipped)?;
+    Ok(Started { engine, kind, precision, deviation, skipped: Vec::new() })
+}
+
+fn load_and_test(
     kind: EngineKind,
     bundle: &Bundle,
     options: &EngineOptions,

@@ -57,6 +57,12 @@ impl Segmentation {
         self.masks.get(query * words..(query + 1) * words).unwrap_or_default()
     }
 
+    /// The blended logits of one query, `[H4, W4]`, if scores were kept.
+    pub fn logits(&self, query: usize) -> &[f32] {
+        let plane = self.grid.map_or(0, |grid| grid.logits_high() * grid.logits_wide());
+        self.logits.get(query * plane..(query + 1) * plane).unwrap_or_default()
+    }
+
     /// Writes the scores of one query as bytes, 255 being a score of 1, into `out: [H, W]`. Scores must have been kept.
     pub fn scores(&self, query: usize, queries: &QuerySet, out: &mut Vec<u8>) -> Result<(), SegmentError> {
         let Some(grid) = &self.grid else { return Err(DecideError::Query { query }.into()) };

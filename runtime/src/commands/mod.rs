@@ -1,0 +1,33 @@
+//! What `rszs-edge` does beside segmenting: each command its arguments, its run and its output.
+
+mod compare;
+mod self_test;
+
+use clap::Subcommand;
+
+pub use compare::CompareArguments;
+pub use self_test::SelfTestArguments;
+
+use crate::console::Console;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+
+/// A command instead of images. An image of such a name is written with its folder: `./selftest`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Try every engine on the bundle's golden set and say how far each is off
+    #[command(name = "selftest")]
+    SelfTest(SelfTestArguments),
+    /// Segment the same images twice, by two bundles or engines, and say where they differ
+    Compare(CompareArguments),
+}
+
+impl Command {
+    /// Does it and says how it ended.
+    pub(crate) fn run(&self, console: &mut Console) -> Result<ExitStatus, Error> {
+        match self {
+            Self::SelfTest(arguments) => arguments.run(console),
+            Self::Compare(arguments) => arguments.run(console),
+        }
+    }
+}

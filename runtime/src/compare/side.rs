@@ -1,0 +1,141 @@
+//! One of the two that are compared.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use rszs_bundle::Bundle;
+use rszs_hot::Decision;
+
+use crate::engine::{self, Started};
+use crate::engine_arguments::{EngineArguments, EngineChoice};
+use crate::error::Error;
+use crate::ground::GroundSample;
+use crate::layout::layout;
+use crate::plan::open_bundle;
+use crate::queries::{QuerySet, TypedQuery};
+use crate::segment::{Keep, SegmentError, Segmentation, Segmenter};
+use crate::source::Frame;
+use crate::text::TextTower;
+
+/// Everything that can be compared.
+const KEEP: Keep = Keep { masks: true, scores: true };
+
+/// `[BUNDLE][@ENGINE]`: a bundle's folder, an engine, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SideName {
+    /// As typed.
+    pub typed: String,
+    /// Folder of the bundle; nothing: the default bundle.
+    pub bundle: Option<PathBuf>,
+    /// What computes.
+    pub engine: EngineChoice,
+}
+
+/// No bundle and no engine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected BUNDLE, @ENGINE or BUNDLE@ENGINE with an engine of {known}, found {found:?}")]
+pub struct SideNameError {
+    known: String,
+    found: String,
+}
+
+/// A bundle in an engine, ready for frames.
+#[derive(Debug)]
+pub struct Side {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// The engine, proven on the golden set.
+    pub started: Started,
+    /// What it looks for.
+    pub queries: QuerySet,
+    /// What it found in the last frame.
+    pub segmentation: Segmentation,
+    segmenter: Segmenter,
+}
+
+impl FromStr for SideName {
+    type Err = SideNameError;
+
+    fn from_str(typed: &str) -> Result<Self, SideNameError> {
+        // A folder of that very name wins over an engine.
+        let (bundle, engine) = if Path::new(typed).is_dir() {
+            (typed, None)
+        } else {
+            typed.rsplit_once('@').map_or((typed, None), |(bundle, engine)| (bundle, Some(engine)))
+        };
+        let error = || SideNameError {
+            known: EngineChoice::value_variants().iter().filter_map(ValueEnum::to_possible_value).fold(
+                String::new(),
+                |list, value| {
+                    if list.is_empty() { value.get_name().into() } else { list + ", " + value.get_name() }
+                },
+            ),
+            found: typed.to_owned(),
+        };
+        let engine = engine.map_or(Ok(EngineChoice::Auto), |name| EngineChoice::from_str(name, false));
+        let engine = engine.map_err(|_| error())?;
+        if typed.is_empty() {
+            return Err(error());
+        }
+        let bundle = (!bundle.is_empty()).then(|| PathBuf::from(bundle));
+        Ok(Self { typed: typed.to_owned(), bundle, engine })
+    }
+}
+
+impl Side {
+    /// Opens the bundle and starts the engine of `name`; threads, batch and library are those of `engine`.
+    pub fn open(
+        name: &SideName,
+        engine: &EngineArguments,
+        queries: &[TypedQuery],
+        ground: Option<GroundSample>,
+    ) -> Result<Self, Error> {
+        let mut bundle = open_bundle(name.bundle.as_deref())?;
+        let library = engine.onnxruntime.clone().filter(|_| name.engine != EngineChoice::Embedded);
+        let arguments = EngineArguments { engine: name.engine, onnxruntime: library, ..engine.clone() };
+        let options = arguments.options()?;
+        let segmenter = Segmenter::new(layout(&bundle, ground)?, usize::from(arguments.batch));
+        let started = engine::start(&bundle, &options)?;
+        let tower = || TextTower::load(&bundle, started.kind, &options);
+        let queries = QuerySet::resolve(queries, Decision::Multilabel, (&bundle).into(), tower)?;
+        bundle.take_model_bytes(started.precision);
+        Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter })
+    }
+
+    /// Segments one frame.
+    pub fn segment(&mut self, frame: &Frame) -> Result<(), SegmentError> {
+        self.segmenter.segment(frame, &self.queries, &mut self.started.engine, KEEP, &mut self.segmentation)?;
+        Ok(())
+    }
+
+    /// `nano 9 in onnxruntime 1.31.1 (…), fp32`.
+    pub fn description(&self) -> String {
+        let manifest = self.bundle.manifest();
+        let Started { kind, precision, .. } = &self.started;
+        format!("{} {} in {} {}, {precision}", manifest.name, manifest.counter, kind.name(), kind.library())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(typed: &str) -> Result<(Option<PathBuf>, EngineChoice), SideNameError> {
+        typed.parse().map(|SideName { bundle, engine, .. }| (bundle, engine))
+    }
+
+    #[test]
+    fn a_bundle_an_engine_or_both() {
+        assert_eq!(parsed("new/nano"), Ok((Some("new/nano".into()), EngineChoice::Auto)));
+        assert_eq!(parsed("@embedded"), Ok((None, EngineChoice::Embedded)));
+        assert_eq!(parsed("a@b/nano@onnxruntime"), Ok((Some("a@b/nano".into()), EngineChoice::Onnxruntime)));
+    }
+
+    #[test]
+    fn an_unknown_engine_lists_the_known_ones() {
+        let error = parsed("nano@tensorflow").unwrap_err().to_string();
+        assert!(error.contains("onnxruntime, embedded") && error.contains("nano@tensorflow"), "{error}");
+        assert!(parsed("").is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! `rszs-edge selftest` and `compare` as they are typed, on the default bundle and the embedded engine.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::Command;
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn bundle() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano").display().to_string()
+}
+
+/// Exit code, stdout, stderr.
+fn edge(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rszs-edge")).args(arguments).output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
+}
+
+/// A picture of one tile.
+fn picture(folder: &TempDir) -> String {
+    let path = folder.path().join("picture.png");
+    RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90])).save(&path).unwrap();
+    path.display().to_string()
+}
+
+fn lines(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_self_test_says_how_far_an_engine_is_off() {
+    let (code, stdout, stderr) = edge(&["selftest", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let [line] = &lines(&stdout)[..] else { panic!("{stdout}") };
+    assert_eq!((&line["engine"], &line["passed"]), (&"embedded".into(), &true.into()));
+    assert!(line["logits_difference"].as_f64() <= line["tolerance"].as_f64() && line["tolerance"].is_f64());
+}
+
+#[test]
+fn a_self_test_without_an_engine_that_passes_exits_with_4() {
+    let library = ["--engine", "onnxruntime", "--onnxruntime", "/dev/null"];
+    let (code, stdout, _) = edge(&[&["selftest", "--bundle", &bundle()], &library[..]].concat());
+    assert_eq!(code, 4);
+    assert!(stdout.starts_with("onnxruntime  no ") && stdout.contains("/dev/null"), "{stdout}");
+}
+
+#[test]
+fn an_engine_agrees_with_itself_on_every_name_of_the_vocabulary() {
+    let side = format!("{}@embedded", bundle());
+    let folder = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = edge(&["compare", &side, &side, "--json", "--images", &picture(&folder)]);
+    assert_eq!(code, 0, "{stderr}");
+    let lines = lines(&stdout);
+    assert!(lines.iter().any(|line| line["query"] == "flood"));
+    for line in &lines {
+        assert_eq!((line["iou"].as_f64(), line["logits_difference_max"].as_f64()), (Some(1.0), Some(0.0)), "{line}");
+    }
+    assert!(stderr.lines().next().is_some_and(|line| line.starts_with("A ") && line.contains("embedded")), "{stderr}");
+}
+
+#[test]
+fn images_that_cannot_be_read_are_named_and_the_rest_is_compared() {
+    let side = format!("{}@embedded", bundle());
+    let folder = tempfile::tempdir().unwrap();
+    let images = ["--queries", "flood", "--images", "missing.jpg", &picture(&folder)];
+    let (code, stdout, stderr) = edge(&[&["compare", &side, &side], &images[..]].concat());
+    assert_eq!(code, 1);
+    assert!(stderr.contains("missing.jpg: expected an image file"), "{stderr}");
+    assert!(stdout.contains("mean IoU 100.00 % of 1 queries"), "{stdout}");
+}
+
+#[test]
+fn what_is_no_side_is_a_usage_error() {
+    let (code, _, stderr) = edge(&["compare", "@tensorflow", "@embedded"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("onnxruntime, embedded"), "{stderr}");
+}
