@@ -18,7 +18,7 @@ use crate::image::RgbImage;
 use crate::mask::IndexMask;
 use crate::rng::Rng;
 use crate::words;
-use canvas::Canvas;
+use canvas::{Canvas, Colour};
 use ground::{Field, Ground, WATER_LEVEL_M};
 use house::House;
 use noise::Noise;
@@ -37,6 +37,10 @@ const VEGETATION: u8 = 5;
 
 /// Ground sample distance of the picture, at any size.
 pub const METRES_PER_PX: f32 = 0.3;
+/// Ground sample distance of [`close_up`].
+pub const CLOSE_UP_METRES_PER_PX: f32 = 0.1;
+/// Width and height that the scene is composed for: 1024 by 768 pixels of [`METRES_PER_PX`].
+const COMPOSED_M: Point = [307.2, 230.4];
 /// Spots for one pixel, each way.
 const OVERSAMPLING: usize = 2;
 
@@ -74,25 +78,53 @@ pub fn classes() -> ClassTable {
 /// Draws the scene of `seed`, `width` by `height` pixels of [`METRES_PER_PX`]. 1024 by 768 is the size it was composed for.
 pub fn generate(seed: u64, width: usize, height: usize) -> Scene {
     assert!(width > 0 && height > 0, "a scene of {width}x{height}");
+    let extent = [width, height].map(|pixels| pixels as f32 * METRES_PER_PX);
     let mut rng = Rng::keyed(&[seed, 0x5CE]);
     let noise = Noise::new(rng.next_u64() as u32);
-    let mut canvas = Canvas::new(width * OVERSAMPLING, height * OVERSAMPLING, METRES_PER_PX / OVERSAMPLING as f32);
-    let extent = canvas.extent();
-    let roads = roads(extent, &mut rng);
+    let roads = roads(extent, [1.0; 3], &mut rng);
+    let canvas = canvas(width, height, METRES_PER_PX, [0.0; 2]);
+    draw(canvas, noise, &roads, extent, &mut rng)
+}
+
+/// The scene of `seed` as a drone sees it that flies low along one of its streets: `width` by `height` pixels of [`CLOSE_UP_METRES_PER_PX`]. The asphalt
+/// of each seed has its own colour.
+pub fn close_up(seed: u64, width: usize, height: usize) -> Scene {
+    assert!(width > 0 && height > 0, "a scene of {width}x{height}");
+    let mut rng = Rng::keyed(&[seed, 0x5CE]);
+    let noise = Noise::new(rng.next_u64() as u32);
+    let mut view = Rng::keyed(&[seed, 0xC105E]);
+    let (light, warmth) = (view.range(0.75, 1.9), view.range(-0.10, 0.08));
+    let tint = [light * (1.0 + warmth), light, light * (1.0 - 1.5 * warmth)];
+    let roads = roads(COMPOSED_M, tint, &mut rng);
+    let streets: Vec<&Road> = roads.iter().filter(|road| road.surface != Surface::Track).collect();
+    let street = streets[view.below(streets.len())];
+    let (centre, _) = street.path.at(view.range(0.15, 0.85) * street.path.length());
+    let half_m = [width, height].map(|pixels| 0.5 * pixels as f32 * CLOSE_UP_METRES_PER_PX);
+    let origin = std::array::from_fn(|axis| centre[axis] + (view.range(-0.6, 0.6) - 1.0) * half_m[axis]);
+    draw(canvas(width, height, CLOSE_UP_METRES_PER_PX, origin), noise, &roads, COMPOSED_M, &mut rng)
+}
+
+/// `origin` in metres from the scene's corner.
+fn canvas(width: usize, height: usize, metres_per_px: f32, origin: Point) -> Canvas {
+    Canvas::new(width * OVERSAMPLING, height * OVERSAMPLING, metres_per_px / OVERSAMPLING as f32, origin)
+}
+
+/// Everything in a scene of `extent` metres that stands on `canvas`.
+fn draw(mut canvas: Canvas, noise: Noise, roads: &[Road], extent: Point, rng: &mut Rng) -> Scene {
     let streets = roads.iter().filter(|road| road.surface == Surface::Street).map(|road| road.path.clone()).collect();
-    let ground = Ground::new(noise, river(extent, &mut rng), streets, 0.32);
-    let houses = houses(&ground, &roads, extent, &mut rng);
+    let ground = Ground::new(noise, river(extent, rng), streets, 0.32);
+    let houses = houses(&ground, roads, extent, rng);
     let yards: Vec<Yard> = houses
         .iter()
         .filter(|house| house.is_family_home())
-        .filter_map(|house| ground.nearest_street(house.centre).map(|street| Yard::of(house, street, &mut rng)))
+        .filter_map(|house| ground.nearest_street(house.centre).map(|street| Yard::of(house, street, rng)))
         .collect();
 
     ground.paint_land(&mut canvas);
     for yard in &yards {
         yard.draw(&mut canvas, noise);
     }
-    for road in &roads {
+    for road in roads {
         road.draw_shoulder(&mut canvas, noise);
     }
     for surface in [Surface::Street, Surface::MainRoad] {
@@ -100,18 +132,18 @@ pub fn generate(seed: u64, width: usize, height: usize) -> Scene {
     }
     ground.flood(&mut canvas);
     for road in roads.iter().filter(|road| road.surface != Surface::Track) {
-        road.drive(&mut canvas, if road.surface == Surface::MainRoad { 38.0 } else { 44.0 }, &mut rng);
+        road.drive(&mut canvas, if road.surface == Surface::MainRoad { 38.0 } else { 44.0 }, rng);
     }
     for yard in &yards {
-        yard.park(&mut canvas, WATER_LEVEL_M + 0.2, &mut rng);
+        yard.park(&mut canvas, WATER_LEVEL_M + 0.2, rng);
     }
     for house in &houses {
         house.draw(&mut canvas, noise);
     }
-    for tree in trees(&ground, &roads, &houses, &yards, extent, &mut rng) {
+    for tree in trees(&ground, roads, &houses, &yards, extent, rng) {
         tree.draw(&mut canvas, noise);
     }
-    photograph(&canvas, width, height, &mut rng)
+    photograph(&canvas, rng)
 }
 
 /// Corners given as shares of the extent, moved a little.
@@ -124,11 +156,12 @@ fn river(extent: Point, rng: &mut Rng) -> Path {
     bent(extent, &[[-0.1, 0.52], [0.08, 0.62], [0.22, 0.83], [0.44, 0.86], [0.62, 0.93], [0.85, 1.12], [1.1, 1.3]], rng)
 }
 
-fn roads(extent: Point, rng: &mut Rng) -> Vec<Road> {
+fn roads(extent: Point, tint: Colour, rng: &mut Rng) -> Vec<Road> {
     let mut road = |shares: &[Point], half_width_m: f32, surface: Surface| Road {
         path: bent(extent, shares, rng),
         half_width_m,
         surface,
+        tint,
     };
     vec![
         road(&[[-0.05, 0.10], [0.22, 0.19], [0.48, 0.24], [0.72, 0.20], [1.05, 0.30]], 3.6, Surface::MainRoad),
@@ -238,7 +271,8 @@ fn growth(ground: &Ground, place: Point, cell: Point, extent: Point, rng: &mut R
 }
 
 /// Light, lens and sensor: from spots to pixels. A pixel shows the class most of its spots have.
-fn photograph(canvas: &Canvas, width: usize, height: usize, rng: &mut Rng) -> Scene {
+fn photograph(canvas: &Canvas, rng: &mut Rng) -> Scene {
+    let (width, height) = (canvas.width / OVERSAMPLING, canvas.height / OVERSAMPLING);
     let lit = light::lit(canvas);
     let mut image = RgbImage::filled(width, height, [0; 3]);
     let mut mask = IndexMask::filled(width, height, 0);
@@ -279,6 +313,14 @@ mod tests {
     fn a_seed_is_a_scene() {
         assert_eq!(generate(1, 96, 64), generate(1, 96, 64));
         assert_ne!(generate(1, 96, 64).image, generate(2, 96, 64).image);
+    }
+
+    #[test]
+    fn a_close_up_shows_a_street_three_times_as_large() {
+        let close = close_up(3, 256, 192);
+        assert_eq!(close, close_up(3, 256, 192));
+        let road = |scene: &Scene| scene.mask.ids.iter().filter(|&&id| id == ROAD).count();
+        assert!(road(&close) > 2_000, "{} of 49152 pixels are road", road(&close));
     }
 
     #[test]

@@ -38,27 +38,26 @@ pub(super) struct Canvas {
     pub height: usize,
     /// Distance between two spots.
     pub spacing_m: f32,
+    /// Metres from the scene's corner to the canvas's.
+    pub origin: Point,
     pub spots: Vec<Spot>,
 }
 
 impl Canvas {
-    pub(super) fn new(width: usize, height: usize, spacing_m: f32) -> Self {
+    pub(super) fn new(width: usize, height: usize, spacing_m: f32, origin: Point) -> Self {
         let spot = Spot { colour: [0.0; 3], elevation: 0.0, id: 0 };
-        Self { width, height, spacing_m, spots: vec![spot; width * height] }
-    }
-
-    /// Width and height in metres.
-    pub(super) fn extent(&self) -> Point {
-        [self.width as f32 * self.spacing_m, self.height as f32 * self.spacing_m]
+        Self { width, height, spacing_m, origin, spots: vec![spot; width * height] }
     }
 
     /// Calls `brush` for every spot between `low` and `high`.
     pub(super) fn paint(&mut self, (low, high): (Point, Point), mut brush: impl FnMut(Point, &mut Spot)) {
-        let index = |value: f32, size: usize| (value / self.spacing_m).clamp(0.0, size as f32) as usize;
-        let columns = index(low[0], self.width)..index(high[0] + self.spacing_m, self.width);
-        for row in index(low[1], self.height)..index(high[1] + self.spacing_m, self.height) {
+        let index = |axis: usize, value: f32, size: usize| {
+            ((value - self.origin[axis]) / self.spacing_m).clamp(0.0, size as f32) as usize
+        };
+        let columns = index(0, low[0], self.width)..index(0, high[0] + self.spacing_m, self.width);
+        for row in index(1, low[1], self.height)..index(1, high[1] + self.spacing_m, self.height) {
             for column in columns.clone() {
-                let place = [(column as f32 + 0.5) * self.spacing_m, (row as f32 + 0.5) * self.spacing_m];
+                let place = self.place(column, row);
                 brush(place, &mut self.spots[row * self.width + column]);
             }
         }
@@ -66,12 +65,20 @@ impl Canvas {
 
     /// Calls `brush` for every spot.
     pub(super) fn paint_all(&mut self, brush: impl FnMut(Point, &mut Spot)) {
-        self.paint(([0.0; 2], self.extent()), brush);
+        self.paint((self.origin, self.place(self.width, self.height)), brush);
+    }
+
+    /// The middle of a spot.
+    fn place(&self, column: usize, row: usize) -> Point {
+        let along = |axis: usize, index: usize| self.origin[axis] + (index as f32 + 0.5) * self.spacing_m;
+        [along(0, column), along(1, row)]
     }
 
     /// The spot at a place; the nearest one for places outside.
     pub(super) fn at(&self, place: Point) -> Spot {
-        let index = |value: f32, size: usize| (value / self.spacing_m).clamp(0.0, size as f32 - 1.0) as usize;
-        self.spots[index(place[1], self.height) * self.width + index(place[0], self.width)]
+        let index = |axis: usize, size: usize| {
+            ((place[axis] - self.origin[axis]) / self.spacing_m).clamp(0.0, size as f32 - 1.0) as usize
+        };
+        self.spots[index(1, self.height) * self.width + index(0, self.width)]
     }
 }

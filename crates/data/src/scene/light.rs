@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn canvas() -> Canvas {
-        let mut canvas = Canvas::new(40, 40, 0.5);
+        let mut canvas = Canvas::new(40, 40, 0.5, [0.0; 2]);
         canvas.spots.fill(Spot { colour: [0.5; 3], elevation: 0.0, id: 0 });
         canvas
     }

@@ -1,6 +1,6 @@
 //! Roads, streets and the cars on them.
 
-use super::canvas::{Canvas, mix, paint, scaled};
+use super::canvas::{Canvas, Colour, mix, paint, scaled};
 use super::ground::WATER_LEVEL_M;
 use super::noise::Noise;
 use super::path::{Path, Point};
@@ -24,6 +24,8 @@ pub(super) struct Road {
     pub path: Path,
     pub half_width_m: f32,
     pub surface: Surface,
+    /// Colour of asphalt, as a factor a channel: mixtures and ages differ.
+    pub tint: Colour,
 }
 
 impl Road {
@@ -58,6 +60,7 @@ impl Road {
             let wheels = 1.0 - 0.05 * (-((offset - 0.55 * self.half_width_m) / 0.35).powi(2)).exp();
             let repair = if noise.value(beside.along / 9.0 + 40.0, beside.offset / 3.0) > 0.72 { 0.82 } else { 1.0 };
             let asphalt = if self.surface == Surface::MainRoad { paint(122, 120, 118) } else { paint(136, 133, 128) };
+            let asphalt = std::array::from_fn(|channel| asphalt[channel] * self.tint[channel]);
             spot.colour = scaled(asphalt, grain * wheels * repair);
             let edge_line = (offset - (self.half_width_m - 0.35)).abs() < 0.09;
             let dash = offset < 0.09 && beside.along.rem_euclid(9.0) < 4.0;
