@@ -92,8 +92,7 @@ fn images_of_any_shape_get_a_mask_of_their_size() {
 
 #[test]
 fn a_result_does_not_differ_from_itself() {
-    let everything = Keep { masks: true, scores: true };
-    let one = segment("red", Decision::Multilabel, (131, 77), 1, everything);
+    let one = segment("red", Decision::Multilabel, (131, 77), 1, Keep::EVERYTHING);
     let mut difference = Difference::new();
     difference.add(0, &one, &one).unwrap();
     assert!(difference.agreement() >= 1.0 && difference.intersection_over_union() >= 1.0);
@@ -102,10 +101,9 @@ fn a_result_does_not_differ_from_itself() {
 
 #[test]
 fn differences_are_those_of_masks_and_logits() {
-    let everything = Keep { masks: true, scores: true };
     // The same logits under a higher threshold: its mask is a part of the other one.
-    let low = segment("red", Decision::Multilabel, (131, 77), 1, everything);
-    let high = segment("red=0.9", Decision::Multilabel, (131, 77), 1, everything);
+    let low = segment("red", Decision::Multilabel, (131, 77), 1, Keep::EVERYTHING);
+    let high = segment("red=0.9", Decision::Multilabel, (131, 77), 1, Keep::EVERYTHING);
     let mut difference = Difference::new();
     difference.add(0, &low, &high).unwrap();
     let [low_pixels, high_pixels] = [&low, &high].map(|one| one.regions[0].pixels() as f64);
@@ -115,7 +113,7 @@ fn differences_are_those_of_masks_and_logits() {
     assert!(difference.largest_logit() <= 0.0);
 
     // Another query: logits differ as the reference says.
-    let blue = segment("blue", Decision::Multilabel, (131, 77), 1, everything);
+    let blue = segment("blue", Decision::Multilabel, (131, 77), 1, Keep::EVERYTHING);
     let mut difference = Difference::new();
     difference.add(0, &low, &blue).unwrap();
     let mut sorted: Vec<f32> = low.logits(0).iter().zip(blue.logits(0)).map(|(a, b)| (a - b).abs()).collect();
@@ -124,6 +122,6 @@ fn differences_are_those_of_masks_and_logits() {
     let p99 = f64::from(sorted[(0.99 * sorted.len() as f64).ceil() as usize - 1]);
     assert!((difference.logits_p99() - p99).abs() <= 1e-3 * p99, "{} and {p99}", difference.logits_p99());
 
-    let smaller = segment("red", Decision::Multilabel, (64, 64), 1, everything);
+    let smaller = segment("red", Decision::Multilabel, (64, 64), 1, Keep::EVERYTHING);
     assert!(difference.add(0, &low, &smaller).is_err());
 }

@@ -13,6 +13,7 @@ use crate::ground::GroundSample;
 use crate::pipeline::ImageError;
 use crate::plan::open_bundle;
 use crate::queries::{TypedQuery, parse_queries};
+use crate::segment::Keep;
 use crate::source::{Frame, ImageReader, Listed, list_inputs};
 
 /// What `rszs-edge compare` is told.
@@ -93,8 +94,11 @@ impl CompareArguments {
         for Listed { image, input } in images {
             let segmented = input.map_err(ImageError::from).and_then(|input| {
                 reader.read(&input, &mut frame)?;
-                let in_image = |source| ImageError::Segment { image, source };
-                a.segment(&frame).and_then(|()| b.segment(&frame)).map_err(in_image)
+                let in_image = |source| ImageError::Segment { image: image.clone(), source };
+                for side in [&mut a, &mut b] {
+                    side.segment(&frame, Keep::EVERYTHING).map_err(in_image)?;
+                }
+                Ok(())
             });
             match segmented {
                 Ok(()) => {

@@ -14,12 +14,9 @@ use crate::ground::GroundSample;
 use crate::layout::layout;
 use crate::plan::open_bundle;
 use crate::queries::{QuerySet, TypedQuery};
-use crate::segment::{Keep, SegmentError, Segmentation, Segmenter};
+use crate::segment::{Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
 use crate::source::Frame;
 use crate::text::TextTower;
-
-/// Everything that can be compared.
-const KEEP: Keep = Keep { masks: true, scores: true };
 
 /// `[BUNDLE][@ENGINE]`: a bundle's folder, an engine, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +100,9 @@ impl Side {
         Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter })
     }
 
-    /// Segments one frame.
-    pub fn segment(&mut self, frame: &Frame) -> Result<(), SegmentError> {
-        self.segmenter.segment(frame, &self.queries, &mut self.started.engine, KEEP, &mut self.segmentation)?;
-        Ok(())
+    /// Segments one frame. [`Difference::add`](super::Difference::add) needs [`Keep::EVERYTHING`].
+    pub fn segment(&mut self, frame: &Frame, keep: Keep) -> Result<SegmentTimes, SegmentError> {
+        self.segmenter.segment(frame, &self.queries, &mut self.started.engine, keep, &mut self.segmentation)
     }
 
     /// `nano 9 in onnxruntime 1.31.1 (…), fp32`.

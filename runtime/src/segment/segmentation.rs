@@ -14,6 +14,11 @@ pub struct Keep {
     pub scores: bool,
 }
 
+impl Keep {
+    /// All of it.
+    pub const EVERYTHING: Self = Self { masks: true, scores: true };
+}
+
 /// Masks and statistics of one frame. Reused from frame to frame.
 #[derive(Debug, Default)]
 pub struct Segmentation {

@@ -1,0 +1,55 @@
+//! Why nothing was measured, or a report was not written.
+
+use std::io;
+use std::path::PathBuf;
+
+use rszs_edge::exit::ExitStatus;
+
+/// A run that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Bundle, engine or queries.
+    #[error(transparent)]
+    Edge(#[from] rszs_edge::error::Error),
+    /// An image that cannot be read or segmented: all configurations must see the same ones.
+    #[error(transparent)]
+    Image(#[from] rszs_edge::pipeline::ImageError),
+    /// None of the engines that were asked for.
+    #[error("expected at least one engine that passes the self-test, found: {}", skipped.join("; "))]
+    NoEngine {
+        /// Each with its reason.
+        skipped: Vec<String>,
+    },
+    /// No report of this program.
+    #[error("{path}: expected a report of rszs-bench --json, schema {schema}, found: {found}", path = path.display(), schema = crate::report::SCHEMA)]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A report that cannot be written.
+    #[error("{path}: expected to write a report, found: {source}; name a file in a folder that is there", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Nobody reads stdout any more.
+    #[error("stdout: expected to write the table, found: {0}")]
+    Stdout(#[source] io::Error),
+}
+
+impl Error {
+    /// What the shell gets.
+    pub fn exit_code(&self) -> u8 {
+        let status = match self {
+            Self::Edge(error) => error.exit_status(),
+            Self::Image(_) | Self::Report { .. } => ExitStatus::Usage,
+            Self::NoEngine { .. } => ExitStatus::NoEngine,
+            Self::Write { .. } | Self::Stdout(_) => ExitStatus::OutputFailed,
+        };
+        status.code()
+    }
+}

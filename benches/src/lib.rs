@@ -1,0 +1,66 @@
+//! `rszs-bench`: latency by stage beside accuracy, for engines × batches × queries; and the criterion benches.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`arguments`] | what was typed |
+//! | [`sweep`] | every configuration in turn, on the same images |
+//! | [`stages`] | histograms of times, by stage |
+//! | [`machine`] | what it ran on, and whether that slowed down meanwhile |
+//! | [`report`] | the JSON form |
+//! | [`table`], [`csv`], [`page`] | for people, for spreadsheets, for browsers |
+//! | [`baseline`] | what became slower than an earlier report says |
+//!
+//! | `cargo bench -p rszs-bench --bench …` | what it times |
+//! |---|---|
+//! | `hot` | what touches every pixel, each kernel beside a copy of the bytes it must move |
+//! | `engine` | one tile of the default bundle in every engine, 2 to 64 queries |
+//! | `pipeline` | files to files in one process, and starting it |
+//! | `process` | whole processes: `rszs-edge` beside `python/baseline.py`, which does the same job in plain Python |
+
+pub mod allocations;
+pub mod arguments;
+pub mod baseline;
+pub mod csv;
+pub mod error;
+pub mod machine;
+pub mod page;
+pub mod report;
+pub mod stages;
+pub mod sweep;
+pub mod table;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use arguments::Arguments;
+use baseline::Change;
+use error::Error;
+use report::Report;
+
+/// Measures what `arguments` ask for and tells it. Returns whether something became slower than the baseline.
+pub fn run(arguments: &Arguments) -> Result<bool, Error> {
+    // Read first: an hour of measuring must not end in a misspelt name.
+    let baseline = arguments.baseline.as_deref().map(Report::read).transpose()?;
+    let report = sweep::run(arguments)?;
+    print(&table::of(&report))?;
+    for (path, text) in
+        [(&arguments.json, report.to_json()), (&arguments.csv, csv::of(&report)), (&arguments.html, page::of(&report))]
+    {
+        if let Some(path) = path {
+            write(path, &text)?;
+        }
+    }
+    let Some(baseline) = baseline else { return Ok(false) };
+    let changes = baseline::changes(&baseline, &report);
+    print(&baseline::text(&changes))?;
+    Ok(changes.iter().any(Change::is_regression))
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Stdout)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
+}

@@ -1,0 +1,90 @@
+//! `rszs-bench` as it is typed, on one small picture and the embedded engine.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use image::{Rgb, RgbImage};
+use rszs_bench::report::Report;
+use rszs_bench::stages::Percentiles;
+use tempfile::TempDir;
+
+fn bench(folder: &TempDir, more: &[&str]) -> Output {
+    let picture = folder.path().join("picture.png");
+    RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90])).save(&picture).unwrap();
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-bench"));
+    command.arg(&picture).arg("--bundle").arg(bundle).args(["--engine", "embedded", "--frames", "10"]).args(more);
+    command.output().unwrap()
+}
+
+fn path(folder: &TempDir, name: &str) -> (PathBuf, String) {
+    let path = folder.path().join(name);
+    let text = path.display().to_string();
+    (path, text)
+}
+
+#[test]
+fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
+    let folder = tempfile::tempdir().unwrap();
+    let ((json, json_text), (csv, csv_text), (html, html_text)) =
+        (path(&folder, "a.json"), path(&folder, "a.csv"), path(&folder, "a.html"));
+    let files = ["--json", &json_text, "--csv", &csv_text, "--html", &html_text];
+    let output = bench(&folder, &[&["--batch", "1,2"], &files[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let report = Report::read(&json).unwrap();
+    let [first, second] = &report.configurations[..] else { panic!("{report:?}") };
+    assert_eq!((first.configuration.batch, second.configuration.batch), (1, 2));
+    assert!(first.accuracy.is_none(), "it is the reference");
+    assert!(second.accuracy.unwrap().least_iou > 0.999, "{:?}", second.accuracy);
+    assert!(first.allocations_per_frame > 0.0, "the program counts them");
+    for measured in &report.configurations {
+        assert_eq!((measured.frames, measured.tiles), (10, 10));
+        let parts: f64 = measured.stages.in_order().iter().map(|(_, times)| times.mean_us).sum();
+        let whole = measured.stages.whole.mean_us;
+        assert!(parts <= whole * 1.01 && parts > 0.9 * whole, "stages of {parts} us in a whole of {whole}");
+    }
+    let csv = fs::read_to_string(csv).unwrap();
+    let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
+    assert_eq!(columns, [20; 3]);
+    assert!(fs::read_to_string(html).unwrap().ends_with("</html>\n"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("  engine "));
+}
+
+#[test]
+fn what_became_slower_is_named_and_the_exit_status_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, text) = path(&folder, "now.json");
+    assert!(bench(&folder, &["--json", &text]).status.success());
+    // A baseline of a machine ten times as fast, and one of another machine.
+    let mut report = Report::read(&json).unwrap();
+    let ten_times_as_fast = |times: &mut Percentiles| {
+        times.p50_us /= 10.0;
+        times.median_interval_us = times.median_interval_us.map(|us| us / 10.0);
+    };
+    ten_times_as_fast(&mut report.configurations[0].stages.whole);
+    let (fast, fast_text) = path(&folder, "fast.json");
+    fs::write(fast, report.to_json()).unwrap();
+    let output = bench(&folder, &["--baseline", &fast_text]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("SLOWER"));
+
+    report.machine.processor = "another".to_owned();
+    let (other, other_text) = path(&folder, "other.json");
+    fs::write(other, report.to_json()).unwrap();
+    assert_eq!(bench(&folder, &["--baseline", &other_text]).status.code(), Some(0));
+}
+
+#[test]
+fn a_baseline_that_is_no_report_is_refused_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, text) = path(&folder, "baseline.json");
+    fs::write(file, "{}").unwrap();
+    let output = bench(&folder, &["--baseline", &text]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("baseline.json: expected a report of rszs-bench --json"), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
