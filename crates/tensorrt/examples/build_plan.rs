@@ -3,7 +3,7 @@
 //! ```console
 //! $ cargo run -p rszs-tensorrt --example build_plan -- bundles/nano/model.fp32.onnx nano.plan \
 //!       --folder third_party/tensorrt-rtx-1.7/lib \
-//!       --profile tiles=1x384x384x3,1x384x384x3,4x384x384x3 --profile queries=2x256,8x256,64x256
+//!       --profile tiles=1x256x256x3,1x256x256x3,4x256x256x3 --profile queries=2x512,8x512,64x512
 //! ```
 //!
 //! Inputs with open sizes need a `--profile NAME=SMALLEST,USUAL,LARGEST`. Without `--folder` the system's loader searches.
@@ -11,6 +11,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use rszs_tensorrt::{BuildProgress, Builder, BuilderConfig, Library, Logger, Network, Severity};
 
@@ -19,7 +20,17 @@ type AnyError = Box<dyn std::error::Error>;
 /// A profile as it was typed: input and its three shapes.
 type Profile = (String, [Vec<i64>; 3]);
 
-fn main() -> Result<(), AnyError> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), AnyError> {
     let (mut files, mut profiles, mut folder) = (Vec::new(), Vec::new(), None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {

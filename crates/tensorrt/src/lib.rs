@@ -13,7 +13,7 @@
 //! let onnx = std::fs::read("model.onnx")?;
 //! let network = Network::parse(&builder, &onnx)?;
 //! let mut config = BuilderConfig::new(&builder)?;
-//! config.add_profile(&[("tiles", [&[1, 384, 384, 3], &[1, 384, 384, 3], &[4, 384, 384, 3]])])?;
+//! config.add_profile(&[("tiles", [&[1, 256, 256, 3], &[1, 256, 256, 3], &[4, 256, 256, 3]])])?;
 //! std::fs::write("model.plan", network.build(&config)?.bytes())?;
 //! # Ok(())
 //! # }
