@@ -26,6 +26,8 @@ pub(crate) struct Shape {
 
 const SLOTS: usize = 64;
 
+// Both take as many words as any method here; of a method with fewer, the rest is whatever the registers held, and is not looked at.
+// A shape is returned through memory whose address comes in a register of its own or before `this`: hence two functions.
 extern "C" fn number<const SLOT: usize>(this: *mut Fake, a: usize, b: usize, c: usize) -> usize {
     call(this, SLOT, [a, b, c])
 }

@@ -91,9 +91,9 @@ impl<'b> BuilderConfig<'b> {
         unsafe { result::config::set_workspace_limit(self.object.handle(), bytes) }
     }
 
-    /// How long to look for fast kernels: 0 the shortest, 5 the longest, 3 the default.
+    /// How long to look for fast kernels: 0 the shortest, 5 the longest (as is everything above), 3 the default.
     pub fn set_optimization_level(&mut self, level: u8) {
-        // SAFETY: the configuration is alive and borrowed by us alone; the library refuses what is no level by itself.
+        // SAFETY: the configuration is alive and borrowed by us alone.
         unsafe { result::config::set_optimization_level(self.object.handle(), i32::from(level)) }
     }
 
@@ -116,9 +116,11 @@ impl<'b> BuilderConfig<'b> {
         library.call(|| unsafe { result::config::add_profile(self.object.handle(), profile) })
     }
 
-    /// Takes kernel timings of an earlier build over; empty bytes start a collection. A cache of another version or GPU is refused.
+    /// Takes kernel timings of an earlier build over; empty bytes start a collection. Without this a build measures every kernel and
+    /// forgets what it measured.
     ///
-    /// Without this a build measures every kernel and forgets what it measured.
+    /// TensorRT refuses a cache of another GPU, says NVIDIA; TensorRT-RTX took seven bytes of garbage for an empty cache without a
+    /// word. Keep a cache with the version and the GPU it comes from.
     pub fn set_timing_cache(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let library = self.builder.library();
         // SAFETY: the configuration is alive and borrowed by us alone.

@@ -33,7 +33,6 @@ pub enum Error {
     #[error("{call}; {log}")]
     Call {
         /// The call.
-        #[source]
         call: CallError,
         /// What the library wrote meanwhile.
         log: LogLines,

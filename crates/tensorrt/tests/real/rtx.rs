@@ -42,6 +42,24 @@ fn a_model_in_half_precision_becomes_a_plan() {
 }
 
 #[test]
+fn a_timing_cache_goes_out_and_in_again() {
+    for library in RTX.into_iter().filter_map(rtx) {
+        let builder = Builder::new(&library).unwrap();
+        let onnx = model("MatMul", &Weight::Ones(FLOAT16));
+        let network = Network::parse(&builder, &onnx).unwrap();
+        let mut config = BuilderConfig::new(&builder).unwrap();
+        assert_eq!(config.timing_cache().unwrap(), None);
+        config.add_profile(&[("x", [&[1, 4], &[2, 4], &[8, 4]])]).unwrap();
+        config.set_timing_cache(&[]).unwrap();
+        network.build(&config).unwrap();
+        let cache = config.timing_cache().unwrap().unwrap();
+        assert!(!cache.is_empty());
+        config.set_timing_cache(&cache).unwrap();
+        network.build(&config).unwrap();
+    }
+}
+
+#[test]
 fn an_open_size_without_a_profile_is_refused_in_nvidias_words() {
     for library in RTX.into_iter().filter_map(rtx) {
         let builder = Builder::new(&library).unwrap();

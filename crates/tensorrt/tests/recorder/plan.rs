@@ -142,3 +142,13 @@ fn messages_reach_the_logger_of_either_layout() {
         assert_eq!((heard[0].severity, heard[0].text.as_str()), (Severity::Info, "createInferBuilder was called"));
     }
 }
+
+#[test]
+fn a_panic_of_the_logger_does_not_enter_the_library() {
+    for number in FAMILIES {
+        let recorder = Recorder::new(number);
+        let logger = Logger::new(|_| panic!("a panic of the logger's own, which the test expects"));
+        let library = Library::open(recorder.files(), logger).unwrap();
+        Builder::new(&library).unwrap();
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rszs_tensorrt::{Library, LibraryFiles, LoadError, Logger};
 
-/// Versions that stand for the families: 10 (oldest and JetPack 6's), 11, RTX before and since its change.
+/// Versions that stand for the families: 10 (the oldest, and that of `JetPack` 6), 11, RTX before and since its change.
 pub(crate) const FAMILIES: [i32; 5] = [100_000, 100_300, 110_400, 10_400, 10_701];
 
 /// A copy of the recorder library: the system's loader gives each file its own state.
