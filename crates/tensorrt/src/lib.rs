@@ -66,4 +66,5 @@ pub use safe::{
     ProfileShapes, Runtime, Severity, TensorInfo,
 };
 pub use sys::driver::DriverError;
+pub use sys::loader::LoaderError;
 pub use version::{Family, Version};

@@ -5,17 +5,13 @@ use super::owned::Owned;
 use super::{Error, Library};
 use crate::result;
 
-/// The state of one run at a time.
+/// The state of one run at a time. Stays on its thread, as everything but the library does.
 #[derive(Debug)]
 pub struct ExecutionContext<'e> {
     object: Owned<'e>,
     library: &'e Library,
     names: Vec<String>,
 }
-
-// SAFETY: NVIDIA documents that contexts of one engine may be used by different threads at the same time, each by one. Nothing here is
-// tied to a thread; the current CUDA device is the caller's to set.
-unsafe impl Send for ExecutionContext<'_> {}
 
 impl<'e> ExecutionContext<'e> {
     pub(super) fn new(library: &'e Library, object: Owned<'e>, names: Vec<String>) -> Self {

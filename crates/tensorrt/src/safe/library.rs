@@ -65,7 +65,8 @@ impl Library {
                     library.find_parser();
                     return Ok(library);
                 }
-                Err(error) => tried.push(format!("{name}: {error}")),
+                // The loader names the file itself.
+                Err(error) => tried.push(error.to_string()),
             }
         }
         Err(LoadError::NotFound { tried })
@@ -119,7 +120,7 @@ impl Library {
         self.parser = match load_parser(&self.file.with_file_name(&name)) {
             Ok(Some(create)) => Ok(create),
             Ok(None) => Err(format!("{name}: no function createNvOnnxParser_INTERNAL in it")),
-            Err(error) => Err(format!("{name}: {error}")),
+            Err(error) => Err(error.to_string()),
         };
     }
 
@@ -200,7 +201,7 @@ mod tests {
         let error = Library::find(Some(folder.path()), Logger::silent()).unwrap_err();
         let LoadError::NotFound { tried } = &error else { panic!("{error}") };
         assert_eq!(tried.len(), CANDIDATES.len());
-        assert!(error.to_string().contains("libnvinfer.so.10: "), "{error}");
+        assert!(error.to_string().contains("libnvinfer.so.10: cannot open shared object file"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Family, Version};
+use crate::{Family, LoaderError, Version};
 
 /// No library, or one that is refused.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum LoadError {
         /// The file.
         file: PathBuf,
         /// What the loader says.
-        source: libloading::Error,
+        source: LoaderError,
     },
     /// A library without the function that every version has.
     #[error("{}: expected the function {function}, found none (another library?)", .file.display())]

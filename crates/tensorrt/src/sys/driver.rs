@@ -3,6 +3,8 @@
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 
+use super::loader::{LoaderError, function, load};
+
 /// There is no CUDA device to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
@@ -12,7 +14,15 @@ pub enum DriverError {
         /// The file.
         file: PathBuf,
         /// What the loader says.
-        source: libloading::Error,
+        source: LoaderError,
+    },
+    /// A library without a function of the driver.
+    #[error("{}: expected the function {function}, found none (another library?)", .file.display())]
+    NoFunction {
+        /// The file.
+        file: PathBuf,
+        /// The function.
+        function: &'static str,
     },
     /// `cuInit` or `cuDeviceGetCount` gives an error.
     #[error("{}: expected {function} to succeed, found CUDA error {code} (driver and kernel module of different versions?)", .file.display())]
@@ -36,19 +46,14 @@ pub enum DriverError {
 pub(crate) fn device_count(file: &Path) -> Result<u32, DriverError> {
     type Init = unsafe extern "C" fn(u32) -> c_int;
     type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
-    let missing = |source| DriverError::Missing { file: file.to_owned(), source };
+    let no_function = |function| DriverError::NoFunction { file: file.to_owned(), function };
     let refused = |function, code| DriverError::Refused { file: file.to_owned(), function, code };
-    // SAFETY: loading runs the driver's initialisers, which touch no state of ours.
-    let driver = unsafe { libloading::Library::new(file) }.map_err(missing)?;
-    // TensorRT goes on using the driver; it must not be unloaded between.
-    let driver = std::mem::ManuallyDrop::new(driver);
-    // SAFETY: the types are those of `cuda.h`, unchanged since CUDA 1.
-    let (init, count) = unsafe {
-        (
-            *driver.get::<Init>(b"cuInit\0").map_err(missing)?,
-            *driver.get::<Count>(b"cuDeviceGetCount\0").map_err(missing)?,
-        )
-    };
+    let driver = load(file).map_err(|source| DriverError::Missing { file: file.to_owned(), source })?;
+    // SAFETY: the type is that of `cuda.h`, unchanged since CUDA 1.
+    let init = unsafe { function::<Init>(&driver, b"cuInit\0") }.ok_or_else(|| no_function("cuInit"))?;
+    // SAFETY: as above.
+    let count = unsafe { function::<Count>(&driver, b"cuDeviceGetCount\0") };
+    let count = count.ok_or_else(|| no_function("cuDeviceGetCount"))?;
     // SAFETY: 0 is the one value of the flags.
     let code = unsafe { init(0) };
     if code != 0 {

@@ -1,10 +1,9 @@
 //! The functions that a library exports by plain names.
 
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use libloading::Library;
+use super::loader::{LoaderError, function, load};
 
 /// `createInferBuilder_INTERNAL` and `createInferRuntime_INTERNAL`: (logger, version) → object.
 pub(crate) type Create = unsafe extern "C" fn(*mut c_void, i32) -> *mut c_void;
@@ -21,37 +20,24 @@ pub(crate) struct InferenceExports {
     pub(crate) create_runtime: Option<Create>,
 }
 
-/// Loads `file` for the rest of the process: the library's own threads and static objects do not survive an unloading. Nothing
-/// when it exports no version.
-pub(crate) fn load_inference(file: &Path) -> Result<Option<InferenceExports>, libloading::Error> {
+/// Loads an inference library. Nothing when it exports no version.
+pub(crate) fn load_inference(file: &Path) -> Result<Option<InferenceExports>, LoaderError> {
     let library = load(file)?;
     // SAFETY: `int32_t getInferLibVersion() noexcept` in every version of every family.
-    let version = unsafe { symbol::<unsafe extern "C" fn() -> i32>(&library, b"getInferLibVersion\0") };
+    let version = unsafe { function::<unsafe extern "C" fn() -> i32>(&library, b"getInferLibVersion\0") };
     Ok(version.map(|version| InferenceExports {
         // SAFETY: as above; it takes nothing and returns a constant.
         version_number: unsafe { version() },
         // SAFETY: declared so in `NvInfer.h` of every family.
-        create_builder: unsafe { symbol(&library, b"createInferBuilder_INTERNAL\0") },
+        create_builder: unsafe { function(&library, b"createInferBuilder_INTERNAL\0") },
         // SAFETY: declared so in `NvInferRuntime.h` of every family.
-        create_runtime: unsafe { symbol(&library, b"createInferRuntime_INTERNAL\0") },
+        create_runtime: unsafe { function(&library, b"createInferRuntime_INTERNAL\0") },
     }))
 }
 
-/// Loads a parser's library for the rest of the process. Nothing when it makes no parsers.
-pub(crate) fn load_parser(file: &Path) -> Result<Option<CreateParser>, libloading::Error> {
+/// Loads a parser's library. Nothing when it makes no parsers.
+pub(crate) fn load_parser(file: &Path) -> Result<Option<CreateParser>, LoaderError> {
     let library = load(file)?;
     // SAFETY: declared so in `NvOnnxParser.h` of every family.
-    Ok(unsafe { symbol(&library, b"createNvOnnxParser_INTERNAL\0") })
-}
-
-fn load(file: &Path) -> Result<ManuallyDrop<Library>, libloading::Error> {
-    // SAFETY: loading runs the library's initialisers; NVIDIA's set up tables and touch no state of ours.
-    unsafe { Library::new(file) }.map(ManuallyDrop::new)
-}
-
-/// # Safety
-/// `F` is the type of the symbol, if there is one.
-unsafe fn symbol<F: Copy>(library: &Library, name: &[u8]) -> Option<F> {
-    // SAFETY: the caller's word. The library is never unloaded, so the function outlives the borrow.
-    unsafe { library.get::<F>(name) }.ok().map(|function| *function)
+    Ok(unsafe { function(&library, b"createNvOnnxParser_INTERNAL\0") })
 }

@@ -4,6 +4,7 @@
 pub(crate) mod abi;
 pub(crate) mod driver;
 pub(crate) mod exports;
+pub(crate) mod loader;
 pub(crate) mod logger;
 pub(crate) mod progress;
 pub(crate) mod slots;

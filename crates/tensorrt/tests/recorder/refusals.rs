@@ -56,6 +56,17 @@ fn a_missing_driver_is_named() {
 }
 
 #[test]
+fn a_driver_that_is_none_is_named() {
+    let recorder = Recorder::new(110_400);
+    let mut files = recorder.files();
+    files.driver = "libc.so.6".into();
+    let library = Library::open(files, Logger::silent()).unwrap();
+    let error = Runtime::new(&library).unwrap_err();
+    assert_eq!(error.to_string(), "libc.so.6: expected the function cuInit, found none (another library?)");
+    assert!(recorder.transcript().is_empty());
+}
+
+#[test]
 fn a_pointer_to_nothing_is_an_error() {
     for number in FAMILIES {
         let recorder = Recorder::new(number);
