@@ -20,7 +20,7 @@ pub struct Network<'b> {
 }
 
 impl<'b> Network<'b> {
-    /// Parses the bytes of an ONNX file: opset 9 to 20 everywhere, up to 25 since TensorRT 11.
+    /// Parses the bytes of an ONNX file. By NVIDIA's tables that is opset 9 to 20 everywhere, and up to 25 since TensorRT 11.
     ///
     /// NVIDIA's parser follows the names of external weight files in the bytes, so check a file of unknown origin first. A crash in it
     /// is a crash of the process.

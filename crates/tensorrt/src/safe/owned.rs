@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use crate::result;
 use crate::sys::abi::Handle;
 
-/// Because this has a destructor, the compiler lets `'parent` end only after it ran. A bare reference would not do: it may dangle
-/// while its holder is dropped.
+/// A foreign object. Because this has a destructor, the compiler lets `'parent` end only after it ran. A bare reference would not do: it may dangle
+/// while its holder is dropped. Leaked (`mem::forget`), it does outlive its parent, which the library complains about; nothing here
+/// can reach it then.
 #[derive(Debug)]
 pub(super) struct Owned<'parent> {
     handle: Handle,
