@@ -8,6 +8,7 @@ use rszs_bundle::{Bundle, Entry, ThresholdSource};
 use crate::arguments::Arguments;
 use crate::console::Console;
 use crate::describe;
+use crate::engine;
 use crate::events::{Event, Summary};
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
@@ -52,6 +53,9 @@ impl Report {
     /// Before the first image.
     pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
         let begin = describe::begin(plan);
+        if self.verbose {
+            self.tell(format_args!("engine tensorrt not used: {}", engine::tensorrt_status()));
+        }
         for skipped in &plan.started.skipped {
             // An engine that is there and does not work is worth a word even to those who asked for none.
             if self.verbose || !(self.quiet || skipped.is_absent) {

@@ -59,6 +59,18 @@ fn names_in(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn verbose_says_why_tensorrt_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = written(&folder, "a.png", &picture(32, 32), ImageFormat::Png);
+    let run = segment(&folder.path().join("out"), &[&image, "--verbose"]);
+    let line = run.stderr.lines().find(|line| line.contains("engine tensorrt not used: ")).unwrap();
+    let is_reason = line.contains("no TensorRT library found") || line.contains("this program has no engine on it yet");
+    assert!(is_reason, "{line}");
+    let run = segment(&folder.path().join("quiet"), &[&image]);
+    assert!(!run.stderr.contains("tensorrt"), "{}", run.stderr);
+}
+
+#[test]
 fn help_has_examples_and_every_exit_status() {
     let help = edge(&["--help"]);
     assert_eq!(help.code, 0);

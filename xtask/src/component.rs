@@ -1,10 +1,11 @@
-//! The three things that setup provides, and what is special about each.
+//! The things that setup provides, and what is special about each.
 
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::tensorrt::{TensorRtWheel, WHEELS};
 
 /// Raised when what is unpacked changes while the pinned packages stay the same.
 const LAYOUT: &str = "1";
@@ -18,10 +19,20 @@ pub(crate) enum Component {
     OnnxRuntime,
     /// A Python interpreter with the official `onnx` and `onnxruntime` packages, for tests and the baseline of the benches.
     PythonTools,
+    /// Libraries of NVIDIA's, for the tests of `crates/tensorrt` alone.
+    TensorRt(TensorRtWheel),
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 3] = [Component::Libtorch, Component::OnnxRuntime, Component::PythonTools];
+    /// What every build and test may need.
+    pub(crate) const SETUP: [Component; 3] = [Component::Libtorch, Component::OnnxRuntime, Component::PythonTools];
+    /// What only the tests of `crates/tensorrt` need, and pass without.
+    pub(crate) const TENSORRT: [Component; 4] = [
+        Component::TensorRt(WHEELS[0]),
+        Component::TensorRt(WHEELS[1]),
+        Component::TensorRt(WHEELS[2]),
+        Component::TensorRt(WHEELS[3]),
+    ];
 
     /// Name and version, as people read it.
     pub(crate) fn name(self) -> &'static str {
@@ -29,6 +40,7 @@ impl Component {
             Component::Libtorch => "libtorch 2.11.0",
             Component::OnnxRuntime => "ONNX Runtime 1.31.1",
             Component::PythonTools => "Python test packages",
+            Component::TensorRt(wheel) => wheel.name,
         }
     }
 
@@ -38,6 +50,7 @@ impl Component {
             Component::Libtorch => include_str!("../requirements/libtorch.txt"),
             Component::OnnxRuntime => include_str!("../requirements/onnxruntime.txt"),
             Component::PythonTools => include_str!("../../tests/python/requirements.txt"),
+            Component::TensorRt(wheel) => wheel.requirements,
         }
     }
 
@@ -47,6 +60,7 @@ impl Component {
             Component::Libtorch => "xtask/requirements/libtorch.txt",
             Component::OnnxRuntime => "xtask/requirements/onnxruntime.txt",
             Component::PythonTools => "tests/python/requirements.txt",
+            Component::TensorRt(wheel) => wheel.requirements_path,
         }
     }
 
@@ -56,6 +70,7 @@ impl Component {
             Component::Libtorch => "libtorch-2.11.0",
             Component::OnnxRuntime => "onnxruntime-1.31.1",
             Component::PythonTools => "python-tools",
+            Component::TensorRt(wheel) => wheel.stem(),
         };
         let digest = Sha256::new().chain_update(LAYOUT).chain_update(self.requirements()).finalize();
         digest.iter().take(4).fold(format!("{stem}-"), |name, byte| format!("{name}{byte:02x}"))
@@ -67,6 +82,7 @@ impl Component {
             Component::Libtorch => "third_party/libtorch",
             Component::OnnxRuntime => "third_party/onnxruntime",
             Component::PythonTools => "third_party/python",
+            Component::TensorRt(wheel) => wheel.link,
         }
     }
 
@@ -76,6 +92,7 @@ impl Component {
             Component::Libtorch => 543_671_508,
             Component::OnnxRuntime => 23_760_988,
             Component::PythonTools => 70_000_000,
+            Component::TensorRt(wheel) => wheel.download_bytes,
         }
     }
 
@@ -85,6 +102,7 @@ impl Component {
             Component::Libtorch => 1_100_000_000,
             Component::OnnxRuntime => 60_000_000,
             Component::PythonTools => 400_000_000,
+            Component::TensorRt(_) => 350_000_000,
         }
     }
 
@@ -104,6 +122,11 @@ impl Component {
                 "Linux on x86_64 or aarch64 with the GNU C library",
                 system == "linux" && matches!(architecture, "x86_64" | "aarch64") && gnu,
                 "put a libonnxruntime.so of version 1.24 or newer at third_party/onnxruntime/lib/libonnxruntime.so",
+            ),
+            Component::TensorRt(_) => (
+                "Linux on x86_64 with the GNU C library",
+                system == "linux" && architecture == "x86_64" && gnu,
+                "the tests that need it skip themselves",
             ),
             Component::PythonTools => return Ok(()),
         };
@@ -126,6 +149,7 @@ impl Component {
                 (entry == "onnxruntime/capi/libonnxruntime.so.1.31.1").then(|| PathBuf::from(ONNX_RUNTIME_LIBRARY))
             }
             Component::PythonTools => None,
+            Component::TensorRt(wheel) => wheel.destination(entry),
         }
     }
 
@@ -135,6 +159,7 @@ impl Component {
             Component::Libtorch => &LIBTORCH_LIBRARIES,
             Component::OnnxRuntime => &[ONNX_RUNTIME_LIBRARY],
             Component::PythonTools => &["bin/python"],
+            Component::TensorRt(wheel) => wheel.libraries,
         }
     }
 
@@ -145,7 +170,7 @@ impl Component {
             Component::Libtorch => {
                 &[("lib/libtorch.so", "INPUT ( libtorch_cpu.so libc10.so )\n"), ("build-version", "2.11.0\n")]
             }
-            Component::OnnxRuntime | Component::PythonTools => &[],
+            Component::OnnxRuntime | Component::PythonTools | Component::TensorRt(_) => &[],
         }
     }
 
@@ -183,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_requirement_carries_a_hash() {
-        for component in Component::ALL {
+        for component in Component::SETUP.into_iter().chain(Component::TENSORRT) {
             let text = component.requirements().replace("\\\n", " ");
             for line in text.lines().filter(|line| line.contains("==") && !line.trim_start().starts_with('#')) {
                 assert!(line.contains("--hash=sha256:"), "{}: {line}", component.requirements_path());

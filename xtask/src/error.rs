@@ -56,8 +56,8 @@ pub(crate) enum Error {
     )]
     NoCache,
 
-    #[error("setup is not complete: {0} of 3 parts are missing, see above")]
-    Incomplete(usize),
+    #[error("setup is not complete: {missing} of {of} parts are missing, see above")]
+    Incomplete { missing: usize, of: usize },
 
     #[error("`{command}` ended with {status}")]
     Command { command: String, status: std::process::ExitStatus },
@@ -87,7 +87,7 @@ impl Error {
             | Error::Wheel { .. }
             | Error::Missing { .. }
             | Error::Io { .. }
-            | Error::Incomplete(_)
+            | Error::Incomplete { .. }
             | Error::Command { .. }
             | Error::Metadata(_)
             | Error::Arrows(_) => false,

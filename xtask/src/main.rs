@@ -1,4 +1,4 @@
-//! Developer chores of this workspace: `cargo xtask setup | test | arrows`.
+//! Developer chores of this workspace: `cargo xtask setup | tensorrt | test | arrows`.
 
 mod arrows;
 mod cache;
@@ -8,6 +8,7 @@ mod error;
 mod pip;
 mod report;
 mod setup;
+mod tensorrt;
 mod wheel;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::component::Component;
 use crate::error::Error;
 
 /// Developer chores of the rszs workspace.
@@ -33,6 +35,11 @@ enum Chore {
     /// `$XDG_CACHE_HOME/rszs`, or `~/.cache/rszs`. Links to it are put into `third_party`, where every build looks. A second
     /// run finds everything in place and uses no network. With LIBTORCH set, libtorch is taken from there instead.
     Setup(SetupArguments),
+    /// Fetch NVIDIA's TensorRT-RTX and lean TensorRT into the same cache: 270 MB, for the tests of crates/tensorrt alone
+    ///
+    /// They parse ONNX, build plans and refuse what is wrong without a GPU. Those tests skip themselves where the libraries are not, so
+    /// neither `setup` nor `test` fetches them. NVIDIA's licence, which is in the wheels, forbids to pass the libraries on.
+    Tensorrt(SetupArguments),
     /// Set up, then run every test of every package, documentation examples included
     Test(SetupArguments),
     /// Check that no package depends on one that the design does not allow it to
@@ -57,9 +64,10 @@ fn workspace_root() -> PathBuf {
 fn run(chore: &Chore) -> Result<(), Error> {
     let root = &workspace_root();
     match chore {
-        Chore::Setup(arguments) => setup::run(root, &arguments.python),
+        Chore::Setup(arguments) => setup::run(&Component::SETUP, root, &arguments.python),
+        Chore::Tensorrt(arguments) => setup::run(&Component::TENSORRT, root, &arguments.python),
         Chore::Test(arguments) => {
-            setup::run(root, &arguments.python)?;
+            setup::run(&Component::SETUP, root, &arguments.python)?;
             cargo::run_every_test(root)
         }
         Chore::Arrows => {

@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: fetch, verify, unpack, cache, link. A second run only looks.
+//! `cargo xtask setup` and `cargo xtask tensorrt`: fetch, verify, unpack, cache, link. A second run only looks.
 
 use std::fs;
 use std::io;
@@ -11,11 +11,11 @@ use crate::pip::Python;
 use crate::report;
 use crate::wheel;
 
-/// Provides every component. One that is not to be had does not keep the others from being fetched.
-pub(crate) fn run(root: &Path, python: &Path) -> Result<(), Error> {
+/// Provides the components. One that is not to be had does not keep the others from being fetched.
+pub(crate) fn run(components: &[Component], root: &Path, python: &Path) -> Result<(), Error> {
     let cache = cache::folder()?;
     let mut missing = 0;
-    for component in Component::ALL {
+    for &component in components {
         match provide(component, root, &cache, python) {
             Ok(()) => {}
             Err(error) if error.stops_setup() => return Err(error),
@@ -26,10 +26,10 @@ pub(crate) fn run(root: &Path, python: &Path) -> Result<(), Error> {
         }
     }
     if missing > 0 {
-        return Err(Error::Incomplete(missing));
+        return Err(Error::Incomplete { missing, of: components.len() });
     }
-    let names = Component::ALL.map(Component::name).join(", ");
-    report::line(&format!("setup: {names}: in place, cached in {}", cache.display()));
+    let names: Vec<_> = components.iter().map(|component| component.name()).collect();
+    report::line(&format!("setup: {}: in place, cached in {}", names.join(", "), cache.display()));
     Ok(())
 }
 
@@ -77,7 +77,7 @@ fn fetch(component: Component, root: &Path, cache: &Path, folder: &Path, python:
     let working = cache::working_folder(cache)?;
     let unpacked = working.path.join("unpacked");
     match component {
-        Component::Libtorch | Component::OnnxRuntime => {
+        Component::Libtorch | Component::OnnxRuntime | Component::TensorRt(_) => {
             let wheels = working.path.join("wheels");
             python.download(component, root, &wheels)?;
             unpack_all(component, &wheels, &unpacked)?;

@@ -1,12 +1,70 @@
-//! Header-free access to TensorRT and TensorRT-RTX.
+//! TensorRT and TensorRT-RTX from Rust, without NVIDIA's headers.
 //!
-//! What is here: the loader, which finds an installed library, reads its version and refuses families it does not know.
-//! The runtime uses it to say what it found. What is not here yet: builder, parser and engine; no engine of the runtime
-//! runs on TensorRT. The crates.io package `tensorrt-rs` targets TensorRT 5 and 7 and no longer builds, hence a crate
-//! of our own. All foreign calls of the workspace are in this crate.
+//! The libraries are loaded while the program runs and their C++ objects are called through their virtual tables, with the slots of
+//! the version that was found: TensorRT 10 and 11, TensorRT-RTX 1.3 to 1.7. One program per processor architecture serves them all;
+//! building it needs no C++ compiler, no CUDA and no TensorRT. Other versions are refused.
+//!
+//! ```no_run
+//! use rszs_tensorrt::{Builder, BuilderConfig, Library, Logger, Network};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let library = Library::find(None, Logger::new(|line| eprintln!("{line}")))?;
+//! let builder = Builder::new(&library)?;
+//! let onnx = std::fs::read("model.onnx")?;
+//! let network = Network::parse(&builder, &onnx)?;
+//! let mut config = BuilderConfig::new(&builder)?;
+//! config.add_profile(&[("tiles", [&[1, 256, 256, 3], &[1, 256, 256, 3], &[4, 256, 256, 3]])])?;
+//! std::fs::write("model.plan", network.build(&config)?.bytes())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Three floors: `sys` (the foreign ABI), `result` (each foreign call returns a `Result`), `safe` (what is public). All the unsafe code
+//! of calling TensorRT is in the lower two; in the third, lifetimes keep what the library needs alive in the right order:
+//!
+//! ```compile_fail,E0505
+//! # fn wrong(builder: rszs_tensorrt::Builder<'_>, onnx: &[u8]) -> Result<(), rszs_tensorrt::Error> {
+//! let network = rszs_tensorrt::Network::parse(&builder, onnx)?;
+//! drop(builder); // a network does not outlive its builder
+//! drop(network);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0505
+//! # fn wrong(builder: &rszs_tensorrt::Builder<'_>, onnx: Vec<u8>) -> Result<(), rszs_tensorrt::Error> {
+//! let network = rszs_tensorrt::Network::parse(builder, &onnx)?;
+//! drop(onnx); // nor the bytes that its weights are in
+//! drop(network);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0597
+//! # fn wrong(runtime: &rszs_tensorrt::Runtime<'_>, plan: &[u8]) -> Result<(), rszs_tensorrt::Error> {
+//! let context;
+//! {
+//!     let engine = runtime.deserialize(plan)?;
+//!     context = engine.create_context()?;
+//! } // a context does not outlive its engine, not even until the end of the function
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it does not do: build networks layer by layer, choose precisions (that is the ONNX file's), allocate GPU memory, or look into
+//! an ONNX file before NVIDIA's parser does. Read "What ran where" in README.md before you rely on it.
 
-mod load;
+mod result;
+mod safe;
+mod sys;
 mod version;
 
-pub use load::{Library, LoadError, find};
+pub use result::CallError;
+pub use safe::{
+    BuildProgress, Builder, BuilderConfig, BuilderFlag, DataType, Direction, Engine, EngineTensor, Error,
+    ExecutionContext, Library, LibraryFiles, LoadError, LogLine, LogLines, Logger, Network, ParseFault, Plan,
+    ProfileShapes, Runtime, Severity, TensorInfo,
+};
+pub use sys::driver::DriverError;
+pub use sys::loader::LoaderError;
 pub use version::{Family, Version};

@@ -11,6 +11,14 @@ pub enum Family {
     TensorRtRtx,
 }
 
+impl Family {
+    /// From the number of [`Version::from_library_number`]: TensorRT-RTX counts from 1 in today's scheme, in which TensorRT begins
+    /// with 10.
+    pub(crate) fn from_library_number(number: u32) -> Self {
+        if (10_000..100_000).contains(&number) { Self::TensorRtRtx } else { Self::TensorRt }
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -55,5 +63,12 @@ mod tests {
         assert_eq!(Version::from_library_number(101_601).to_string(), "10.16.1");
         assert_eq!(Version::from_library_number(8_601).to_string(), "8.6.1");
         assert_eq!(Version::from_library_number(10_701).to_string(), "1.7.1");
+    }
+
+    #[test]
+    fn the_number_tells_the_library() {
+        let families = [8_601, 10_400, 10_701, 100_300, 110_400].map(Family::from_library_number);
+        let (plain, rtx) = (Family::TensorRt, Family::TensorRtRtx);
+        assert_eq!(families, [plain, rtx, rtx, plain, plain]);
     }
 }

@@ -9,6 +9,7 @@ mod library;
 mod onnxruntime;
 mod session;
 mod start;
+mod tensorrt;
 
 pub use embedded::EmbeddedSession;
 pub use error::{EngineError, LoadError, NoEngine};
@@ -16,6 +17,7 @@ pub use library::Refusal;
 pub use onnxruntime::OnnxRuntimeSession;
 pub use session::{NamedInput, NamedOutput, Session, Values};
 pub use start::{EngineKind, EngineOptions, Skipped, Started, start, try_all};
+pub use tensorrt::tensorrt_status;
 
 /// Tiles and queries of one call.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,76 @@
+//! From a plan to an enqueued run. No device is there: the recorder writes addresses down and touches none.
+
+use rszs_tensorrt::{Direction, Error, Runtime};
+
+use crate::recorder::{FAMILIES, Recorder, assert_transcript, driver_calls};
+
+#[test]
+fn an_engine_is_described_and_run_through_the_right_slots() {
+    for number in FAMILIES {
+        let recorder = Recorder::new(number);
+        let library = recorder.open().unwrap();
+        let runtime = Runtime::new(&library).unwrap();
+        let engine = runtime.deserialize(b"a plan").unwrap();
+        assert_eq!(engine.profiles(), 1);
+        let tensors = engine.tensors().unwrap();
+        assert_eq!((tensors[0].direction, tensors[0].tensor.name.as_str()), (Direction::Input, "tiles"));
+        assert_eq!(engine.profile_shapes("tiles", 0).unwrap(), [[3, -1], [3, -1], [3, -1]]);
+        let mut context = engine.create_context().unwrap();
+        // SAFETY: the recorder enqueues nothing.
+        unsafe { context.set_profile(0, 0x5_0000_0000) }.unwrap();
+        context.set_input_shape("tiles", &[3, 8]).unwrap();
+        assert_eq!(context.shape("tiles").unwrap(), [3, -1]);
+        context.infer_shapes().unwrap();
+        // SAFETY: the recorder reads nothing there.
+        unsafe { context.set_address("tiles", 0x7_0000_0000) }.unwrap();
+        // SAFETY: the recorder enqueues nothing.
+        unsafe { context.enqueue(0x5_0000_0000) }.unwrap();
+        drop(context);
+        drop(engine);
+        drop(runtime);
+        let create = format!("createInferRuntime({number})");
+        let mut expected = driver_calls(number).to_vec();
+        expected.extend([
+            create.as_str(),
+            "VRuntime::deserializeCudaEngine(6 bytes)",
+            "VCudaEngine::getNbOptimizationProfiles()",
+            "VCudaEngine::getNbIOTensors()",
+            "VCudaEngine::getIOTensorName(0)",
+            "VCudaEngine::getTensorIOMode(tiles)",
+            "VCudaEngine::getTensorDataType(tiles)",
+            "VCudaEngine::getTensorShape(tiles)",
+            "VCudaEngine::getProfileShape(tiles, 0, 0)",
+            "VCudaEngine::getProfileShape(tiles, 0, 1)",
+            "VCudaEngine::getProfileShape(tiles, 0, 2)",
+            "VCudaEngine::createExecutionContext(0)",
+            "VCudaEngine::getNbIOTensors()",
+            "VCudaEngine::getIOTensorName(0)",
+            "VExecutionContext::setOptimizationProfileAsync(0, 0x500000000)",
+            "VExecutionContext::setInputShape(tiles, [3, 8])",
+            "VExecutionContext::getTensorShape(tiles)",
+            "VExecutionContext::inferShapes(1)",
+            "VExecutionContext::setTensorAddress(tiles, 0x700000000)",
+            "VExecutionContext::enqueueV3(0x500000000)",
+            "delete VExecutionContext",
+            "delete VCudaEngine",
+            "delete VRuntime",
+        ]);
+        assert_transcript(&recorder.transcript(), &expected, number);
+    }
+}
+
+#[test]
+fn names_and_shapes_that_cannot_be_never_reach_the_library() {
+    let recorder = Recorder::new(100_300);
+    let library = recorder.open().unwrap();
+    let runtime = Runtime::new(&library).unwrap();
+    let engine = runtime.deserialize(b"a plan").unwrap();
+    let mut context = engine.create_context().unwrap();
+    recorder.transcript();
+    let error = context.set_input_shape("tile", &[1]).unwrap_err();
+    assert_eq!(error.to_string(), "tensor `tile`: expected one of tiles, found no such name");
+    let error = context.set_input_shape("tiles", &[1; 9]).unwrap_err();
+    assert_eq!(error.to_string(), "tensor `tiles`: expected at most 8 sizes, found 9");
+    assert!(matches!(engine.profile_shapes("a\0b", 0), Err(Error::Name { .. })));
+    assert!(recorder.transcript().is_empty());
+}
