@@ -23,6 +23,17 @@ pub enum Target {
 #[error("expected iou, f1 or precision=P with P above 0 and at most 1, such as precision=0.9, found {0:?}")]
 pub struct UnknownTarget(String);
 
+impl Target {
+    /// What of `point` is to be as large as possible.
+    pub fn value(self, point: &OperatingPoint) -> f64 {
+        match self {
+            Self::Iou => point.iou,
+            Self::F1 => point.f1,
+            Self::Precision(_) => point.recall,
+        }
+    }
+}
+
 impl FromStr for Target {
     type Err = UnknownTarget;
 

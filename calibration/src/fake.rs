@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rszs_bundle::{Entry, Name, Vocabulary};
-use rszs_data::{DenseSet, IndexMask, RgbImage, Rng, folder};
+use rszs_data::{DenseSet, IndexMask, RgbImage, Rng, Split, folder};
 use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_edge::queries::Words;
 use rszs_hot::TileLayout;
@@ -74,5 +74,20 @@ pub(crate) fn set(root: &Path, seed: u64) -> DenseSet {
     }
     std::fs::write(root.join("classes.txt"), "0 -\n1 flood\n2 building\n").unwrap();
     std::fs::write(root.join("val.txt"), "0\n2\n4\n6\n").unwrap();
+    folder::open(&root).unwrap()
+}
+
+/// As [`set`], but of blue pictures without flood or building, as red and green as those are there.
+pub(crate) fn dry_set(root: &Path) -> DenseSet {
+    let wet = set(root, 9);
+    let root = root.join("own_9");
+    for number in 0..8 {
+        let split = if number % 2 == 0 { Split::Val } else { Split::Train };
+        let mut sample = (*wet.sample(split, number / 2).unwrap()).clone();
+        sample.image.pixels.iter_mut().skip(2).step_by(3).for_each(|blue| *blue = 200);
+        sample.mask.ids.fill(0);
+        sample.image.write_png(&root.join(format!("images/{number}.png"))).unwrap();
+        sample.mask.write_png(&root.join(format!("masks/{number}.png"))).unwrap();
+    }
     folder::open(&root).unwrap()
 }

@@ -11,7 +11,7 @@
 //! | [`sets`], [`statement`] | labelled pictures; what a set says about the words of a vocabulary |
 //! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
 //! | [`flat_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
-//! | [`pool`], [`temperature`], [`choice`] | counts of several sets together; the two numbers taken from them |
+//! | [`pool`], [`presence`], [`temperature`], [`choice`] | counts of several sets together; the three numbers taken from them |
 //! | [`thresholds`], [`evaluate`], [`mask_count`] | the two commands, and counting masks |
 //! | [`threshold_report`], [`evaluation_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
 //!
@@ -33,6 +33,7 @@ pub mod mask_count;
 pub mod output;
 pub mod pipeline;
 pub mod pool;
+pub mod presence;
 pub mod score_count;
 pub mod sets;
 pub mod statement;

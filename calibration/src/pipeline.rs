@@ -5,9 +5,9 @@ use std::path::Path;
 use rszs_data::Sample;
 use rszs_edge::engine::TileEngine;
 use rszs_edge::queries::QuerySet;
-use rszs_edge::segment::{Keep, Segmentation, Segmenter};
+use rszs_edge::segment::{Composer, Keep, ScoredTiles, SegmentError, Segmentation, Segmenter, TileRunner};
 use rszs_edge::source::{Frame, ImageReader, Input};
-use rszs_hot::TileLayout;
+use rszs_hot::{TileGrid, TileLayout};
 
 use crate::error::Error;
 
@@ -18,6 +18,12 @@ pub struct Pipeline {
     frame: Frame,
     segmenter: Segmenter,
     found: Segmentation,
+    layout: TileLayout,
+    batch: usize,
+    runner: TileRunner,
+    scored: ScoredTiles,
+    composers: Vec<Composer>,
+    results: Vec<Segmentation>,
 }
 
 impl Pipeline {
@@ -28,6 +34,12 @@ impl Pipeline {
             frame: Frame::default(),
             segmenter: Segmenter::new(layout, batch),
             found: Segmentation::default(),
+            layout,
+            batch: batch.max(1),
+            runner: TileRunner::default(),
+            scored: ScoredTiles::default(),
+            composers: Vec::new(),
+            results: Vec::new(),
         }
     }
 
@@ -53,5 +65,39 @@ impl Pipeline {
         let result = self.segmenter.segment(&self.frame, queries, engine, keep, &mut self.found);
         result.map_err(|source| Error::Segment { path: path.to_owned(), source })?;
         Ok(&self.found)
+    }
+
+    /// Segments the picture that was read last, once for each of `variants`: the same queries, decided in other ways. The engine runs once.
+    pub fn segment_each(
+        &mut self,
+        path: &Path,
+        variants: &[QuerySet],
+        keep: Keep,
+        engine: &mut impl TileEngine,
+    ) -> Result<&[Segmentation], Error> {
+        self.segment_variants(variants, keep, engine)
+            .map_err(|source| Error::Segment { path: path.to_owned(), source })?;
+        Ok(&self.results)
+    }
+
+    fn segment_variants(
+        &mut self,
+        variants: &[QuerySet],
+        keep: Keep,
+        engine: &mut impl TileEngine,
+    ) -> Result<(), SegmentError> {
+        let Self { frame, layout, batch, runner, scored, composers, results, .. } = self;
+        composers.resize_with(variants.len(), Composer::default);
+        results.resize_with(variants.len(), Segmentation::default);
+        let grid = TileGrid::new(frame.width_px, frame.height_px, *layout)?;
+        let places = variants.iter().zip(composers).zip(results);
+        let compositions = places.map(|((queries, composer), into)| composer.begin(&grid, queries, keep, into));
+        let mut compositions = compositions.collect::<Result<Vec<_>, _>>()?;
+        for first in (0..grid.len()).step_by(*batch) {
+            let tiles = first..grid.len().min(first + *batch);
+            runner.run(frame, &grid, tiles, &variants[0], engine, scored)?;
+            compositions.iter_mut().try_for_each(|composition| composition.add(scored))?;
+        }
+        compositions.into_iter().try_for_each(|composition| composition.finish().map(drop))
     }
 }

@@ -1,6 +1,6 @@
 //! Counting the scores of labelled pixels.
 
-use rszs_bundle::{Temperature, Threshold};
+use rszs_bundle::{PresenceThreshold, Temperature, Threshold};
 use rszs_data::DenseSet;
 use rszs_edge::engine::TileEngine;
 use rszs_edge::queries::{QuerySet, Words};
@@ -12,6 +12,7 @@ use crate::arguments::MeasureArguments;
 use crate::error::Error;
 use crate::flat_score::{FLAT_TEMPERATURE, FlatScores};
 use crate::pipeline::Pipeline;
+use crate::presence::CANDIDATES;
 use crate::sets::chosen;
 use crate::statement::{Statement, query_set};
 
@@ -20,30 +21,21 @@ use crate::statement::{Statement, query_set};
 pub struct ScoreCount {
     /// Pictures.
     pub images: u64,
-    /// One per query: flat scores of its labelled pixels.
-    pub histograms: Vec<ScoreHistogram>,
+    /// For each of [`CANDIDATES`] one per query: flat scores of its labelled pixels under that presence threshold.
+    pub histograms: Vec<Vec<ScoreHistogram>>,
 }
 
-/// The same queries at the two temperatures that a flat score is read at, with no calibration of their own.
-#[derive(Debug)]
-struct Readings {
-    plain: QuerySet,
-    flat: QuerySet,
-}
-
-impl Readings {
-    fn new(statements: &[Statement], words: Words<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            plain: uncalibrated(statements, words, Temperature::ONE)?,
-            flat: uncalibrated(statements, words, Temperature::new(FLAT_TEMPERATURE)?)?,
-        })
-    }
-}
-
-fn uncalibrated(statements: &[Statement], words: Words<'_>, temperature: Temperature) -> Result<QuerySet, Error> {
+/// The queries with no calibration of their own but a presence threshold.
+fn uncalibrated(
+    statements: &[Statement],
+    words: Words<'_>,
+    temperature: Temperature,
+    least_presence: Option<f32>,
+) -> Result<QuerySet, Error> {
     let mut entries = words.vocabulary.entries().to_vec();
     for entry in &mut entries {
         (entry.threshold, entry.temperature) = (Threshold::EVEN, temperature);
+        entry.presence_threshold = least_presence.map(PresenceThreshold::new).transpose()?;
     }
     let vocabulary = words.vocabulary.clone().with_entries(entries)?;
     Ok(query_set(statements, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
@@ -60,10 +52,14 @@ pub fn count_scores(
     engine: &mut impl TileEngine,
     mut step: impl FnMut() -> Result<(), Error>,
 ) -> Result<ScoreCount, Error> {
-    let readings = Readings::new(statements, words)?;
+    let plain_queries: Result<Vec<QuerySet>, Error> =
+        CANDIDATES.iter().map(|&least| uncalibrated(statements, words, Temperature::ONE, least)).collect();
+    let plain_queries = plain_queries?;
+    // Scores are read at a second temperature; presences have been decided by then.
+    let flat_queries = uncalibrated(statements, words, Temperature::new(FLAT_TEMPERATURE)?, None)?;
     let table = FlatScores::new();
     let split = arguments.split.split();
-    let mut histograms = vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()];
+    let mut histograms = vec![vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()]; CANDIDATES.len()];
     let (mut plain, mut flat) = (Vec::new(), Vec::new());
     let (mut scores, mut truth) = (Vec::new(), Vec::new());
     let pictures = chosen(set, split, arguments.limit);
@@ -72,16 +68,19 @@ pub fn count_scores(
         let path = set.image_path(split, index);
         let sample = set.sample(split, index)?;
         pipeline.read(path, &sample)?;
-        let found = pipeline.segment(path, &readings.plain, Keep { masks: false, scores: true }, engine)?;
-        for (query, (statement, histogram)) in statements.iter().zip(&mut histograms).enumerate() {
-            let unreadable = |source| Error::Segment { path: path.to_owned(), source };
-            found.scores(query, &readings.plain, &mut plain).map_err(unreadable)?;
-            found.scores(query, &readings.flat, &mut flat).map_err(unreadable)?;
-            scores.clear();
-            scores.extend(plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)));
+        let found = pipeline.segment_each(path, &plain_queries, Keep { masks: false, scores: true }, engine)?;
+        for (query, statement) in statements.iter().enumerate() {
             truth.clear();
             truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
-            histogram.add(&truth, &scores).map_err(|source| Error::Count { path: path.to_owned(), source })?;
+            for ((found, queries), histograms) in found.iter().zip(&plain_queries).zip(&mut histograms) {
+                let unreadable = |source| Error::Segment { path: path.to_owned(), source };
+                found.scores(query, queries, &mut plain).map_err(unreadable)?;
+                found.scores(query, &flat_queries, &mut flat).map_err(unreadable)?;
+                scores.clear();
+                scores.extend(plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)));
+                let counted = histograms[query].add(&truth, &scores);
+                counted.map_err(|source| Error::Count { path: path.to_owned(), source })?;
+            }
         }
         step()?;
     }

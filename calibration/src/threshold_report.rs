@@ -39,7 +39,7 @@ pub struct QueryReport {
     pub images: u64,
     /// Labelled pixels.
     pub pixels: u64,
-    /// With the threshold and temperature that the bundle had.
+    /// With the threshold and temperature that the bundle had, presence not counting.
     pub before: Setting,
     /// With the new ones.
     pub after: Setting,
@@ -56,6 +56,8 @@ pub struct Setting {
     pub threshold: f32,
     /// Divides the logits.
     pub temperature: f32,
+    /// Presence below which a tile shows none of it; nothing: presence does not count.
+    pub presence_threshold: Option<f32>,
     /// Intersection over union.
     pub iou: f64,
     /// Harmonic mean of precision and recall.
@@ -119,11 +121,11 @@ pub struct SetPart<'a> {
     measured: &'a MeasuredSet,
 }
 
-/// The parts that `measured` have in the query of `row`.
-pub fn set_parts(row: usize, measured: &[MeasuredSet]) -> Vec<SetPart<'_>> {
+/// The parts that `measured` have in the query of `row` under the presence threshold at `candidate` of [`crate::presence::CANDIDATES`].
+pub fn set_parts(row: usize, candidate: usize, measured: &[MeasuredSet]) -> Vec<SetPart<'_>> {
     let mut parts = Vec::new();
     for set in measured {
-        let pairs = set.statements.iter().zip(&set.count.histograms);
+        let pairs = set.statements.iter().zip(&set.count.histograms[candidate]);
         let of_row = pairs.filter(|(statement, _)| statement.row == row);
         parts.extend(of_row.map(|(statement, histogram)| SetPart { statement, histogram, measured: set }));
     }
@@ -149,12 +151,13 @@ impl SetPart<'_> {
 
 impl Setting {
     /// What `threshold` and `temperature` give on `pool`.
-    pub fn new(pool: &Pool, threshold: Threshold, temperature: Temperature) -> Self {
+    pub fn new(pool: &Pool, threshold: Threshold, temperature: Temperature, presence: Option<f32>) -> Self {
         let at = f64::from(temperature.get());
         let point = pool.point_at(flat_of(f64::from(threshold.get()), at));
         Self {
             threshold: threshold.get(),
             temperature: temperature.get(),
+            presence_threshold: presence,
             iou: point.iou,
             f1: point.f1,
             precision: point.precision,
@@ -184,6 +187,7 @@ impl ThresholdReport {
             "pixels",
             "threshold",
             "temperature",
+            "presence",
             "IoU %",
             "precision %",
             "recall %",
@@ -198,6 +202,7 @@ impl ThresholdReport {
                 pixels.to_string(),
                 both(|setting| format!("{:.3}", setting.threshold)),
                 both(|setting| format!("{:.2}", setting.temperature)),
+                both(|setting| setting.presence_threshold.map_or("-".to_owned(), |least| format!("{least:.1}"))),
                 both(|setting| percent(Some(setting.iou))),
                 both(|setting| percent(Some(setting.precision))),
                 both(|setting| percent(Some(setting.recall))),

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use rszs_bundle::{
-    Bundle, BundleWriter, Calibration, Entry, SignatureState, Temperature, Threshold, ThresholdSource, Vocabulary,
-    normalised,
+    Bundle, BundleWriter, Calibration, Entry, PresenceThreshold, SignatureState, Temperature, Threshold,
+    ThresholdSource, Vocabulary, normalised,
 };
 use rszs_data::{ClassTable, DenseSet};
 use rszs_edge::queries::Words;
+use rszs_metrics::OperatingPoint;
 
 use crate::arguments::{MeasureArguments, ThresholdArguments};
 use crate::choice::choose;
@@ -18,6 +19,7 @@ use crate::flat_score::{logit_of, score_at};
 use crate::identity::Identity;
 use crate::output::Output;
 use crate::pool::Pool;
+use crate::presence::{CANDIDATES, LEAST_GAIN};
 use crate::score_count::{ScoreCount, count_scores};
 use crate::sets::{chosen, open_sets};
 use crate::statement::{Statement, statements};
@@ -36,6 +38,14 @@ pub struct MeasuredSet {
     pub statements: Vec<Statement>,
     /// One histogram for each statement.
     pub count: ScoreCount,
+}
+
+/// The best that was found for a query so far.
+struct Best {
+    /// Place in [`CANDIDATES`].
+    candidate: usize,
+    pool: Pool,
+    point: OperatingPoint,
 }
 
 /// Runs the command.
@@ -124,7 +134,7 @@ fn measure_sets(
     Ok(measured)
 }
 
-/// Sets threshold, temperature and their origin in every entry that a set labels. Returns what was done and what was left.
+/// Sets threshold, presence threshold, temperature and their origin in every entry that a set labels. Returns what was done and what was left.
 pub fn calibrate(
     entries: &mut [Entry],
     measured: &[MeasuredSet],
@@ -133,33 +143,49 @@ pub fn calibrate(
 ) -> Result<(Vec<QueryReport>, Vec<LeftQuery>), Error> {
     let (mut done, mut left) = (Vec::new(), Vec::new());
     for (row, entry) in entries.iter_mut().enumerate() {
-        let parts = set_parts(row, measured);
+        let parts = set_parts(row, 0, measured);
         if !parts.iter().any(|part| part.statement.is_labelled()) {
             continue;
         }
-        let histograms: Vec<_> = parts.iter().map(|part| part.histogram).collect();
-        let Some(pool) = Pool::new(&histograms, arguments.weighting) else {
+        let pooled = |candidate: usize| {
+            let histograms: Vec<_> = set_parts(row, candidate, measured).iter().map(|part| part.histogram).collect();
+            Pool::new(&histograms, arguments.weighting)
+        };
+        let Some(everywhere) = pooled(0) else {
             left.push(LeftQuery {
                 name: entry.name.to_string(),
                 reason: "expected labelled pixels, found none".to_owned(),
             });
             continue;
         };
-        let point = match choose(&pool, arguments.target) {
-            Ok(point) => point,
+        let mut best = match choose(&everywhere, arguments.target) {
+            Ok(point) => Best { candidate: 0, pool: everywhere.clone(), point },
             Err(reason) => {
                 left.push(LeftQuery { name: entry.name.to_string(), reason: reason.to_string() });
                 continue;
             }
         };
-        let before = Setting::new(&pool, entry.threshold, entry.temperature);
+        for candidate in 1..CANDIDATES.len() {
+            let Some(pool) = pooled(candidate) else { continue };
+            // A filter that takes away every pixel, or the precision that was asked for, is none.
+            let Ok(point) = choose(&pool, arguments.target) else { continue };
+            if arguments.target.value(&point) > arguments.target.value(&best.point) + LEAST_GAIN {
+                best = Best { candidate, pool, point };
+            }
+        }
+        let Best { candidate, pool, point } = best;
+        let parts = set_parts(row, candidate, measured);
+        let presence = CANDIDATES[candidate];
+        let before = Setting::new(&everywhere, entry.threshold, entry.temperature, None);
         if !arguments.keep_temperature {
-            entry.temperature = Temperature::new(fit_temperature(&pool) as f32)?;
+            // What presence rules out says nothing about how far scores can be believed.
+            entry.temperature = Temperature::new(fit_temperature(&everywhere) as f32)?;
         }
         let temperature = f64::from(entry.temperature.get());
         let score = score_at(logit_of(point.threshold), temperature).clamp(ENDS[0], ENDS[1]);
         entry.threshold = Threshold::new(score as f32)?;
-        let after = Setting::new(&pool, entry.threshold, entry.temperature);
+        entry.presence_threshold = presence.map(PresenceThreshold::new).transpose()?;
+        let after = Setting::new(&pool, entry.threshold, entry.temperature, presence);
         let sets: Vec<_> = parts.iter().map(|part| part.report(point.threshold)).collect();
         let set = sets.iter().map(|part| part.set.as_str()).collect::<Vec<_>>().join(", ");
         let pixels = sets.iter().map(|part| part.pixels).sum();

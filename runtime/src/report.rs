@@ -54,7 +54,7 @@ impl Report {
     pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
         let begin = describe::begin(plan);
         if self.verbose {
-            self.tell(format_args!("engine tensorrt not used: {}", engine::tensorrt_status()));
+            self.console.tell(format_args!("engine tensorrt not used: {}", engine::tensorrt_status()));
         }
         for skipped in &plan.started.skipped {
             // An engine that is there and does not work is worth a word even to those who asked for none.

@@ -1,6 +1,7 @@
 //! Thresholds against the masks of the runtime's own code.
 
 use clap::Parser;
+use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use tempfile::TempDir;
 
 use super::*;
@@ -95,7 +96,7 @@ fn every_labelled_pixel_is_counted_once_and_no_other() {
     let (_folder, set, vocabulary) = example();
     let measured = measured(&set, &vocabulary, &arguments(""));
     // 4 pictures of 40 by 28, whose first column is not labelled
-    assert!(measured.count.histograms.iter().all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28));
+    assert!(measured.count.histograms[0].iter().all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28));
     assert_eq!(measured.count.images, 4);
 }
 
@@ -120,7 +121,8 @@ fn a_precision_that_cannot_be_had_leaves_the_query_and_says_so() {
     let (_folder, set, vocabulary) = example();
     let mut measured = measured(&set, &vocabulary, &arguments(""));
     // every score contradicts its label
-    for (statement, histogram) in measured.statements.iter().zip(&mut measured.count.histograms) {
+    let MeasuredSet { statements, count, .. } = &mut measured;
+    for (statement, histogram) in count.histograms.iter_mut().flat_map(|one| statements.iter().zip(one)) {
         let mut wrong = rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
         wrong.add(&[1, 0, 0], &[0.2, 0.8, 0.8]).unwrap();
         assert!(statement.is_labelled());
@@ -132,4 +134,54 @@ fn a_precision_that_cannot_be_had_leaves_the_query_and_says_so() {
     assert_eq!((done.len(), left.len()), (0, 2));
     assert!(left[0].reason.contains("0.9, found at most 0.333"), "{}", left[0].reason);
     assert_eq!(entries, vocabulary.entries());
+}
+
+/// Says that a tile shows nothing where it is blue.
+struct PresentUnlessBlue;
+
+impl TileEngine for PresentUnlessBlue {
+    fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError> {
+        let pixels = batch.tile_px * batch.tile_px;
+        let TileScores { logits, presence } = scores;
+        ColourEngine.run(batch, TileScores { logits, presence })?;
+        for (tile, presence) in batch.tiles.chunks_exact(pixels * 3).zip(presence.chunks_exact_mut(batch.rows)) {
+            let blue: usize = tile.iter().skip(2).step_by(3).map(|&blue| usize::from(blue)).sum();
+            presence.fill(if blue > 100 * pixels { 0.45 } else { 0.75 });
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
+    let (folder, set, vocabulary) = example();
+    let dry = fake::dry_set(folder.path());
+    let arguments = arguments("");
+    let measure = |set: &DenseSet, engine: &mut PresentUnlessBlue| {
+        let statements = counted(set.classes(), &vocabulary, &[0]);
+        let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
+        let words = fake::words(&vocabulary);
+        let count =
+            count_scores(set, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(())).unwrap();
+        MeasuredSet { label: set.name().to_owned(), statements, count }
+    };
+    let both = [&set, &dry].map(|set| measure(set, &mut PresentUnlessBlue));
+    let mut entries = vocabulary.entries().to_vec();
+    calibrate(&mut entries, &both, &arguments, "2026-08-22").unwrap();
+    // The least candidate above 0.45 does all there is to do.
+    assert_eq!(entries[0].presence_threshold.map(PresenceThreshold::get), Some(0.5));
+    let mut alone = vocabulary.entries().to_vec();
+    calibrate(&mut alone, &both[..1], &arguments, "2026-08-22").unwrap();
+    assert_eq!(alone[0].presence_threshold, None, "nothing to win without dry places");
+    assert!(
+        (entries[0].threshold.get() - alone[0].threshold.get()).abs() < 0.05,
+        "dry places do not raise it any more"
+    );
+
+    let calibrated = vocabulary.clone().with_entries(entries).unwrap();
+    let statements = counted(dry.classes(), &calibrated, &[0]);
+    let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
+    let (words, engine) = (fake::words(&calibrated), &mut PresentUnlessBlue);
+    let found = count_masks(&dry, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(())).unwrap();
+    assert_eq!(found.queries[0].pixels(0, 1), 0, "the runtime's masks of dry places are empty");
 }
