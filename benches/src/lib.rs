@@ -5,7 +5,7 @@
 //! | [`arguments`] | what was typed |
 //! | [`sweep`] | every configuration in turn, on the same images |
 //! | [`stages`] | histograms of times, by stage |
-//! | [`machine`] | what it ran on, and whether that slowed down meanwhile |
+//! | [`condition`], [`allocations`] | whether the machine slowed down meanwhile, what was allocated |
 //! | [`report`] | the JSON form |
 //! | [`table`], [`csv`], [`page`] | for people, for spreadsheets, for browsers |
 //! | [`baseline`] | what became slower than an earlier report says |
@@ -20,9 +20,9 @@
 pub mod allocations;
 pub mod arguments;
 pub mod baseline;
+pub mod condition;
 pub mod csv;
 pub mod error;
-pub mod machine;
 pub mod page;
 pub mod report;
 pub mod stages;

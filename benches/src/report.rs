@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use rszs_edge::machine::Machine;
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
 use crate::error::Error;
-use crate::machine::{Condition, Machine};
 use crate::stages::Stages;
 
 /// Version of this form.

@@ -7,6 +7,7 @@ use rszs_edge::compare::{Difference, Side, SideName};
 use rszs_edge::engine_arguments::{EngineArguments, EngineChoice};
 use rszs_edge::error::Error as EdgeError;
 use rszs_edge::ground::GroundSample;
+use rszs_edge::machine::Machine;
 use rszs_edge::pipeline::ImageError;
 use rszs_edge::plan::open_bundle;
 use rszs_edge::queries::parse_queries;
@@ -16,8 +17,8 @@ use rszs_edge::source::{Frame, ImageReader, Input, list_inputs};
 
 use crate::allocations;
 use crate::arguments::Arguments;
+use crate::condition::{Condition, peak_memory_bytes, reset_peak_memory};
 use crate::error::Error;
-use crate::machine::{Condition, Machine, peak_memory_bytes, reset_peak_memory};
 use crate::report::{Accuracy, BundleIdentity, Configuration, Measured, Report, SCHEMA};
 use crate::stages::{FrameTimes, Stages};
 
@@ -55,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<Report, Error> {
         schema: SCHEMA,
         program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
         started_unix_s: since_1970.as_secs(),
-        machine: Machine::of(Path::new(ROOT)),
+        machine: Machine::here(),
         bundle: BundleIdentity {
             name: manifest.name.clone(),
             counter: manifest.counter,

@@ -134,6 +134,9 @@ Examples:
   rszs-edge --queries flood --json --rle flight/ > flood.jsonl
       One JSON line per image and query: area, bounding box, centroid, scores, run lengths.
 
+  rszs-edge doctor
+      What is on this machine, what is missing, what to do about it?
+
   rszs-edge selftest
       Does every engine of this machine compute what the bundle says?
 

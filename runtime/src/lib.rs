@@ -14,7 +14,7 @@
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
 //! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
-//! | [`commands`], [`compare`] | what `rszs-edge` does beside segmenting |
+//! | [`commands`], [`compare`], [`machine`] | what `rszs-edge` does beside segmenting |
 //!
 //! This crate knows bundles, not networks. A query's mask does not depend on which other queries ride along: the engine computes
 //! each row of `queries: [K, D]` by itself, K is never 1 (see [`queries`]), and each mask has its own threshold.
@@ -36,6 +36,7 @@ pub mod exit;
 pub mod ground;
 pub mod interrupt;
 pub mod layout;
+pub mod machine;
 pub mod pipeline;
 pub mod plan;
 pub mod queries;

@@ -73,6 +73,24 @@ fn images_that_cannot_be_read_are_named_and_the_rest_is_compared() {
 }
 
 #[test]
+fn the_doctor_names_machine_bundle_and_engines() {
+    let (code, stdout, stderr) = edge(&["doctor", "--bundle", &bundle(), "--json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let [findings] = &lines(&stdout)[..] else { panic!("{stdout}") };
+    assert_eq!(findings["bundle"]["usable"]["name"], "nano");
+    assert!(findings["machine"]["cores"].as_u64() > Some(0));
+    let engines = findings["engines"].as_array().unwrap();
+    assert!(engines.iter().any(|engine| engine["engine"] == "embedded" && engine["passed"] == true));
+}
+
+#[test]
+fn without_a_bundle_the_doctor_says_what_to_do() {
+    let (code, stdout, _) = edge(&["doctor", "--bundle", "nowhere"]);
+    assert_eq!(code, 3);
+    assert!(stdout.contains("bundle     nowhere") && stdout.contains("to do      name a bundle"), "{stdout}");
+}
+
+#[test]
 fn what_is_no_side_is_a_usage_error() {
     let (code, _, stderr) = edge(&["compare", "@tensorflow", "@embedded"]);
     assert_eq!(code, 2);

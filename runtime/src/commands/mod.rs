@@ -1,11 +1,14 @@
 //! What `rszs-edge` does beside segmenting: each command its arguments, its run and its output.
 
 mod compare;
+mod doctor;
+mod engine_line;
 mod self_test;
 
 use clap::Subcommand;
 
 pub use compare::CompareArguments;
+pub use doctor::DoctorArguments;
 pub use self_test::SelfTestArguments;
 
 use crate::console::Console;
@@ -20,6 +23,8 @@ pub enum Command {
     SelfTest(SelfTestArguments),
     /// Segment the same images twice, by two bundles or engines, and say where they differ
     Compare(CompareArguments),
+    /// Say what was found on this machine, what is missing, and what to do about it
+    Doctor(DoctorArguments),
 }
 
 impl Command {
@@ -28,6 +33,7 @@ impl Command {
         match self {
             Self::SelfTest(arguments) => arguments.run(console),
             Self::Compare(arguments) => arguments.run(console),
+            Self::Doctor(arguments) => arguments.run(console),
         }
     }
 }

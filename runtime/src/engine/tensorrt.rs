@@ -7,7 +7,7 @@ use rszs_tensorrt::{Library, Logger};
 pub fn tensorrt_status() -> String {
     let library = match Library::find(None, Logger::silent()) {
         Ok(library) => library,
-        Err(error) => return error.to_string(),
+        Err(error) => return format!("{error} (this program has no engine on it yet)"),
     };
     let devices = match library.device_count() {
         Ok(count) => format!("CUDA devices: {count}"),

@@ -1,28 +1,13 @@
-//! What it ran on, and whether that slowed down meanwhile. Linux tells most of it in `/proc` and `/sys`; what it does not tell stays empty.
+//! Whether the machine slowed down meanwhile. Linux tells most of it in `/proc` and `/sys`; what it does not tell stays empty.
 
 use std::fs;
 use std::path::Path;
 
+use rszs_edge::machine::{field, file_line, kilobytes};
 use serde::{Deserialize, Serialize};
 
 /// A clock that falls below this share of what it was at the start has been throttled, or shared.
 const LEAST_CLOCK: f64 = 0.8;
-
-/// What stays the same during a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Machine {
-    /// Name of the processor or board.
-    pub processor: String,
-    /// Cores that this process may use.
-    pub cores: usize,
-    /// Operating system and architecture.
-    pub system: String,
-    /// Frequency governor of the first core, such as `performance`.
-    pub governor: Option<String>,
-    /// Power mode of a Jetson, as `nvpmodel` keeps it.
-    pub power_mode: Option<String>,
-}
 
 /// What may change during a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,30 +21,13 @@ pub struct Condition {
     pub throttle_count: Option<u64>,
 }
 
-impl Machine {
-    /// This machine; `root` is `/` but in tests.
-    pub fn of(root: &Path) -> Self {
-        let read = |path: &str| line(&root.join(path));
-        let cpu_info = fs::read_to_string(root.join("proc/cpuinfo")).unwrap_or_default();
-        let model = cpu_info
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name.to_owned()));
-        Self {
-            processor: read("proc/device-tree/model").or(model).unwrap_or_else(|| "unknown".to_owned()),
-            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            governor: read("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            power_mode: read("var/lib/nvpmodel/status"),
-        }
-    }
-}
-
 impl Condition {
     /// Now.
     pub fn now(root: &Path) -> Self {
         let cores = folders(&root.join("sys/devices/system/cpu"), "cpu");
-        let numbers =
-            |file: &str| -> Vec<f64> { cores.iter().filter_map(|core| line(&core.join(file))?.parse().ok()).collect() };
+        let numbers = |file: &str| -> Vec<f64> {
+            cores.iter().filter_map(|core| file_line(&core.join(file))?.parse().ok()).collect()
+        };
         let mut clocks: Vec<f64> = numbers("cpufreq/scaling_cur_freq").iter().map(|khz| khz / 1e3).collect();
         if clocks.is_empty() {
             let cpu_info = fs::read_to_string(root.join("proc/cpuinfo")).unwrap_or_default();
@@ -68,7 +36,7 @@ impl Condition {
         }
         let throttles = numbers("thermal_throttle/core_throttle_count");
         let zones = folders(&root.join("sys/class/thermal"), "thermal_zone");
-        let degrees = zones.iter().filter_map(|zone| line(&zone.join("temp"))?.parse::<f64>().ok());
+        let degrees = zones.iter().filter_map(|zone| file_line(&zone.join("temp"))?.parse::<f64>().ok());
         Self {
             clock_mhz: (!clocks.is_empty()).then(|| clocks.iter().sum::<f64>() / clocks.len() as f64),
             hottest_celsius: degrees.map(|thousandths| thousandths / 1e3).reduce(f64::max),
@@ -95,17 +63,7 @@ pub fn reset_peak_memory() {
 
 /// Largest resident memory in bytes since it was reset.
 pub fn peak_memory_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kilobytes =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse::<u64>();
-    Some(kilobytes.ok()? * 1024)
-}
-
-/// The file's text without what surrounds it; device trees end theirs with a zero byte.
-fn line(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    let text = text.trim_matches(|character: char| character.is_whitespace() || character == '\0');
-    (!text.is_empty()).then(|| text.to_owned())
+    kilobytes(&field(Path::new("/proc/self/status"), "VmHWM")?)
 }
 
 /// Folders called `prefix` and a number.
@@ -129,12 +87,9 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("proc/device-tree/model", "NVIDIA Jetson Orin Nano Developer Kit\0");
-        write("var/lib/nvpmodel/status", "pmode:0002\n");
         for core in 0..2 {
             let folder = format!("sys/devices/system/cpu/cpu{core}");
             write(&format!("{folder}/cpufreq/scaling_cur_freq"), &format!("{clock_khz}\n"));
-            write(&format!("{folder}/cpufreq/scaling_governor"), "schedutil\n");
             write(&format!("{folder}/thermal_throttle/core_throttle_count"), &format!("{throttles}\n"));
         }
         write("sys/devices/system/cpu/cpufreq/boost", "1");
@@ -146,12 +101,6 @@ mod tests {
     #[test]
     fn a_board_is_read_from_its_files() {
         let root = board(1_510_400, 3);
-        let machine = Machine::of(root.path());
-        assert_eq!(machine.processor, "NVIDIA Jetson Orin Nano Developer Kit");
-        assert_eq!(
-            (machine.governor.as_deref(), machine.power_mode.as_deref()),
-            (Some("schedutil"), Some("pmode:0002"))
-        );
         let condition = Condition::now(root.path());
         let expected = Condition { clock_mhz: Some(1510.4), hottest_celsius: Some(51.25), throttle_count: Some(6) };
         assert_eq!(condition, expected);
@@ -172,6 +121,5 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(Condition::now(root.path()), Condition::default());
         assert_eq!(Condition::default().invalidated_by(&Condition::default()), None);
-        assert_eq!(Machine::of(root.path()).processor, "unknown");
     }
 }

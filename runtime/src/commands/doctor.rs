@@ -1,0 +1,149 @@
+//! `rszs-edge doctor`: what is here, what is missing, what to do.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use rszs_bundle::Bundle;
+use serde::Serialize;
+
+use super::engine_line::EngineLine;
+use crate::console::Console;
+use crate::engine::{self, EngineKind, EngineOptions, tensorrt_status};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::machine::Machine;
+use crate::plan::open_bundle;
+
+/// What `rszs-edge doctor` is told.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Exit status:
+    0  an engine passed the self-test: rszs-edge works here
+    3  bundle missing, damaged or refused
+    4  no engine passed")]
+pub struct DoctorArguments {
+    /// Folder of the model bundle [default: bundles/nano above the program or the current folder]
+    #[arg(short, long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+
+    /// Write the findings to stdout as one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Everything that was found.
+#[derive(Debug, Serialize)]
+struct Findings {
+    /// Name and version of this program.
+    program: &'static str,
+    machine: Machine,
+    /// Why the bundle cannot be used, or what it is.
+    bundle: BundleFinding,
+    /// Every engine that this program has.
+    engines: Vec<EngineLine>,
+    /// What is known of TensorRT here, on which this program has no engine.
+    tensorrt: String,
+    /// What would make it work, or faster; nothing if nothing would.
+    advice: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum BundleFinding {
+    Usable { name: String, counter: u64, path: String, precisions: Vec<String> },
+    Refused(String),
+}
+
+impl DoctorArguments {
+    pub(super) fn run(&self, console: &Console) -> Result<ExitStatus, Error> {
+        let opened = open_bundle(self.bundle.as_deref());
+        let engines: Vec<EngineLine> = opened.iter().flat_map(every_engine).collect();
+        let findings = Findings {
+            program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            machine: Machine::here(),
+            advice: advice(opened.is_ok(), &engines),
+            bundle: match &opened {
+                Ok(bundle) => BundleFinding::of(bundle),
+                Err(error) => BundleFinding::Refused(error.to_string()),
+            },
+            engines,
+            tensorrt: tensorrt_status(),
+        };
+        if self.json {
+            console.print_json(&findings)?;
+        } else {
+            findings.lines().iter().try_for_each(|line| console.print(line))?;
+        }
+        Ok(match &findings.bundle {
+            BundleFinding::Refused(_) => ExitStatus::BundleRefused,
+            BundleFinding::Usable { .. } if findings.engines.iter().any(|engine| engine.passed) => ExitStatus::Done,
+            BundleFinding::Usable { .. } => ExitStatus::NoEngine,
+        })
+    }
+}
+
+impl BundleFinding {
+    fn of(bundle: &Bundle) -> Self {
+        let manifest = bundle.manifest();
+        Self::Usable {
+            name: manifest.name.clone(),
+            counter: manifest.counter,
+            path: bundle.path().display().to_string(),
+            precisions: manifest.precisions().map(|precision| precision.to_string()).collect(),
+        }
+    }
+}
+
+impl Findings {
+    fn lines(&self) -> Vec<String> {
+        let Machine { processor, cores, system, memory_bytes, governor, jetson_linux, power_mode, nvidia_driver } =
+            &self.machine;
+        let mut lines =
+            vec![format!("program    {}, {system}", self.program), format!("processor  {processor}, {cores} cores")];
+        let memory = memory_bytes.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+        let facts = [
+            ("memory", &memory),
+            ("governor", governor),
+            ("jetson", jetson_linux),
+            ("power mode", power_mode),
+            ("driver", nvidia_driver),
+        ];
+        lines.extend(facts.into_iter().filter_map(|(name, fact)| Some(format!("{name:<10} {}", fact.as_ref()?))));
+        if nvidia_driver.is_none() && jetson_linux.is_none() {
+            lines.push("driver     no NVIDIA driver; engines run on the processor".to_owned());
+        }
+        lines.push(match &self.bundle {
+            BundleFinding::Usable { name, counter, path, precisions } => {
+                format!("bundle     {name} {counter}, {} ({path})", precisions.join(", "))
+            }
+            BundleFinding::Refused(reason) => format!("bundle     {reason}"),
+        });
+        lines.extend(self.engines.iter().map(|engine| format!("engine     {}", engine.text())));
+        lines.push(format!("tensorrt   {}", self.tensorrt));
+        lines.extend(self.advice.iter().map(|advice| format!("to do      {advice}")));
+        lines
+    }
+}
+
+fn every_engine(bundle: &Bundle) -> Vec<EngineLine> {
+    engine::try_all(bundle, &EngineOptions::default()).iter().map(|result| EngineLine::new(result, bundle)).collect()
+}
+
+fn advice(has_bundle: bool, engines: &[EngineLine]) -> Vec<String> {
+    let mut advice = Vec::new();
+    if !has_bundle {
+        advice.push(
+            "name a bundle with --bundle DIR, or copy one to share/rszs/bundles/nano beside the program's bin"
+                .to_owned(),
+        );
+    }
+    let onnxruntime = engines.iter().find(|engine| engine.engine == EngineKind::OnnxRuntime.name());
+    if onnxruntime.is_some_and(|engine| !engine.passed) {
+        advice.push(
+            "for a faster engine: `pip install onnxruntime` in an active Python environment, or put libonnxruntime.so (1.24 or later) beside \
+             the program, or name it with ORT_DYLIB_PATH"
+                .to_owned(),
+        );
+    }
+    advice
+}
