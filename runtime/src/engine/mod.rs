@@ -15,7 +15,7 @@ pub use error::{EngineError, LoadError, NoEngine};
 pub use library::Refusal;
 pub use onnxruntime::OnnxRuntimeSession;
 pub use session::{NamedInput, NamedOutput, Session, Values};
-pub use start::{EngineKind, EngineOptions, Skipped, Started, start};
+pub use start::{EngineKind, EngineOptions, Skipped, Started, prove, start};
 
 /// Tiles and queries of one call.
 #[derive(Debug, Clone, Copy)]
