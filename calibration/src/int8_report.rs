@@ -63,19 +63,21 @@ impl Int8Report {
     /// For people, in Markdown.
     pub fn table(&self) -> String {
         let Self { quantized, comparison, verdict, .. } = self;
+        let left = match quantized.left_in_float.as_slice() {
+            [] => "none left in float".to_owned(),
+            names => format!("{} left in float ({})", names.len(), names.join(", ")),
+        };
         let written = match &self.written {
             Some(Written { path, counter, .. }) => format!("written to {path} as release {counter}"),
             None => "nothing written".to_owned(),
         };
         format!(
-            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {} left in float: {}. \
+            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. \
              Logits change by {:.3} (root mean square); off the golden set by {:.2} at most (allowed {:.2}).\n\n{}\n{verdict}: {:.2} times as fast, mean IoU {:+.2} points; {written}.\n",
             self.identity.line(),
             quantized.products,
             quantized.observer,
             quantized.tiles,
-            quantized.left_in_float.len(),
-            quantized.left_in_float.join(", "),
             quantized.noise,
             self.self_test.difference,
             self.self_test.tolerance,

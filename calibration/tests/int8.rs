@@ -36,7 +36,9 @@ fn with_int8(nano: &Path, target: &Path) -> Bundle {
     let queries = Tensor::new([2, checkpoint.config.joint_width], queries);
     let feeds = BTreeMap::from([("tiles".to_owned(), tiles(side)), ("queries".to_owned(), queries)]);
     let mut magnitudes = BTreeMap::new();
-    let keep = |node: &Node, value: &Tensor| drop(magnitudes.insert(node.name.clone(), value.magnitude()));
+    let keep = |node: &Node, value: &Tensor| {
+        magnitudes.insert(node.name.clone(), value.magnitude());
+    };
     interpret_with(&graph, &feeds, &checkpoint.parameters, keep).unwrap();
     let products: BTreeSet<String> = graph.products(0.001).into_iter().map(|product| product.name).collect();
     let quantized = graph.quantize(&products, &magnitudes, &checkpoint.parameters).unwrap();

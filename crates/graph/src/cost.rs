@@ -205,9 +205,8 @@ fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
 
 fn bytes_an_element(op: &Op) -> u64 {
     match op {
-        Op::Input { element: Element::U8 } => 1,
+        Op::Input { element: Element::U8 } | Op::Quantize { .. } => 1,
         Op::Param { .. } | Op::Constant { .. } => 0,
-        Op::Quantize { .. } => 1,
         op if shares_memory(op) => 0,
         _ => 4,
     }
