@@ -37,8 +37,8 @@ pub enum Command {
     /// Quantize the heavy products to INT8, measure, and write model.int8.onnx into the bundle if that is worth it
     ///
     /// Ranges are observed on tiles of training pictures, as the deployed pipeline cuts them. Masks of both precisions are then
-    /// measured on --split, and the time of a tile in one process. INT8 is written if a tile takes at most 1/1.05 of the time and
-    /// the mean IoU loses at most one point; otherwise the report says why not. It holds for the processor it ran on: measure
+    /// measured on --split, and the time of a tile in one process. INT8 is written if a tile is at least 1.05 times as fast and
+    /// the mean intersection over union loses at most one point; otherwise the report says why not. It holds for the processor it ran on: measure
     /// where you deploy.
     Int8(Int8Arguments),
 }
@@ -107,7 +107,7 @@ pub struct Int8Arguments {
     pub measure: MeasureArguments,
 
     /// How the range of an activation is taken from what was observed
-    #[arg(long, value_enum, default_value_t = Observer::Mse)]
+    #[arg(long, value_enum, default_value_t = Observer::Minmax)]
     pub observer: Observer,
 
     /// Observe so many training tiles of each set, evenly spread

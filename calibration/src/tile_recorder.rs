@@ -62,7 +62,7 @@ mod tests {
         let set = fake::set(folder.path(), 1);
         let vocabulary = fake::vocabulary(&["flood", "building"]);
         let stated = statements(set.classes(), &vocabulary);
-        let mut tiles = |count| {
+        let tiles = |count| {
             let mut pipeline = Pipeline::new(fake::LAYOUT, 1);
             training_tiles(&set, &stated, fake::words(&vocabulary), &mut pipeline, count).unwrap()
         };
