@@ -104,7 +104,7 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     let output = int8(&nano, folder.path(), &options);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let is_worth_it = report["verdict"] == "worth_it";
-    assert_eq!(output.status.code(), Some(if is_worth_it { 0 } else { 1 }), "{report}");
+    assert_eq!(output.status.code(), Some(i32::from(!is_worth_it)), "{report}");
     assert_eq!(target.is_dir(), is_worth_it, "{report}");
     assert_eq!(report["written"].is_object(), is_worth_it);
     assert!(report["quantized"]["products"].as_u64().unwrap() > 50, "{report}");

@@ -5,12 +5,13 @@
 //! `LpNormalization` on channels and `Einsum` cost a third of a forward pass, so neither is used; attention is plain
 //! `MatMul` and `Softmax`, which all engines know. No data outside the file.
 
+mod quantize;
 mod shape;
 mod writer;
 
 use std::collections::BTreeMap;
 
-use rszs_graph::{Element, Graph, Node, Op, Scales, Shape, Tensor};
+use rszs_graph::{Element, Graph, Node, Op, Shape, Tensor};
 
 use crate::onnx::{AttributeProto, ModelProto, data_type};
 use writer::Writer;
@@ -170,8 +171,8 @@ fn lower_node(
             let target = writer.target(node, &target)?;
             writer.node(index, "Expand", vec![x(), target], vec![]);
         }
-        Op::Quantize { scales } => lower_quantize(writer, index, node, scales, parameters)?,
-        Op::Dequantize { scales } => lower_dequantize(writer, index, node, scales),
+        Op::Quantize { scales } => quantize::lower_quantize(writer, index, node, scales, parameters)?,
+        Op::Dequantize { scales } => quantize::lower_dequantize(writer, index, node, scales),
         Op::Gather => writer.node(index, "Gather", inputs, vec![AttributeProto::int("axis", 0)]),
         // Inputs are listed apart. Dropout does nothing outside training: whoever reads it reads its input.
         Op::Input { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {}
@@ -193,43 +194,6 @@ fn parameter<'a>(node: &Node, parameters: &'a BTreeMap<String, Tensor>) -> Resul
             Err(LowerError::WrongShape { name, expected: shape, found: tensor.shape.clone() })
         }
         Some(tensor) => Ok(tensor),
-    }
-}
-
-/// A parameter is quantized here and stored as 8-bit numbers; a value is quantized at run time.
-fn lower_quantize(
-    writer: &mut Writer<'_>,
-    index: usize,
-    node: &Node,
-    scales: &Scales,
-    parameters: &BTreeMap<String, Tensor>,
-) -> Result<(), LowerError> {
-    let source = writer.source(node.inputs[0]);
-    if matches!(source.op, Op::Param { .. }) {
-        let tensor = parameter(source, parameters)?;
-        writer.steps(&node.name, &tensor.shape, &scales.quantize(tensor));
-    } else {
-        let inputs = vec![writer.edge(node.inputs[0]), writer.scales(scales), writer.byte_zero()];
-        writer.node(index, "QuantizeLinear", inputs, axis_of(scales));
-    }
-    Ok(())
-}
-
-fn lower_dequantize(writer: &mut Writer<'_>, index: usize, node: &Node, scales: &Scales) {
-    let steps = writer.edge(node.inputs[0]);
-    let zero = if writer.is_weight_in_steps(node.inputs[0]) {
-        writer.step_zeros(scales.values().len())
-    } else {
-        writer.byte_zero()
-    };
-    let inputs = vec![steps, writer.scales(scales), zero];
-    writer.node(index, "DequantizeLinear", inputs, axis_of(scales));
-}
-
-fn axis_of(scales: &Scales) -> Vec<AttributeProto> {
-    match scales {
-        Scales::Tensor(_) => vec![],
-        Scales::Channels { axis, .. } => vec![AttributeProto::int("axis", *axis as i64)],
     }
 }
 
