@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use rszs_edge::engine_arguments::EngineChoice;
+use rszs_edge::engine_arguments::{EngineChoice, PrecisionChoice};
 use rszs_edge::ground::GroundSample;
 
 /// Measure the latency of a bundle, stage by stage, beside its accuracy.
 ///
-/// Every combination of --engine, --batch and --queries segments the same images again and again, one after the other, from reading a file to
+/// Every combination of --engine, --precision, --batch and --queries segments the same images again and again, one after the other, from reading a file to
 /// syncing its mask. Before the clock starts, an engine passes the bundle's self-test and segments every image once. Masks and logits
 /// are compared with those of the first configuration that ran, so a wrong result cannot hide behind a good time.
 #[derive(Debug, Clone, Parser)]
@@ -25,6 +25,10 @@ pub struct Arguments {
     /// Engines to measure, separated by commas; one that is not on this machine is named and left out
     #[arg(long, value_enum, value_delimiter = ',', default_value = "onnxruntime,embedded")]
     pub engine: Vec<EngineChoice>,
+
+    /// Precisions of the model file, separated by commas; one that the bundle or the engine lacks is named and left out
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
+    pub precision: Vec<PrecisionChoice>,
 
     /// Tiles per call of the engine, separated by commas
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]

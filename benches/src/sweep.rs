@@ -37,13 +37,11 @@ pub fn run(arguments: &Arguments) -> Result<Report, Error> {
     let (mut configurations, mut skipped) = (Vec::new(), Vec::new());
     for queries in &arguments.queries {
         let mut reference = None;
-        for &engine in &arguments.engine {
-            for &batch in &arguments.batch {
-                match configuration(arguments, engine, batch, queries, &images, &mut reference) {
-                    Ok(measured) => configurations.push(measured),
-                    Err(Error::Edge(EdgeError::Engine(error))) => skipped.push(error.to_string()),
-                    Err(error) => return Err(error),
-                }
+        for engine in engines(arguments) {
+            match configuration(arguments, &engine, queries, &images, &mut reference) {
+                Ok(measured) => configurations.push(measured),
+                Err(Error::Edge(EdgeError::Engine(error))) => skipped.push(error.to_string()),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -68,20 +66,30 @@ pub fn run(arguments: &Arguments) -> Result<Report, Error> {
     })
 }
 
+/// Every combination of engine, precision and batch.
+fn engines(arguments: &Arguments) -> Vec<EngineArguments> {
+    let (threads, onnxruntime) = (arguments.threads, &arguments.onnxruntime);
+    let mut engines = Vec::new();
+    for (&engine, &precision) in arguments.engine.iter().flat_map(|e| arguments.precision.iter().map(move |p| (e, p))) {
+        // Only ONNX Runtime has a library to be named.
+        let library = onnxruntime.clone().filter(|_| engine != EngineChoice::Embedded);
+        let of_batch = |&batch| EngineArguments { engine, precision, threads, batch, onnxruntime: library.clone() };
+        engines.extend(arguments.batch.iter().map(of_batch));
+    }
+    engines
+}
+
 /// Measures one. The first of the same queries leaves its results in `reference`, image by image.
 fn configuration(
     arguments: &Arguments,
-    engine: EngineChoice,
-    batch: u16,
+    engine: &EngineArguments,
     typed: &str,
     images: &[(String, Input)],
     reference: &mut Option<Vec<Segmentation>>,
 ) -> Result<Measured, Error> {
     let queries = parse_queries(typed).map_err(EdgeError::from)?;
-    let name = SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine };
-    let (threads, onnxruntime) = (arguments.threads, arguments.onnxruntime.clone());
-    let engine = EngineArguments { engine, threads, batch, onnxruntime };
-    let mut side = Side::open(&name, &engine, &queries, arguments.gsd)?;
+    let name = SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine };
+    let mut side = Side::open(&name, engine, &queries, arguments.gsd)?;
     let folder = tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
     let mut bench = Bench {
         sink: Sink::new(folder.path(), PRODUCTS, &side.queries).map_err(EdgeError::from)?,
@@ -119,7 +127,7 @@ fn configuration(
             engine: started.kind.name().to_owned(),
             precision: started.precision.to_string(),
             threads: engine.options().map_err(EdgeError::from)?.threads(),
-            batch: usize::from(batch),
+            batch: usize::from(engine.batch),
             queries: typed.to_owned(),
             query_count: queries.len(),
             gsd_m: arguments.gsd.map(|ground: GroundSample| ground.metres().to_string()),

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use rszs_bundle::{BundleError, ScoreError, VocabularyError, WriteError};
 use rszs_data::DataError;
-use rszs_edge::engine::NoEngine;
+use rszs_edge::engine::{EngineError, LoadError, NoEngine};
 use rszs_edge::engine_arguments::EngineConflict;
 use rszs_edge::layout::LayoutError;
 use rszs_edge::queries::QueryError;
 use rszs_edge::segment::SegmentError;
 use rszs_edge::source::SourceError;
+use rszs_export::bundle::ExportError;
+use rszs_export::unpack::UnpackError;
+use rszs_graph::{GraphError, QuantizeError};
 use rszs_metrics::MetricsError;
 
 use crate::exit::ExitStatus;
@@ -56,6 +59,48 @@ pub enum Error {
         /// The words of the bundle.
         known: String,
     },
+    /// No picture to observe ranges on.
+    #[error(
+        "--data: expected training pictures to observe ranges on, found none in {sets}; name another set with --set"
+    )]
+    NothingToObserve {
+        /// The sets.
+        sets: String,
+    },
+    /// A value that is no number.
+    #[error("{node}: expected finite values, found {found} on a training tile (weights of a run that diverged?)")]
+    NotFinite {
+        /// The node.
+        node: String,
+        /// The value.
+        found: f32,
+    },
+    /// Only one engine has fast products of 8-bit numbers.
+    #[error(
+        "--engine: expected ONNX Runtime, which alone runs INT8 faster, found {found}; run `cargo xtask setup` or name it with --onnxruntime"
+    )]
+    NoFastInt8 {
+        /// The engine that was started.
+        found: &'static str,
+    },
+    /// No network can be had from the bundle.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// The network cannot be written down from its configuration.
+    #[error("network: {0}")]
+    Network(#[from] GraphError),
+    /// The network cannot be quantized.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// The network cannot be written as ONNX.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The engine does not take a file that was made here.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The engine failed on a file that was made here.
+    #[error(transparent)]
+    Probe(#[from] EngineError),
     /// A set cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -142,10 +187,24 @@ impl Error {
             | Self::EmptySplit { .. }
             | Self::NothingLabelled { .. }
             | Self::UnknownRuledOut { .. }
+            | Self::NothingToObserve { .. }
             | Self::Data(DataError::UnknownSet { .. }) => ExitStatus::Usage,
             Self::Data(_) | Self::Source(_) | Self::Sizes { .. } => ExitStatus::DataRefused,
-            Self::Bundle(_) | Self::Layout(_) | Self::Query(_) => ExitStatus::BundleRefused,
-            Self::Engine(_) | Self::Segment { .. } | Self::Count { .. } | Self::Signals(_) => ExitStatus::NoEngine,
+            Self::Bundle(_)
+            | Self::Layout(_)
+            | Self::Query(_)
+            | Self::NotFinite { .. }
+            | Self::Unpack(_)
+            | Self::Network(_)
+            | Self::Quantize(_)
+            | Self::Export(_) => ExitStatus::BundleRefused,
+            Self::NoFastInt8 { .. }
+            | Self::Load(_)
+            | Self::Probe(_)
+            | Self::Engine(_)
+            | Self::Segment { .. }
+            | Self::Count { .. }
+            | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Score(_) | Self::Vocabulary(_) | Self::Write(_) | Self::Report { .. } | Self::Stdout(_) => {
                 ExitStatus::OutputFailed
             }

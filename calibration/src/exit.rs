@@ -7,8 +7,9 @@ use std::process::{ExitCode, Termination};
 pub enum ExitStatus {
     /// Everything that was asked for was measured.
     Done = 0,
-    /// The run went to its end, but a query that a set labels could not be calibrated; the report says which and why.
-    SomeQueriesLeft = 1,
+    /// The run went to its end, but something stays as it was: a query that a set labels could not be calibrated, or INT8 is not
+    /// worth it; the report says what and why.
+    LeftAsItWas = 1,
     /// What was typed cannot be done.
     Usage = 2,
     /// The bundle is missing, damaged or not what its manifest says.
@@ -27,7 +28,7 @@ impl ExitStatus {
     /// Every status, in the order of the numbers.
     pub const ALL: [Self; 8] = [
         Self::Done,
-        Self::SomeQueriesLeft,
+        Self::LeftAsItWas,
         Self::Usage,
         Self::BundleRefused,
         Self::NoEngine,
@@ -45,7 +46,7 @@ impl ExitStatus {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",
-            Self::SomeQueriesLeft => "done, but a labelled query could not be calibrated",
+            Self::LeftAsItWas => "done, but a labelled query could not be calibrated, or INT8 was not worth it",
             Self::Usage => "usage: arguments that make no sense together",
             Self::BundleRefused => "bundle missing, damaged or refused",
             Self::NoEngine => "no engine, none passed the self-test, or it failed on a picture",

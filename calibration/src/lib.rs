@@ -12,12 +12,14 @@
 //! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
 //! | [`flat_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
 //! | [`pool`], [`presence`], [`temperature`], [`choice`] | counts of several sets together; the three numbers taken from them |
-//! | [`thresholds`], [`evaluate`], [`mask_count`] | the two commands, and counting masks |
-//! | [`threshold_report`], [`evaluation_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
+//! | [`thresholds`], [`evaluate`], [`int8`], [`mask_count`] | the commands, and counting masks |
+//! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training pictures → ranges of activations, products that stay in float |
+//! | [`verdict`] | whether INT8 is worth it |
+//! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
 //!
 //! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is worthless.
 //!
-//! Letters: K queries, H W pixels.
+//! Letters: N tiles, K queries, D joint width, H W pixels.
 
 pub mod arguments;
 pub mod choice;
@@ -29,18 +31,25 @@ pub mod evaluation_report;
 pub mod exit;
 pub mod flat_score;
 pub mod identity;
+pub mod int8;
+pub mod int8_report;
 pub mod mask_count;
+pub mod observer;
 pub mod output;
 pub mod pipeline;
 pub mod pool;
 pub mod presence;
+pub mod probe;
 pub mod score_count;
+pub mod sensitivity;
 pub mod sets;
 pub mod statement;
 pub mod table;
 pub mod temperature;
 pub mod threshold_report;
 pub mod thresholds;
+pub mod tile_recorder;
+pub mod verdict;
 
 #[cfg(test)]
 mod fake;
@@ -56,6 +65,7 @@ pub fn run(arguments: &Arguments) -> ExitStatus {
     let result = match &arguments.command {
         Command::Thresholds(arguments) => thresholds::run(arguments, &mut output),
         Command::Evaluate(arguments) => evaluate::run(arguments, &mut output),
+        Command::Int8(arguments) => int8::run(arguments, &mut output),
     };
     result.unwrap_or_else(|error| {
         output.error(&error);

@@ -1,6 +1,6 @@
 //! What `rszs-calibrate thresholds` found, for programs and for people.
 
-use rszs_bundle::{Temperature, Threshold};
+use rszs_bundle::{Bundle, Temperature, Threshold};
 use rszs_metrics::{OperatingPoint, PrecisionRecall, ScoreHistogram};
 use serde::Serialize;
 
@@ -109,6 +109,17 @@ pub struct Written {
     pub counter: u64,
     /// SHA-256 of its manifest.
     pub sha256: String,
+}
+
+impl Written {
+    /// Of a bundle that was just written.
+    pub fn of(bundle: &Bundle) -> Self {
+        Self {
+            path: bundle.path().display().to_string(),
+            counter: bundle.manifest().counter,
+            sha256: bundle.hash().to_string(),
+        }
+    }
 }
 
 /// One set's pixels of a query, before anything is chosen.

@@ -66,7 +66,7 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
 
     let mut entries = deployed.bundle.vocabulary().entries().to_vec();
     let (queries, left) = calibrate(&mut entries, &measured, arguments, &identity.date)?;
-    let status = if left.is_empty() { ExitStatus::Done } else { ExitStatus::SomeQueriesLeft };
+    let status = if left.is_empty() { ExitStatus::Done } else { ExitStatus::LeftAsItWas };
     let is_signed = deployed.bundle.signature() != SignatureState::Unsigned;
     let written = if arguments.dry_run || queries.is_empty() {
         None
@@ -209,12 +209,7 @@ fn write(bundle: Bundle, entries: Vec<Entry>, target: &Path) -> Result<Written, 
     let vocabulary = bundle.vocabulary().clone().with_entries(entries)?;
     let mut writer = BundleWriter::from_bundle(bundle)?;
     writer.manifest_mut().counter += 1;
-    let bundle = writer.vocabulary(&vocabulary)?.write(target)?;
-    Ok(Written {
-        path: bundle.path().display().to_string(),
-        counter: bundle.manifest().counter,
-        sha256: bundle.hash().to_string(),
-    })
+    Ok(Written::of(&writer.vocabulary(&vocabulary)?.write(target)?))
 }
 
 #[cfg(test)]

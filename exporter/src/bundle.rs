@@ -179,7 +179,8 @@ fn tokenizer_of(config: &Config, json: &[u8]) -> Result<Tokenizer, ExportError> 
     if found <= expected { Ok(tokenizer) } else { Err(ExportError::TokenizerSize { expected, found }) }
 }
 
-fn model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
+/// The bytes of the ONNX file `file`, which is named in errors and, up to its first dot, in the file.
+pub fn model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
     let name = file.split('.').next().unwrap_or(file);
     let model = lower(graph, &checkpoint.parameters, name, &notes(graph, &checkpoint.config));
     Ok(model.map_err(|source| ExportError::Lower { file, source })?.encode_to_vec())

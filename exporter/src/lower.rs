@@ -5,6 +5,7 @@
 //! `LpNormalization` on channels and `Einsum` cost a third of a forward pass, so neither is used; attention is plain
 //! `MatMul` and `Softmax`, which all engines know. No data outside the file.
 
+mod quantize;
 mod shape;
 mod writer;
 
@@ -88,6 +89,7 @@ fn lower_node(
     let inputs: Vec<String> = node.inputs.iter().map(|&id| writer.edge(id)).collect();
     let x = || inputs[0].clone();
     match &node.op {
+        Op::Param { .. } if writer.is_read_in_steps_alone(index) => {}
         Op::Param { .. } => lower_param(writer, node, parameters)?,
         Op::Constant { values } => writer.weight(&node.name, &node.shape.at(1, 1), values),
         Op::ToReal => {
@@ -169,6 +171,8 @@ fn lower_node(
             let target = writer.target(node, &target)?;
             writer.node(index, "Expand", vec![x(), target], vec![]);
         }
+        Op::Quantize { scales } => quantize::lower_quantize(writer, index, node, scales, parameters)?,
+        Op::Dequantize { scales } => quantize::lower_dequantize(writer, index, node, scales),
         Op::Gather => writer.node(index, "Gather", inputs, vec![AttributeProto::int("axis", 0)]),
         // Inputs are listed apart. Dropout does nothing outside training: whoever reads it reads its input.
         Op::Input { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {}
@@ -177,16 +181,19 @@ fn lower_node(
 }
 
 fn lower_param(writer: &mut Writer<'_>, node: &Node, parameters: &BTreeMap<String, Tensor>) -> Result<(), LowerError> {
+    let tensor = parameter(node, parameters)?;
+    writer.weight(&node.name, &tensor.shape, &tensor.values);
+    Ok(())
+}
+
+fn parameter<'a>(node: &Node, parameters: &'a BTreeMap<String, Tensor>) -> Result<&'a Tensor, LowerError> {
     let (name, shape) = (node.name.clone(), node.shape.to_string());
     match parameters.get(&node.name) {
         None => Err(LowerError::MissingParameter { name, shape }),
         Some(tensor) if node.shape.as_fixed().as_ref() != Some(&tensor.shape) => {
             Err(LowerError::WrongShape { name, expected: shape, found: tensor.shape.clone() })
         }
-        Some(tensor) => {
-            writer.weight(&name, &tensor.shape, &tensor.values);
-            Ok(())
-        }
+        Some(tensor) => Ok(tensor),
     }
 }
 

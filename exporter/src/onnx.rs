@@ -188,6 +188,8 @@ pub mod data_type {
     pub const FLOAT: i32 = 1;
     /// Byte.
     pub const UINT8: i32 = 2;
+    /// Signed byte.
+    pub const INT8: i32 = 3;
     /// 32-bit integer.
     pub const INT32: i32 = 6;
     /// 64-bit integer.
@@ -247,6 +249,16 @@ impl TensorProto {
     pub fn ints(name: &str, values: &[i64]) -> Self {
         let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         Self::raw(name, &[values.len()], data_type::INT64, raw)
+    }
+
+    /// Signed bytes in the given shape.
+    pub fn signed_bytes(name: &str, shape: &[usize], values: impl Iterator<Item = i8>) -> Self {
+        Self::raw(name, shape, data_type::INT8, values.map(i8::cast_unsigned).collect())
+    }
+
+    /// One byte without axes.
+    pub fn byte(name: &str, value: u8) -> Self {
+        Self::raw(name, &[], data_type::UINT8, vec![value])
     }
 
     fn raw(name: &str, shape: &[usize], data_type: i32, raw_data: Vec<u8>) -> Self {

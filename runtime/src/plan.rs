@@ -23,7 +23,7 @@ use crate::text::TextTower;
 /// A run in all detail. Once there is a plan, only images and disks can fail.
 #[derive(Debug)]
 pub struct Plan {
-    /// The bundle, without the model file that the engine has taken in.
+    /// The bundle, without its model files: the engine has taken one in.
     pub bundle: Bundle,
     /// Tiles over an image, larger than the engine's where it is to see the image smaller.
     pub layout: TileLayout,
@@ -70,7 +70,9 @@ impl Plan {
         }
         let started = engine::start(&bundle, &options)?;
         let queries = resolve_queries(&typed, decision, &bundle, Some(started.kind), &options)?;
-        bundle.take_model_bytes(started.precision);
+        for precision in Precision::ALL {
+            bundle.take_model_bytes(precision);
+        }
 
         let products = Products { overlay: arguments.wants_overlay(), scores: arguments.scores };
         let sink = Sink::new(&arguments.output, products, &queries)?;

@@ -249,6 +249,18 @@ fn a_bundle_with_a_flipped_byte_is_refused_by_the_name_of_the_file() {
 }
 
 #[test]
+fn int8_is_refused_by_the_embedded_engine_and_an_unknown_precision_lists_the_known() {
+    let folder = TempDir::new().unwrap();
+    let run = segment(&folder.path().join("out"), &["--precision", "int8"]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    let expected = "embedded: expected a model file of precision fp32, found --precision int8";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    let run = segment(&folder.path().join("out"), &["--precision", "fp8"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("auto, fp32, int8"), "{}", run.stderr);
+}
+
+#[test]
 fn a_bundle_that_is_not_there_is_refused() {
     let folder = TempDir::new().unwrap();
     let run = segment_with(&folder.path().join("none"), folder.path(), &["--queries", "flood"]);

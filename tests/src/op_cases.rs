@@ -1,6 +1,6 @@
 //! Every op, with the shapes that the network uses and the awkward ones beside them.
 
-use rszs_graph::{Builder, Element, GraphError, Init, K, N, Value};
+use rszs_graph::{Builder, Element, GraphError, Init, K, N, Scales, Value};
 
 use crate::Case;
 
@@ -9,7 +9,7 @@ const QUERIES: usize = 3;
 
 /// Every op at least once.
 pub fn op_cases() -> Vec<Case> {
-    [elementwise(), linear(), convolution(), norm(), layout()].concat()
+    [elementwise(), linear(), convolution(), norm(), layout(), quantized()].concat()
 }
 
 fn case(name: &str, body: impl for<'g> Fn(&'g Builder) -> Value<'g>) -> Case {
@@ -100,6 +100,29 @@ fn convolution() -> Vec<Case> {
     ]
 }
 
+fn quantized() -> Vec<Case> {
+    let channels = |values: &[f32], axis| Scales::Channels { axis, values: values.into() };
+    let coarse = Scales::Tensor(0.03);
+    vec![
+        case("quantize and dequantize round and clip", |b| {
+            real(b, &[3, 40]).affine(4.0, 0.0).quantize(coarse.clone()).dequantize(coarse.clone())
+        }),
+        case("a weight is quantized by its outputs", |b| {
+            let scales = channels(&[0.01, 0.02, 0.03, 0.04, 0.05], 1);
+            let weight = random(b, "w", [8, 5]).quantize(scales.clone()).dequantize(scales);
+            real(b, &[3, 8]).quantize(coarse.clone()).dequantize(coarse.clone()).matmul(weight)
+        }),
+        case("a convolution is quantized on both sides", |b| {
+            let scales = channels(&[0.02, 0.04], 0);
+            let weight = random(b, "w", [2, 3, 3, 3]).quantize(scales.clone()).dequantize(scales);
+            let x = real(b, &[3, 6, 6]).quantize(coarse.clone()).dequantize(coarse.clone());
+            // An odd multiple of 0.2371 / 2 is no multiple of 0.03 · 0.02: no sum lies between two steps of the result.
+            let result = Scales::Tensor(0.2371);
+            x.conv2d(weight, None, 1, 1, 1).quantize(result.clone()).dequantize(result)
+        }),
+    ]
+}
+
 fn norm() -> Vec<Case> {
     vec![
         case("layer norm over the last axis", |b| {
@@ -146,7 +169,7 @@ mod tests {
     use super::*;
 
     /// The number of variants of `Op`. A new op changes it, and needs a case.
-    const OPS: usize = 31;
+    const OPS: usize = 33;
 
     #[test]
     fn every_op_has_a_case() {

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use rszs_graph::{Dim, Graph, K, N, Node, Op};
+use rszs_graph::{Dim, Graph, K, N, Node, Op, Scales};
 use tch::{Kind, Tensor};
 
 use crate::{Parameters, Precision, TrainError};
@@ -238,6 +238,11 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
             Op::Expand => inputs[0].f_expand(self.symbols.lengths(&node.shape.0), false),
             Op::Gather => Tensor::f_embedding(inputs[0], &inputs[1].f_to_kind(Kind::Int64)?, -1, false, false),
 
+            Op::Quantize { scales } => {
+                inputs[0].f_div(&scale_tensor(scales, inputs[0])?)?.f_round()?.f_clamp(-128.0, 127.0)
+            }
+            Op::Dequantize { scales } => inputs[0].f_mul(&scale_tensor(scales, inputs[0])?),
+
             &Op::Dropout { probability } => inputs[0].f_dropout(f64::from(probability), training),
             &Op::DropPath { probability } if training && probability > 0.0 => drop_path(inputs[0], probability),
             Op::DropPath { .. } => Ok(inputs[0].shallow_clone()),
@@ -262,6 +267,15 @@ fn affine(x: &Tensor, scale: f64, offset: f64) -> Result<Tensor, tch::TchError> 
         (false, true) => x.f_mul_scalar(scale),
         (false, false) => x.f_mul_scalar(scale)?.f_add_scalar(offset),
     }
+}
+
+/// The scales in a shape that broadcasts over `x`.
+fn scale_tensor(scales: &Scales, x: &Tensor) -> Result<Tensor, tch::TchError> {
+    let mut shape = vec![1; x.dim()];
+    if let &Scales::Channels { axis, .. } = scales {
+        shape[axis] = x.size()[axis];
+    }
+    Tensor::f_from_slice(scales.values())?.f_reshape(shape)?.f_to_device(x.device())
 }
 
 fn drop_path(x: &Tensor, probability: f32) -> Result<Tensor, tch::TchError> {

@@ -30,7 +30,16 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-export", Allowed::Only(&["rszs-network", "rszs-graph", "rszs-bundle", "rszs-tokenizer"])),
     (
         "rszs-calibrate",
-        Allowed::Only(&["rszs-export", "rszs-edge", "rszs-data", "rszs-metrics", "rszs-bundle", "rszs-hot"]),
+        Allowed::Only(&[
+            "rszs-export",
+            "rszs-edge",
+            "rszs-data",
+            "rszs-metrics",
+            "rszs-bundle",
+            "rszs-hot",
+            "rszs-network",
+            "rszs-graph",
+        ]),
     ),
     ("rszs-edge", Allowed::Only(&["rszs-hot", "rszs-bundle", "rszs-tokenizer", "rszs-tensorrt"])),
     ("rszs-tests", Allowed::Everything),

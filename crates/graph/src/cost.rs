@@ -40,7 +40,7 @@ pub struct Totals {
     pub parameters: u64,
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Bytes of values made: 4 an element, 1 for input bytes. Reshapes share memory and add nothing; parameters and
+    /// Bytes of values made: 4 an element, 1 for input bytes and 8-bit steps. Reshapes share memory and add nothing; parameters and
     /// constants are not activations.
     pub activation_bytes: u64,
 }
@@ -196,6 +196,8 @@ fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
         | Op::Slice { .. }
         | Op::Expand
         | Op::Gather
+        | Op::Quantize { .. }
+        | Op::Dequantize { .. }
         | Op::Dropout { .. }
         | Op::DropPath { .. } => 0,
     }
@@ -203,7 +205,7 @@ fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
 
 fn bytes_an_element(op: &Op) -> u64 {
     match op {
-        Op::Input { element: Element::U8 } => 1,
+        Op::Input { element: Element::U8 } | Op::Quantize { .. } => 1,
         Op::Param { .. } | Op::Constant { .. } => 0,
         op if shares_memory(op) => 0,
         _ => 4,

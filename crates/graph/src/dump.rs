@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use sha2::{Digest, Sha256};
 
-use crate::{Graph, Node, Op};
+use crate::{Graph, Node, Op, Scales};
 
 impl fmt::Display for Graph {
     /// One line a node: `name: shape = op(inputs) {attributes}`, then the outputs. Initial values are not part of it: two
@@ -61,6 +61,12 @@ impl fmt::Display for Attributes<'_> {
             Op::Transpose { permutation } => write!(f, " {{{permutation:?}}}"),
             Op::Concat { axis } => write!(f, " {{axis {axis}}}"),
             Op::Slice { axis, start, end } => write!(f, " {{axis {axis}, {start}..{end}}}"),
+            Op::Quantize { scales } | Op::Dequantize { scales } => match scales {
+                Scales::Tensor(scale) => write!(f, " {{scale {scale:?}}}"),
+                Scales::Channels { axis, values } => {
+                    write!(f, " {{axis {axis}, sha256 {}}}", sha256(values.iter().flat_map(|x| x.to_le_bytes())))
+                }
+            },
             Op::Dropout { probability } | Op::DropPath { probability } => write!(f, " {{probability {probability}}}"),
             Op::Param { .. }
             | Op::ToReal

@@ -78,6 +78,14 @@ impl Graph {
         last
     }
 
+    /// The graph with the values of the nodes `names` as its outputs, under their own names: what an engine is to show.
+    #[must_use]
+    pub fn showing(&self, names: &[&str]) -> Self {
+        let place = |name: &&str| self.nodes.iter().position(|node| node.name == *name).map(NodeId);
+        let outputs = names.iter().filter_map(|name| Some(((*name).to_owned(), place(name)?))).collect();
+        Self { nodes: self.nodes.clone(), outputs }.without_dead_nodes(true)
+    }
+
     /// The graph with the number of queries fixed, as a fixed vocabulary wants it.
     #[must_use]
     pub fn fold_queries(mut self, queries: usize) -> Self {

@@ -98,6 +98,7 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape], target: Option<&Shape>) -> Result
             [_, channels] => Ok(Shape(indices.0.iter().copied().chain([channels]).collect())),
             _ => Err(format!("cannot gather rows of {table}: expected two axes")),
         },
+        (Op::Quantize { scales } | Op::Dequantize { scales }, [x]) => scales.check(x).map(|()| x.clone()),
         (op, inputs) => Err(format!("{} cannot take {} inputs", op.name(), inputs.len())),
     }
 }

@@ -191,6 +191,8 @@ fn evaluate<'a>(node: &Node, inputs: &[&Tensor], given: &Given<'a>) -> Result<Co
         &Op::Concat { axis } => layout::concat(inputs, axis),
         &Op::Slice { axis, start, .. } => layout::slice(input(0), axis, start, &shape),
         Op::Expand => layout::expand(input(0), &shape),
+        Op::Quantize { scales } => scales.quantize(input(0)),
+        Op::Dequantize { scales } => scales.dequantize(input(0)),
         Op::Gather => layout::gather(input(0), input(1)).map_err(|found| InterpretError::NoSuchRow {
             name: node.name.clone(),
             rows: input(0).shape[0],

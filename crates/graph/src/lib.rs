@@ -33,6 +33,8 @@ mod initial;
 mod interpret;
 mod memory;
 mod op;
+mod quantize;
+mod scales;
 mod tensor;
 mod value;
 
@@ -44,5 +46,7 @@ pub use initial::{initial_parameters, initial_value};
 pub use interpret::{InterpretError, interpret, interpret_with};
 pub use memory::{BlockOf, Training, TrainingMemory};
 pub use op::{Element, Init, Op};
+pub use quantize::{Product, QuantizeError};
+pub use scales::Scales;
 pub use tensor::Tensor;
 pub use value::Value;

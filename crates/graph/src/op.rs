@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::Scales;
+
 /// Element type of a graph input. Every computed value is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Element {
@@ -157,6 +159,17 @@ pub enum Op {
     /// Rows of a table: `table: [V, C]`, `indices: [K, T]` integers -> `[K, T, C]`.
     Gather,
 
+    /// Real numbers to 8-bit steps, see [`Scales::quantize`]. Written by [`crate::Graph::quantize`], not by a network.
+    Quantize {
+        /// What a step is worth.
+        scales: Scales,
+    },
+    /// 8-bit steps to real numbers.
+    Dequantize {
+        /// What a step is worth.
+        scales: Scales,
+    },
+
     /// In training, zeroes elements with this probability and scales the rest up; otherwise nothing. Absent from exports.
     Dropout {
         /// Chance of zero.
@@ -203,6 +216,8 @@ impl Op {
             Self::Slice { .. } => "slice",
             Self::Expand => "expand",
             Self::Gather => "gather",
+            Self::Quantize { .. } => "quantize",
+            Self::Dequantize { .. } => "dequantize",
             Self::Dropout { .. } => "dropout",
             Self::DropPath { .. } => "drop_path",
         }

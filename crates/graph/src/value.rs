@@ -3,7 +3,7 @@
 use std::ops;
 use std::panic::Location;
 
-use crate::{Builder, Dim, NodeId, Op, Shape};
+use crate::{Builder, Dim, NodeId, Op, Scales, Shape};
 
 /// A node of a graph under construction. `Copy`, so a forward pass reads like arithmetic.
 #[derive(Debug, Clone, Copy)]
@@ -179,6 +179,18 @@ impl Value<'_> {
     #[must_use]
     pub fn gather(self, indices: Self) -> Self {
         self.with(Op::Gather, &[indices])
+    }
+
+    #[track_caller]
+    #[must_use]
+    pub fn quantize(self, scales: Scales) -> Self {
+        self.unary(Op::Quantize { scales })
+    }
+
+    #[track_caller]
+    #[must_use]
+    pub fn dequantize(self, scales: Scales) -> Self {
+        self.unary(Op::Dequantize { scales })
     }
 
     #[track_caller]

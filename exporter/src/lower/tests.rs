@@ -1,5 +1,7 @@
 //! What is written, read back.
 
+use std::collections::BTreeSet;
+
 use rszs_graph::{Builder, Init, K, N};
 
 use super::*;
@@ -111,4 +113,27 @@ fn a_symbol_that_no_input_shows_is_refused() {
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     let error = lower(&graph, &BTreeMap::new(), "test", &[]).unwrap_err();
     assert_eq!(error, LowerError::UnknownSymbol { name: "expand".to_owned(), symbol: "K" });
+}
+
+#[test]
+fn a_quantized_weight_is_stored_in_signed_bytes_without_offset_and_not_in_floats_as_well() {
+    let magnitudes = [("reshape_2".to_owned(), 1.0), ("head.conv2d".to_owned(), 2.0)].into();
+    let mut parameters = weight();
+    parameters.get_mut("head.weight").unwrap().values = vec![0.5, -1.0, 0.25, 0.0];
+    let quantized = head().quantize(&BTreeSet::from(["head.conv2d".to_owned()]), &magnitudes, &parameters).unwrap();
+    let graph = graph_of(&quantized, &parameters);
+    let stored = |name: &str| graph.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name));
+    assert!(stored("head.weight").is_none());
+    let steps = stored("head.weight.quantize").unwrap();
+    assert_eq!((steps.data_type, steps.dims.as_slice()), (Some(data_type::INT8), [1, 4, 1, 1].as_slice()));
+    assert_eq!(steps.raw_data.as_deref().unwrap(), [64, (-127_i8).cast_unsigned(), 32, 0]);
+    let [_, scale, zero] = &find(&graph, "head.weight.dequantize").input[..] else { panic!("three inputs") };
+    assert_eq!(stored(scale).unwrap().dims, [1]);
+    assert_eq!(stored(zero).unwrap().raw_data.as_deref(), Some([0].as_slice()));
+    // Activations: bytes whose 128 is zero.
+    let zero = &find(&graph, "reshape_2.quantize").input[2];
+    assert_eq!(stored(zero).unwrap().raw_data.as_deref(), Some([128].as_slice()));
+    let shown = graph.value_info.iter().find(|value| value.name.as_deref() == Some("reshape_2.quantize")).unwrap();
+    let element = shown.r#type.as_ref().unwrap().tensor_type.as_ref().unwrap().elem_type;
+    assert_eq!(element, Some(data_type::UINT8));
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Shape};
+use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Scales, Shape};
 
 use super::shape::Axis;
 use super::{IR_VERSION, LowerError, OPSET, onnx_element};
@@ -60,6 +60,53 @@ impl<'a> Writer<'a> {
     /// A trained or constant tensor.
     pub(super) fn weight(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         self.weights.push(TensorProto::floats(name, shape, values));
+    }
+
+    /// An 8-bit weight, `steps` whole numbers from -128 to 127.
+    pub(super) fn steps(&mut self, name: &str, shape: &[usize], steps: &[f32]) {
+        self.weights.push(TensorProto::signed_bytes(name, shape, steps.iter().map(|&step| step as i8)));
+    }
+
+    /// What a step is worth, without axes or one a channel.
+    pub(super) fn scales(&mut self, scales: &Scales) -> String {
+        match scales {
+            &Scales::Tensor(scale) => self.number(scale),
+            Scales::Channels { values, .. } => {
+                let name = format!("scales.{}", self.weights.len());
+                self.weights.push(TensorProto::floats(&name, &[values.len()], values));
+                name
+            }
+        }
+    }
+
+    /// The byte that stands for zero. The steps -128 to 127 are stored as 0 to 255: on a CPU, products of bytes by signed bytes
+    /// are the fast ones (a sixth faster than signed by signed in ONNX Runtime 1.31 with AVX512-VNNI).
+    pub(super) fn byte_zero(&mut self) -> String {
+        self.share("byte.128".to_owned(), |name| TensorProto::byte(name, 128))
+    }
+
+    /// The zeros of a weight in steps: no offset.
+    pub(super) fn step_zeros(&mut self, count: usize) -> String {
+        let zeros = std::iter::repeat_n(0, count);
+        self.share(format!("step_zeros.{count}"), |name| TensorProto::signed_bytes(name, &[count], zeros))
+    }
+
+    /// The node behind a value.
+    pub(super) fn source(&self, id: NodeId) -> &'a Node {
+        self.graph.node(id)
+    }
+
+    /// Whether a value is a parameter in 8-bit steps, which the file holds as a weight.
+    pub(super) fn is_weight_in_steps(&self, id: NodeId) -> bool {
+        is_weight_in_steps(self.graph, self.graph.node(id))
+    }
+
+    /// Whether the parameter `index` is needed in 8-bit steps and in no other form.
+    pub(super) fn is_read_in_steps_alone(&self, index: usize) -> bool {
+        let mut readers =
+            self.graph.nodes().iter().filter(|node| node.inputs.iter().any(|id| id.index() == index)).peekable();
+        let is_output = self.graph.outputs().iter().any(|(_, id)| id.index() == index);
+        !is_output && readers.peek().is_some() && readers.all(|node| matches!(node.op, Op::Quantize { .. }))
     }
 
     /// The ONNX node that makes the value of node `index`.
@@ -192,8 +239,13 @@ impl<'a> Writer<'a> {
             Op::Input { .. } | Op::Param { .. } | Op::Constant { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {
                 false
             }
+            Op::Quantize { .. } if is_weight_in_steps(graph, node) => false,
             _ => !output_names.contains(edge),
         });
+        let element = |node: &Node| match node.op {
+            Op::Quantize { .. } => data_type::UINT8,
+            _ => data_type::FLOAT,
+        };
         let float = data_type::FLOAT;
         let input = graph.inputs().map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
         let proto = GraphProto {
@@ -202,7 +254,7 @@ impl<'a> Writer<'a> {
             initializer: self.weights,
             input: input.collect(),
             output: graph.outputs().iter().map(|(name, id)| value_info(name, float, &graph.node(*id).shape)).collect(),
-            value_info: made.map(|(node, edge)| value_info(edge, float, &node.shape)).collect(),
+            value_info: made.map(|(node, edge)| value_info(edge, element(node), &node.shape)).collect(),
         };
         let model = ModelProto {
             ir_version: Some(IR_VERSION),
@@ -217,6 +269,10 @@ impl<'a> Writer<'a> {
             _ => Ok(model),
         }
     }
+}
+
+fn is_weight_in_steps(graph: &Graph, node: &Node) -> bool {
+    matches!(node.op, Op::Quantize { .. }) && matches!(graph.node(node.inputs[0]).op, Op::Param { .. })
 }
 
 fn joined<T: ToString>(values: &[T]) -> String {

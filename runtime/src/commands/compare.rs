@@ -49,7 +49,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "METRES")]
     pub gsd: Option<GroundSample>,
 
-    /// Threads, batch, library. The engine is that of A and B.
+    /// Precision, threads, batch, library. The engine is that of A and B.
     #[command(flatten)]
     pub engine: EngineArguments,
 

@@ -126,7 +126,7 @@ impl Findings {
 }
 
 fn every_engine(bundle: &Bundle) -> Vec<EngineLine> {
-    engine::try_all(bundle, &EngineOptions::default()).iter().map(|result| EngineLine::new(result, bundle)).collect()
+    engine::attempts(bundle, &EngineOptions::default()).map(|result| EngineLine::new(&result, bundle)).collect()
 }
 
 fn advice(has_bundle: bool, engines: &[EngineLine]) -> Vec<String> {

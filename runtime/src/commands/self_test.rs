@@ -41,7 +41,7 @@ impl SelfTestArguments {
         let options = self.engine.options()?;
         let bundle = open_bundle(self.bundle.as_deref())?;
         let mut any_passed = false;
-        for result in engine::try_all(&bundle, &options) {
+        for result in engine::attempts(&bundle, &options) {
             let line = EngineLine::new(&result, &bundle);
             any_passed |= line.passed;
             if self.json {

@@ -81,7 +81,7 @@ impl FromStr for SideName {
 }
 
 impl Side {
-    /// Opens the bundle and starts the engine of `name`; threads, batch and library are those of `engine`.
+    /// Opens the bundle and starts the engine of `name`; precision, threads, batch and library are those of `engine`.
     pub fn open(
         name: &SideName,
         engine: &EngineArguments,

@@ -62,7 +62,7 @@ impl EmbeddedSession {
         Ok(())
     }
 
-    fn node(&self, name: &'static str) -> Result<NodeId, EngineError> {
+    fn node(&self, name: &str) -> Result<NodeId, EngineError> {
         self.model.node_id(name).map_err(|error| EngineError::Run(error.to_string()))
     }
 }

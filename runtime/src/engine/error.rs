@@ -15,12 +15,12 @@ pub enum EngineError {
     Run(String),
     /// The model has no such output, or not of floats.
     #[error("engine: expected an output `{0}` of 32-bit floats, found none (model of another exporter?)")]
-    OutputMissing(&'static str),
+    OutputMissing(String),
     /// An output of the wrong shape.
     #[error("engine: output `{name}`: expected {expected:?}, found {found:?} (model of another exporter?)")]
     OutputShape {
         /// Name of the output.
-        name: &'static str,
+        name: String,
         /// As the contract has it.
         expected: Vec<usize>,
         /// As the engine gave it.
@@ -51,11 +51,11 @@ pub enum LoadError {
         reason: String,
     },
     /// The bundle holds no model of a precision that this engine runs.
-    #[error("expected a model file of precision {expected}, found {found} in the bundle")]
+    #[error("expected a model file of precision {expected}, found {found}")]
     Precision {
-        /// What the engine runs.
-        expected: &'static str,
-        /// What there is.
+        /// What the engine runs, or what of it was asked for.
+        expected: String,
+        /// What there is, or what was asked for.
         found: String,
     },
     /// The model fails on the golden inputs.

@@ -16,7 +16,7 @@ pub use error::{EngineError, LoadError, NoEngine};
 pub use library::Refusal;
 pub use onnxruntime::OnnxRuntimeSession;
 pub use session::{NamedInput, NamedOutput, Session, Values};
-pub use start::{EngineKind, EngineOptions, Skipped, Started, start, try_all};
+pub use start::{EngineKind, EngineOptions, Skipped, Started, attempts, prove, start};
 pub use tensorrt::tensorrt_status;
 
 /// Tiles and queries of one call.

@@ -64,9 +64,9 @@ impl OnnxRuntimeSession {
         }
         let results = self.session.run(values).map_err(failed)?;
         for output in outputs {
-            let missing = EngineError::OutputMissing(output.name);
+            let missing = || EngineError::OutputMissing(output.name.to_owned());
             let (shape, found) =
-                results.get(output.name).ok_or(missing)?.try_extract_tensor::<f32>().map_err(failed)?;
+                results.get(output.name).ok_or_else(missing)?.try_extract_tensor::<f32>().map_err(failed)?;
             let shape: Vec<usize> = shape.iter().map(|side| *side as usize).collect();
             output.take(&shape, found)?;
         }

@@ -19,7 +19,7 @@ pub enum Values<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct NamedInput<'a> {
     /// Its name in the model.
-    pub name: &'static str,
+    pub name: &'a str,
     /// Its shape.
     pub shape: &'a [usize],
     /// As many values as the shape asks for.
@@ -30,7 +30,7 @@ pub struct NamedInput<'a> {
 #[derive(Debug)]
 pub struct NamedOutput<'a> {
     /// Its name in the model.
-    pub name: &'static str,
+    pub name: &'a str,
     /// The shape it must have.
     pub shape: &'a [usize],
     /// As many values as the shape asks for.
@@ -42,7 +42,7 @@ impl NamedOutput<'_> {
     pub(super) fn take(&mut self, shape: &[usize], values: &[f32]) -> Result<(), EngineError> {
         if shape != self.shape || values.len() != self.values.len() {
             return Err(EngineError::OutputShape {
-                name: self.name,
+                name: self.name.to_owned(),
                 expected: self.shape.to_vec(),
                 found: shape.to_vec(),
             });

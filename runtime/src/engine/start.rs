@@ -4,17 +4,13 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use rszs_bundle::{Bundle, Deviation, Precision};
+use rszs_bundle::{Bundle, Deviation, Golden, Precision};
 
 use super::embedded::EmbeddedSession;
 use super::error::precisions;
 use super::onnxruntime::OnnxRuntimeSession;
 use super::session::Session;
 use super::{Engine, LoadError, NoEngine, TileBatch, TileEngine, TileScores};
-
-/// Precisions of the model files that engines on a CPU run well, the preferred one first. Half precision is slower there and has
-/// been silently wrong; it is for accelerators.
-const CPU_PRECISIONS: [Precision; 2] = [Precision::Fp32, Precision::Int8];
 
 /// The engines, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +30,16 @@ impl EngineKind {
         match self {
             Self::OnnxRuntime => "onnxruntime",
             Self::Embedded => "embedded",
+        }
+    }
+
+    /// Precisions of the model files that it runs well, the preferred one first. A bundle offers INT8 only if it was measured to be
+    /// faster and nearly as good. Half precision is slower on a CPU; it is for accelerators. The embedded engine has no fast
+    /// products of 8-bit numbers.
+    fn precisions(self) -> &'static [Precision] {
+        match self {
+            Self::OnnxRuntime => &[Precision::Int8, Precision::Fp32],
+            Self::Embedded => &[Precision::Fp32],
         }
     }
 
@@ -62,6 +68,8 @@ impl EngineKind {
 pub struct EngineOptions {
     /// Only this one; nothing: the best that passes.
     pub kind: Option<EngineKind>,
+    /// Only model files of this precision; nothing: the best that the bundle offers the engine.
+    pub precision: Option<Precision>,
     /// Threads; nothing: one per core.
     pub threads: Option<NonZero<usize>>,
     /// Library file of ONNX Runtime; nothing: searched.
@@ -111,11 +119,11 @@ pub struct Started {
     pub skipped: Vec<Skipped>,
 }
 
-/// Starts the first engine that loads the bundle's model and gives its golden outputs.
+/// Starts the first engine that loads a model of the bundle and gives its golden outputs.
 pub fn start(bundle: &Bundle, options: &EngineOptions) -> Result<Started, NoEngine> {
     let mut skipped = Vec::new();
-    for &kind in options.kinds() {
-        match try_kind(kind, bundle, options) {
+    for attempt in attempts(bundle, options) {
+        match attempt {
             Ok(started) => return Ok(Started { skipped, ..started }),
             Err(one) => skipped.push(one),
         }
@@ -123,39 +131,82 @@ pub fn start(bundle: &Bundle, options: &EngineOptions) -> Result<Started, NoEngi
     Err(NoEngine { skipped })
 }
 
-/// Tries every engine that `options` allow, also after one has passed: what each has to say of itself.
-pub fn try_all(bundle: &Bundle, options: &EngineOptions) -> Vec<Result<Started, Skipped>> {
-    options.kinds().iter().map(|&kind| try_kind(kind, bundle, options)).collect()
+/// Tries everything that `options` allow, best first, each attempt as it is asked for. Nothing has been skipped before any of them.
+pub fn attempts<'a>(
+    bundle: &'a Bundle,
+    options: &'a EngineOptions,
+) -> impl Iterator<Item = Result<Started, Skipped>> + 'a {
+    options.kinds().iter().flat_map(move |&kind| attempts_of(kind, bundle, options))
 }
 
-fn try_kind(kind: EngineKind, bundle: &Bundle, options: &EngineOptions) -> Result<Started, Skipped> {
-    let skipped = |error: LoadError| Skipped {
-        kind,
-        reason: error.to_string(),
-        is_absent: matches!(error, LoadError::NoLibrary(_)),
-    };
-    let (engine, precision, deviation) = load_and_test(kind, bundle, options).map_err(skipped)?;
-    Ok(Started { engine, kind, precision, deviation, skipped: Vec::new() })
-}
-
-fn load_and_test(
+/// Every model file that `kind` may run; only the first one where it is not on this machine.
+fn attempts_of<'a>(
     kind: EngineKind,
-    bundle: &Bundle,
+    bundle: &'a Bundle,
+    options: &'a EngineOptions,
+) -> impl Iterator<Item = Result<Started, Skipped>> + 'a {
+    let mut models = models(kind, bundle, options).peekable();
+    let nothing = models.peek().is_none().then(|| {
+        let reason = no_model(kind, options.precision, bundle.manifest().precisions()).to_string();
+        Err(Skipped { kind, reason, is_absent: false })
+    });
+    let mut is_absent = false;
+    let tried = models.map_while(move |(precision, model)| {
+        if is_absent {
+            return None;
+        }
+        let proven = prove(kind, precision, model, bundle.golden(), options);
+        is_absent = matches!(proven, Err(LoadError::NoLibrary(_)));
+        Some(match proven {
+            Ok((engine, deviation)) => Ok(Started { engine, kind, precision, deviation, skipped: Vec::new() }),
+            Err(error) if is_absent => Err(Skipped { kind, reason: error.to_string(), is_absent }),
+            Err(error) => Err(Skipped { kind, reason: format!("{precision}: {error}"), is_absent }),
+        })
+    });
+    nothing.into_iter().chain(tried)
+}
+
+/// The model files of `bundle` that `kind` may run, in the order in which they are to be tried.
+fn models<'a>(
+    kind: EngineKind,
+    bundle: &'a Bundle,
     options: &EngineOptions,
-) -> Result<(Engine, Precision, Deviation), LoadError> {
-    let held = CPU_PRECISIONS.iter().find_map(|&precision| Some((precision, bundle.model_bytes(precision)?)));
-    let (precision, model) = held.ok_or_else(|| LoadError::Precision {
-        expected: "fp32 or int8",
-        found: precisions(bundle.manifest().precisions()),
-    })?;
+) -> impl Iterator<Item = (Precision, &'a [u8])> + use<'a> {
+    let wanted = options.precision;
+    let precisions =
+        kind.precisions().iter().filter(move |&&precision| wanted.is_none_or(|wanted| wanted == precision));
+    precisions.filter_map(|&precision| Some((precision, bundle.model_bytes(precision)?)))
+}
+
+fn no_model(kind: EngineKind, typed: Option<Precision>, found: impl Iterator<Item = Precision>) -> LoadError {
+    match typed {
+        Some(typed) if !kind.precisions().contains(&typed) => LoadError::Precision {
+            expected: precisions(kind.precisions().iter().copied()),
+            found: format!("--precision {typed}"),
+        },
+        _ => {
+            let expected =
+                typed.map_or_else(|| precisions(kind.precisions().iter().copied()), |typed| typed.to_string());
+            LoadError::Precision { expected, found: format!("{} in the bundle", precisions(found)) }
+        }
+    }
+}
+
+/// Loads `model`, the bytes of an ONNX file of `precision`, into an engine and compares it with `golden`.
+pub fn prove(
+    kind: EngineKind,
+    precision: Precision,
+    model: &[u8],
+    golden: &Golden,
+    options: &EngineOptions,
+) -> Result<(Engine, Deviation), LoadError> {
     let mut engine = Engine { session: kind.load(model, options)? };
-    let deviation = self_test(&mut engine, bundle, precision)?;
-    Ok((engine, precision, deviation))
+    let deviation = self_test(&mut engine, golden, precision)?;
+    Ok((engine, deviation))
 }
 
 /// Runs the golden inputs and compares.
-fn self_test(engine: &mut impl TileEngine, bundle: &Bundle, precision: Precision) -> Result<Deviation, LoadError> {
-    let golden = bundle.golden();
+fn self_test(engine: &mut impl TileEngine, golden: &Golden, precision: Precision) -> Result<Deviation, LoadError> {
     let mut logits = vec![0.0; golden.logits.len()];
     let mut presence = vec![0.0; golden.presence.len()];
     let batch = TileBatch {

@@ -62,7 +62,9 @@ pub(super) fn saved(op: &Op, needs: &[bool]) -> Saved {
         | Op::Transpose { .. }
         | Op::Concat { .. }
         | Op::Slice { .. }
-        | Op::Expand => Saved::default(),
+        | Op::Expand
+        | Op::Quantize { .. }
+        | Op::Dequantize { .. } => Saved::default(),
 
         Op::Mul => inputs(partners(needs)),
         Op::Div => inputs(if needs[1] { vec![0, 1] } else { vec![1] }),

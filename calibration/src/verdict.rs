@@ -1,0 +1,119 @@
+//! Whether INT8 is worth it: faster, and nearly as good.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A tile must be faster by this factor at least: less is the noise of a clock.
+pub const SMALLEST_SPEED_UP: f64 = 1.05;
+
+/// The mean `IoU` may fall by this much at most: one point.
+pub const LARGEST_LOSS: f64 = 0.01;
+
+/// What was measured of both precisions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Median time of a tile in FP32, in microseconds.
+    pub fp32_us: f64,
+    /// The same in INT8.
+    pub int8_us: f64,
+    /// Mean `IoU` over the labelled queries of all sets in FP32.
+    pub fp32_iou: f64,
+    /// The same in INT8.
+    pub int8_iou: f64,
+}
+
+/// What follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// INT8 is offered by the bundle.
+    WorthIt,
+    /// Not fast enough.
+    TooSlow {
+        /// Times as fast as FP32.
+        found: f64,
+    },
+    /// Masks lose too much, or there are no numbers to tell.
+    TooFarOff {
+        /// By how much the mean `IoU` falls.
+        found: f64,
+    },
+}
+
+impl Comparison {
+    /// How many times as fast INT8 is.
+    pub fn speed_up(&self) -> f64 {
+        self.fp32_us / self.int8_us
+    }
+
+    /// By how much the mean `IoU` falls.
+    pub fn loss(&self) -> f64 {
+        self.fp32_iou - self.int8_iou
+    }
+
+    /// What follows. A number that is none is never worth it.
+    pub fn verdict(&self) -> Verdict {
+        let (speed_up, loss) = (self.speed_up(), self.loss());
+        if loss.is_nan() || loss > LARGEST_LOSS {
+            Verdict::TooFarOff { found: loss }
+        } else if speed_up.is_nan() || speed_up < SMALLEST_SPEED_UP {
+            Verdict::TooSlow { found: speed_up }
+        } else {
+            Verdict::WorthIt
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorthIt => write!(f, "INT8 is faster and within tolerance"),
+            Self::TooSlow { found } => {
+                write!(
+                    f,
+                    "INT8 is not offered: expected a tile at least {SMALLEST_SPEED_UP} times as fast, found {found:.2}"
+                )
+            }
+            Self::TooFarOff { found } => write!(
+                f,
+                "INT8 is not offered: expected a mean IoU lower by at most {:.1} points, found {:.2}",
+                100.0 * LARGEST_LOSS,
+                100.0 * found
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(int8_us: f64, int8_iou: f64) -> Verdict {
+        Comparison { fp32_us: 1000.0, int8_us, fp32_iou: 0.5, int8_iou }.verdict()
+    }
+
+    #[test]
+    fn faster_and_nearly_as_good_is_worth_it() {
+        assert_eq!(verdict(700.0, 0.495), Verdict::WorthIt);
+        assert_eq!(verdict(700.0, 0.51), Verdict::WorthIt, "better masks are no reason to refuse");
+    }
+
+    #[test]
+    fn what_is_slower_or_as_fast_as_the_clock_can_tell_is_refused() {
+        assert!(matches!(verdict(1200.0, 0.5), Verdict::TooSlow { .. }));
+        assert!(matches!(verdict(980.0, 0.5), Verdict::TooSlow { .. }));
+        assert_eq!(
+            verdict(2000.0, 0.5).to_string().split(": ").nth(1).unwrap(),
+            "expected a tile at least 1.05 times as fast, found 0.50"
+        );
+    }
+
+    #[test]
+    fn masks_that_lose_more_than_a_point_are_refused_however_fast() {
+        let refused = verdict(100.0, 0.48);
+        assert!(matches!(refused, Verdict::TooFarOff { .. }));
+        assert!(refused.to_string().ends_with("lower by at most 1.0 points, found 2.00"), "{refused}");
+        assert!(matches!(verdict(100.0, f64::NAN), Verdict::TooFarOff { .. }));
+    }
+}

@@ -1,0 +1,146 @@
+//! INT8 of the default bundle from end to end: the file it becomes, the bundle it is put into, the engines that run it.
+
+#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
+use rszs_data::fixtures;
+use rszs_edge::engine::{EngineKind, EngineOptions, start};
+use rszs_export::bundle::model;
+use rszs_export::golden::tiles;
+use rszs_export::unpack::unpack;
+use rszs_graph::{Node, Tensor, interpret_with};
+use rszs_network::{Purpose, image_graph};
+
+/// The default bundle, or a line that says why a test does nothing.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn default_bundle(test: &str) -> Option<PathBuf> {
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
+    if bundle.is_dir() {
+        return Some(bundle);
+    }
+    eprintln!("skipped: {test} needs the default bundle in {}", bundle.display());
+    None
+}
+
+/// The default bundle with an INT8 file whose ranges are those of its golden tiles, in `target`.
+fn with_int8(nano: &Path, target: &Path) -> Bundle {
+    let bundle = Bundle::open(nano, &VerifyOptions::default()).unwrap();
+    let checkpoint = unpack(&bundle).unwrap();
+    let graph = image_graph(&checkpoint.config, Purpose::Deploy).unwrap();
+    let side = checkpoint.config.tile_px;
+    let queries = bundle.vocabulary().embeddings()[..2 * checkpoint.config.joint_width].to_vec();
+    let queries = Tensor::new([2, checkpoint.config.joint_width], queries);
+    let feeds = BTreeMap::from([("tiles".to_owned(), tiles(side)), ("queries".to_owned(), queries)]);
+    let mut magnitudes = BTreeMap::new();
+    let keep = |node: &Node, value: &Tensor| {
+        magnitudes.insert(node.name.clone(), value.magnitude());
+    };
+    interpret_with(&graph, &feeds, &checkpoint.parameters, keep).unwrap();
+    let products: BTreeSet<String> = graph.products(0.001).into_iter().map(|product| product.name).collect();
+    let quantized = graph.quantize(&products, &magnitudes, &checkpoint.parameters).unwrap();
+    let onnx = model("model.int8.onnx", &quantized, &checkpoint).unwrap();
+    BundleWriter::from_bundle(bundle).unwrap().model(Precision::Int8, onnx).write(target).unwrap()
+}
+
+#[test]
+fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() {
+    let test = "a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine";
+    let Some(nano) = default_bundle(test) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = with_int8(&nano, &folder.path().join("bundle"));
+    let [fp32, int8] = [Precision::Fp32, Precision::Int8].map(|one| bundle.model_bytes(one).unwrap().len());
+    assert!(int8 * 3 < fp32, "{int8} of {fp32} bytes");
+
+    let options = |kind, precision| EngineOptions { kind: Some(kind), precision, ..EngineOptions::default() };
+    let started = start(&bundle, &options(EngineKind::Embedded, None)).unwrap();
+    assert_eq!(started.precision, Precision::Fp32);
+    let refused = start(&bundle, &options(EngineKind::Embedded, Some(Precision::Int8))).unwrap_err();
+    assert!(
+        refused.to_string().contains("expected a model file of precision fp32, found --precision int8"),
+        "{refused}"
+    );
+    if !has_onnx_runtime(&bundle, test) {
+        return;
+    }
+    let [auto, typed] = [None, Some(Precision::Fp32)]
+        .map(|precision| start(&bundle, &options(EngineKind::OnnxRuntime, precision)).unwrap());
+    assert_eq!((auto.precision, typed.precision), (Precision::Int8, Precision::Fp32));
+    assert!(auto.deviation.logits > typed.deviation.logits, "8-bit steps leave a trace");
+}
+
+/// Whether ONNX Runtime is on this machine; a line if not.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn has_onnx_runtime(bundle: &Bundle, test: &str) -> bool {
+    let options = EngineOptions { kind: Some(EngineKind::OnnxRuntime), ..EngineOptions::default() };
+    let is_there = start(bundle, &options).is_ok();
+    if !is_there {
+        eprintln!("skipped: {test} needs ONNX Runtime, see `cargo xtask setup`");
+    }
+    is_there
+}
+
+fn int8(bundle: &Path, data: &Path, more: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rszs-calibrate"));
+    program.args(["int8", "--bundle"]).arg(bundle).arg("--data").arg(data).args(more).output().unwrap()
+}
+
+#[test]
+fn int8_is_written_exactly_when_the_verdict_says_so() {
+    let test = "int8_is_written_exactly_when_the_verdict_says_so";
+    let Some(nano) = default_bundle(test) else { return };
+    let before = Bundle::open(&nano, &VerifyOptions::default()).unwrap();
+    if !has_onnx_runtime(&before, test) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    let target = folder.path().join("int8");
+    let options =
+        ["--set", "dubai", "--tiles", "2", "--float-share", "0", "--json", "--output", target.to_str().unwrap()];
+    let output = int8(&nano, folder.path(), &options);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let is_worth_it = report["verdict"] == "worth_it";
+    assert_eq!(output.status.code(), Some(i32::from(!is_worth_it)), "{report}");
+    assert_eq!(target.is_dir(), is_worth_it, "{report}");
+    assert_eq!(report["written"].is_object(), is_worth_it);
+    assert!(report["quantized"]["products"].as_u64().unwrap() > 50, "{report}");
+    assert_eq!(report["engine"]["precision"], "fp32");
+    if is_worth_it {
+        let after = Bundle::open(&target, &VerifyOptions::default()).unwrap();
+        assert_eq!(after.manifest().counter, before.manifest().counter + 1);
+        assert_eq!(after.manifest().precisions().collect::<Vec<_>>(), [Precision::Fp32, Precision::Int8]);
+    }
+}
+
+#[test]
+fn the_embedded_engine_cannot_calibrate_int8_and_says_what_can() {
+    let Some(nano) = default_bundle("the_embedded_engine_cannot_calibrate_int8_and_says_what_can") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    let output = int8(&nano, folder.path(), &["--set", "dubai", "--engine", "embedded"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains("expected ONNX Runtime") && text.contains("found embedded"), "{text}");
+}
+
+#[test]
+fn a_set_without_training_pictures_gives_nothing_to_observe() {
+    let test = "a_set_without_training_pictures_gives_nothing_to_observe";
+    let Some(nano) = default_bundle(test) else { return };
+    if !has_onnx_runtime(&Bundle::open(&nano, &VerifyOptions::default()).unwrap(), test) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let own = fixtures::folder(folder.path()).unwrap();
+    let names = std::fs::read_dir(own.join("images")).unwrap().map(|entry| entry.unwrap().path());
+    let names: Vec<String> = names.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    std::fs::write(own.join("val.txt"), names.join("\n")).unwrap();
+    let output = int8(&nano, folder.path(), &["--set", "own_set"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("expected training pictures to observe ranges on, found none in own_set"), "{text}");
+}
