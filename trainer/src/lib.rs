@@ -22,6 +22,7 @@ mod tensorboard;
 
 pub mod checkpoint;
 pub mod evaluate;
+pub mod experiment;
 pub mod features;
 pub mod import;
 pub mod loss;

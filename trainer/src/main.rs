@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use rszs_train::RunConfig;
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
+use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
@@ -76,13 +77,8 @@ enum Command {
         /// Checkpoint with all towers, with tokenizer.json beside it.
         #[arg(long, value_name = "FILE")]
         weights: PathBuf,
-        /// Sets to evaluate on.
-        #[arg(long, value_name = "NAMES", value_delimiter = ',',
-              default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
-        sets: Vec<String>,
-        /// Only so many pictures of each set.
-        #[arg(long, value_name = "COUNT")]
-        limit: Option<usize>,
+        #[command(flatten)]
+        pictures: Pictures,
         /// How a picture becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Deployment)]
         protocol: Protocol,
@@ -90,6 +86,48 @@ enum Command {
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         novel: Vec<String>,
     },
+    /// A table or figure of the paper: trains and evaluates its runs, or goes on with them, and prints it beside the paper's numbers.
+    ///
+    /// Scale and data are the description's; the experiment says only what differs between its runs. Each is a run's folder, RUNS/NAME/RUN, as
+    /// `train` leaves it. A finished run is not repeated and an unfinished one goes on, so the same command continues what was killed. The table is in
+    /// RUNS/NAME/table.md and table.json, after every run. Start with --plan.
+    Experiment {
+        /// Which table.
+        name: Experiment,
+        #[command(flatten)]
+        description: Description,
+        /// Folder of all experiments.
+        #[arg(long, value_name = "FOLDER")]
+        runs: PathBuf,
+        /// Checkpoint that every run starts from, with tokenizer.json beside it; {preset} in it is the run's preset.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        pictures: Pictures,
+        /// How a picture becomes scores.
+        #[arg(long, value_enum, default_value_t = Protocol::Gsnet)]
+        protocol: Protocol,
+        /// Words that table4 hides from training and counts as novel: flood,water.
+        #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+        novel: Vec<String>,
+        /// Print the runs, how they differ and how far they are; run nothing.
+        #[arg(long)]
+        plan: bool,
+        /// Threads of libtorch.
+        #[arg(long, value_name = "COUNT", default_value_t = 2)]
+        threads: u16,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Pictures {
+    /// Sets to evaluate on.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',',
+          default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
+    sets: Vec<String>,
+    /// Only so many pictures of each set.
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -151,10 +189,21 @@ fn run(command: Command) -> Result<()> {
             let (config, mut run) = common.open()?;
             train(&config, &TrainOptions { from, exclude_queries }, &mut run)?;
         }
-        Command::Evaluate { common, weights, sets, limit, protocol, novel } => {
+        Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {
             let (config, run) = common.open()?;
             let options = EvaluateOptions { weights, sets, limit, protocol, novel };
             report(&table(&evaluate(&config, &options, &run)?))?;
+        }
+        Command::Experiment { name, description, runs, from, pictures, protocol, novel, plan: only_plan, threads } => {
+            tch::set_num_threads(i32::from(threads));
+            let Pictures { sets, limit } = pictures;
+            let config = description.read()?;
+            let plan = Plan::new(name, &config, &ExperimentOptions { from, runs, sets, limit, protocol, novel })?;
+            if only_plan {
+                report(&plan.to_string())?;
+            } else {
+                report(&experiment::run(&config, &plan)?.to_string())?;
+            }
         }
     }
     Ok(())
