@@ -26,6 +26,7 @@ pub mod experiment;
 pub mod features;
 pub mod import;
 pub mod loss;
+pub mod parallel;
 pub mod pretrain;
 pub mod run;
 pub mod teacher;

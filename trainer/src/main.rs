@@ -1,6 +1,7 @@
 //! `rszs-train`: trains RS-ZeroSeg and evaluates it.
 #![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,9 +11,10 @@ use rszs_train::RunConfig;
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
+use rszs_train::parallel::{Communicator, Environment, launch};
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
-use rszs_train::train::{TrainOptions, train};
+use rszs_train::train::{TrainOptions, job, train_together};
 
 /// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its predecessor was.
 ///
@@ -68,6 +70,12 @@ enum Command {
         /// Drop every label of these words, so that the model never sees them: flood,water.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         exclude_queries: Vec<String>,
+        /// Processes on this machine that share each step, each with --threads: a batch of this many times train.batch_size.
+        ///
+        /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them, and a --run folder
+        /// that all see. Rank 0 writes it; a rank that ends, ends all.
+        #[arg(long, value_name = "COUNT", default_value = "1")]
+        nproc: NonZeroUsize,
     },
     /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms for calibration, overlays/, and in reports/ the
     /// curves of precision over recall and the confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder gsnet/.
@@ -185,9 +193,14 @@ fn run(command: Command) -> Result<()> {
             let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
             import(description.read()?.network(), &options)?;
         }
-        Command::Train { common, from, exclude_queries } => {
+        Command::Train { common, from, exclude_queries, nproc } => {
+            if nproc.get() > 1 && Environment::read()?.is_none() {
+                return Ok(launch(nproc)?);
+            }
             let (config, mut run) = common.open()?;
-            train(&config, &TrainOptions { from, exclude_queries }, &mut run)?;
+            let options = TrainOptions { from, exclude_queries };
+            let communicator = Communicator::from_environment(&job(&config, &options)?)?;
+            train_together(&config, &options, &mut run, communicator)?;
         }
         Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {
             let (config, run) = common.open()?;
