@@ -105,9 +105,7 @@ pub enum TrainError {
         folder: PathBuf,
     },
     /// A process of several is gone, or never came.
-    #[error(
-        "rank {rank} of {size}: {reason}; its own messages say why; give the same command again to go on from the last state"
-    )]
+    #[error("rank {rank} of {size}: {reason}")]
     Rank {
         /// The process, from 0.
         rank: usize,

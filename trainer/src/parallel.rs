@@ -4,7 +4,7 @@
 //! is summed over all ranks: which sources it shows, what its losses are means over, losses, gradients. Then every rank takes
 //! the same step. Rank 0 alone writes the run's folder.
 //!
-//! The sum goes through rank 0 over plain TCP ([`star`]). MPI would need Open MPI and libclang wherever the trainer is built;
+//! The sum goes through rank 0 over plain TCP (`star.rs`). MPI would need Open MPI and libclang wherever the trainer is built;
 //! this needs nothing. NCCL would need tensors on a GPU, where this trainer has none yet. `SCALING.md` says where the star's
 //! one link becomes the limit.
 
@@ -72,7 +72,7 @@ impl Communicator {
         self.sum(&mut [])
     }
 
-    /// Replaces each gradient by its sum over all ranks, in one message.
+    /// Replaces each gradient by its sum over all ranks, in one message: where every rank waits for the others anyway, buckets gain nothing.
     pub fn sum_gradients(&mut self, parameters: &Parameters) -> Result<(), TrainError> {
         let Self::Tcp(star) = self else { return Ok(()) };
         let gradients: Vec<Tensor> =

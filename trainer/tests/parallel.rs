@@ -128,7 +128,7 @@ fn a_killed_rank_ends_the_job_within_seconds_and_is_named_by_all_others() {
     let death = Instant::now();
     for rank in ranks {
         let told = failure(rank);
-        assert!(told.contains("error: rank 1 of 3: "), "{told}");
+        assert!(told.contains("error: rank 1 of 3: it ended"), "{told}");
     }
     assert!(death.elapsed() < SECONDS, "{:?}", death.elapsed());
     // What rank 0 saved is whole: one rank alone goes on from it.

@@ -5,7 +5,7 @@
 //! rank 0 sees it where it waits for the numbers, and tells the others with the length [`LOST`] and the rank.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(20);
 /// What a connection begins with.
 const GREETING: [u8; 8] = *b"rszs-1\r\n";
+/// What others know of a rank whose connection is closed.
+const ENDED: &str = "it ended; its own messages say why, and the same command goes on from the last state";
 /// In place of a length: a rank was lost, and which.
 const LOST: u64 = u64::MAX;
 
@@ -99,8 +101,8 @@ impl Star {
         // A connection that is closed may still hold the reason: read it before giving up.
         let sent = peer.write_all(&message(numbers));
         let received = receive(peer).map_err(|error| match error.downcast::<LostRank>() {
-            Ok(LostRank(rank)) => self.lost(rank, "it ended"),
-            Err(error) => self.lost(0, &sent.err().unwrap_or(error).to_string()),
+            Ok(LostRank(rank)) => self.lost(rank, ENDED.to_owned()),
+            Err(error) => self.lost(0, reason(&sent.err().unwrap_or(error))),
         })?;
         numbers.iter_mut().zip(T::read(&received)).for_each(|(number, sum)| *number = sum);
         Ok(())
@@ -113,11 +115,11 @@ impl Star {
             // Another rank that is lost, too, hears nothing and needs nothing.
             let _ = stream.write_all(&message);
         }
-        self.lost(rank, &error.to_string())
+        self.lost(rank, reason(error))
     }
 
-    fn lost(&self, rank: usize, reason: &str) -> TrainError {
-        TrainError::Rank { rank, size: self.size, reason: reason.to_owned() }
+    fn lost(&self, rank: usize, reason: String) -> TrainError {
+        TrainError::Rank { rank, size: self.size, reason }
     }
 }
 
@@ -125,6 +127,13 @@ impl Star {
 #[derive(Debug, thiserror::Error)]
 #[error("rank {0} ended")]
 struct LostRank(usize);
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ENDED.to_owned(),
+        _ => error.to_string(),
+    }
+}
 
 fn message<T: Number>(numbers: &[T]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(8 + size_of_val(numbers));
@@ -155,7 +164,10 @@ fn receive_number(stream: &mut TcpStream) -> io::Result<u64> {
 fn gather(environment: &Environment, job: u64) -> Result<Vec<TcpStream>, TrainError> {
     let Environment { size, port, .. } = *environment;
     let failed = |rank, reason: String| TrainError::Rank { rank, size, reason };
-    let listener = TcpListener::bind(("::", port + 1)).or_else(|_| TcpListener::bind(("0.0.0.0", port + 1)));
+    let listener = match environment.address.parse::<IpAddr>() {
+        Ok(loopback) if loopback.is_loopback() => TcpListener::bind((loopback, port + 1)),
+        _ => TcpListener::bind(("::", port + 1)).or_else(|_| TcpListener::bind(("0.0.0.0", port + 1))),
+    };
     let listener = listener.map_err(|error| failed(0, format!("port {}: {error}", port + 1)))?;
     listener.set_nonblocking(true).map_err(|error| failed(0, error.to_string()))?;
     let mut peers: Vec<Option<TcpStream>> = (1..size).map(|_| None).collect();
