@@ -1,7 +1,7 @@
 //! Numbers of the paper, as far as they are known.
 //!
-//! Source: RS-ZeroSeg, Preprints 202511.0513, November 2025: its tables 1 and 5 and figure 4. Other rows are not at hand, and
-//! stay empty rather than guessed. What does not add up in the paper is not repaired: Table 4 cannot come from the same
+//! Source: RS-ZeroSeg, Preprints 202511.0513, November 2025: its tables 1 and 5, and its text on efficiency. Other rows are not
+//! at hand, and stay empty rather than guessed. What does not add up in the paper is not repaired: Table 4 cannot come from the same
 //! model as Table 1 for three of its four sets, and 108.9 M parameters are fewer than the two towers of any backbone have.
 
 use super::Experiment;
@@ -27,7 +27,7 @@ pub(super) fn backbone(preset: &str) -> PaperRow {
     }
 }
 
-/// Figure 4: "108.9 M" and "332.8 GFLOPs", without a convention.
+/// The text beside figure 4: "108.9 M" and "332.8 GFLOPs", without a convention.
 pub(super) fn efficiency(preset: &str) -> PaperRow {
     match preset {
         "l14" => PaperRow([Some(108.9), Some(332.8), None, None, None]),
@@ -39,7 +39,7 @@ pub(super) fn efficiency(preset: &str) -> PaperRow {
 pub(super) fn note(experiment: Experiment, is_known: bool) -> &'static str {
     match experiment {
         Experiment::Figure4 => {
-            "Paper: figure 4 of Preprints 202511.0513, which gives no convention; 108.9 M are fewer parameters than the two \
+            "Paper: text of Preprints 202511.0513, which gives no convention; 108.9 M are fewer parameters than the two \
              towers of any of its backbones have. It also gives GSNet 112.5 M, 350.2 GFLOPs and 125 ms at 512 px."
         }
         _ if is_known => {

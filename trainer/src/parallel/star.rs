@@ -14,6 +14,8 @@ use crate::TrainError;
 
 /// How long ranks wait for each other at the start. Machines of a cluster start minutes apart.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// How long rank 0 waits for the others to hear that one is lost.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// Between two looks for a rank.
 const PAUSE: Duration = Duration::from_millis(20);
 /// What a connection begins with.
@@ -109,11 +111,17 @@ impl Star {
     }
 
     /// Tells every other rank that one is lost.
-    fn lose(&mut self, rank: usize, error: &io::Error) -> TrainError {
+    fn lose(&self, rank: usize, error: &io::Error) -> TrainError {
         let message = [LOST.to_le_bytes(), (rank as u64).to_le_bytes()].concat();
-        for (_, stream) in (1..).zip(&mut self.peers).filter(|&(peer, _)| peer != rank) {
-            // Another rank that is lost, too, hears nothing and needs nothing.
-            let _ = stream.write_all(&message);
+        let others = || (1..).zip(&self.peers).filter(|&(peer, _)| peer != rank).map(|(_, stream)| stream);
+        // Another rank that is lost, too, hears nothing and needs nothing.
+        others().for_each(|mut stream| drop(stream.write_all(&message)));
+        // A connection that is closed with numbers unread takes back what was just sent: wait until the others have heard.
+        let end = Instant::now() + FAREWELL;
+        for mut stream in others() {
+            let left = end.saturating_duration_since(Instant::now()).max(PAUSE);
+            let heard = stream.set_read_timeout(Some(left)).and_then(|()| io::copy(&mut stream, &mut io::sink()));
+            drop(heard);
         }
         self.lost(rank, reason(error))
     }
