@@ -43,7 +43,17 @@ impl RunConfig {
 
     fn parse(path: &Path, text: &str, changes: &[String]) -> Result<Self, TrainError> {
         let invalid = |reason: &str| TrainError::Config { path: path.to_owned(), reason: reason.trim().to_owned() };
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| invalid(&error.to_string()))?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| invalid(&error.to_string()))?;
+        Self::from_table(path, table, changes)
+    }
+
+    /// The same description with further changes, as [`RunConfig::read`] takes them.
+    pub fn changed(&self, changes: &[String]) -> Result<Self, TrainError> {
+        Self::from_table(&self.path, self.table.clone(), changes)
+    }
+
+    fn from_table(path: &Path, mut table: Table, changes: &[String]) -> Result<Self, TrainError> {
+        let invalid = |reason: &str| TrainError::Config { path: path.to_owned(), reason: reason.trim().to_owned() };
         for change in changes {
             let change: Table = change
                 .parse()

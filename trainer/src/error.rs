@@ -104,6 +104,26 @@ pub enum TrainError {
         /// The run's folder.
         folder: PathBuf,
     },
+    /// A process of several is gone, or never came.
+    #[error("rank {rank} of {size}: {reason}")]
+    Rank {
+        /// The process, from 0.
+        rank: usize,
+        /// How many there are.
+        size: usize,
+        /// What is known.
+        reason: String,
+    },
+    /// A launcher that says too little.
+    #[error("environment {name}: expected {expected}, found {found}")]
+    Environment {
+        /// The variable.
+        name: &'static str,
+        /// What it should hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
     /// A number that training cannot go on with, and what it came from.
     #[error(
         "{}: step {step}: {what} is not finite; its batch is in this folder and no checkpoint was touched: look at the \

@@ -22,9 +22,11 @@ mod tensorboard;
 
 pub mod checkpoint;
 pub mod evaluate;
+pub mod experiment;
 pub mod features;
 pub mod import;
 pub mod loss;
+pub mod parallel;
 pub mod pretrain;
 pub mod run;
 pub mod teacher;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor};
 
 use crate::TrainError;
+use crate::parallel::Communicator;
 
 /// The form of `L_align`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +43,19 @@ pub struct Counts {
 impl Counts {
     /// Counts `targets: u8 [N, K, H, W]`.
     pub fn of(targets: &Tensor) -> Result<Self, TrainError> {
+        Self::of_all(targets, &mut Communicator::Single)
+    }
+
+    /// Counts the targets of a batch that is shared by all ranks, `targets` being this one's.
+    pub fn of_all(targets: &Tensor, communicator: &mut Communicator) -> Result<Self, TrainError> {
         let labelled = targets.f_ne(i64::from(UNLABELLED))?;
         let showing = shows(targets, POSITIVE)?.f_any_dim(1, false)?;
         // sync: twice a step
-        let count = |of: Tensor| Ok::<_, TrainError>((of.f_sum(Kind::Int64)?.f_int64_value(&[])? as f64).max(1.0));
-        Ok(Self { labelled: count(labelled)?, showing: count(showing)? })
+        let count = |of: Tensor| Ok::<_, TrainError>(of.f_sum(Kind::Int64)?.f_int64_value(&[])? as f64);
+        let mut counts = [count(labelled)?, count(showing)?];
+        communicator.sum(&mut counts)?;
+        let [labelled, showing] = counts.map(|count| count.max(1.0));
+        Ok(Self { labelled, showing })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `rszs-train`: trains RS-ZeroSeg and evaluates it.
 #![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,10 +9,12 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use rszs_train::RunConfig;
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
+use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
+use rszs_train::parallel::{Communicator, Environment, launch};
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
-use rszs_train::train::{TrainOptions, train};
+use rszs_train::train::{TrainOptions, job, train_together};
 
 /// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its predecessor was.
 ///
@@ -67,6 +70,12 @@ enum Command {
         /// Drop every label of these words, so that the model never sees them: flood,water.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         exclude_queries: Vec<String>,
+        /// Processes on this machine that share each step, each with --threads: a batch of this many times train.batch_size.
+        ///
+        /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them, and a --run folder
+        /// that all see. Rank 0 writes it; a rank that ends, ends all.
+        #[arg(long, value_name = "COUNT", default_value = "1")]
+        nproc: NonZeroUsize,
     },
     /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms for calibration, overlays/, and in reports/ the
     /// curves of precision over recall and the confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder gsnet/.
@@ -76,13 +85,8 @@ enum Command {
         /// Checkpoint with all towers, with tokenizer.json beside it.
         #[arg(long, value_name = "FILE")]
         weights: PathBuf,
-        /// Sets to evaluate on.
-        #[arg(long, value_name = "NAMES", value_delimiter = ',',
-              default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
-        sets: Vec<String>,
-        /// Only so many pictures of each set.
-        #[arg(long, value_name = "COUNT")]
-        limit: Option<usize>,
+        #[command(flatten)]
+        pictures: Pictures,
         /// How a picture becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Deployment)]
         protocol: Protocol,
@@ -90,6 +94,48 @@ enum Command {
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         novel: Vec<String>,
     },
+    /// A table or figure of the paper: trains and evaluates its runs, or goes on with them, and prints it beside the paper's numbers.
+    ///
+    /// Scale and data are the description's; the experiment says only what differs between its runs. Each is a run's folder, RUNS/NAME/RUN, as
+    /// `train` leaves it. A finished run is not repeated and an unfinished one goes on, so the same command continues what was killed. The table is in
+    /// RUNS/NAME/table.md and table.json, after every run. Start with --plan.
+    Experiment {
+        /// Which table.
+        name: Experiment,
+        #[command(flatten)]
+        description: Description,
+        /// Folder of all experiments.
+        #[arg(long, value_name = "FOLDER")]
+        runs: PathBuf,
+        /// Checkpoint that every run starts from, with tokenizer.json beside it; {preset} in it is the run's preset.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        #[command(flatten)]
+        pictures: Pictures,
+        /// How a picture becomes scores.
+        #[arg(long, value_enum, default_value_t = Protocol::Gsnet)]
+        protocol: Protocol,
+        /// Words that table4 hides from training and counts as novel: flood,water.
+        #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+        novel: Vec<String>,
+        /// Print the runs, how they differ and how far they are; run nothing.
+        #[arg(long)]
+        plan: bool,
+        /// Threads of libtorch.
+        #[arg(long, value_name = "COUNT", default_value_t = 2)]
+        threads: u16,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Pictures {
+    /// Sets to evaluate on.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',',
+          default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
+    sets: Vec<String>,
+    /// Only so many pictures of each set.
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -147,14 +193,30 @@ fn run(command: Command) -> Result<()> {
             let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
             import(description.read()?.network(), &options)?;
         }
-        Command::Train { common, from, exclude_queries } => {
+        Command::Train { common, from, exclude_queries, nproc } => {
+            if nproc.get() > 1 && Environment::read()?.is_none() {
+                return Ok(launch(nproc)?);
+            }
             let (config, mut run) = common.open()?;
-            train(&config, &TrainOptions { from, exclude_queries }, &mut run)?;
+            let options = TrainOptions { from, exclude_queries };
+            let communicator = Communicator::from_environment(&job(&config, &options)?)?;
+            train_together(&config, &options, &mut run, communicator)?;
         }
-        Command::Evaluate { common, weights, sets, limit, protocol, novel } => {
+        Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {
             let (config, run) = common.open()?;
             let options = EvaluateOptions { weights, sets, limit, protocol, novel };
             report(&table(&evaluate(&config, &options, &run)?))?;
+        }
+        Command::Experiment { name, description, runs, from, pictures, protocol, novel, plan: only_plan, threads } => {
+            tch::set_num_threads(i32::from(threads));
+            let Pictures { sets, limit } = pictures;
+            let config = description.read()?;
+            let plan = Plan::new(name, &config, &ExperimentOptions { from, runs, sets, limit, protocol, novel })?;
+            if only_plan {
+                report(&plan.to_string())?;
+            } else {
+                report(&experiment::run(&config, &plan)?.to_string())?;
+            }
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rszs_data::Prefetch;
 
+use crate::parallel::Communicator;
 use crate::run::Run;
 use crate::tensorboard::EventFile;
 use crate::{Progress, RunConfig, TrainError, peak_resident_bytes};
@@ -38,12 +39,31 @@ pub struct TrainOptions {
 
 /// Trains in `run`, from its last state if there is one.
 pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Result<(), TrainError> {
-    let mut session = Session::start(config, options, run)?;
+    train_together(config, options, run, Communicator::Single)
+}
+
+/// What all ranks of a run must agree on, for [`Communicator::from_environment`].
+pub fn job(config: &RunConfig, options: &TrainOptions) -> Result<String, TrainError> {
+    Ok(format!("{options:?}\n{}", config.resolved()?))
+}
+
+/// Trains in `run` with all processes of `communicator`, each of which calls this; the first alone writes there.
+pub fn train_together(
+    config: &RunConfig,
+    options: &TrainOptions,
+    run: &mut Run,
+    communicator: Communicator,
+) -> Result<(), TrainError> {
+    let mut session = Session::start(config, options, run, communicator)?;
     let settings = session.settings.clone();
     let steps = settings.schedule.steps;
     let mut batches =
         Prefetch::start(&session.sampler, session.optimizer.steps(), config.data().workers, config.data().ahead);
-    let mut progress = Progress::start(session.optimizer.steps(), steps, settings.step_images());
+    if !session.communicator.leads() {
+        return follow(&mut session, &mut batches, run);
+    }
+    let step_images = settings.step_images() * session.communicator.size();
+    let mut progress = Progress::start(session.optimizer.steps(), steps, step_images);
     let mut curves = EventFile::create(&run.path("tensorboard"), session.optimizer.steps())?;
     let mut losses = LossWindow::default();
     let mut last_save = Instant::now();
@@ -67,6 +87,14 @@ pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Resul
             session.save(run)?;
             last_save = Instant::now();
         }
+    }
+    Ok(())
+}
+
+/// The steps of a rank that writes nothing.
+fn follow(session: &mut Session, batches: &mut Prefetch, run: &Run) -> Result<(), TrainError> {
+    while session.optimizer.steps() < session.settings.schedule.steps {
+        session.learn(&batches.next_batch()?, run)?;
     }
     Ok(())
 }

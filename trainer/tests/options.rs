@@ -101,14 +101,6 @@ fn the_text_tower_follows_the_policy_of_the_vision_language_stream() {
     }
 }
 
-/// The means of the gradients after one step, one after the other, over the largest of `reference`.
-fn gradients(state: &Checkpoint) -> Values {
-    let means = state.tensors.iter().filter(|(name, _)| name.starts_with("mean."));
-    let all = Tensor::cat(&means.map(|(_, mean)| mean.flatten(0, -1)).collect::<Vec<_>>(), 0);
-    let values = Vec::<f32>::try_from(&all / all.abs().max()).unwrap();
-    Values::new(vec![values.len()], values)
-}
-
 fn parts(folder: &Path, batch_size: usize, accumulate: usize, more: &str) -> Values {
     let name = format!("{batch_size}_times_{accumulate}");
     let changes = [
@@ -119,7 +111,7 @@ fn parts(folder: &Path, batch_size: usize, accumulate: usize, more: &str) -> Val
         "network.vlm.drop_path = 0.0".to_owned(),
         more.to_owned(),
     ];
-    gradients(&state_after_a_step(folder, &name, &changes).unwrap())
+    support::gradients(&state_after_a_step(folder, &name, &changes).unwrap())
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub struct Sampler {
     batch_size: usize,
     seed: u64,
     mix_probability: f32,
+    /// The first slot that is drawn, and the distance to the next.
+    share: (usize, usize),
 }
 
 impl Sampler {
@@ -96,13 +98,21 @@ impl Sampler {
                 end
             })
             .collect();
-        Ok(Self { sources, shares, split, batch_size, seed, mix_probability: 0.0 })
+        Ok(Self { sources, shares, split, batch_size, seed, mix_probability: 0.0, share: (0, 1) })
     }
 
     /// This sampler with half of the classes of another crop laid over a crop, with this probability (`ClassMix`).
     #[must_use]
     pub fn mixing(self, mix_probability: f32) -> Self {
         Self { mix_probability, ..self }
+    }
+
+    /// This sampler for process `rank` of `size`: of each batch it makes the crops `rank`, `rank + size`, …, which are those of
+    /// the whole batch.
+    #[must_use]
+    pub fn share(self, rank: usize, size: usize) -> Self {
+        assert!(rank < size && size <= self.batch_size, "share {rank} of {size} of {} crops", self.batch_size);
+        Self { share: (rank, size), ..self }
     }
 
     /// The sources, in the order that [`Origin::source`] counts.
@@ -122,7 +132,8 @@ impl Sampler {
             origins: Vec::with_capacity(self.batch_size),
             laid_over: Vec::with_capacity(self.batch_size),
         };
-        for slot in 0..self.batch_size {
+        let (first, step_by) = self.share;
+        for slot in (first..self.batch_size).step_by(step_by) {
             let mut rng = Rng::keyed(&[self.seed, step, slot as u64]);
             // Stratified: slot i draws from the i-th N-th of [0, 1), so every batch holds its share of every source.
             let point = (slot as f32 + rng.unit()) / self.batch_size as f32;
@@ -208,6 +219,17 @@ mod tests {
         for step in 0..20 {
             let batch = sampler(1).batch(step).unwrap();
             assert_eq!(batch.origins.iter().map(|origin| origin.source).collect::<Vec<_>>(), [0, 0, 0, 1]);
+        }
+    }
+
+    #[test]
+    fn shares_of_a_batch_are_its_crops_in_turn() {
+        let whole = sampler(1).mixing(0.5).batch(3).unwrap();
+        for rank in 0..2 {
+            let share = sampler(1).mixing(0.5).share(rank, 2).batch(3).unwrap();
+            assert_eq!(share.origins, [whole.origins[rank], whole.origins[rank + 2]]);
+            let of = |crop: usize| &whole.images[crop * 192..][..192];
+            assert_eq!(share.images, [of(rank), of(rank + 2)].concat());
         }
     }
 

@@ -6,6 +6,7 @@ use crate::TrainError;
 use crate::data_digest::DataDigest;
 use crate::evaluate::SetScores;
 use crate::loss::Loss;
+use crate::parallel::Communicator;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Default)]
@@ -20,10 +21,18 @@ pub(super) struct StepLosses {
 impl StepLosses {
     /// Adds the losses of one part of a batch.
     pub(super) fn add(&mut self, part: &Loss) -> Result<(), TrainError> {
-        // sync: once a part, so that no update follows from a number that is not finite
+        // sync: once a part
         self.total += part.total.f_double_value(&[])?;
         self.segmentation += part.segmentation.f_double_value(&[])?;
         self.alignment += part.alignment.f_double_value(&[])?;
+        Ok(())
+    }
+
+    /// Makes the losses of this rank's share those of the whole batch.
+    pub(super) fn sum(&mut self, communicator: &mut Communicator) -> Result<(), TrainError> {
+        let mut losses = [self.total, self.segmentation, self.alignment];
+        communicator.sum(&mut losses)?;
+        [self.total, self.segmentation, self.alignment] = losses;
         Ok(())
     }
 }

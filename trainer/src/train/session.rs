@@ -21,6 +21,7 @@ use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
 use crate::loss::{Counts, Loss, loss};
+use crate::parallel::Communicator;
 use crate::run::{Run, tell};
 use crate::states::States;
 use crate::tensorboard::EventFile;
@@ -40,23 +41,36 @@ pub(super) struct Session {
     prompts: Option<Prompts>,
     states: States,
     origin: Origin,
+    pub(super) communicator: Communicator,
 }
 
 impl Session {
     /// From the last state in `run` if there is one, else from the checkpoint of `options`.
-    pub(super) fn start(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Result<Self, TrainError> {
-        run.lock()?;
+    pub(super) fn start(
+        config: &RunConfig,
+        options: &TrainOptions,
+        run: &mut Run,
+        mut communicator: Communicator,
+    ) -> Result<Self, TrainError> {
+        if communicator.leads() {
+            run.lock()?;
+        } else {
+            // Rank 0 puts the folder in order first: others only read it.
+            communicator.wait_for_all()?;
+        }
         let settings: TrainSettings = config.section("train")?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
         settings.precision.advice().into_iter().for_each(tell);
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
         start_from(&options.from, config.network(), &mut parameters)?;
-        let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries)?);
+        let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
         let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::file(&tokenizer_path))?;
-        write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
+        if communicator.leads() {
+            write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
+        }
         let tokenizer = Tokenizer::from_json(&tokenizer_bytes)?;
         let words =
             sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
@@ -77,26 +91,46 @@ impl Session {
         let mut origin = Origin::new(serde_json::to_string(config.network())?, "train", settings.seed);
         origin.data = Some(data.sha256());
         let prompts = None;
-        let mut session =
-            Self { settings, optimizer, sampler, graph, parameters, average, texts, prompts, states, origin };
+        let mut session = Self {
+            settings,
+            optimizer,
+            sampler,
+            graph,
+            parameters,
+            average,
+            texts,
+            prompts,
+            states,
+            origin,
+            communicator,
+        };
         session.resume(run)?;
         if session.settings.policy.text() == StreamPolicy::Freeze {
             session.prompts = Some(session.texts.prompts(&session.parameters)?);
         }
-        run.forget_after(session.optimizer.steps())?;
-        session.describe(config, options, &data, run)?;
+        if session.communicator.leads() {
+            run.forget_after(session.optimizer.steps())?;
+            session.describe(config, options, &data, run)?;
+            session.communicator.wait_for_all()?;
+        }
         Ok(session)
     }
 
     /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number that is not finite is saved
-    /// in the run's folder.
+    /// in the run's folder, by each rank its share.
     pub(super) fn learn(&mut self, batch: &Batch, run: &Run) -> Result<StepLosses, TrainError> {
-        tch::manual_seed((self.settings.seed ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64);
+        let of_rank = (self.communicator.rank() as u64).rotate_right(8);
+        tch::manual_seed((self.settings.seed ^ of_rank ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64);
         let mut rng = Rng::keyed(&[self.settings.seed, batch.step, u64::MAX]);
-        let words = self.choose_queries(batch, &mut rng);
+        let sources = self.shown_sources(batch)?;
+        let words = self.choose_queries(&sources, &mut rng);
         self.step(batch, &words, &mut rng).or_else(|error| {
             let TrainError::NotFinite { what, step } = error else { return Err(error) };
-            let folder = run.path(&format!("not_finite/step_{step:08}"));
+            let rank = match self.communicator.rank() {
+                0 => String::new(),
+                rank => format!("_rank_{rank}"),
+            };
+            let folder = run.path(&format!("not_finite/step_{step:08}{rank}"));
             save_batch(&folder, &self.sampler, batch, &words, &what)?;
             Err(TrainError::NotFiniteBatch { folder, what, step })
         })
@@ -107,7 +141,7 @@ impl Session {
         // The gradients of all parts meet here, and go on to the text tower once.
         let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
-        let counts = Counts::of(&targets)?;
+        let counts = Counts::of_all(&targets, &mut self.communicator)?;
 
         let mut numbers = StepLosses::default();
         let size = self.settings.batch_size as i64;
@@ -115,14 +149,17 @@ impl Session {
             let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
             let losses = self.forward(&tiles?, &queries, &targets?, counts)?;
             numbers.add(&losses)?;
-            if !numbers.total.is_finite() {
-                return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
-            }
             losses.total.f_backward()?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
         }
+        // Here and not before: all ranks stop, or none.
+        numbers.sum(&mut self.communicator)?;
+        if !numbers.total.is_finite() {
+            return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
+        }
+        self.communicator.sum_gradients(&self.parameters)?;
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
         numbers.gradient_norm = self.optimizer.step(&self.parameters, numbers.learning_rate)?;
@@ -142,10 +179,17 @@ impl Session {
         Mode::Train(self.settings.precision)
     }
 
+    /// The sources that some pixel of the batch is of, on any rank.
+    fn shown_sources(&mut self, batch: &Batch) -> Result<BTreeSet<usize>, TrainError> {
+        let mut shown = vec![0.0; self.sampler.sources().len()];
+        batch.shown_sources().into_iter().for_each(|source| shown[source] = 1.0);
+        self.communicator.sum(&mut shown)?;
+        Ok((0..shown.len()).filter(|&source| shown[source] > 0.0).collect())
+    }
+
     /// A wording for each concept that a set of this batch labels. Words that no set labels are never asked: what nobody
     /// labelled may be there.
-    fn choose_queries(&self, batch: &Batch, rng: &mut Rng) -> Vec<String> {
-        let sources = batch.shown_sources();
+    fn choose_queries(&self, sources: &BTreeSet<usize>, rng: &mut Rng) -> Vec<String> {
         let concepts = || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
         let names: BTreeSet<&str> = concepts().map(|concept| concept.name.as_str()).collect();
         let mut wording = |name: &str| {

@@ -53,7 +53,7 @@ pub struct TrainSettings {
 }
 
 impl TrainSettings {
-    /// Pictures a step.
+    /// Pictures a step, of each process.
     pub fn step_images(&self) -> usize {
         self.batch_size * self.accumulate.get()
     }

@@ -9,6 +9,7 @@ use rszs_network::Config;
 
 use super::TrainSettings;
 use crate::checkpoint::Checkpoint;
+use crate::parallel::Communicator;
 use crate::run::tell;
 use crate::{Parameters, PositionRule, RunConfig, TrainError, group, interpolate_positions};
 
@@ -32,11 +33,12 @@ pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Paramet
     Ok(())
 }
 
-/// Crops of every source that still labels something once `excluded` words are gone.
+/// Crops of every source that still labels something once `excluded` words are gone; of each batch the share of this rank.
 pub(super) fn sampler(
     config: &RunConfig,
     settings: &TrainSettings,
     excluded: &[String],
+    communicator: &Communicator,
 ) -> Result<Sampler, TrainError> {
     let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
     let mut sources = Vec::new();
@@ -55,5 +57,7 @@ pub(super) fn sampler(
         }
         sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
     }
-    Ok(Sampler::new(sources, Split::Train, settings.step_images(), settings.seed)?.mixing(settings.mix_probability))
+    let batch_size = settings.step_images() * communicator.size();
+    let sampler = Sampler::new(sources, Split::Train, batch_size, settings.seed)?.mixing(settings.mix_probability);
+    Ok(sampler.share(communicator.rank(), communicator.size()))
 }

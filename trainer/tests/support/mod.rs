@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rszs_data::fixtures;
+use rszs_graph::Tensor as Values;
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
-use rszs_train::checkpoint::{Origin, save};
+use rszs_train::checkpoint::{Checkpoint, Origin, save};
 use rszs_train::loss::{Alignment, Counts, loss};
 use rszs_train::train::{TOKENIZER, TrainOptions};
 use rszs_train::{Mode, Parameters, Precision, eval};
@@ -130,4 +131,13 @@ pub(crate) fn states(run: &Path) -> BTreeMap<String, Vec<u8>> {
 pub(crate) fn values_in(bytes: &[u8]) -> &[u8] {
     let (length, rest) = bytes.split_first_chunk::<8>().expect("a safetensors file");
     &rest[u64::from_le_bytes(*length) as usize..]
+}
+
+/// The means of the gradients after one step, one after the other, over the largest of `reference`.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn gradients(state: &Checkpoint) -> Values {
+    let means = state.tensors.iter().filter(|(name, _)| name.starts_with("mean."));
+    let all = Tensor::cat(&means.map(|(_, mean)| mean.flatten(0, -1)).collect::<Vec<_>>(), 0);
+    let values = Vec::<f32>::try_from(&all / all.abs().max()).expect("numbers");
+    Values::new(vec![values.len()], values)
 }

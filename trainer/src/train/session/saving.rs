@@ -87,7 +87,7 @@ impl Session {
             tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
         }
         // The run may have ended between the two files, or somebody went back to an older state.
-        if !Checkpoint::read(&weights).is_ok_and(|weights| weights.origin.step == step) {
+        if self.communicator.leads() && !Checkpoint::read(&weights).is_ok_and(|weights| weights.origin.step == step) {
             checkpoint::save(&weights, self.average.weights(), &state.origin)?;
         }
         Ok(())

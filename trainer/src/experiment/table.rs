@@ -1,0 +1,151 @@
+//! Results as a table beside the paper's.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::result::SetResult;
+use super::{Experiment, Plan, RunResult, paper};
+use crate::TrainError;
+use crate::durable::write_atomically;
+
+/// A table of one experiment; runs that are not finished have no numbers yet.
+#[derive(Debug, Serialize)]
+pub struct Table {
+    experiment: Experiment,
+    title: &'static str,
+    /// Names of the cells before the numbers.
+    labels: &'static [&'static str],
+    /// Names of our numbers.
+    ours: Vec<String>,
+    /// Names of the paper's numbers; none where no row of the paper is known.
+    paper: Vec<&'static str>,
+    rows: Vec<Row>,
+    /// What a reader must know.
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    run: String,
+    label: Vec<String>,
+    ours: Vec<Option<f64>>,
+    paper: Vec<Option<f64>>,
+}
+
+impl Table {
+    /// `results` are those of the first runs of `plan`.
+    pub(super) fn new(plan: &Plan, results: &[RunResult]) -> Self {
+        let experiment = plan.experiment;
+        let ours = columns(plan);
+        let paper: &[&str] = match experiment {
+            Experiment::Figure4 => &paper::EFFICIENCY,
+            _ => &paper::SETS,
+        };
+        let is_known = plan.runs.iter().any(|run| run.paper.0.iter().any(Option::is_some));
+        let paper = if is_known { paper.to_vec() } else { Vec::new() };
+        let rows = plan.runs.iter().enumerate().map(|(index, run)| Row {
+            run: run.name.clone(),
+            label: run.label.clone(),
+            ours: results.get(index).map_or(vec![None; ours.len()], |result| numbers(experiment, result)),
+            paper: run.paper.0[..paper.len()].to_vec(),
+        });
+        let rows = rows.collect();
+        let notes = notes(plan, results, is_known);
+        Self { experiment, title: experiment.title(), labels: experiment.label_columns(), ours, paper, rows, notes }
+    }
+
+    /// Writes `table.md` and `table.json`.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), TrainError> {
+        write_atomically(&folder.join("table.json"), &serde_json::to_vec_pretty(self)?)?;
+        write_atomically(&folder.join("table.md"), format!("{self}\n").as_bytes())
+    }
+}
+
+impl fmt::Display for Table {
+    /// Markdown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cells = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+        let labels = self.labels.iter().map(|&label| label.to_owned());
+        let paper = self.paper.iter().map(|name| format!("paper: {name}"));
+        let head: Vec<String> = labels.chain(self.ours.iter().cloned()).chain(paper).collect();
+        writeln!(f, "**{}**\n\n{}\n{}", self.title, cells(head.clone()), cells(vec!["---".to_owned(); head.len()]))?;
+        for row in &self.rows {
+            let numbers = row.ours.iter().chain(&row.paper);
+            let numbers = numbers.map(|number| number.map_or("–".to_owned(), |number| format!("{number:.2}")));
+            writeln!(f, "{}", cells(row.label.iter().cloned().chain(numbers).collect()))?;
+        }
+        for note in &self.notes {
+            write!(f, "\n* {note}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Names of our numbers.
+fn columns(plan: &Plan) -> Vec<String> {
+    match plan.experiment {
+        Experiment::Figure4 => {
+            ["image, M", "text, M", "trainable, M", "GMACs", "latency, ms"].map(str::to_owned).to_vec()
+        }
+        Experiment::Table4 => {
+            let of_set = |set: &String| ["base", "novel", "harmonic mean"].map(|part| format!("{set} {part}"));
+            plan.sets.iter().flat_map(of_set).collect()
+        }
+        _ => plan.sets.iter().cloned().chain(["mean".to_owned()]).collect(),
+    }
+}
+
+/// In the order of [`columns`]; scores in percent.
+fn numbers(experiment: Experiment, result: &RunResult) -> Vec<Option<f64>> {
+    let percent = |score: f64| 100.0 * score;
+    match result {
+        RunResult::Efficiency(cost) => {
+            let counts = [cost.image_parameters, cost.text_parameters, cost.trainable_parameters];
+            let millions = counts.map(|count| count as f64 / 1e6);
+            millions.into_iter().chain([cost.macs as f64 / 1e9, cost.latency_ms]).map(Some).collect()
+        }
+        RunResult::Scores(sets) if experiment == Experiment::Table4 => {
+            let of_set = |set: &SetResult| [set.base, set.novel, set.harmonic_mean].map(|score| score.map(percent));
+            sets.iter().flat_map(of_set).collect()
+        }
+        RunResult::Scores(sets) => {
+            let scores: Vec<f64> = sets.iter().map(|set| percent(set.mean_iou)).collect();
+            let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+            scores.into_iter().chain([mean]).map(Some).collect()
+        }
+    }
+}
+
+fn notes(plan: &Plan, results: &[RunResult], is_known: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    match results.first() {
+        None => {}
+        Some(RunResult::Efficiency(cost)) => notes.push(format!(
+            "One tile, K = {}; latency: libtorch, float32, processor, {} threads, median. Twice the MACs are FLOPs.",
+            cost.queries, cost.threads
+        )),
+        Some(RunResult::Scores(sets)) => {
+            let steps = plan.runs.iter().map(|run| run.steps).max().unwrap_or_default();
+            let pictures: Vec<String> = sets.iter().map(|set| format!("{} of {}", set.images, set.set)).collect();
+            notes.push(format!(
+                "Ours: mIoU in percent, protocol {}, pictures: {}; {steps} steps, one seed: small differences may be chance.",
+                plan.protocol.name(),
+                pictures.join(", ")
+            ));
+            let partly: Vec<&str> = sets.iter().filter(|set| !set.exclusive).map(|set| set.set.as_str()).collect();
+            if !partly.is_empty() {
+                notes.push(format!(
+                    "Not every pixel is labelled in {}: there, each query at the threshold that is best on these pictures.",
+                    partly.join(", ")
+                ));
+            }
+            if !plan.novel.is_empty() {
+                notes.push(format!("Hidden from training, and novel: {}.", plan.novel.join(", ")));
+            }
+        }
+    }
+    notes.push(paper::note(plan.experiment, is_known).to_owned());
+    notes
+}

@@ -1,0 +1,82 @@
+//! Starts the ranks of one machine.
+
+use std::io;
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crate::TrainError;
+
+/// What the other ranks get to notice a lost one and say so themselves.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Starts this program `size` times with the same arguments, each with its rank in the environment, and waits for all. If one
+/// ends in failure, the others are ended, too.
+pub fn launch(size: NonZeroUsize) -> Result<(), TrainError> {
+    let size = size.get();
+    let failed = |rank, reason: String| TrainError::Rank { rank, size, reason };
+    let port = free_port().map_err(|error| failed(0, error.to_string()))?;
+    let mut ranks = Vec::new();
+    for rank in 0..size {
+        let child = start(rank, size, port - 1).map_err(|error| failed(rank, error.to_string()));
+        match child {
+            Ok(child) => ranks.push(child),
+            Err(error) => {
+                ranks.iter_mut().for_each(end);
+                return Err(error);
+            }
+        }
+    }
+    match wait(&mut ranks) {
+        None => Ok(()),
+        Some((rank, status)) => Err(failed(rank, status.to_string())),
+    }
+}
+
+/// A port that nobody listens on now. Somebody may take it before rank 0 does; then rank 0 says so.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn start(rank: usize, size: usize, port: u16) -> io::Result<Child> {
+    Command::new(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .env("RANK", rank.to_string())
+        .env("LOCAL_RANK", rank.to_string())
+        .env("WORLD_SIZE", size.to_string())
+        .env("MASTER_ADDR", "127.0.0.1")
+        .env("MASTER_PORT", port.to_string())
+        .spawn()
+}
+
+/// Waits for all; returns the first that failed, once all have ended.
+fn wait(ranks: &mut [Child]) -> Option<(usize, ExitStatus)> {
+    let mut first: Option<(usize, ExitStatus, Instant)> = None;
+    loop {
+        let mut running = false;
+        for (rank, child) in ranks.iter_mut().enumerate() {
+            match child.try_wait() {
+                Ok(None) => running = true,
+                Ok(Some(status)) if !status.success() && first.is_none() => {
+                    first = Some((rank, status, Instant::now()));
+                }
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+        if first.as_ref().is_some_and(|(_, _, since)| since.elapsed() > GRACE) {
+            ranks.iter_mut().for_each(end);
+        }
+        if !running {
+            return first.map(|(rank, status, _)| (rank, status));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Ends a rank, if it has not ended by itself.
+fn end(child: &mut Child) {
+    // Both fail only for a process that has ended.
+    drop(child.kill());
+    drop(child.wait());
+}
