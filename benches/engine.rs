@@ -1,4 +1,4 @@
-//! The default bundle in every engine of this machine, one tile at a time.
+//! The default bundle in every engine of this machine and every precision of that engine, one tile at a time.
 //!
 //! `cargo bench -p rszs-bench --bench engine`. Each engine passes the bundle's self-test first; one that is not there is named and
 //! left out. What a further query costs is the difference between 64 and 2 queries over 62, beside the time for 2.
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rszs_bundle::{Bundle, Golden, VerifyOptions};
-use rszs_edge::engine::{Engine, EngineKind, EngineOptions, TileBatch, TileEngine, TileScores, start};
+use rszs_edge::engine::{Engine, EngineOptions, Started, TileBatch, TileEngine, TileScores, attempts};
 use rszs_hot::LOGIT_STRIDE_PX;
 
 const QUERIES: [usize; 4] = [2, 8, 16, 64];
@@ -33,16 +33,16 @@ fn time(bencher: &mut Bencher<'_>, engine: &mut Engine, golden: &Golden, rows: u
 fn engines(criterion: &mut Criterion) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
     let bundle = Bundle::open(&path, &VerifyOptions::default()).expect("the default bundle opens");
-    for kind in EngineKind::ALL {
-        let mut group = criterion.benchmark_group(format!("tile/{}", kind.name()));
-        group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
-        let mut engine = match start(&bundle, &EngineOptions { kind: Some(kind), ..EngineOptions::default() }) {
-            Ok(started) => started.engine,
-            Err(error) => {
-                eprintln!("{}: left out: {error}", kind.name());
+    for attempt in attempts(&bundle, &EngineOptions::default()) {
+        let Started { mut engine, kind, precision, .. } = match attempt {
+            Ok(started) => started,
+            Err(skipped) => {
+                eprintln!("{}: left out: {}", skipped.kind.name(), skipped.reason);
                 continue;
             }
         };
+        let mut group = criterion.benchmark_group(format!("tile/{}/{precision}", kind.name()));
+        group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
         group.throughput(Throughput::Elements(1));
         for rows in QUERIES {
             group.bench_function(BenchmarkId::new("queries", rows), |bencher| {

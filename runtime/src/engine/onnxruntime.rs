@@ -115,12 +115,33 @@ fn refusal(error: &ort::LoadDynamicError) -> String {
     }
 }
 
-/// The version as the library tells it, e.g. `1.31.1`.
+/// The version as far as the library tells it.
 fn version() -> String {
-    let branch = ort::info().split(['=', ',']).nth(1).unwrap_or_default().trim();
-    branch.strip_prefix("rel-").unwrap_or(branch).to_owned()
+    version_in(ort::info())
+}
+
+/// The release branch in `git-branch=rel-1.31.1, git-commit-id=74c0f9b1c6, …`; Python's packages are built from no branch, and say their commit.
+fn version_in(build: &str) -> String {
+    let field = |name: &str| build.split([' ', ',']).find_map(|part| part.strip_prefix(name)).unwrap_or_default();
+    match field("git-branch=") {
+        "HEAD" => format!("commit {}", field("git-commit-id=")),
+        branch => branch.strip_prefix("rel-").unwrap_or(branch).to_owned(),
+    }
 }
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_release_or_the_commit() {
+        let build = "ORT Build Info: git-branch=rel-1.24.2, git-commit-id=058787ceea, build type=Release";
+        assert_eq!(version_in(build), "1.24.2");
+        let build = "ORT Build Info: git-branch=HEAD, git-commit-id=74c0f9b1c6, build type=Release";
+        assert_eq!(version_in(build), "commit 74c0f9b1c6");
+    }
 }
