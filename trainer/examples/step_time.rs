@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rszs_network::{Config, Purpose, image_graph};
-use rszs_train::loss::{Alignment, Counts, loss};
+use rszs_train::loss::{Alignment, Counts, Terms, loss};
 use rszs_train::run::report;
 use rszs_train::{AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with};
 use tch::{Device, Kind, Tensor};
@@ -21,6 +21,8 @@ fn main() -> Result<(), TrainError> {
     tch::set_num_threads(1);
 
     let config = Config::nano();
+    let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
+    let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 4.0, grid };
     let graph = image_graph(&config, Purpose::Train)?;
     let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu)?;
     let side = config.tile_px as i64;
@@ -43,14 +45,7 @@ fn main() -> Result<(), TrainError> {
         let mut clock = Clock::start();
         let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, mode)?;
         let forward = clock.lap();
-        let losses = loss(
-            &outputs["logits"],
-            &outputs["aligned"],
-            &words,
-            &targets,
-            Counts::of(&targets)?,
-            (Alignment::Cosine, 0.2),
-        )?;
+        let losses = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, Counts::of(&targets)?, terms)?;
         let of_loss = clock.lap();
         losses.total.f_backward()?;
         let backward = clock.lap();

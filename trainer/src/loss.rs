@@ -20,6 +20,19 @@ pub enum Alignment {
 /// τ of the contrastive form: where CLIP's starts (arXiv:2103.00020, section 2.5).
 const TEMPERATURE: f64 = 0.07;
 
+/// What is added to the binary cross-entropy, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// The form of `L_align`.
+    pub alignment: Alignment,
+    /// λ of `L_align`.
+    pub alignment_weight: f64,
+    /// Weight of [`patch_grid`]; the paper has no such term.
+    pub patch_grid_weight: f64,
+    /// G, patches along the side of a tile.
+    pub grid: usize,
+}
+
 /// The parts of a loss, each a number with a gradient.
 #[derive(Debug)]
 pub struct Loss {
@@ -38,6 +51,8 @@ pub struct Counts {
     labelled: f64,
     /// Pictures that show at least one query, at least 1.
     showing: f64,
+    /// Maps of logits: pictures times queries.
+    maps: f64,
 }
 
 impl Counts {
@@ -52,14 +67,15 @@ impl Counts {
         let showing = shows(targets, POSITIVE)?.f_any_dim(1, false)?;
         // sync: twice a step
         let count = |of: Tensor| Ok::<_, TrainError>(of.f_sum(Kind::Int64)?.f_int64_value(&[])? as f64);
-        let mut counts = [count(labelled)?, count(showing)?];
+        let (images, queries, ..) = targets.size4()?;
+        let mut counts = [count(labelled)?, count(showing)?, (images * queries) as f64];
         communicator.sum(&mut counts)?;
-        let [labelled, showing] = counts.map(|count| count.max(1.0));
-        Ok(Self { labelled, showing })
+        let [labelled, showing, maps] = counts.map(|count| count.max(1.0));
+        Ok(Self { labelled, showing, maps })
     }
 }
 
-/// BCE with logits at the resolution of the targets, plus λ times `L_align`; `alignment` is the form of this and λ.
+/// BCE with logits at the resolution of the targets, plus λ times `L_align` and what else `terms` ask for.
 ///
 /// `logits: [N, K, H/4, W/4]`, `aligned: [N, D]`, `queries: [K, D]`, both L2-normalised, `targets: u8 [N, K, H, W]` of
 /// [`POSITIVE`], [`NEGATIVE`] and [`UNLABELLED`].
@@ -69,14 +85,17 @@ pub fn loss(
     queries: &Tensor,
     targets: &Tensor,
     counts: Counts,
-    (form, alignment_weight): (Alignment, f64),
+    terms: Terms,
 ) -> Result<Loss, TrainError> {
     let segmentation = segmentation_loss(logits, targets, counts)?;
-    let alignment = match form {
+    let alignment = match terms.alignment {
         Alignment::Cosine => cosine_alignment(aligned, queries, targets, counts)?,
         Alignment::Contrastive => contrastive_alignment(aligned, queries, targets, counts)?,
     };
-    let total = segmentation.f_add(&alignment.f_mul_scalar(alignment_weight)?)?;
+    let mut total = segmentation.f_add(&alignment.f_mul_scalar(terms.alignment_weight)?)?;
+    if terms.patch_grid_weight > 0.0 {
+        total = total.f_add(&patch_grid(logits, terms.grid, counts)?.f_mul_scalar(terms.patch_grid_weight)?)?;
+    }
     Ok(Loss { total, segmentation, alignment })
 }
 
@@ -91,6 +110,20 @@ pub fn segmentation_loss(logits: &Tensor, targets: &Tensor, counts: Counts) -> R
     let positive = targets.f_eq(i64::from(POSITIVE))?.f_to_kind(Kind::Float)?;
     let sum = logits.f_binary_cross_entropy_with_logits(&positive, Some(&labelled), None::<&Tensor>, Reduction::Sum)?;
     Ok(sum.f_div_scalar(counts.labelled)?)
+}
+
+/// How much logits know of the grid of patches: the variance over the places in a patch of the mean over all patches, mean over maps of logits.
+///
+/// Nothing on the ground is laid out along patches, so this should be near 0. Transposed convolutions of tokens have weights of their own for each place
+/// in a patch and learn to leave a pattern, visible as dots where scores are near a threshold (checkerboards: Odena et al. 2016, distill.pub/2016/deconv-checkerboard).
+pub fn patch_grid(logits: &Tensor, grid: usize, counts: Counts) -> Result<Tensor, TrainError> {
+    let (images, queries, height, width) = logits.size4()?;
+    let grid = grid as i64;
+    let of_patches = logits.f_reshape([images, queries, grid, height / grid, grid, width / grid])?;
+    let pattern = of_patches.f_mean_dim([2_i64, 4].as_slice(), false, Kind::Float)?;
+    let flat = pattern.f_mean_dim([2_i64, 3].as_slice(), true, Kind::Float)?;
+    let variance = pattern.f_sub(&flat)?.f_square()?.f_mean_dim([2_i64, 3].as_slice(), false, Kind::Float)?;
+    Ok(variance.f_sum(Kind::Float)?.f_div_scalar(counts.maps)?)
 }
 
 /// `1 - cos(aligned, mean of E(t_k) over the queries with a positive pixel)`, mean over pictures that have one.
@@ -242,14 +275,35 @@ mod tests {
         let targets = Tensor::from_slice(&[[P; 8], [U; 8], [P, O, O, O, O, U, U, U], [O; 8]].concat());
         let targets = targets.reshape([4, 2, 2, 2]);
         let counts = Counts::of(&targets).unwrap();
-        assert_eq!(counts, Counts { labelled: 8.0 + 5.0 + 8.0, showing: 2.0 });
-        for form in [Alignment::Cosine, Alignment::Contrastive] {
+        assert_eq!(counts, Counts { labelled: 8.0 + 5.0 + 8.0, showing: 2.0, maps: 8.0 });
+        for alignment in [Alignment::Cosine, Alignment::Contrastive] {
+            let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 1.0, grid: 1 };
             let total = |from: i64, length: i64| {
                 let part = |all: &Tensor| all.narrow(0, from, length);
                 let (logits, aligned, targets) = (part(&logits), part(&aligned), part(&targets));
-                number(&loss(&logits, &aligned, &queries, &targets, counts, (form, 0.2)).unwrap().total)
+                number(&loss(&logits, &aligned, &queries, &targets, counts, terms).unwrap().total)
             };
             assert!((total(0, 1) + total(1, 3) - total(0, 4)).abs() < FLOAT32);
         }
+    }
+
+    /// One map of four patches of two by two places.
+    fn grid_of(logits: [f32; 16]) -> f64 {
+        let logits = Tensor::from_slice(&logits).reshape([1, 1, 4, 4]);
+        let targets = Tensor::from_slice(&[U; 16]).reshape([1, 1, 4, 4]);
+        number(&patch_grid(&logits, 2, Counts::of(&targets).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_pattern_that_every_patch_repeats_is_the_grid_s_and_edges_are_not() {
+        let dots = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0].repeat(2);
+        // A quarter of the places is 1: variance 3/16.
+        assert!((grid_of(dots.try_into().unwrap()) - 3.0 / 16.0).abs() < FLOAT32);
+        let edge = [5.0, 5.0, -5.0, -5.0].repeat(4);
+        assert!(grid_of(edge.try_into().unwrap()).abs() < FLOAT32, "an edge between patches");
+        // The same dot, in one patch up and in another down.
+        let mut chance = [0.0; 16];
+        (chance[0], chance[2]) = (3.0, -3.0);
+        assert!(grid_of(chance).abs() < FLOAT32);
     }
 }

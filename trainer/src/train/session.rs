@@ -20,7 +20,7 @@ use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
-use crate::loss::{Counts, Loss, loss};
+use crate::loss::{Counts, Loss, Terms, loss};
 use crate::parallel::Communicator;
 use crate::run::{Run, tell};
 use crate::states::States;
@@ -41,6 +41,8 @@ pub(super) struct Session {
     prompts: Option<Prompts>,
     states: States,
     origin: Origin,
+    /// Patches along the side of a tile.
+    grid: usize,
     pub(super) communicator: Communicator,
 }
 
@@ -102,6 +104,7 @@ impl Session {
             prompts,
             states,
             origin,
+            grid: config.network().vlm.grid(),
             communicator,
         };
         session.resume(run)?;
@@ -171,8 +174,9 @@ impl Session {
     fn forward(&self, tiles: &Tensor, queries: &Tensor, targets: &Tensor, counts: Counts) -> Result<Loss, TrainError> {
         let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
         let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, self.mode())?;
-        let TrainSettings { alignment, alignment_weight, .. } = self.settings;
-        loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, (alignment, alignment_weight))
+        let TrainSettings { alignment, alignment_weight, patch_grid_weight, .. } = self.settings;
+        let terms = Terms { alignment, alignment_weight, patch_grid_weight, grid: self.grid };
+        loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, terms)
     }
 
     fn mode(&self) -> Mode {

@@ -26,6 +26,8 @@ pub struct TrainSettings {
     pub alignment: Alignment,
     /// λ of `L_align`.
     pub alignment_weight: f64,
+    /// Weight of the penalty on logits that know of the grid of patches; not in the paper, 0 leaves it out.
+    pub patch_grid_weight: f64,
     /// Chance that a query is a synonym and not the concept's name.
     pub synonym_share: f32,
     /// How often half of the classes of another crop are laid over a crop.

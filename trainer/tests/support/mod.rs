@@ -8,7 +8,7 @@ use rszs_graph::Tensor as Values;
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 use rszs_train::checkpoint::{Checkpoint, Origin, save};
-use rszs_train::loss::{Alignment, Counts, loss};
+use rszs_train::loss::{Alignment, Counts, Terms, loss};
 use rszs_train::train::{TOKENIZER, TrainOptions};
 use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
@@ -65,8 +65,9 @@ pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
     let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(precision)).expect("a step");
     let counts = Counts::of(&targets).expect("targets");
-    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, counts, (Alignment::Cosine, 0.2))
-        .expect("a loss");
+    let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
+    let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 1.0, grid };
+    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, counts, terms).expect("a loss");
     losses.total.backward();
     (outputs["logits"].detach(), parameters)
 }
