@@ -34,7 +34,7 @@ pub struct GoldenShape {
     pub joint_width: usize,
 }
 
-/// Largest allowed absolute difference of any logit and any presence, by precision of the model file.
+/// Largest allowed absolute difference of any logit, and up to [`Tolerance::LARGEST_OF_PRESENCE`] of any presence, by precision of the model file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// For `model.fp32.onnx`.
@@ -106,6 +106,9 @@ pub enum GoldenError {
 }
 
 impl Tolerance {
+    /// A presence is a cosine: it lies in [-1, 1], however large logits are.
+    pub const LARGEST_OF_PRESENCE: f32 = 0.05;
+
     /// What is allowed for `precision`.
     pub fn of(&self, precision: Precision) -> f32 {
         match precision {
@@ -129,8 +132,7 @@ impl GoldenShape {
 impl Golden {
     /// Compares an engine's outputs with this golden set.
     pub fn compare(&self, precision: Precision, logits: &[f32], presence: &[f32]) -> Result<Deviation, GoldenError> {
-        let tolerance = self.tolerance.of(precision);
-        let check = |tensor, shape: &[usize], expected: &[f32], found: &[f32]| {
+        let check = |tensor, tolerance: f32, shape: &[usize], expected: &[f32], found: &[f32]| {
             expect_length(tensor, found.len(), expected.len())?;
             let (index, found) = largest_difference(expected, found);
             // A NaN is not within any tolerance.
@@ -140,9 +142,11 @@ impl Golden {
             Err(GoldenError::Mismatch { tensor, precision, tolerance, found, index, shape: shape.to_vec() })
         };
         let GoldenShape { images, queries, .. } = self.shape;
+        let of_logits = self.tolerance.of(precision);
+        let of_presence = of_logits.min(Tolerance::LARGEST_OF_PRESENCE);
         Ok(Deviation {
-            logits: check("logits", &self.shape.logits(), &self.logits, logits)?,
-            presence: check("presence", &[images, queries], &self.presence, presence)?,
+            logits: check("logits", of_logits, &self.shape.logits(), &self.logits, logits)?,
+            presence: check("presence", of_presence, &[images, queries], &self.presence, presence)?,
         })
     }
 
@@ -243,6 +247,12 @@ mod tests {
             error.to_string(),
             "logits: expected within 0.01 of the golden set (fp16), found 0.25 off at 1 (of [1, 2, 1, 1], row-major)"
         );
+    }
+
+    #[test]
+    fn a_presence_is_held_to_what_a_cosine_can_bear() {
+        let error = golden().compare(Precision::Int8, &[1.25, -1.0], &[0.35, -0.25]).unwrap_err();
+        assert!(matches!(error, GoldenError::Mismatch { tensor: "presence", .. }), "{error}");
     }
 
     #[test]
