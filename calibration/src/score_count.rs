@@ -72,12 +72,17 @@ pub fn count_scores(
         for (query, statement) in statements.iter().enumerate() {
             truth.clear();
             truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
+            let mut read: &[f32] = &[];
             for ((found, queries), histograms) in found.iter().zip(&plain_queries).zip(&mut histograms) {
-                let unreadable = |source| Error::Segment { path: path.to_owned(), source };
-                found.scores(query, queries, &mut plain).map_err(unreadable)?;
-                found.scores(query, &flat_queries, &mut flat).map_err(unreadable)?;
-                scores.clear();
-                scores.extend(plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)));
+                // A higher presence threshold that no further tile falls below leaves the scores as they were.
+                if found.logits(query) != read {
+                    let unreadable = |source| Error::Segment { path: path.to_owned(), source };
+                    found.scores(query, queries, &mut plain).map_err(unreadable)?;
+                    found.scores(query, &flat_queries, &mut flat).map_err(unreadable)?;
+                    scores.clear();
+                    scores.extend(plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)));
+                    read = found.logits(query);
+                }
                 let counted = histograms[query].add(&truth, &scores);
                 counted.map_err(|source| Error::Count { path: path.to_owned(), source })?;
             }
