@@ -136,10 +136,10 @@ pub fn check(
 ) -> Result<(Engine, CheckReport), CheckError> {
     let mut report = CheckReport::default();
     let mut best = Engine::embedded(model)?;
-    report.comparisons.push(compare_all(&mut best, graph, cases)?);
+    report.comparisons.push(compare_all(&mut best, graph, cases, Tolerance::Float32)?);
     match Engine::onnx_runtime(model, library) {
         Ok(mut engine) => {
-            report.comparisons.push(compare_all(&mut engine, graph, cases)?);
+            report.comparisons.push(compare_all(&mut engine, graph, cases, Tolerance::Float32)?);
             best = engine;
         }
         // A library that was asked for by name must be there.
@@ -151,13 +151,30 @@ pub fn check(
     Ok((best, report))
 }
 
+/// The same for a `model` in half precision, in ONNX Runtime alone: without its library nothing could prove the file, and it is refused.
+pub fn check_half(
+    model: &[u8],
+    graph: &Graph,
+    cases: &[Case],
+    library: Option<&Path>,
+) -> Result<CheckReport, CheckError> {
+    let mut engine = Engine::onnx_runtime(model, library)?;
+    let comparison = compare_all(&mut engine, graph, cases, Tolerance::Float16)?;
+    Ok(CheckReport { comparisons: vec![comparison], without_onnx_runtime: None })
+}
+
 /// Runs every case and keeps, for each output, the largest difference.
-fn compare_all(engine: &mut Engine, graph: &Graph, cases: &[Case]) -> Result<Comparison, CheckError> {
+fn compare_all(
+    engine: &mut Engine,
+    graph: &Graph,
+    cases: &[Case],
+    tolerance: Tolerance,
+) -> Result<Comparison, CheckError> {
     let mut comparison = Comparison { engine: engine.name(), sizes: cases.len(), outputs: Vec::new() };
     for case in cases {
         let found = engine.run(graph, &case.feeds)?;
         for (name, expected) in &case.expected {
-            let difference = compare(engine, name, expected, &found)?;
+            let difference = compare(engine, name, expected, &found, tolerance)?;
             match comparison.outputs.iter_mut().find(|(output, _)| output == name) {
                 Some((_, largest)) if largest.share() >= difference.share() => {}
                 Some((_, largest)) => *largest = difference,
@@ -173,8 +190,8 @@ fn compare(
     name: &str,
     expected: &Tensor,
     found: &[(String, Tensor)],
+    tolerance: Tolerance,
 ) -> Result<Difference, CheckError> {
-    let tolerance = Tolerance::Float32;
     let Some((_, tensor)) = found.iter().find(|(output, _)| output == name) else {
         return Err(CheckError::NoOutput { name: name.to_owned(), engine: engine.name() });
     };

@@ -52,6 +52,7 @@ fn request() -> BundleRequest {
         templates: TemplateSet::Plain.templates().unwrap(),
         thresholds: vec!["flood=0.31".parse().unwrap()],
         fold: false,
+        half: false,
         name: "small".to_owned(),
         counter: 3,
         overlap_px: None,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Scales, Shape};
+use rszs_graph::{Dim, Element, Graph, K, N, Node, NodeId, Op, Scales, Shape};
 
+use super::half::{ElementType, halves};
 use super::shape::Axis;
 use super::{IR_VERSION, LowerError, OPSET, onnx_element};
 use crate::onnx::{
@@ -18,16 +19,19 @@ const LIMIT_BYTES: usize = (1 << 31) - 1;
 /// An ONNX graph while it is written.
 pub(super) struct Writer<'a> {
     graph: &'a Graph,
+    /// For each node of the graph, the type of its value.
+    types: Vec<ElementType>,
     /// For each node of the graph, the name of its value.
     edges: Vec<String>,
     nodes: Vec<NodeProto>,
     weights: Vec<TensorProto>,
-    /// Names of small constants and run-time shapes that exist already; they are shared.
+    /// Names of small constants, casts and run-time shapes that exist already; they are shared.
     shared: BTreeSet<String>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(graph: &'a Graph) -> Result<Self, LowerError> {
+    /// `types` has an element a node.
+    pub(super) fn new(graph: &'a Graph, types: Vec<ElementType>) -> Result<Self, LowerError> {
         let mut edges: Vec<String> = Vec::new();
         let mut outputs: BTreeMap<NodeId, &str> = BTreeMap::new();
         for (name, id) in graph.outputs() {
@@ -42,10 +46,12 @@ impl<'a> Writer<'a> {
             edges.push(match (&node.op, output) {
                 (Op::Dropout { .. } | Op::DropPath { .. }, _) => edges[node.inputs[0].index()].clone(),
                 (Op::Input { .. } | Op::Param { .. } | Op::Constant { .. }, _) | (_, None) => node.name.clone(),
-                (_, Some(output)) => output.to_owned(),
+                (_, Some(output)) if types[index] == ElementType::F32 => output.to_owned(),
+                // Outputs are 32-bit: this one goes through a cast.
+                (_, Some(output)) => format!("{output}/{}", types[index].cast_part()),
             });
         }
-        Ok(Self { graph, edges, nodes: Vec::new(), weights: Vec::new(), shared: BTreeSet::new() })
+        Ok(Self { graph, types, edges, nodes: Vec::new(), weights: Vec::new(), shared: BTreeSet::new() })
     }
 
     /// The name of a node's value.
@@ -53,13 +59,42 @@ impl<'a> Writer<'a> {
         self.edges[id.index()].clone()
     }
 
+    /// The type that node `index` computes in.
+    pub(super) fn element_type(&self, index: usize) -> ElementType {
+        self.types[index]
+    }
+
+    /// The names of what node `index` reads, in the type that it computes in.
+    pub(super) fn inputs(&mut self, index: usize) -> Vec<String> {
+        let (graph, to) = (self.graph, self.types[index]);
+        graph.nodes()[index].inputs.iter().map(|&id| self.edge_as(id, to)).collect()
+    }
+
+    /// The name of a node's value in the type `to`; whole numbers stay what they are.
+    fn edge_as(&mut self, id: NodeId, to: ElementType) -> String {
+        let edge = self.edge(id);
+        let is_whole = matches!(&self.graph.node(id).op, Op::Input { element } if *element != Element::F32);
+        if is_whole || self.types[id.index()] == to {
+            return edge;
+        }
+        let attribute = AttributeProto::int("to", to.data_type().into());
+        self.share_node(format!("{edge}/{}", to.cast_part()), "Cast", vec![edge], vec![attribute])
+    }
+
     pub(super) fn shape(&self, id: NodeId) -> &'a Shape {
         &self.graph.node(id).shape
     }
 
-    /// A trained or constant tensor.
-    pub(super) fn weight(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        self.weights.push(TensorProto::floats(name, shape, values));
+    /// A trained or constant tensor in the type of node `index`.
+    pub(super) fn weight(
+        &mut self,
+        index: usize,
+        name: &str,
+        shape: &[usize],
+        values: &[f32],
+    ) -> Result<(), LowerError> {
+        self.weights.push(real_tensor(self.types[index], name, shape, values)?);
+        Ok(())
     }
 
     /// An 8-bit weight, `steps` whole numbers from -128 to 127.
@@ -70,7 +105,9 @@ impl<'a> Writer<'a> {
     /// What a step is worth, without axes or one a channel.
     pub(super) fn scales(&mut self, scales: &Scales) -> String {
         match scales {
-            &Scales::Tensor(scale) => self.number(scale),
+            &Scales::Tensor(scale) => {
+                self.share(format!("number.{scale}"), |name| TensorProto::floats(name, &[], &[scale]))
+            }
             Scales::Channels { values, .. } => {
                 let name = format!("scales.{}", self.weights.len());
                 self.weights.push(TensorProto::floats(&name, &[values.len()], values));
@@ -129,13 +166,18 @@ impl<'a> Writer<'a> {
         name
     }
 
-    /// One real number without axes.
-    pub(super) fn number(&mut self, value: f32) -> String {
-        let name = format!("number.{value}");
-        self.share(name, |name| TensorProto::floats(name, &[], &[value]))
+    /// One real number without axes, in the type of node `index`.
+    pub(super) fn number(&mut self, index: usize, value: f32) -> Result<String, LowerError> {
+        let element = self.types[index];
+        let name = match element {
+            ElementType::F16 => format!("number.{value}/{}", element.cast_part()),
+            ElementType::F32 => format!("number.{value}"),
+        };
+        let tensor = real_tensor(element, &name, &[], &[value])?;
+        Ok(self.share(name, |_| tensor))
     }
 
-    /// A list of real numbers.
+    /// A list of 32-bit real numbers.
     pub(super) fn numbers(&mut self, values: &[f32]) -> String {
         let name = format!("numbers.{}", joined(values));
         self.share(name, |name| TensorProto::floats(name, &[values.len()], values))
@@ -229,22 +271,27 @@ impl<'a> Writer<'a> {
     pub(super) fn finish(mut self, name: &str, notes: &[(&str, String)]) -> Result<ModelProto, LowerError> {
         for (name, id) in self.graph.outputs() {
             let edge = self.edge(*id);
+            let (op, attributes) = match self.types[id.index()] {
+                ElementType::F16 => ("Cast", vec![AttributeProto::int("to", data_type::FLOAT.into())]),
+                ElementType::F32 => ("Identity", vec![]),
+            };
             if edge != *name {
-                self.push(format!("output.{name}"), "Identity", vec![edge], name.clone(), vec![]);
+                self.push(format!("output.{name}"), op, vec![edge], name.clone(), attributes);
             }
         }
         let graph = self.graph;
         let output_names: BTreeSet<&String> = graph.outputs().iter().map(|(name, _)| name).collect();
-        let made = graph.nodes().iter().zip(&self.edges).filter(|(node, edge)| match node.op {
+        let nodes = graph.nodes().iter().zip(&self.edges).zip(&self.types);
+        let made = nodes.filter(|((node, edge), _)| match node.op {
             Op::Input { .. } | Op::Param { .. } | Op::Constant { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {
                 false
             }
             Op::Quantize { .. } if is_weight_in_steps(graph, node) => false,
             _ => !output_names.contains(edge),
         });
-        let element = |node: &Node| match node.op {
+        let element = |node: &Node, real: &ElementType| match node.op {
             Op::Quantize { .. } => data_type::UINT8,
-            _ => data_type::FLOAT,
+            _ => real.data_type(),
         };
         let float = data_type::FLOAT;
         let input = graph.inputs().map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
@@ -254,7 +301,7 @@ impl<'a> Writer<'a> {
             initializer: self.weights,
             input: input.collect(),
             output: graph.outputs().iter().map(|(name, id)| value_info(name, float, &graph.node(*id).shape)).collect(),
-            value_info: made.map(|(node, edge)| value_info(edge, element(node), &node.shape)).collect(),
+            value_info: made.map(|((node, edge), real)| value_info(edge, element(node, real), &node.shape)).collect(),
         };
         let model = ModelProto {
             ir_version: Some(IR_VERSION),
@@ -273,6 +320,13 @@ impl<'a> Writer<'a> {
 
 fn is_weight_in_steps(graph: &Graph, node: &Node) -> bool {
     matches!(node.op, Op::Quantize { .. }) && matches!(graph.node(node.inputs[0]).op, Op::Param { .. })
+}
+
+fn real_tensor(element: ElementType, name: &str, shape: &[usize], values: &[f32]) -> Result<TensorProto, LowerError> {
+    Ok(match element {
+        ElementType::F16 => TensorProto::halves(name, shape, &halves(name, values)?),
+        ElementType::F32 => TensorProto::floats(name, shape, values),
+    })
 }
 
 fn joined<T: ToString>(values: &[T]) -> String {

@@ -1,0 +1,120 @@
+//! Element types of a file in half precision: 16-bit weights and activations, 32-bit islands.
+//!
+//! Engines for accelerators type a network as its file does and convert nothing by themselves, so each value has one type,
+//! and where a node computes in another one, its input goes through a `Cast`, once for all such readers. In 32 bits stay sums over
+//! many elements (statistics of norms, softmax, means, lengths), what comes from the host, and arithmetic between such values: the
+//! normalisation of tiles and the cosine. Products by weights, convolutions and activation functions are 16-bit.
+
+use half::f16;
+use rszs_graph::{Graph, Node, Op};
+
+use super::LowerError;
+use crate::onnx::data_type;
+
+/// A weight loses more than this share of its elements only if it was not made for half precision.
+const LARGEST_UNDERFLOW: f64 = 0.5;
+
+/// Element type of a real value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ElementType {
+    /// 16-bit floats.
+    F16,
+    /// 32-bit floats.
+    F32,
+}
+
+impl ElementType {
+    /// As ONNX numbers it.
+    pub(super) fn data_type(self) -> i32 {
+        match self {
+            Self::F16 => data_type::FLOAT16,
+            Self::F32 => data_type::FLOAT,
+        }
+    }
+
+    /// The last part of the name of what a `Cast` makes.
+    pub(super) fn cast_part(self) -> &'static str {
+        match self {
+            Self::F16 => "half",
+            Self::F32 => "single",
+        }
+    }
+}
+
+/// The type that each node of `graph` computes in and its value has. Whole numbers that the host feeds count as [`ElementType::F32`].
+pub(super) fn element_types(graph: &Graph) -> Result<Vec<ElementType>, LowerError> {
+    let mut types = Vec::with_capacity(graph.nodes().len());
+    for node in graph.nodes() {
+        // A fixed tensor takes the type of its company.
+        let mut read = node.inputs.iter().filter(|&&id| !matches!(graph.node(id).op, Op::Constant { .. }));
+        let is_single = read.all(|id| types[id.index()] == ElementType::F32);
+        let read = if is_single { ElementType::F32 } else { ElementType::F16 };
+        let found = element_type(&node.op, read);
+        types.push(found.ok_or_else(|| LowerError::StepsInHalf { name: node.name.clone() })?);
+    }
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if matches!(node.op, Op::Param { .. } | Op::Constant { .. }) {
+            types[index] = stored_type(graph, index, &types);
+        }
+    }
+    Ok(types)
+}
+
+/// The type that `op` computes in. `read` is [`ElementType::F32`] if all that it reads is. Nothing for 8-bit steps.
+fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
+    match op {
+        // As the engine contract has it, and as bytes become reals.
+        Op::Input { .. } | Op::ToReal => Some(ElementType::F32),
+        // Sums over many elements.
+        Op::Mean { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. } | Op::L2Normalize | Op::Softmax => {
+            Some(ElementType::F32)
+        }
+        // Most of all time and memory, or no more sensitive than what follows.
+        Op::Param { .. }
+        | Op::Constant { .. }
+        | Op::Conv2d { .. }
+        | Op::ConvTranspose2d { .. }
+        | Op::AvgPool2d { .. }
+        | Op::Resize { .. }
+        | Op::Relu
+        | Op::Gelu
+        | Op::QuickGelu
+        | Op::Sigmoid => Some(ElementType::F16),
+        // A product by a weight reads 16 bits; one of two islands, as a cosine is, stays an island.
+        Op::MatMul | Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Affine { .. } => Some(read),
+        // Moves elements.
+        Op::Reshape
+        | Op::Transpose { .. }
+        | Op::Concat { .. }
+        | Op::Slice { .. }
+        | Op::Expand
+        | Op::Gather
+        | Op::Dropout { .. }
+        | Op::DropPath { .. } => Some(read),
+        Op::Quantize { .. } | Op::Dequantize { .. } => None,
+    }
+}
+
+/// A tensor that islands alone read, as the gain of a norm, is stored as they want it: no `Cast` of a weight.
+fn stored_type(graph: &Graph, index: usize, types: &[ElementType]) -> ElementType {
+    let is_reader = |node: &Node| node.inputs.iter().any(|id| id.index() == index);
+    let mut readers = graph.nodes().iter().zip(types).filter(|(node, _)| is_reader(node));
+    if readers.all(|(_, &found)| found == ElementType::F32) { ElementType::F32 } else { ElementType::F16 }
+}
+
+/// `values` as 16-bit floats, each the nearest one.
+pub(super) fn halves(name: &str, values: &[f32]) -> Result<Vec<f16>, LowerError> {
+    if let Some(found) = values.iter().find(|&&value| !f16::from_f32(value).is_finite()) {
+        return Err(LowerError::TooLargeForHalf { name: name.to_owned(), found: found.to_string() });
+    }
+    let halves: Vec<f16> = values.iter().map(|&value| f16::from_f32(value)).collect();
+    let present = values.iter().filter(|&&value| value != 0.0).count();
+    let kept = halves.iter().filter(|half| half.to_bits() << 1 != 0).count();
+    if (present - kept) as f64 > LARGEST_UNDERFLOW * present as f64 {
+        return Err(LowerError::TooSmallForHalf { name: name.to_owned(), lost: present - kept, of: present });
+    }
+    Ok(halves)
+}
+
+#[cfg(test)]
+mod tests;
