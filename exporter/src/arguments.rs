@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a bundle: models, vocabulary, tokenizer, golden set, manifest
-    Bundle(BundleArguments),
+    Bundle(Box<BundleArguments>),
     /// Put another model card into a bundle, as its next release: once its numbers are measured
     Card(CardArguments),
     /// Write the weights of a bundle as a checkpoint, with its tokenizer beside it: to train on from there

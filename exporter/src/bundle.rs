@@ -159,7 +159,7 @@ pub fn export_bundle(
     progress(&CheckedFile { file: "model.fp32.onnx", report });
     let half_model = request.half.then(|| half_model(&image, checkpoint)).transpose()?;
     if let Some(model) = &half_model {
-        let report = check_half(model, &image, &cases, request.ort_library.as_deref())
+        let report = check_half(model, &image, parameters, &cases, request.ort_library.as_deref())
             .map_err(|source| ExportError::Check { file: HALF_FILE, source })?;
         progress(&CheckedFile { file: HALF_FILE, report });
     }

@@ -5,8 +5,10 @@
 //! many elements (statistics of norms, softmax, means, lengths), what comes from the host, and arithmetic between such values: the
 //! normalisation of tiles and the cosine. Products by weights, convolutions and activation functions are 16-bit.
 
+use std::collections::BTreeMap;
+
 use half::f16;
-use rszs_graph::{Graph, Node, Op};
+use rszs_graph::{Graph, InterpretError, Node, NodeId, Op, Tensor, interpret_rounded};
 
 use super::LowerError;
 use crate::onnx::data_type;
@@ -63,12 +65,14 @@ pub(super) fn element_types(graph: &Graph) -> Result<Vec<ElementType>, LowerErro
 /// The type that `op` computes in. `read` is [`ElementType::F32`] if all that it reads is. Nothing for 8-bit steps.
 fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
     match op {
-        // As the engine contract has it, and as bytes become reals.
-        Op::Input { .. } | Op::ToReal => Some(ElementType::F32),
-        // Sums over many elements.
-        Op::Mean { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. } | Op::L2Normalize | Op::Softmax => {
-            Some(ElementType::F32)
-        }
+        // As the host feeds it, as bytes become reals, and sums over many elements.
+        Op::Input { .. }
+        | Op::ToReal
+        | Op::Mean { .. }
+        | Op::LayerNorm { .. }
+        | Op::GroupNorm { .. }
+        | Op::L2Normalize
+        | Op::Softmax => Some(ElementType::F32),
         // Most of all time and memory, or no more sensitive than what follows.
         Op::Param { .. }
         | Op::Constant { .. }
@@ -80,10 +84,14 @@ fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
         | Op::Gelu
         | Op::QuickGelu
         | Op::Sigmoid => Some(ElementType::F16),
-        // A product by a weight reads 16 bits; one of two islands, as a cosine is, stays an island.
-        Op::MatMul | Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Affine { .. } => Some(read),
-        // Moves elements.
-        Op::Reshape
+        // Arithmetic between islands, as a cosine, stays one; a product by a weight reads 16 bits. The rest moves elements.
+        Op::MatMul
+        | Op::Add
+        | Op::Sub
+        | Op::Mul
+        | Op::Div
+        | Op::Affine { .. }
+        | Op::Reshape
         | Op::Transpose { .. }
         | Op::Concat { .. }
         | Op::Slice { .. }
@@ -100,6 +108,36 @@ fn stored_type(graph: &Graph, index: usize, types: &[ElementType]) -> ElementTyp
     let is_reader = |node: &Node| node.inputs.iter().any(|id| id.index() == index);
     let mut readers = graph.nodes().iter().zip(types).filter(|(node, _)| is_reader(node));
     if readers.all(|(_, &found)| found == ElementType::F32) { ElementType::F32 } else { ElementType::F16 }
+}
+
+/// What the graph computes where every value that a file in half precision holds in 16 bits is rounded to them: the outputs by name.
+///
+/// Products are summed in 32 bits, as accelerators can. Where ONNX Runtime has no 16-bit kernels, as 1.31 on x86-64, it rounds weights and
+/// computes in 32 bits from end to end, an overflow included: it proves that the file is right, this proves that 16 bits are enough.
+pub fn interpret_half(
+    graph: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+    parameters: &BTreeMap<String, Tensor>,
+) -> Result<Vec<(String, Tensor)>, HalfError> {
+    let types = element_types(graph)?;
+    let round = |id: NodeId, value: &Tensor| {
+        (types[id.index()] == ElementType::F16).then(|| {
+            let halves = value.values.iter().map(|&value| f16::from_f32(value).to_f32());
+            Tensor::new(value.shape.clone(), halves.collect())
+        })
+    };
+    Ok(interpret_rounded(graph, feeds, parameters, round, |_, _| ())?)
+}
+
+/// Why a graph cannot be interpreted in half precision.
+#[derive(Debug, thiserror::Error)]
+pub enum HalfError {
+    /// It has no types.
+    #[error(transparent)]
+    Types(#[from] LowerError),
+    /// The oracle cannot run it.
+    #[error("oracle: {0}")]
+    Oracle(#[from] InterpretError),
 }
 
 /// `values` as 16-bit floats, each the nearest one.

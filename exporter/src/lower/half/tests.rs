@@ -207,3 +207,12 @@ fn a_value_that_several_islands_read_is_cast_once() {
     let casts: Vec<_> = file.node.iter().filter(|node| operator(node) == "Cast").map(|node| &node.output[0]).collect();
     assert_eq!(casts, ["queries/half", "relu/single"]);
 }
+
+#[test]
+fn the_oracle_rounds_what_the_file_holds_in_16_bits() {
+    let parameters = [("weight".to_owned(), Tensor::new([2, 1], vec![1.0, 1.0]))].into();
+    // 2049 lies between two halves, and so does the sum of what is read.
+    let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![2049.0, 1.0]))].into();
+    let outputs = interpret_half(&product(), &feeds, &parameters).unwrap();
+    assert_eq!(outputs[0].1, Tensor::new([1, 1], vec![2048.0]), "2049 is read as 2048, and 2049 is kept as 2048");
+}
