@@ -7,7 +7,7 @@ use std::path::Path;
 use rszs_graph::{Graph, InterpretError, Shape, Tensor, interpret};
 
 use crate::engine::{Engine, EngineError};
-use crate::lower::{HalfError, interpret_half};
+use crate::lower::{HalfError, Peak, interpret_half};
 use crate::tolerance::Tolerance;
 
 /// What stands for an engine of half precision.
@@ -65,6 +65,8 @@ pub struct CheckReport {
     pub comparisons: Vec<Comparison>,
     /// Why ONNX Runtime was left out, if it was.
     pub without_onnx_runtime: Option<String>,
+    /// Of a file in half precision: how near its values came to what that can hold.
+    pub peak: Option<Peak>,
 }
 
 /// A file that must not be shipped.
@@ -168,17 +170,19 @@ pub fn check_half(
     library: Option<&Path>,
 ) -> Result<CheckReport, CheckError> {
     let mut engine = Engine::onnx_runtime(model, library)?;
-    let mut comparisons = vec![compare_all(&mut engine, graph, cases, Tolerance::Float16)?];
+    let mut report = CheckReport::default();
+    report.comparisons.push(compare_all(&mut engine, graph, cases, Tolerance::Float16)?);
     // The first case holds what the others do.
     if let Some(case) = cases.first() {
-        let found = interpret_half(graph, &case.feeds, parameters)?;
+        let run = interpret_half(graph, &case.feeds, parameters)?;
         let compare = |(name, expected): &(String, Tensor)| {
-            Ok((name.clone(), compare(ROUNDED, name, expected, &found, Tolerance::Float16)?))
+            Ok((name.clone(), compare(ROUNDED, name, expected, &run.outputs, Tolerance::Float16)?))
         };
         let outputs = case.expected.iter().map(compare).collect::<Result<_, CheckError>>()?;
-        comparisons.push(Comparison { engine: ROUNDED.to_owned(), sizes: 1, outputs });
+        report.comparisons.push(Comparison { engine: ROUNDED.to_owned(), sizes: 1, outputs });
+        report.peak = Some(run.peak);
     }
-    Ok(CheckReport { comparisons, without_onnx_runtime: None })
+    Ok(report)
 }
 
 /// Runs every case and keeps, for each output, the largest difference.
@@ -242,6 +246,9 @@ impl fmt::Display for CheckReport {
             let outputs: Vec<String> =
                 outputs.iter().map(|(name, difference)| format!("{name} {difference}")).collect();
             writeln!(f, "{engine}: {}; sizes of N and K: {sizes}", outputs.join(", "))?;
+        }
+        if let Some(peak) = &self.peak {
+            writeln!(f, "{peak}")?;
         }
         match &self.without_onnx_runtime {
             Some(reason) => writeln!(f, "NOT compared with ONNX Runtime: {reason}"),

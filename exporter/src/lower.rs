@@ -18,7 +18,7 @@ use crate::onnx::{AttributeProto, ModelProto, data_type};
 use half::{ElementType, element_types};
 use writer::Writer;
 
-pub use half::{HalfError, interpret_half};
+pub use half::{HalfError, HalfRun, Peak, interpret_half};
 
 /// Version of ONNX's operator set.
 pub const OPSET: i64 = 20;

@@ -102,9 +102,9 @@ pub fn interpret_with(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
     parameters: &BTreeMap<String, Tensor>,
-    visit: impl FnMut(&Node, &Tensor),
+    mut visit: impl FnMut(&Node, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, InterpretError> {
-    interpret_rounded(graph, feeds, parameters, |_, _| None, visit)
+    interpret_rounded(graph, feeds, parameters, |_, _| None, |id, value| visit(graph.node(id), value))
 }
 
 /// [`interpret_with`] as by an engine that holds some values in fewer bits: whatever a node reads and makes passes through `round`, which
@@ -114,7 +114,7 @@ pub fn interpret_rounded(
     feeds: &BTreeMap<String, Tensor>,
     parameters: &BTreeMap<String, Tensor>,
     round: impl Fn(NodeId, &Tensor) -> Option<Tensor>,
-    mut visit: impl FnMut(&Node, &Tensor),
+    mut visit: impl FnMut(NodeId, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, InterpretError> {
     let given = Given { symbols: Symbols::of(graph, feeds)?, feeds, parameters };
     let last_uses = graph.last_uses();
@@ -127,7 +127,7 @@ pub fn interpret_rounded(
         let inputs: Vec<&Tensor> = inputs.iter().map(Cow::as_ref).collect();
         let value = evaluate(node, &inputs, &given)?;
         let value = round(NodeId(index), &value).map_or(value, Cow::Owned);
-        visit(node, &value);
+        visit(NodeId(index), &value);
         values.push((last_uses[index] > index).then_some(value));
         for input in &node.inputs {
             if last_uses[input.0] == index {

@@ -6,6 +6,7 @@
 //! normalisation of tiles and the cosine. Products by weights, convolutions and activation functions are 16-bit.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use half::f16;
 use rszs_graph::{Graph, InterpretError, Node, NodeId, Op, Tensor, interpret_rounded};
@@ -110,23 +111,28 @@ fn stored_type(graph: &Graph, index: usize, types: &[ElementType]) -> ElementTyp
     if readers.all(|(_, &found)| found == ElementType::F32) { ElementType::F32 } else { ElementType::F16 }
 }
 
-/// What the graph computes where every value that a file in half precision holds in 16 bits is rounded to them: the outputs by name.
-///
-/// Products are summed in 32 bits, as accelerators can. Where ONNX Runtime has no 16-bit kernels, as 1.31 on x86-64, it rounds weights and
-/// computes in 32 bits from end to end, an overflow included: it proves that the file is right, this proves that 16 bits are enough.
-pub fn interpret_half(
-    graph: &Graph,
-    feeds: &BTreeMap<String, Tensor>,
-    parameters: &BTreeMap<String, Tensor>,
-) -> Result<Vec<(String, Tensor)>, HalfError> {
-    let types = element_types(graph)?;
-    let round = |id: NodeId, value: &Tensor| {
-        (types[id.index()] == ElementType::F16).then(|| {
-            let halves = value.values.iter().map(|&value| f16::from_f32(value).to_f32());
-            Tensor::new(value.shape.clone(), halves.collect())
-        })
-    };
-    Ok(interpret_rounded(graph, feeds, parameters, round, |_, _| ())?)
+/// What the oracle makes of a graph in half precision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HalfRun {
+    /// The outputs by name.
+    pub outputs: Vec<(String, Tensor)>,
+    /// How near the computed values came to what half precision can hold.
+    pub peak: Peak,
+}
+
+/// The largest magnitude of all computed 16-bit values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Peak {
+    /// The node that made it; empty where none computes in 16 bits.
+    pub node: String,
+    /// At most 65504.
+    pub magnitude: f32,
+}
+
+impl fmt::Display for Peak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "largest 16-bit value {} of {} that can be, made by {}", self.magnitude, f16::MAX, self.node)
+    }
 }
 
 /// Why a graph cannot be interpreted in half precision.
@@ -138,6 +144,46 @@ pub enum HalfError {
     /// The oracle cannot run it.
     #[error("oracle: {0}")]
     Oracle(#[from] InterpretError),
+    /// An activation is too large.
+    #[error("{name}: expected values of at most 65504 for half precision, found larger ones; export fp32 alone")]
+    Overflow {
+        /// The first such node.
+        name: String,
+    },
+}
+
+/// The graph with every value rounded to 16 bits that a file in half precision holds in 16 bits.
+///
+/// Products are summed in 32 bits, as accelerators can. Where ONNX Runtime has no 16-bit kernels, as 1.31 on x86-64, it rounds weights and
+/// computes in 32 bits from end to end, an overflow included: it proves that the file is right, this proves that 16 bits are enough.
+pub fn interpret_half(
+    graph: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+    parameters: &BTreeMap<String, Tensor>,
+) -> Result<HalfRun, HalfError> {
+    let types = element_types(graph)?;
+    let round = |id: NodeId, value: &Tensor| {
+        (types[id.index()] == ElementType::F16).then(|| {
+            let halves = value.values.iter().map(|&value| f16::from_f32(value).to_f32());
+            Tensor::new(value.shape.clone(), halves.collect())
+        })
+    };
+    let (mut peak, mut overflow) = (Peak::default(), None);
+    let visit = |id: NodeId, value: &Tensor| {
+        let node = graph.node(id);
+        if overflow.is_none() && value.values.iter().any(|value| !value.is_finite()) {
+            overflow = Some(node.name.clone());
+        }
+        let is_computed = !matches!(node.op, Op::Param { .. } | Op::Constant { .. });
+        if is_computed && types[id.index()] == ElementType::F16 && value.magnitude() > peak.magnitude {
+            peak = Peak { node: node.name.clone(), magnitude: value.magnitude() };
+        }
+    };
+    let outputs = interpret_rounded(graph, feeds, parameters, round, visit)?;
+    match overflow {
+        Some(name) => Err(HalfError::Overflow { name }),
+        None => Ok(HalfRun { outputs, peak }),
+    }
 }
 
 /// `values` as 16-bit floats, each the nearest one.

@@ -93,7 +93,7 @@ impl<'a> Writer<'a> {
         shape: &[usize],
         values: &[f32],
     ) -> Result<(), LowerError> {
-        self.weights.push(real_tensor(self.types[index], name, shape, values)?);
+        self.weights.push(self.real_tensor(index, name, shape, values)?);
         Ok(())
     }
 
@@ -173,8 +173,21 @@ impl<'a> Writer<'a> {
             ElementType::F16 => format!("number.{value}/{}", element.cast_part()),
             ElementType::F32 => format!("number.{value}"),
         };
-        let tensor = real_tensor(element, &name, &[], &[value])?;
+        let tensor = self.real_tensor(index, &name, &[], &[value])?;
         Ok(self.share(name, |_| tensor))
+    }
+
+    fn real_tensor(
+        &self,
+        index: usize,
+        name: &str,
+        shape: &[usize],
+        values: &[f32],
+    ) -> Result<TensorProto, LowerError> {
+        Ok(match self.types[index] {
+            ElementType::F16 => TensorProto::halves(name, shape, &halves(&self.graph.nodes()[index].name, values)?),
+            ElementType::F32 => TensorProto::floats(name, shape, values),
+        })
     }
 
     /// A list of 32-bit real numbers.
@@ -320,13 +333,6 @@ impl<'a> Writer<'a> {
 
 fn is_weight_in_steps(graph: &Graph, node: &Node) -> bool {
     matches!(node.op, Op::Quantize { .. }) && matches!(graph.node(node.inputs[0]).op, Op::Param { .. })
-}
-
-fn real_tensor(element: ElementType, name: &str, shape: &[usize], values: &[f32]) -> Result<TensorProto, LowerError> {
-    Ok(match element {
-        ElementType::F16 => TensorProto::halves(name, shape, &halves(name, values)?),
-        ElementType::F32 => TensorProto::floats(name, shape, values),
-    })
 }
 
 fn joined<T: ToString>(values: &[T]) -> String {

@@ -213,6 +213,24 @@ fn the_oracle_rounds_what_the_file_holds_in_16_bits() {
     let parameters = [("weight".to_owned(), Tensor::new([2, 1], vec![1.0, 1.0]))].into();
     // 2049 lies between two halves, and so does the sum of what is read.
     let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![2049.0, 1.0]))].into();
-    let outputs = interpret_half(&product(), &feeds, &parameters).unwrap();
-    assert_eq!(outputs[0].1, Tensor::new([1, 1], vec![2048.0]), "2049 is read as 2048, and 2049 is kept as 2048");
+    let run = interpret_half(&product(), &feeds, &parameters).unwrap();
+    assert_eq!(run.outputs[0].1, Tensor::new([1, 1], vec![2048.0]), "2049 is read as 2048, and 2049 is kept as 2048");
+    assert_eq!(run.peak, Peak { node: "matmul".to_owned(), magnitude: 2048.0 });
+}
+
+#[test]
+fn a_value_that_half_precision_cannot_hold_is_named() {
+    let parameters = [("weight".to_owned(), Tensor::new([2, 1], vec![40.0, 0.0]))].into();
+    let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![2000.0, 0.0]))].into();
+    let error = interpret_half(&product(), &feeds, &parameters).unwrap_err();
+    assert!(matches!(&error, HalfError::Overflow { name } if name == "matmul"), "{error}");
+}
+
+#[test]
+fn a_number_that_half_precision_cannot_hold_is_named_by_its_node() {
+    let builder = Builder::new();
+    let y = builder.input("x", Element::F32, [N, 2.into()]).relu().affine(1e6, 0.0);
+    let graph = builder.finish(&[("y", y.id())]).unwrap();
+    let error = lower_half(&graph, &BTreeMap::new(), "test", &[]).unwrap_err();
+    assert!(matches!(&error, LowerError::TooLargeForHalf { name, .. } if name == "affine"), "{error}");
 }
