@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use rszs_graph::{Element, Graph, Node, Op, Shape, Tensor};
 
 use crate::onnx::{AttributeProto, ModelProto, data_type};
-use half::{ElementType, element_types};
+use half::element_types;
 use writer::Writer;
 
-pub use half::{HalfError, HalfRun, Peak, interpret_half};
+pub use half::{ElementType, HalfError, HalfRun, LARGEST_HALF, Peak, interpret_half, interpret_half_with};
 
 /// Version of ONNX's operator set.
 pub const OPSET: i64 = 20;

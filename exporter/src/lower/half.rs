@@ -17,9 +17,12 @@ use crate::onnx::data_type;
 /// A weight loses more than this share of its elements only if it was not made for half precision.
 const LARGEST_UNDERFLOW: f64 = 0.5;
 
+/// The largest number that half precision has.
+pub const LARGEST_HALF: f32 = 65504.0;
+
 /// Element type of a real value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ElementType {
+pub enum ElementType {
     /// 16-bit floats.
     F16,
     /// 32-bit floats.
@@ -131,7 +134,7 @@ pub struct Peak {
 
 impl fmt::Display for Peak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "largest 16-bit value {} of {} that can be, made by {}", self.magnitude, f16::MAX, self.node)
+        write!(f, "largest 16-bit value {} of {} that can be, made by {}", self.magnitude, LARGEST_HALF, self.node)
     }
 }
 
@@ -161,6 +164,30 @@ pub fn interpret_half(
     feeds: &BTreeMap<String, Tensor>,
     parameters: &BTreeMap<String, Tensor>,
 ) -> Result<HalfRun, HalfError> {
+    let (mut peak, mut overflow) = (Peak::default(), None);
+    let visit = |node: &Node, element: ElementType, value: &Tensor| {
+        if overflow.is_none() && value.values.iter().any(|value| !value.is_finite()) {
+            overflow = Some(node.name.clone());
+        }
+        let is_computed = !matches!(node.op, Op::Param { .. } | Op::Constant { .. });
+        if is_computed && element == ElementType::F16 && value.magnitude() > peak.magnitude {
+            peak = Peak { node: node.name.clone(), magnitude: value.magnitude() };
+        }
+    };
+    let outputs = interpret_half_with(graph, feeds, parameters, visit)?;
+    match overflow {
+        Some(name) => Err(HalfError::Overflow { name }),
+        None => Ok(HalfRun { outputs, peak }),
+    }
+}
+
+/// [`interpret_half`] that goes on after an overflow, and shows every node with its type and its value to `visit`. The outputs by name.
+pub fn interpret_half_with(
+    graph: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+    parameters: &BTreeMap<String, Tensor>,
+    mut visit: impl FnMut(&Node, ElementType, &Tensor),
+) -> Result<Vec<(String, Tensor)>, HalfError> {
     let types = element_types(graph)?;
     let round = |id: NodeId, value: &Tensor| {
         (types[id.index()] == ElementType::F16).then(|| {
@@ -168,22 +195,8 @@ pub fn interpret_half(
             Tensor::new(value.shape.clone(), halves.collect())
         })
     };
-    let (mut peak, mut overflow) = (Peak::default(), None);
-    let visit = |id: NodeId, value: &Tensor| {
-        let node = graph.node(id);
-        if overflow.is_none() && value.values.iter().any(|value| !value.is_finite()) {
-            overflow = Some(node.name.clone());
-        }
-        let is_computed = !matches!(node.op, Op::Param { .. } | Op::Constant { .. });
-        if is_computed && types[id.index()] == ElementType::F16 && value.magnitude() > peak.magnitude {
-            peak = Peak { node: node.name.clone(), magnitude: value.magnitude() };
-        }
-    };
-    let outputs = interpret_rounded(graph, feeds, parameters, round, visit)?;
-    match overflow {
-        Some(name) => Err(HalfError::Overflow { name }),
-        None => Ok(HalfRun { outputs, peak }),
-    }
+    let visit = |id: NodeId, value: &Tensor| visit(graph.node(id), types[id.index()], value);
+    Ok(interpret_rounded(graph, feeds, parameters, round, visit)?)
 }
 
 /// `values` as 16-bit floats, each the nearest one.
