@@ -7,7 +7,7 @@ use rszs_export::unpack::unpack;
 use rszs_graph::{Graph, Node, Op, Tensor, interpret_with};
 use rszs_network::{Purpose, image_graph};
 
-use crate::arguments::Fp16Arguments;
+use crate::arguments::{Fp16Arguments, SplitChoice};
 use crate::deployed::{Deployed, open_bundle};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -19,6 +19,9 @@ use crate::tile_recorder::tiles_of_sets;
 
 /// Runs the command.
 pub fn run(arguments: &Fp16Arguments, output: &mut Output) -> Result<ExitStatus, Error> {
+    let mut arguments = arguments.clone();
+    // Whatever split was typed: this looks at training pictures.
+    arguments.measure.split = SplitChoice::Train;
     let sets = open_sets(&arguments.measure)?;
     let bundle = open_bundle(&arguments.measure)?;
     let sets = labelled(sets, &bundle)?;
