@@ -41,6 +41,11 @@ pub enum Command {
     /// the mean intersection over union loses at most one point; otherwise the report says why not. It holds for the processor it ran on: measure
     /// where you deploy.
     Int8(Int8Arguments),
+    /// Show what half precision does to every node: how near its values come to 65504, and how far rounding moves them
+    ///
+    /// Tiles of training pictures run through the reference interpreter twice: in 32 bits, and with every value rounded that model.fp16.onnx
+    /// holds in 16 bits. It is slow, and nothing is written into the bundle.
+    Fp16(Fp16Arguments),
 }
 
 impl Command {
@@ -50,6 +55,7 @@ impl Command {
             Self::Thresholds(arguments) => &arguments.measure,
             Self::Evaluate(arguments) => &arguments.measure,
             Self::Int8(arguments) => &arguments.measure,
+            Self::Fp16(arguments) => &arguments.measure,
         }
     }
 }
@@ -125,6 +131,18 @@ pub struct Int8Arguments {
     /// Folder for the new bundle [default: in place of the old one]
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub output: Option<PathBuf>,
+}
+
+/// Looking at half precision.
+#[derive(Debug, Clone, Args)]
+pub struct Fp16Arguments {
+    /// What is measured, and with what.
+    #[command(flatten)]
+    pub measure: MeasureArguments,
+
+    /// Look at so many training tiles of each set, evenly spread
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub tiles: u32,
 }
 
 fn share(typed: &str) -> Result<f64, String> {
@@ -212,6 +230,9 @@ Examples:
 
   rszs-calibrate int8 --bundle bundles/nano --data data --output nano-int8 --json=int8.json
       INT8 beside FP32, if this processor runs it faster and the masks are as good.
+
+  rszs-calibrate fp16 --bundle bundles/nano --data data --json=fp16.json
+      Whether half precision has room for the values of training pictures.
 
   rszs-calibrate thresholds --bundle bundles/nano --data data --set dubai,oam_buildings --target precision=0.9 --dry-run
       What it would take to be right nine times out of ten.

@@ -12,8 +12,9 @@ use rszs_edge::queries::QueryError;
 use rszs_edge::segment::SegmentError;
 use rszs_edge::source::SourceError;
 use rszs_export::bundle::ExportError;
+use rszs_export::lower::HalfError;
 use rszs_export::unpack::UnpackError;
-use rszs_graph::{GraphError, QuantizeError};
+use rszs_graph::{GraphError, InterpretError, QuantizeError};
 use rszs_metrics::MetricsError;
 
 use crate::exit::ExitStatus;
@@ -95,6 +96,12 @@ pub enum Error {
     /// The network cannot be written as ONNX.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// The oracle does not run the network.
+    #[error("oracle: {0}")]
+    Oracle(#[from] InterpretError),
+    /// The oracle does not run the network in half precision.
+    #[error(transparent)]
+    Half(#[from] HalfError),
     /// The engine does not take a file that was made here.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -197,7 +204,9 @@ impl Error {
             | Self::Unpack(_)
             | Self::Network(_)
             | Self::Quantize(_)
-            | Self::Export(_) => ExitStatus::BundleRefused,
+            | Self::Export(_)
+            | Self::Oracle(_)
+            | Self::Half(_) => ExitStatus::BundleRefused,
             Self::NoFastInt8 { .. }
             | Self::Load(_)
             | Self::Probe(_)

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use rszs_bundle::{Bundle, BundleWriter, Precision, SignatureState};
-use rszs_data::DenseSet;
 use rszs_edge::engine::{Engine, EngineKind, TileBatch, TileEngine, TileScores, prove};
 use rszs_edge::engine_arguments::PrecisionChoice;
 use rszs_edge::queries::Words;
@@ -26,11 +25,9 @@ use crate::mask_count::count_masks;
 use crate::output::Output;
 use crate::probe::{Bench, observe};
 use crate::sensitivity::{left_in_float, logits_of, measure, root_mean_square};
-use crate::sets::{chosen, open_sets};
-use crate::statement::{Statement, statements};
+use crate::sets::{LabelledSet, chosen, labelled, open_sets};
 use crate::threshold_report::Written;
-use crate::thresholds::nothing_labelled;
-use crate::tile_recorder::training_tiles;
+use crate::tile_recorder::tiles_of_sets;
 use crate::verdict::{Comparison, Verdict};
 
 /// A lighter product costs more to quantize than it saves: share of all multiply-accumulates.
@@ -42,9 +39,6 @@ const SENSITIVITY_TILES: usize = 4;
 /// Runs of each engine before the clock starts, and while it runs.
 const ROUNDS: [usize; 2] = [3, 25];
 
-/// A set with what it says about the vocabulary.
-type Labelled = (DenseSet, Vec<Statement>);
-
 /// Runs the command.
 pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus, Error> {
     let mut arguments = arguments.clone();
@@ -53,14 +47,7 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let arguments = &arguments;
     let sets = open_sets(&arguments.measure)?;
     let bundle = open_bundle(&arguments.measure)?;
-    let label = |set: DenseSet| (statements(set.classes(), bundle.vocabulary()), set);
-    let stated: Vec<_> = sets.into_iter().map(label).collect();
-    if stated.iter().all(|(statements, _)| statements.is_empty()) {
-        let sets: Vec<DenseSet> = stated.into_iter().map(|(_, set)| set).collect();
-        return Err(nothing_labelled(&bundle, &sets));
-    }
-    let mut sets: Vec<Labelled> =
-        stated.into_iter().filter(|(statements, _)| !statements.is_empty()).map(|(said, set)| (set, said)).collect();
+    let mut sets = labelled(sets, &bundle)?;
     let checkpoint = unpack(&bundle)?;
     let graph = image_graph(&checkpoint.config, Purpose::Deploy)?;
     let mut deployed = Deployed::start(bundle, &arguments.measure)?;
@@ -68,7 +55,7 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
         return Err(Error::NoFastInt8 { found: deployed.started.kind.name() });
     }
     let identity = Identity::new("int8", &deployed, &arguments.measure);
-    let tiles = tiles_of(&sets, &mut deployed, arguments.tiles as usize)?;
+    let tiles = tiles_of_sets(&sets, &mut deployed, arguments.tiles as usize)?;
     let options = arguments.measure.engine.options()?;
     let bench = Bench {
         checkpoint: &checkpoint,
@@ -105,20 +92,6 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let report = Int8Report { identity, quantized, self_test, comparison, verdict, fp32, int8, written };
     output.results(&report.table(), &report)?;
     Ok(if verdict == Verdict::WorthIt { ExitStatus::Done } else { ExitStatus::LeftAsItWas })
-}
-
-/// Training tiles of all sets.
-fn tiles_of(sets: &[Labelled], deployed: &mut Deployed, count: usize) -> Result<Vec<Vec<u8>>, Error> {
-    let mut tiles = Vec::new();
-    for (set, statements) in sets {
-        let words = Words::from(&deployed.bundle);
-        tiles.extend(training_tiles(set, statements, words, &mut deployed.pipeline, count)?);
-    }
-    if tiles.is_empty() {
-        let names: Vec<&str> = sets.iter().map(|(set, _)| set.name()).collect();
-        return Err(Error::NothingToObserve { sets: names.join(", ") });
-    }
-    Ok(tiles)
 }
 
 /// Observes ranges, searches for what stays in float, and rewrites the graph.
@@ -184,7 +157,7 @@ fn tile_times(
 
 /// Masks of every set against its labels, by `engine` or by the deployed one.
 fn evaluate(
-    sets: &mut [Labelled],
+    sets: &mut [LabelledSet],
     deployed: &mut Deployed,
     engine: Option<&mut Engine>,
     arguments: &MeasureArguments,

@@ -12,10 +12,10 @@
 //! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
 //! | [`flat_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
 //! | [`pool`], [`presence`], [`temperature`], [`choice`] | counts of several sets together; the three numbers taken from them |
-//! | [`thresholds`], [`evaluate`], [`int8`], [`mask_count`] | the commands, and counting masks |
+//! | [`thresholds`], [`evaluate`], [`int8`], [`fp16`], [`mask_count`] | the commands, and counting masks |
 //! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training pictures → ranges of activations, products that stay in float |
 //! | [`verdict`] | whether INT8 is worth it |
-//! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
+//! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`fp16_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
 //!
 //! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is worthless.
 //!
@@ -30,6 +30,8 @@ pub mod evaluate;
 pub mod evaluation_report;
 pub mod exit;
 pub mod flat_score;
+pub mod fp16;
+pub mod fp16_report;
 pub mod identity;
 pub mod int8;
 pub mod int8_report;
@@ -66,6 +68,7 @@ pub fn run(arguments: &Arguments) -> ExitStatus {
         Command::Thresholds(arguments) => thresholds::run(arguments, &mut output),
         Command::Evaluate(arguments) => evaluate::run(arguments, &mut output),
         Command::Int8(arguments) => int8::run(arguments, &mut output),
+        Command::Fp16(arguments) => fp16::run(arguments, &mut output),
     };
     result.unwrap_or_else(|error| {
         output.error(&error);

@@ -6,9 +6,10 @@ use rszs_edge::queries::Words;
 use rszs_edge::segment::Keep;
 use rszs_hot::Decision;
 
+use crate::deployed::Deployed;
 use crate::error::Error;
 use crate::pipeline::Pipeline;
-use crate::sets::chosen;
+use crate::sets::{LabelledSet, chosen};
 use crate::statement::{Statement, query_set};
 
 /// Pictures of a set that tiles are taken from; more places, not more tiles of one.
@@ -48,6 +49,20 @@ pub fn training_tiles(
     let all = recorder.tiles.len();
     let kept = (0..count.min(all)).map(|index| index * all / count.min(all));
     Ok(kept.map(|index| std::mem::take(&mut recorder.tiles[index])).collect())
+}
+
+/// [`training_tiles`] of all `sets`: at least one tile.
+pub fn tiles_of_sets(sets: &[LabelledSet], deployed: &mut Deployed, count: usize) -> Result<Vec<Vec<u8>>, Error> {
+    let mut tiles = Vec::new();
+    for (set, statements) in sets {
+        let words = Words::from(&deployed.bundle);
+        tiles.extend(training_tiles(set, statements, words, &mut deployed.pipeline, count)?);
+    }
+    if tiles.is_empty() {
+        let names: Vec<&str> = sets.iter().map(|(set, _)| set.name()).collect();
+        return Err(Error::NothingToObserve { sets: names.join(", ") });
+    }
+    Ok(tiles)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ Examples:
   rszs-export inspect --preset b16
   rszs-export inspect --preset l14 --memory --images 2 --queries 40 --budget-gib 24
   rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --output bundles/nano
+  rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --precision fp16 --output nano
   rszs-export onnx --checkpoint nano.safetensors --graph image --output image.onnx
   rszs-export checkpoint --bundle bundles/nano --output start/nano.safetensors
 
@@ -36,7 +37,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a bundle: models, vocabulary, tokenizer, golden set, manifest
-    Bundle(BundleArguments),
+    Bundle(Box<BundleArguments>),
     /// Put another model card into a bundle, as its next release: once its numbers are measured
     Card(CardArguments),
     /// Write the weights of a bundle as a checkpoint, with its tokenizer beside it: to train on from there
@@ -70,6 +71,10 @@ pub(crate) struct BundleArguments {
     /// Bake the vocabulary in: faster, smaller, and deaf to any other word
     #[arg(long)]
     pub(crate) fold: bool,
+
+    /// Precisions of the image model, as fp32,fp16; fp32 is written always
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "fp32")]
+    pub(crate) precision: Vec<ExportPrecision>,
 
     /// Word file of hidden classes that compete for pixels when decisions are exclusive
     #[arg(long, value_name = "FILE")]
@@ -214,6 +219,15 @@ pub(crate) struct RandomArguments {
     /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+/// What a model file can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportPrecision {
+    /// 32-bit floats, for processors
+    Fp32,
+    /// 16-bit floats with 32-bit islands, for accelerators; needs ONNX Runtime for its proof
+    Fp16,
 }
 
 /// The graphs of a network.

@@ -12,16 +12,19 @@ use rszs_graph::{Graph, GraphError, InterpretError, Tensor};
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::{Tokenizer, TokenizerError};
 
-use crate::check::{Case, CheckError, CheckReport, check};
+use crate::check::{Case, CheckError, CheckReport, check, check_half};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::golden::{QUERIES, golden_case, golden_set};
-use crate::lower::{LowerError, lower};
+use crate::lower::{LowerError, lower, lower_half};
+use crate::onnx::ModelProto;
 use crate::text_tower::{TextError, TextTower, feeds_of_names};
 use crate::vocabulary::{TypedThreshold, UnknownClass, entries, vocabulary};
 use crate::words::Word;
 
 /// Sentences that the text tower is checked with; the oracle is slow.
 const CHECKED_SENTENCES: usize = 3;
+
+const HALF_FILE: &str = "model.fp16.onnx";
 
 /// What to make a bundle of. The checkpoint comes beside it.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct BundleRequest {
     pub thresholds: Vec<TypedThreshold>,
     /// Bake the vocabulary in: no `queries` input, no text tower.
     pub fold: bool,
+    /// Write the image model in half precision as well, for accelerators.
+    pub half: bool,
     /// Name of the model.
     pub name: String,
     /// Grows with each release.
@@ -148,17 +153,27 @@ pub fn export_bundle(
     let image_model = model("model.fp32.onnx", &image, checkpoint)?;
     let case = golden_case(&image, parameters, config.tile_px, queries.as_ref())?;
     let smaller = case.first(&image, 1, case.queries.saturating_sub(1).max(1));
-    let (_, report) = check(&image_model, &image, &[case.clone(), smaller], request.ort_library.as_deref())
+    let cases = [case, smaller];
+    let (_, report) = check(&image_model, &image, &cases, request.ort_library.as_deref())
         .map_err(|source| ExportError::Check { file: "model.fp32.onnx", source })?;
     progress(&CheckedFile { file: "model.fp32.onnx", report });
+    let half_model = request.half.then(|| half_model(&image, checkpoint)).transpose()?;
+    if let Some(model) = &half_model {
+        let report = check_half(model, &image, parameters, &cases, request.ort_library.as_deref())
+            .map_err(|source| ExportError::Check { file: HALF_FILE, source })?;
+        progress(&CheckedFile { file: HALF_FILE, report });
+    }
 
-    let golden = golden_set(&case, config.joint_width);
+    let golden = golden_set(&cases[0], config.joint_width);
     let card = request.model_card.clone().unwrap_or_else(|| plain_card(checkpoint, request, &entries));
     let mut writer = BundleWriter::new(manifest(checkpoint, request, names))
         .model(Precision::Fp32, image_model)
         .vocabulary(&vocabulary(entries, &rows)?)?
         .golden(&golden)?
         .model_card(card);
+    if let Some(model) = half_model {
+        writer = writer.model(Precision::Fp16, model);
+    }
     if !request.fold {
         writer = writer.text(text_model, request.tokenizer_json.clone());
     }
@@ -182,7 +197,15 @@ fn tokenizer_of(config: &Config, json: &[u8]) -> Result<Tokenizer, ExportError> 
 /// The bytes of the ONNX file `file`, which is named in errors and, up to its first dot, in the file.
 pub fn model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
     let name = file.split('.').next().unwrap_or(file);
-    let model = lower(graph, &checkpoint.parameters, name, &notes(graph, &checkpoint.config));
+    encoded(file, lower(graph, &checkpoint.parameters, name, &notes(graph, &checkpoint.config)))
+}
+
+/// The bytes of `model.fp16.onnx`.
+fn half_model(graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
+    encoded(HALF_FILE, lower_half(graph, &checkpoint.parameters, "model", &notes(graph, &checkpoint.config)))
+}
+
+fn encoded(file: &'static str, model: Result<ModelProto, LowerError>) -> Result<Vec<u8>, ExportError> {
     Ok(model.map_err(|source| ExportError::Lower { file, source })?.encode_to_vec())
 }
 

@@ -7,7 +7,11 @@ use std::path::Path;
 use rszs_graph::{Graph, InterpretError, Shape, Tensor, interpret};
 
 use crate::engine::{Engine, EngineError};
+use crate::lower::{HalfError, Peak, interpret_half};
 use crate::tolerance::Tolerance;
+
+/// What stands for an engine of half precision.
+const ROUNDED: &str = "oracle, 16-bit values rounded";
 
 /// Inputs of a graph and what the oracle makes of them.
 #[derive(Debug, Clone)]
@@ -61,6 +65,8 @@ pub struct CheckReport {
     pub comparisons: Vec<Comparison>,
     /// Why ONNX Runtime was left out, if it was.
     pub without_onnx_runtime: Option<String>,
+    /// Of a file in half precision: how near its values came to what that can hold.
+    pub peak: Option<Peak>,
 }
 
 /// A file that must not be shipped.
@@ -91,6 +97,9 @@ pub enum CheckError {
     /// An engine cannot load or run the file.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The oracle cannot run it in half precision.
+    #[error(transparent)]
+    Half(#[from] HalfError),
     /// The oracle cannot.
     #[error("oracle: {0}")]
     Oracle(#[from] InterpretError),
@@ -136,10 +145,10 @@ pub fn check(
 ) -> Result<(Engine, CheckReport), CheckError> {
     let mut report = CheckReport::default();
     let mut best = Engine::embedded(model)?;
-    report.comparisons.push(compare_all(&mut best, graph, cases)?);
+    report.comparisons.push(compare_all(&mut best, graph, cases, Tolerance::Float32)?);
     match Engine::onnx_runtime(model, library) {
         Ok(mut engine) => {
-            report.comparisons.push(compare_all(&mut engine, graph, cases)?);
+            report.comparisons.push(compare_all(&mut engine, graph, cases, Tolerance::Float32)?);
             best = engine;
         }
         // A library that was asked for by name must be there.
@@ -151,13 +160,43 @@ pub fn check(
     Ok((best, report))
 }
 
+/// The same for a `model` in half precision: in ONNX Runtime, and in the oracle with every 16-bit value rounded. Without ONNX Runtime's
+/// library nothing could prove the file, and it is refused.
+pub fn check_half(
+    model: &[u8],
+    graph: &Graph,
+    parameters: &BTreeMap<String, Tensor>,
+    cases: &[Case],
+    library: Option<&Path>,
+) -> Result<CheckReport, CheckError> {
+    let mut engine = Engine::onnx_runtime(model, library)?;
+    let mut report = CheckReport::default();
+    report.comparisons.push(compare_all(&mut engine, graph, cases, Tolerance::Float16)?);
+    // The first case holds what the others do.
+    if let Some(case) = cases.first() {
+        let run = interpret_half(graph, &case.feeds, parameters)?;
+        let compare = |(name, expected): &(String, Tensor)| {
+            Ok((name.clone(), compare(ROUNDED, name, expected, &run.outputs, Tolerance::Float16)?))
+        };
+        let outputs = case.expected.iter().map(compare).collect::<Result<_, CheckError>>()?;
+        report.comparisons.push(Comparison { engine: ROUNDED.to_owned(), sizes: 1, outputs });
+        report.peak = Some(run.peak);
+    }
+    Ok(report)
+}
+
 /// Runs every case and keeps, for each output, the largest difference.
-fn compare_all(engine: &mut Engine, graph: &Graph, cases: &[Case]) -> Result<Comparison, CheckError> {
+fn compare_all(
+    engine: &mut Engine,
+    graph: &Graph,
+    cases: &[Case],
+    tolerance: Tolerance,
+) -> Result<Comparison, CheckError> {
     let mut comparison = Comparison { engine: engine.name(), sizes: cases.len(), outputs: Vec::new() };
     for case in cases {
         let found = engine.run(graph, &case.feeds)?;
         for (name, expected) in &case.expected {
-            let difference = compare(engine, name, expected, &found)?;
+            let difference = compare(&engine.name(), name, expected, &found, tolerance)?;
             match comparison.outputs.iter_mut().find(|(output, _)| output == name) {
                 Some((_, largest)) if largest.share() >= difference.share() => {}
                 Some((_, largest)) => *largest = difference,
@@ -169,19 +208,19 @@ fn compare_all(engine: &mut Engine, graph: &Graph, cases: &[Case]) -> Result<Com
 }
 
 fn compare(
-    engine: &Engine,
+    engine: &str,
     name: &str,
     expected: &Tensor,
     found: &[(String, Tensor)],
+    tolerance: Tolerance,
 ) -> Result<Difference, CheckError> {
-    let tolerance = Tolerance::Float32;
     let Some((_, tensor)) = found.iter().find(|(output, _)| output == name) else {
-        return Err(CheckError::NoOutput { name: name.to_owned(), engine: engine.name() });
+        return Err(CheckError::NoOutput { name: name.to_owned(), engine: engine.to_owned() });
     };
     let difference = Difference { found: expected.distance(tensor), allowed: tolerance.allowed(expected) };
     // Infinite where shapes differ or something is not a number.
     if difference.found > difference.allowed {
-        let (output, engine) = (name.to_owned(), engine.name());
+        let (output, engine) = (name.to_owned(), engine.to_owned());
         return Err(CheckError::Mismatch { output, tolerance, difference, engine });
     }
     Ok(difference)
@@ -206,7 +245,10 @@ impl fmt::Display for CheckReport {
         for Comparison { engine, sizes, outputs } in &self.comparisons {
             let outputs: Vec<String> =
                 outputs.iter().map(|(name, difference)| format!("{name} {difference}")).collect();
-            writeln!(f, "{engine}: {}; {sizes} sizes of N and K", outputs.join(", "))?;
+            writeln!(f, "{engine}: {}; sizes of N and K: {sizes}", outputs.join(", "))?;
+        }
+        if let Some(peak) = &self.peak {
+            writeln!(f, "{peak}")?;
         }
         match &self.without_onnx_runtime {
             Some(reason) => writeln!(f, "NOT compared with ONNX Runtime: {reason}"),
@@ -216,50 +258,4 @@ impl fmt::Display for CheckReport {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use prost::Message as _;
-    use rszs_graph::{Builder, Element, Init, K, N};
-
-    fn example() -> (Graph, BTreeMap<String, Tensor>) {
-        let builder = Builder::new();
-        let x = builder.input("x", Element::F32, [N, 2.into()]);
-        let queries = builder.input("queries", Element::F32, [K, 2.into()]);
-        let y = (x * builder.param("gain", [2], Init::Constant(1.0))).matmul(queries.transpose(&[1, 0]));
-        let graph = builder.finish(&[("y", y.id())]).unwrap();
-        (graph, [("gain".to_owned(), Tensor::new([2], vec![2.0, 3.0]))].into())
-    }
-
-    fn case(graph: &Graph, parameters: &BTreeMap<String, Tensor>) -> Case {
-        let x = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]);
-        let queries = Tensor::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
-        Case::new(graph, [("x".to_owned(), x), ("queries".to_owned(), queries)].into(), parameters, 2, 3).unwrap()
-    }
-
-    #[test]
-    fn a_file_that_computes_the_graph_passes_for_every_size() {
-        let (graph, parameters) = example();
-        let model = crate::lower::lower(&graph, &parameters, "test", &[]).unwrap().encode_to_vec();
-        let case = case(&graph, &parameters);
-        let smaller = case.first(&graph, 1, 2);
-        assert_eq!(smaller.expected[0].1, Tensor::new([1, 2], vec![2.0, 6.0]));
-        let (_, report) = check(&model, &graph, &[case, smaller], None).unwrap();
-        assert!(report.to_string().starts_with("embedded engine"), "{report}");
-    }
-
-    #[test]
-    fn a_file_with_other_weights_is_not_shipped() {
-        let (graph, parameters) = example();
-        let other = [("gain".to_owned(), Tensor::new([2], vec![2.0, 3.01]))].into();
-        let model = crate::lower::lower(&graph, &other, "test", &[]).unwrap().encode_to_vec();
-        let error = check(&model, &graph, &[case(&graph, &parameters)], None).unwrap_err();
-        assert!(matches!(&error, CheckError::Mismatch { output, .. } if output == "y"), "{error}");
-    }
-
-    #[test]
-    fn what_is_no_model_is_refused() {
-        let (graph, parameters) = example();
-        let error = check(b"no model", &graph, &[case(&graph, &parameters)], None).unwrap_err();
-        assert!(matches!(error, CheckError::Engine(EngineError::Load { .. })), "{error}");
-    }
-}
+mod tests;

@@ -20,7 +20,8 @@ use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 
 use crate::arguments::{
-    BundleArguments, CardArguments, CheckpointArguments, GraphName, InspectArguments, OnnxArguments, RandomArguments,
+    BundleArguments, CardArguments, CheckpointArguments, ExportPrecision, GraphName, InspectArguments, OnnxArguments,
+    RandomArguments,
 };
 use crate::report;
 
@@ -35,6 +36,7 @@ pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
         templates: arguments.template_set.templates()?,
         thresholds: arguments.thresholds.clone(),
         fold: arguments.fold,
+        half: arguments.precision.contains(&ExportPrecision::Fp16),
         name: arguments.name.clone().or_else(name).unwrap_or_default(),
         counter: arguments.counter,
         overlap_px: arguments.overlap_px,

@@ -18,9 +18,6 @@ pub const QUERIES: usize = 4;
 /// GPU, which is not what a bundle promises as fp32, is further off still.
 const UNSEEN_ENGINES: f32 = 10.0;
 
-/// Half precision keeps 11 bits of 24.
-const FP16_BOUND: f32 = 0.03;
-
 /// 8-bit weights and activations: `nano` in ONNX Runtime is 0.024 off. That masks stay good is measured by calibration, not here.
 const INT8_BOUND: f32 = 0.1;
 
@@ -109,7 +106,7 @@ pub fn golden_set(case: &Case, joint_width: usize) -> Golden {
         presence: presence.values.clone(),
         tolerance: GoldenTolerance {
             fp32: UNSEEN_ENGINES * Tolerance::Float32.bound() * magnitude,
-            fp16: FP16_BOUND * magnitude,
+            fp16: Tolerance::Float16.bound() * magnitude,
             int8: INT8_BOUND * magnitude,
         },
     }

@@ -5,6 +5,8 @@
 //! `LpNormalization` on channels and `Einsum` cost a third of a forward pass, so neither is used; attention is plain
 //! `MatMul` and `Softmax`, which all engines know. No data outside the file.
 
+mod error;
+mod half;
 mod quantize;
 mod shape;
 mod writer;
@@ -14,56 +16,17 @@ use std::collections::BTreeMap;
 use rszs_graph::{Element, Graph, Node, Op, Shape, Tensor};
 
 use crate::onnx::{AttributeProto, ModelProto, data_type};
+use half::element_types;
 use writer::Writer;
+
+pub use error::LowerError;
+pub use half::{ElementType, HalfError, HalfRun, LARGEST_HALF, Peak, interpret_half, interpret_half_with};
 
 /// Version of ONNX's operator set.
 pub const OPSET: i64 = 20;
 
 /// Version of the file format that belongs to it.
 pub const IR_VERSION: i64 = 9;
-
-/// Why a graph cannot be written as ONNX.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LowerError {
-    /// A parameter has no values.
-    #[error("{name}: expected values of shape {shape}, found none (a checkpoint of another config?)")]
-    MissingParameter {
-        /// The parameter.
-        name: String,
-        /// Its shape.
-        shape: String,
-    },
-    /// A parameter has another shape than the graph says.
-    #[error("{name}: expected {expected}, found {found:?} (a checkpoint of another config?)")]
-    WrongShape {
-        /// The parameter.
-        name: String,
-        /// Its shape in the graph.
-        expected: String,
-        /// Shape of the values.
-        found: Vec<usize>,
-    },
-    /// An output is called like another node.
-    #[error("{name}: expected a name for this output that no node has; rename the output")]
-    NameTaken {
-        /// The output.
-        name: String,
-    },
-    /// A size that no input shows is needed at run time.
-    #[error("{name}: expected an input with an axis {symbol}, found none; its shape cannot be computed")]
-    UnknownSymbol {
-        /// The node.
-        name: String,
-        /// `N` or `K`.
-        symbol: &'static str,
-    },
-    /// Protobuf ends at 2 GiB.
-    #[error("expected a file below 2 GiB, found {bytes} bytes; a protobuf cannot be larger")]
-    TooLarge {
-        /// Size of the file.
-        bytes: usize,
-    },
-}
 
 /// The whole file. `name` names the graph, `notes` become its metadata. `parameters` may hold more than is needed.
 pub fn lower(
@@ -72,7 +35,27 @@ pub fn lower(
     name: &str,
     notes: &[(&str, String)],
 ) -> Result<ModelProto, LowerError> {
-    let mut writer = Writer::new(graph)?;
+    lower_as(vec![ElementType::F32; graph.nodes().len()], graph, parameters, name, notes)
+}
+
+/// The whole file in half precision, with the inputs and outputs of [`lower`]. See `lower/half.rs` for what stays in 32 bits.
+pub fn lower_half(
+    graph: &Graph,
+    parameters: &BTreeMap<String, Tensor>,
+    name: &str,
+    notes: &[(&str, String)],
+) -> Result<ModelProto, LowerError> {
+    lower_as(element_types(graph)?, graph, parameters, name, notes)
+}
+
+fn lower_as(
+    types: Vec<ElementType>,
+    graph: &Graph,
+    parameters: &BTreeMap<String, Tensor>,
+    name: &str,
+    notes: &[(&str, String)],
+) -> Result<ModelProto, LowerError> {
+    let mut writer = Writer::new(graph, types)?;
     for (index, node) in graph.nodes().iter().enumerate() {
         lower_node(&mut writer, index, node, parameters)?;
     }
@@ -86,25 +69,25 @@ fn lower_node(
     node: &Node,
     parameters: &BTreeMap<String, Tensor>,
 ) -> Result<(), LowerError> {
-    let inputs: Vec<String> = node.inputs.iter().map(|&id| writer.edge(id)).collect();
+    let inputs = writer.inputs(index);
     let x = || inputs[0].clone();
     match &node.op {
         Op::Param { .. } if writer.is_read_in_steps_alone(index) => {}
-        Op::Param { .. } => lower_param(writer, node, parameters)?,
-        Op::Constant { values } => writer.weight(&node.name, &node.shape.at(1, 1), values),
+        Op::Param { .. } => lower_param(writer, index, node, parameters)?,
+        Op::Constant { values } => writer.weight(index, &node.name, &node.shape.at(1, 1), values)?,
         Op::ToReal => {
-            let to = AttributeProto::int("to", data_type::FLOAT.into());
+            let to = AttributeProto::int("to", writer.element_type(index).data_type().into());
             writer.node(index, "Cast", inputs, vec![to]);
         }
         Op::Add => writer.node(index, "Add", inputs, vec![]),
         Op::Sub => writer.node(index, "Sub", inputs, vec![]),
         Op::Mul => writer.node(index, "Mul", inputs, vec![]),
         Op::Div => writer.node(index, "Div", inputs, vec![]),
-        &Op::Affine { scale, offset } => lower_affine(writer, index, node, scale, offset),
+        &Op::Affine { scale, offset } => lower_affine(writer, index, node, scale, offset)?,
         Op::Relu => writer.node(index, "Relu", inputs, vec![]),
         Op::Gelu => writer.node(index, "Gelu", inputs, vec![]),
         Op::QuickGelu => {
-            let slope = writer.number(1.702);
+            let slope = writer.number(index, 1.702)?;
             let scaled = writer.part(node, "scaled", "Mul", vec![x(), slope], vec![]);
             let gate = writer.part(node, "gate", "Sigmoid", vec![scaled], vec![]);
             writer.node(index, "Mul", vec![x(), gate], vec![]);
@@ -130,7 +113,7 @@ fn lower_node(
         }
         &Op::Resize { height, width } => lower_resize(writer, index, node, height, width),
         Op::Mean { axes } if is_mean_of_maps(writer.shape(node.inputs[0]), axes) => {
-            lower_mean_of_maps(writer, index, node);
+            lower_mean_of_maps(writer, index, node)?;
         }
         Op::Mean { axes } => {
             let axes = writer.integers(&axes.iter().map(|&axis| axis as i64).collect::<Vec<_>>());
@@ -145,7 +128,7 @@ fn lower_node(
             let last = writer.integers(&[-1]);
             let keep = AttributeProto::int("keepdims", 1);
             let length = writer.part(node, "length", "ReduceL2", vec![x(), last], vec![keep]);
-            let shortest = writer.number(1e-6);
+            let shortest = writer.number(index, 1e-6)?;
             let divisor = writer.part(node, "divisor", "Max", vec![length, shortest], vec![]);
             writer.node(index, "Div", vec![x(), divisor], vec![]);
         }
@@ -180,10 +163,14 @@ fn lower_node(
     Ok(())
 }
 
-fn lower_param(writer: &mut Writer<'_>, node: &Node, parameters: &BTreeMap<String, Tensor>) -> Result<(), LowerError> {
+fn lower_param(
+    writer: &mut Writer<'_>,
+    index: usize,
+    node: &Node,
+    parameters: &BTreeMap<String, Tensor>,
+) -> Result<(), LowerError> {
     let tensor = parameter(node, parameters)?;
-    writer.weight(&node.name, &tensor.shape, &tensor.values);
-    Ok(())
+    writer.weight(index, &node.name, &tensor.shape, &tensor.values)
 }
 
 fn parameter<'a>(node: &Node, parameters: &'a BTreeMap<String, Tensor>) -> Result<&'a Tensor, LowerError> {
@@ -199,7 +186,7 @@ fn parameter<'a>(node: &Node, parameters: &'a BTreeMap<String, Tensor>) -> Resul
 
 /// By scales and not by sizes: those would have to hold the symbolic number of images.
 fn lower_resize(writer: &mut Writer<'_>, index: usize, node: &Node, height: usize, width: usize) {
-    let x = writer.edge(node.inputs[0]);
+    let x = writer.inputs(index).swap_remove(0);
     let from = writer.shape(node.inputs[0]).at(1, 1);
     let scales = [1.0, 1.0, shape::resize_scale(from[2], height), shape::resize_scale(from[3], width)];
     let scales = writer.numbers(&scales);
@@ -210,9 +197,9 @@ fn lower_resize(writer: &mut Writer<'_>, index: usize, node: &Node, height: usiz
     writer.node(index, "Resize", vec![x, String::new(), scales], attributes);
 }
 
-fn lower_affine(writer: &mut Writer<'_>, index: usize, node: &Node, scale: f32, offset: f32) {
-    let x = writer.edge(node.inputs[0]);
-    let (scale_by, offset_by) = (writer.number(scale), writer.number(offset));
+fn lower_affine(writer: &mut Writer<'_>, index: usize, node: &Node, scale: f32, offset: f32) -> Result<(), LowerError> {
+    let x = writer.inputs(index).swap_remove(0);
+    let (scale_by, offset_by) = (writer.number(index, scale)?, writer.number(index, offset)?);
     if offset == 0.0 {
         writer.node(index, "Mul", vec![x, scale_by], vec![]);
     } else if scale.to_bits() == 1.0_f32.to_bits() {
@@ -221,6 +208,7 @@ fn lower_affine(writer: &mut Writer<'_>, index: usize, node: &Node, scale: f32, 
         let scaled = writer.part(node, "scaled", "Mul", vec![x, scale_by], vec![]);
         writer.node(index, "Add", vec![scaled, offset_by], vec![]);
     }
+    Ok(())
 }
 
 /// Whether `axes` are the second of four, of a fixed length.
@@ -229,18 +217,20 @@ fn is_mean_of_maps(shape: &Shape, axes: &[usize]) -> bool {
 }
 
 /// As a 1×1 convolution: a matrix product in all engines, where the embedded one's `ReduceMean` walks each pixel through memory.
-fn lower_mean_of_maps(writer: &mut Writer<'_>, index: usize, node: &Node) {
-    let x = writer.edge(node.inputs[0]);
+fn lower_mean_of_maps(writer: &mut Writer<'_>, index: usize, node: &Node) -> Result<(), LowerError> {
+    let x = writer.inputs(index).swap_remove(0);
     let maps = writer.shape(node.inputs[0]).at(1, 1)[1];
     let shares = format!("{}/shares", node.name);
-    writer.weight(&shares, &[1, maps, 1, 1], &vec![1.0 / maps as f32; maps]);
+    writer.weight(index, &shares, &[1, maps, 1, 1], &vec![1.0 / maps as f32; maps])?;
     writer.node(index, "Conv", vec![x, shares], vec![AttributeProto::ints("kernel_shape", &[1, 1])]);
+    Ok(())
 }
 
 /// `GroupNormalization` with a gain per channel enters at opset 21: each group becomes one channel of an
 /// `InstanceNormalization`, gain and bias follow.
 fn lower_group_norm(writer: &mut Writer<'_>, index: usize, node: &Node, groups: usize, epsilon: f32) {
-    let [x, gain, bias] = [0, 1, 2].map(|place| writer.edge(node.inputs[place]));
+    let inputs = writer.inputs(index);
+    let [x, gain, bias] = [0, 1, 2].map(|place| inputs[place].clone());
     let axes = node.shape.at(1, 1);
     let grouped = writer.integers(&[0, groups as i64, -1]);
     let ungrouped = writer.integers(&[0, axes[1] as i64, axes[2] as i64, axes[3] as i64]);

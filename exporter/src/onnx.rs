@@ -3,6 +3,7 @@
 //! Field numbers and types are those of `onnx/onnx-ml.proto` (ONNX 1.23, IR version 9). Written by hand: what we emit
 //! needs nine of its thirty messages, and no field that could point outside the file exists here.
 
+use half::f16;
 use prost::Message;
 
 /// A whole file.
@@ -194,6 +195,8 @@ pub mod data_type {
     pub const INT32: i32 = 6;
     /// 64-bit integer.
     pub const INT64: i32 = 7;
+    /// 16-bit float.
+    pub const FLOAT16: i32 = 10;
 }
 
 /// `AttributeProto.AttributeType`.
@@ -243,6 +246,12 @@ impl TensorProto {
             raw.extend_from_slice(&value.to_le_bytes());
         }
         Self::raw(name, shape, data_type::FLOAT, raw)
+    }
+
+    /// 16-bit values in the given shape.
+    pub fn halves(name: &str, shape: &[usize], values: &[f16]) -> Self {
+        let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self::raw(name, shape, data_type::FLOAT16, raw)
     }
 
     /// A list of whole numbers.

@@ -7,6 +7,8 @@ use rszs_graph::Tensor;
 pub enum Tolerance {
     /// `f32` on both sides, sums in another order.
     Float32,
+    /// `f32` on one side, `f16` with 32-bit islands on the other.
+    Float16,
 }
 
 impl Tolerance {
@@ -14,6 +16,8 @@ impl Tolerance {
     pub fn bound(self) -> f32 {
         match self {
             Self::Float32 => 1e-4,
+            // Half precision keeps 11 bits of 24.
+            Self::Float16 => 0.03,
         }
     }
 

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_export::bundle::{BundleRequest, ExportError, export_bundle};
+use rszs_export::check::CheckError;
 use rszs_export::checkpoint::{Checkpoint, CheckpointError};
-use rszs_export::engine::Engine;
+use rszs_export::engine::{Engine, EngineError};
 use rszs_export::template_set::TemplateSet;
 use rszs_export::tolerance::Tolerance;
 use rszs_export::words::parse_words;
@@ -52,6 +53,7 @@ fn request() -> BundleRequest {
         templates: TemplateSet::Plain.templates().unwrap(),
         thresholds: vec!["flood=0.31".parse().unwrap()],
         fold: false,
+        half: false,
         name: "small".to_owned(),
         counter: 3,
         overlap_px: None,
@@ -67,8 +69,8 @@ fn export(request: &BundleRequest, target: &Path) -> Result<Bundle, ExportError>
     export_bundle(&checkpoint, Path::new("small.safetensors"), request, target, |_| ())
 }
 
-/// What the bundle's model makes of its golden inputs, in the engine inside this program.
-fn run_golden(bundle: &Bundle, graph: &Graph) -> Vec<(String, Tensor)> {
+/// What an engine with a model of the bundle makes of the bundle's golden inputs.
+fn run_golden(bundle: &Bundle, graph: &Graph, mut engine: Engine) -> Vec<(String, Tensor)> {
     let (golden, side) = (bundle.golden(), bundle.golden().shape.tile_px);
     let tiles = Tensor::from_bytes([golden.shape.images, side, side, 3], &golden.tiles);
     let mut feeds = BTreeMap::from([("tiles".to_owned(), tiles)]);
@@ -76,7 +78,7 @@ fn run_golden(bundle: &Bundle, graph: &Graph) -> Vec<(String, Tensor)> {
         let shape = [golden.shape.queries, golden.shape.joint_width];
         feeds.insert("queries".to_owned(), Tensor::new(shape, queries.clone()));
     }
-    Engine::embedded(bundle.model_bytes(Precision::Fp32).unwrap()).unwrap().run(graph, &feeds).unwrap()
+    engine.run(graph, &feeds).unwrap()
 }
 
 #[test]
@@ -98,7 +100,8 @@ fn a_bundle_holds_everything_and_meets_its_golden_set() {
     assert!(bundle.text_bytes().is_some() && bundle.tokenizer_bytes().is_some());
     assert!(bundle.model_card().contains("flood, building, road"));
 
-    let outputs = run_golden(&bundle, &image_graph(&config(), Purpose::Deploy).unwrap());
+    let engine = Engine::embedded(bundle.model_bytes(Precision::Fp32).unwrap()).unwrap();
+    let outputs = run_golden(&bundle, &image_graph(&config(), Purpose::Deploy).unwrap(), engine);
     bundle.golden().compare(Precision::Fp32, &outputs[0].1.values, &outputs[1].1.values).unwrap();
 }
 
@@ -135,6 +138,33 @@ fn a_folded_bundle_gives_the_masks_of_the_open_one() {
     let logits = |values: &[f32]| Tensor::new([values.len()], values.to_vec());
     let expected = logits(&open.logits);
     assert!(expected.distance(&logits(&folded.logits)) <= Tolerance::Float32.allowed(&expected));
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let (checkpoint, target) = (Checkpoint::initial(config(), 1).unwrap(), folder.path().join("small"));
+    let (request, mut checked) = (BundleRequest { half: true, ..request() }, Vec::new());
+    let path = Path::new("small.safetensors");
+    let bundle = match export_bundle(&checkpoint, path, &request, &target, |file| checked.push(file.clone())) {
+        Err(ExportError::Check { file, source: CheckError::Engine(EngineError::NoLibrary { .. }) }) => {
+            assert_eq!((file, target.exists()), ("model.fp16.onnx", false), "what nothing can prove is not shipped");
+            eprintln!("skipped: this needs ONNX Runtime (`cargo xtask setup` fetches it)");
+            return;
+        }
+        result => result.unwrap(),
+    };
+    let report = &checked[2].report;
+    assert_eq!(checked[2].file, "model.fp16.onnx");
+    assert_eq!(report.comparisons.len(), 2, "{report}");
+    assert!(report.comparisons.iter().all(|one| one.outputs.iter().any(|(_, off)| off.found > 0.0)), "{report}");
+
+    let [single, half] = [Precision::Fp32, Precision::Fp16].map(|precision| bundle.model_bytes(precision).unwrap());
+    assert!(half.len() < single.len());
+    let engine = Engine::onnx_runtime(half, None).unwrap();
+    let outputs = run_golden(&bundle, &image_graph(&config(), Purpose::Deploy).unwrap(), engine);
+    bundle.golden().compare(Precision::Fp16, &outputs[0].1.values, &outputs[1].1.values).unwrap();
 }
 
 #[test]

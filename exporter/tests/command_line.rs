@@ -32,6 +32,9 @@ fn a_wrong_command_line_is_exit_2_and_lists_the_known_values() {
     assert!(text(&output.stderr).contains("[possible values: nano, b32, b16, l14]"));
     let output = run(&["bundle", "--thresholds", "flood=2"]);
     assert_eq!(output.status.code(), Some(2));
+    let output = run(&["bundle", "--precision", "int8"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("[possible values: fp32, fp16]"), "{}", text(&output.stderr));
 }
 
 #[test]
@@ -100,6 +103,13 @@ fn a_checkpoint_a_word_file_and_a_tokenizer_become_a_bundle() {
         assert!(text(&output.stdout).starts_with(&format!("{target}: 2 classes, ")), "{}", text(&output.stdout));
         assert_eq!(Path::new(&target).join("text.fp32.onnx").exists(), fold.is_empty());
     }
+
+    // In half precision as well, where ONNX Runtime can prove it.
+    let target = path("half");
+    let output = run(&[&["bundle"], &inputs[..], &["--precision", "fp32,fp16", "--output", &target]].concat());
+    let (proven, message) = (output.status.success(), text(&output.stderr));
+    assert!(proven || message.contains("model.fp16.onnx: expected a library of ONNX Runtime, found none"), "{message}");
+    assert_eq!(Path::new(&target).join("model.fp16.onnx").exists(), proven);
 
     let again = path("again.safetensors");
     let output = run(&["checkpoint", "--bundle", &path("open"), "--output", &again]);

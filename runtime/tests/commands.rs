@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use image::{Rgb, RgbImage};
+use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -81,6 +82,24 @@ fn the_doctor_names_machine_bundle_and_engines() {
     assert!(findings["machine"]["cores"].as_u64() > Some(0));
     let engines = findings["engines"].as_array().unwrap();
     assert!(engines.iter().any(|engine| engine["engine"] == "embedded" && engine["passed"] == true));
+}
+
+#[test]
+fn the_doctor_lists_half_precision_and_no_engine_on_a_processor_takes_it() {
+    let shipped = Bundle::open(bundle().as_ref(), &VerifyOptions::default()).unwrap();
+    // What is in the file does not matter: it is not to be opened.
+    let model = shipped.model_bytes(Precision::Fp32).unwrap().to_vec();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("half");
+    BundleWriter::from_bundle(shipped).unwrap().model(Precision::Fp16, model).write(&target).unwrap();
+
+    let (code, stdout, stderr) = edge(&["doctor", "--bundle", &target.display().to_string(), "--json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let [findings] = &lines(&stdout)[..] else { panic!("{stdout}") };
+    assert_eq!(findings["bundle"]["usable"]["precisions"], serde_json::json!(["fp32", "fp16"]));
+    let engines = findings["engines"].as_array().unwrap();
+    let passed: Vec<_> = engines.iter().filter(|engine| engine["passed"] == true).collect();
+    assert!(!passed.is_empty() && passed.iter().all(|engine| engine["precision"] == "fp32"), "{findings}");
 }
 
 #[test]

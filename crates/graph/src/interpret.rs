@@ -16,7 +16,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::{Element, Graph, Node, Op, Tensor};
+use crate::{Element, Graph, Node, NodeId, Op, Tensor};
 use symbols::Symbols;
 
 /// Why a graph cannot be interpreted with what was given.
@@ -104,14 +104,30 @@ pub fn interpret_with(
     parameters: &BTreeMap<String, Tensor>,
     mut visit: impl FnMut(&Node, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, InterpretError> {
+    interpret_rounded(graph, feeds, parameters, |_, _| None, |id, value| visit(graph.node(id), value))
+}
+
+/// [`interpret_with`] as by an engine that holds some values in fewer bits: whatever a node reads and makes passes through `round`, which
+/// leaves it as it is with nothing. Sums inside a node are as exact as before.
+pub fn interpret_rounded(
+    graph: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+    parameters: &BTreeMap<String, Tensor>,
+    round: impl Fn(NodeId, &Tensor) -> Option<Tensor>,
+    mut visit: impl FnMut(NodeId, &Tensor),
+) -> Result<Vec<(String, Tensor)>, InterpretError> {
     let given = Given { symbols: Symbols::of(graph, feeds)?, feeds, parameters };
     let last_uses = graph.last_uses();
     let mut values: Vec<Option<Cow<'_, Tensor>>> = Vec::with_capacity(graph.nodes.len());
     for (index, node) in graph.nodes.iter().enumerate() {
-        let inputs: Vec<&Tensor> = node.inputs.iter().filter_map(|id| values[id.0].as_deref()).collect();
+        let held = |value| round(NodeId(index), value).map_or(Cow::Borrowed(value), Cow::Owned);
+        let inputs: Vec<Cow<'_, Tensor>> =
+            node.inputs.iter().filter_map(|id| values[id.0].as_deref()).map(held).collect();
         assert_eq!(inputs.len(), node.inputs.len(), "{}: an input was freed before its last use", node.name);
+        let inputs: Vec<&Tensor> = inputs.iter().map(Cow::as_ref).collect();
         let value = evaluate(node, &inputs, &given)?;
-        visit(node, &value);
+        let value = round(NodeId(index), &value).map_or(value, Cow::Owned);
+        visit(NodeId(index), &value);
         values.push((last_uses[index] > index).then_some(value));
         for input in &node.inputs {
             if last_uses[input.0] == index {

@@ -1,11 +1,13 @@
 //! Collects the parts of an ONNX graph.
 
+mod target;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Scales, Shape};
+use rszs_graph::{Dim, Element, Graph, Node, NodeId, Op, Scales, Shape};
 
-use super::shape::Axis;
+use super::half::{ElementType, halves};
 use super::{IR_VERSION, LowerError, OPSET, onnx_element};
 use crate::onnx::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
@@ -18,16 +20,19 @@ const LIMIT_BYTES: usize = (1 << 31) - 1;
 /// An ONNX graph while it is written.
 pub(super) struct Writer<'a> {
     graph: &'a Graph,
+    /// For each node of the graph, the type of its value.
+    types: Vec<ElementType>,
     /// For each node of the graph, the name of its value.
     edges: Vec<String>,
     nodes: Vec<NodeProto>,
     weights: Vec<TensorProto>,
-    /// Names of small constants and run-time shapes that exist already; they are shared.
+    /// Names of small constants, casts and run-time shapes that exist already; they are shared.
     shared: BTreeSet<String>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(graph: &'a Graph) -> Result<Self, LowerError> {
+    /// `types` has an element a node.
+    pub(super) fn new(graph: &'a Graph, types: Vec<ElementType>) -> Result<Self, LowerError> {
         let mut edges: Vec<String> = Vec::new();
         let mut outputs: BTreeMap<NodeId, &str> = BTreeMap::new();
         for (name, id) in graph.outputs() {
@@ -42,10 +47,12 @@ impl<'a> Writer<'a> {
             edges.push(match (&node.op, output) {
                 (Op::Dropout { .. } | Op::DropPath { .. }, _) => edges[node.inputs[0].index()].clone(),
                 (Op::Input { .. } | Op::Param { .. } | Op::Constant { .. }, _) | (_, None) => node.name.clone(),
-                (_, Some(output)) => output.to_owned(),
+                (_, Some(output)) if types[index] == ElementType::F32 => output.to_owned(),
+                // Outputs are 32-bit: this one goes through a cast.
+                (_, Some(output)) => format!("{output}/{}", types[index].cast_part()),
             });
         }
-        Ok(Self { graph, edges, nodes: Vec::new(), weights: Vec::new(), shared: BTreeSet::new() })
+        Ok(Self { graph, types, edges, nodes: Vec::new(), weights: Vec::new(), shared: BTreeSet::new() })
     }
 
     /// The name of a node's value.
@@ -53,13 +60,42 @@ impl<'a> Writer<'a> {
         self.edges[id.index()].clone()
     }
 
+    /// The type that node `index` computes in.
+    pub(super) fn element_type(&self, index: usize) -> ElementType {
+        self.types[index]
+    }
+
+    /// The names of what node `index` reads, in the type that it computes in.
+    pub(super) fn inputs(&mut self, index: usize) -> Vec<String> {
+        let (graph, to) = (self.graph, self.types[index]);
+        graph.nodes()[index].inputs.iter().map(|&id| self.edge_as(id, to)).collect()
+    }
+
+    /// The name of a node's value in the type `to`; whole numbers stay what they are.
+    fn edge_as(&mut self, id: NodeId, to: ElementType) -> String {
+        let edge = self.edge(id);
+        let is_whole = matches!(&self.graph.node(id).op, Op::Input { element } if *element != Element::F32);
+        if is_whole || self.types[id.index()] == to {
+            return edge;
+        }
+        let attribute = AttributeProto::int("to", to.data_type().into());
+        self.share_node(format!("{edge}/{}", to.cast_part()), "Cast", vec![edge], vec![attribute])
+    }
+
     pub(super) fn shape(&self, id: NodeId) -> &'a Shape {
         &self.graph.node(id).shape
     }
 
-    /// A trained or constant tensor.
-    pub(super) fn weight(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        self.weights.push(TensorProto::floats(name, shape, values));
+    /// A trained or constant tensor in the type of node `index`.
+    pub(super) fn weight(
+        &mut self,
+        index: usize,
+        name: &str,
+        shape: &[usize],
+        values: &[f32],
+    ) -> Result<(), LowerError> {
+        self.weights.push(self.real_tensor(index, name, shape, values)?);
+        Ok(())
     }
 
     /// An 8-bit weight, `steps` whole numbers from -128 to 127.
@@ -70,7 +106,9 @@ impl<'a> Writer<'a> {
     /// What a step is worth, without axes or one a channel.
     pub(super) fn scales(&mut self, scales: &Scales) -> String {
         match scales {
-            &Scales::Tensor(scale) => self.number(scale),
+            &Scales::Tensor(scale) => {
+                self.share(format!("number.{scale}"), |name| TensorProto::floats(name, &[], &[scale]))
+            }
             Scales::Channels { values, .. } => {
                 let name = format!("scales.{}", self.weights.len());
                 self.weights.push(TensorProto::floats(&name, &[values.len()], values));
@@ -129,13 +167,31 @@ impl<'a> Writer<'a> {
         name
     }
 
-    /// One real number without axes.
-    pub(super) fn number(&mut self, value: f32) -> String {
-        let name = format!("number.{value}");
-        self.share(name, |name| TensorProto::floats(name, &[], &[value]))
+    /// One real number without axes, in the type of node `index`.
+    pub(super) fn number(&mut self, index: usize, value: f32) -> Result<String, LowerError> {
+        let element = self.types[index];
+        let name = match element {
+            ElementType::F16 => format!("number.{value}/{}", element.cast_part()),
+            ElementType::F32 => format!("number.{value}"),
+        };
+        let tensor = self.real_tensor(index, &name, &[], &[value])?;
+        Ok(self.share(name, |_| tensor))
     }
 
-    /// A list of real numbers.
+    fn real_tensor(
+        &self,
+        index: usize,
+        name: &str,
+        shape: &[usize],
+        values: &[f32],
+    ) -> Result<TensorProto, LowerError> {
+        Ok(match self.types[index] {
+            ElementType::F16 => TensorProto::halves(name, shape, &halves(&self.graph.nodes()[index].name, values)?),
+            ElementType::F32 => TensorProto::floats(name, shape, values),
+        })
+    }
+
+    /// A list of 32-bit real numbers.
     pub(super) fn numbers(&mut self, values: &[f32]) -> String {
         let name = format!("numbers.{}", joined(values));
         self.share(name, |name| TensorProto::floats(name, &[values.len()], values))
@@ -145,65 +201,6 @@ impl<'a> Writer<'a> {
     pub(super) fn integers(&mut self, values: &[i64]) -> String {
         let name = format!("integers.{}", joined(values));
         self.share(name, |name| TensorProto::ints(name, values))
-    }
-
-    /// A target shape, as a constant if it is one.
-    pub(super) fn target(&mut self, node: &Node, axes: &[Axis]) -> Result<String, LowerError> {
-        let mut parts: Vec<String> = Vec::new();
-        for run in axes.chunk_by(|a, b| matches!((a, b), (Axis::Written(_), Axis::Written(_)))) {
-            parts.push(match run[0] {
-                Axis::AtRunTime(dim) => self.length(node, dim)?,
-                Axis::Written(_) => {
-                    let lengths = run.iter().filter_map(|axis| match axis {
-                        Axis::Written(length) => Some(*length),
-                        Axis::AtRunTime(_) => None,
-                    });
-                    self.integers(&lengths.collect::<Vec<_>>())
-                }
-            });
-        }
-        if let [only] = parts.as_slice() {
-            return Ok(only.clone());
-        }
-        let lengths = axes.iter().map(|axis| match axis {
-            Axis::Written(length) => length.to_string(),
-            Axis::AtRunTime(dim) => dim.to_string(),
-        });
-        let name = format!("shape.{}", lengths.collect::<Vec<_>>().join("_"));
-        Ok(self.share_node(name, "Concat", parts, vec![AttributeProto::int("axis", 0)]))
-    }
-
-    /// `[1]` whole number: the length of an axis at run time.
-    fn length(&mut self, node: &Node, dim: Dim) -> Result<String, LowerError> {
-        let (coefficient, images, queries) = dim.factors();
-        let mut factors: Vec<String> = Vec::new();
-        for (symbol, text, power) in [(N, "N", images), (K, "K", queries)] {
-            for _ in 0..power {
-                factors.push(self.symbol(node, symbol, text)?);
-            }
-        }
-        if coefficient != 1 {
-            factors.push(self.integers(&[coefficient as i64]));
-        }
-        let mut factors = factors.into_iter();
-        let first = factors.next().unwrap_or_default();
-        let product = |product: String, factor: String| {
-            self.share_node(format!("{product}_times_{factor}"), "Mul", vec![product, factor], vec![])
-        };
-        Ok(factors.fold(first, product))
-    }
-
-    /// `[1]` whole number: N or K, read off the first input that shows it.
-    fn symbol(&mut self, node: &Node, symbol: Dim, text: &'static str) -> Result<String, LowerError> {
-        let source = self.graph.inputs().find_map(|(input, _)| {
-            let axis = input.shape.0.iter().position(|&dim| dim == symbol)?;
-            Some((input.name.clone(), axis))
-        });
-        let (input, axis) =
-            source.ok_or_else(|| LowerError::UnknownSymbol { name: node.name.clone(), symbol: text })?;
-        let shape = self.share_node(format!("shape.{input}"), "Shape", vec![input], vec![]);
-        let axis = self.integers(&[axis as i64]);
-        Ok(self.share_node(format!("shape.{text}"), "Gather", vec![shape, axis], vec![]))
     }
 
     fn share(&mut self, name: String, tensor: impl FnOnce(&str) -> TensorProto) -> String {
@@ -229,22 +226,27 @@ impl<'a> Writer<'a> {
     pub(super) fn finish(mut self, name: &str, notes: &[(&str, String)]) -> Result<ModelProto, LowerError> {
         for (name, id) in self.graph.outputs() {
             let edge = self.edge(*id);
+            let (op, attributes) = match self.types[id.index()] {
+                ElementType::F16 => ("Cast", vec![AttributeProto::int("to", data_type::FLOAT.into())]),
+                ElementType::F32 => ("Identity", vec![]),
+            };
             if edge != *name {
-                self.push(format!("output.{name}"), "Identity", vec![edge], name.clone(), vec![]);
+                self.push(format!("output.{name}"), op, vec![edge], name.clone(), attributes);
             }
         }
         let graph = self.graph;
         let output_names: BTreeSet<&String> = graph.outputs().iter().map(|(name, _)| name).collect();
-        let made = graph.nodes().iter().zip(&self.edges).filter(|(node, edge)| match node.op {
+        let nodes = graph.nodes().iter().zip(&self.edges).zip(&self.types);
+        let made = nodes.filter(|((node, edge), _)| match node.op {
             Op::Input { .. } | Op::Param { .. } | Op::Constant { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {
                 false
             }
             Op::Quantize { .. } if is_weight_in_steps(graph, node) => false,
             _ => !output_names.contains(edge),
         });
-        let element = |node: &Node| match node.op {
+        let element = |node: &Node, real: &ElementType| match node.op {
             Op::Quantize { .. } => data_type::UINT8,
-            _ => data_type::FLOAT,
+            _ => real.data_type(),
         };
         let float = data_type::FLOAT;
         let input = graph.inputs().map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
@@ -254,7 +256,7 @@ impl<'a> Writer<'a> {
             initializer: self.weights,
             input: input.collect(),
             output: graph.outputs().iter().map(|(name, id)| value_info(name, float, &graph.node(*id).shape)).collect(),
-            value_info: made.map(|(node, edge)| value_info(edge, element(node), &node.shape)).collect(),
+            value_info: made.map(|((node, edge), real)| value_info(edge, element(node, real), &node.shape)).collect(),
         };
         let model = ModelProto {
             ir_version: Some(IR_VERSION),

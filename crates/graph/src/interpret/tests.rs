@@ -223,6 +223,22 @@ fn every_node_is_shown_once_with_its_value() {
 }
 
 #[test]
+fn rounding_reaches_what_a_node_reads_and_what_it_makes_and_no_other_node() {
+    let builder = Builder::new();
+    let x = builder.input("x", Element::F32, [1]);
+    let coarse = builder.scoped("coarse", || x.affine(1.5, 0.0));
+    let fine = builder.scoped("fine", || x.affine(1.5, 0.0));
+    let graph = builder.finish(&[("coarse", coarse.id()), ("fine", fine.id())]).unwrap();
+    let to_whole = |id: crate::NodeId, value: &Tensor| {
+        (id == coarse.id()).then(|| Tensor::new(value.shape.clone(), value.values.iter().map(|x| x.floor()).collect()))
+    };
+    let fed = [("x".to_owned(), Tensor::new([1], vec![1.75]))].into();
+    let outputs = interpret_rounded(&graph, &fed, &BTreeMap::new(), to_whole, |_, _| ()).unwrap();
+    // 1.75 is read as 1, and 1.5 is kept as 1.
+    assert_eq!([&outputs[0].1, &outputs[1].1], [&Tensor::new([1], vec![1.0]), &Tensor::new([1], vec![2.625])]);
+}
+
+#[test]
 fn what_cannot_be_evaluated_is_named() {
     let one = || Tensor::zeros([1, 1]);
     let tiles = || Tensor::zeros([1, 2]);
