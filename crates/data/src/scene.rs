@@ -319,7 +319,7 @@ mod tests {
     fn a_close_up_shows_a_street_three_times_as_large() {
         let close = close_up(3, 256, 192);
         assert_eq!(close, close_up(3, 256, 192));
-        let road = |scene: &Scene| scene.mask.ids.iter().filter(|&&id| id == ROAD).count();
+        let road = |scene: &Scene| scene.mask.ids.iter().map(|&id| usize::from(id == ROAD)).sum::<usize>();
         assert!(road(&close) > 2_000, "{} of 49152 pixels are road", road(&close));
     }
 
