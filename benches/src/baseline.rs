@@ -1,6 +1,6 @@
 //! What became slower than an earlier report says.
 //!
-//! Medians are compared, of the same configuration on the same machine. They differ where their 95 % confidence intervals do not overlap:
+//! Medians are compared, of the same configuration on the same machine and images. They differ where their 95 % confidence intervals do not overlap:
 //! slow frames now and then, which every machine has, move no median.
 
 use std::fmt::Write;
@@ -31,7 +31,7 @@ impl Change {
 /// Everything that differs beyond noise. Configurations that only one report has, and invalid ones, are left out.
 pub fn changes(before: &Report, now: &Report) -> Vec<Change> {
     let mut changes = Vec::new();
-    if before.machine != now.machine {
+    if (&before.machine, &before.images) != (&now.machine, &now.images) {
         return changes;
     }
     for now in now.configurations.iter().filter(|now| now.invalid.is_none()) {
@@ -58,7 +58,7 @@ fn differ(a: &Percentiles, b: &Percentiles) -> bool {
 /// A line a change.
 pub fn text(changes: &[Change]) -> String {
     if changes.is_empty() {
-        return "\nbeside the baseline: nothing differs beyond noise (or nothing can be compared: other machine, other configurations)\n".to_owned();
+        return "\nbeside the baseline: nothing differs beyond noise (or nothing can be compared: other machine, images or configurations)\n".to_owned();
     }
     let mut text = "\nbeside the baseline, where medians differ beyond noise:\n".to_owned();
     for change in changes {

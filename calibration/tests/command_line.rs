@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::{Command, Output};
 
 use rszs_bundle::{Bundle, ThresholdSource, VerifyOptions};
 use rszs_data::{IndexMask, fixtures};
+use support::default_bundle;
 
 fn run(command: &str, bundle: &Path, data: &Path, more: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rszs-calibrate"));
@@ -19,17 +22,6 @@ fn error(output: &Output) -> (i32, String) {
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(output.stdout.is_empty());
     (output.status.code().unwrap(), text)
-}
-
-/// The default bundle, or a line that says why a test does nothing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn default_bundle(test: &str) -> Option<PathBuf> {
-    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
-    if bundle.is_dir() {
-        return Some(bundle);
-    }
-    eprintln!("skipped: {test} needs the default bundle in {}", bundle.display());
-    None
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
@@ -14,17 +16,7 @@ use rszs_export::golden::tiles;
 use rszs_export::unpack::unpack;
 use rszs_graph::{Node, Tensor, interpret_with};
 use rszs_network::{Purpose, image_graph};
-
-/// The default bundle, or a line that says why a test does nothing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn default_bundle(test: &str) -> Option<PathBuf> {
-    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
-    if bundle.is_dir() {
-        return Some(bundle);
-    }
-    eprintln!("skipped: {test} needs the default bundle in {}", bundle.display());
-    None
-}
+use support::default_bundle;
 
 /// The default bundle with an INT8 file whose ranges are those of its golden tiles, in `target`.
 fn with_int8(nano: &Path, target: &Path) -> Bundle {
