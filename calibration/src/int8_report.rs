@@ -84,7 +84,7 @@ impl Int8Report {
             Some(Written { path, counter, .. }) => format!("written to {path} as release {counter}"),
             None => "nothing written".to_owned(),
         };
-        let mut text = format!(
+        let quantization = format!(
             "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. {} Logits change by {:.3} (root mean square).\n",
             self.identity.line(),
             quantized.products,
@@ -93,7 +93,7 @@ impl Int8Report {
             migrated(&quantized.migrations),
             quantized.noise,
         );
-        text += &match &self.measured {
+        let measured = match &self.measured {
             None => format!("\n{verdict}; {written}.\n"),
             Some(measured) => format!(
                 "Off the golden set by {:.2} at most (allowed {:.2}).\n\n{}\n{verdict}: {:.2} times as fast, mean IoU {:+.2} points; {written}.\n",
@@ -104,7 +104,7 @@ impl Int8Report {
                 -100.0 * measured.comparison.loss(),
             ),
         };
-        text + &self.accelerators()
+        quantization + &measured + &self.accelerators()
     }
 
     /// A line on the file for `TensorRT`.

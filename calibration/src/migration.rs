@@ -216,7 +216,9 @@ fn error(
         let mut weight = weight.clone();
         let width = weight.values.len() / channels;
         for (row, &exponent) in weight.values.chunks_exact_mut(width).zip(exponents) {
-            row.iter_mut().for_each(|value| *value *= 2.0_f32.powi(exponent));
+            for value in row {
+                *value *= 2.0_f32.powi(exponent);
+            }
         }
         let graph = product(channels, width)?;
         let parameters = BTreeMap::from([("weight".to_owned(), weight)]);

@@ -74,7 +74,9 @@ impl Graph {
         let mut readers = vec![Vec::new(); self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             let inputs: BTreeSet<NodeId> = node.inputs.iter().copied().collect();
-            inputs.into_iter().for_each(|input| readers[input.0].push(NodeId(index)));
+            for input in inputs {
+                readers[input.0].push(NodeId(index));
+            }
         }
         readers
     }
@@ -103,7 +105,9 @@ impl Migration {
             assert_eq!(tensor.shape[0], exponents.len(), "{name}: an exponent for each row");
             let width = tensor.values.len() / exponents.len();
             for (row, &exponent) in tensor.values.chunks_exact_mut(width).zip(exponents) {
-                row.iter_mut().for_each(|value| *value *= 2.0_f32.powi(exponent));
+                for value in row {
+                    *value *= 2.0_f32.powi(exponent);
+                }
             }
             parameters.insert(name, tensor);
         }
