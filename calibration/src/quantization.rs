@@ -1,9 +1,9 @@
-//! From an image graph to its INT8 form: outliers migrated, ranges observed, the most sensitive products left in float.
+//! From an image graph to its INT8 form: bytes centred, outliers migrated, ranges observed, the most sensitive products left in float.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rszs_export::checkpoint::Checkpoint;
-use rszs_graph::{Graph, Product};
+use rszs_graph::{CentredPixels, Graph, Product};
 use serde::Serialize;
 
 use crate::arguments::Int8Arguments;
@@ -43,11 +43,11 @@ pub struct Quantized {
 pub struct Int8Network {
     /// With 8-bit steps.
     pub graph: Graph,
-    /// With outliers migrated.
+    /// With bytes centred and outliers migrated.
     pub checkpoint: Checkpoint,
 }
 
-/// Migrates outliers, observes ranges, searches for what stays in float, and rewrites the graph.
+/// Centres bytes, migrates outliers, observes ranges, searches for what stays in float, and rewrites the graph.
 pub fn quantize(
     graph: &Graph,
     tiles: &[Vec<u8>],
@@ -55,6 +55,9 @@ pub fn quantize(
     bench: Bench<'_>,
     step: impl FnMut() -> Result<(), Error>,
 ) -> Result<(Int8Network, Quantized), Error> {
+    let CentredPixels { graph, parameters, centred } = graph.centre_pixels(&bench.checkpoint.parameters);
+    let (graph, checkpoint) = (&graph, Checkpoint { parameters, ..bench.checkpoint.clone() });
+    let bench = Bench { checkpoint: &checkpoint, ..bench };
     let products = graph.products(LIGHTEST);
     let heavy: BTreeSet<String> = products.iter().map(|product| product.name.clone()).collect();
     let (parameters, migrations) = migrate(graph, &heavy, tiles, arguments.observer, bench)?;
@@ -63,7 +66,8 @@ pub fn quantize(
 
     let names: BTreeSet<&str> = products.iter().flat_map(Product::activations).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let magnitudes: BTreeMap<String, f32> = observe(graph, &names, tiles, arguments.observer, bench)?;
+    let mut magnitudes: BTreeMap<String, f32> = observe(graph, &names, tiles, arguments.observer, bench)?;
+    magnitudes.extend(centred.into_iter().map(|name| (name, CentredPixels::MAGNITUDE)));
     let few = tiles.len().min(SENSITIVITY_TILES);
     let few: Vec<&[u8]> = (0..few).map(|index| tiles[index * tiles.len() / few].as_slice()).collect();
     // Where nothing may stay in float, there is nothing to search.

@@ -34,6 +34,7 @@ mod interpret;
 mod memory;
 mod migrate;
 mod op;
+mod pixels;
 mod quantize;
 mod scales;
 mod tensor;
@@ -48,6 +49,7 @@ pub use interpret::{InterpretError, interpret, interpret_rounded, interpret_with
 pub use memory::{BlockOf, Training, TrainingMemory};
 pub use migrate::Migration;
 pub use op::{Element, Init, Op};
+pub use pixels::CentredPixels;
 pub use quantize::{Product, QuantizeError};
 pub use scales::Scales;
 pub use tensor::Tensor;

@@ -70,7 +70,7 @@ impl Graph {
     }
 
     /// For each node, the nodes that read it.
-    fn readers(&self) -> Vec<Vec<NodeId>> {
+    pub(crate) fn readers(&self) -> Vec<Vec<NodeId>> {
         let mut readers = vec![Vec::new(); self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             let inputs: BTreeSet<NodeId> = node.inputs.iter().copied().collect();
