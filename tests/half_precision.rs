@@ -67,7 +67,7 @@ fn tensorrt_rtx_builds_a_plan_of_b16() {
 }
 
 #[test]
-#[ignore = "needs minutes and 5 GiB of memory for ViT-L/14: run it by name after a change of lower/half.rs"]
+#[ignore = "needs minutes and 6 GiB of memory for ViT-L/14: run it by name after a change of lower/half.rs"]
 fn tensorrt_rtx_builds_a_plan_of_l14() {
     build_plans(&Checkpoint::initial(Config::preset("l14").unwrap(), 0).unwrap());
 }
