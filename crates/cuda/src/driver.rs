@@ -1,0 +1,93 @@
+//! Loading the driver without a panic.
+//!
+//! cudarc panics when it finds no library and when a function is missing in it. Both are looked for here before it is asked.
+
+use std::sync::OnceLock;
+
+use cudarc::driver::sys;
+
+use crate::error::{Error, check};
+
+// The first driver of the 12 series takes the PTX in this crate. JetPack 6 has 12.2 to 12.6.
+const LEAST_VERSION: (u32, u32) = (12, 0);
+
+/// Every function of the driver that this crate calls.
+const FUNCTIONS: &[&str] = &[
+    "cuCtxSetCurrent",
+    "cuCtxSynchronize",
+    "cuDeviceGet",
+    "cuDeviceGetAttribute",
+    "cuDeviceGetCount",
+    "cuDeviceGetName",
+    "cuDeviceGetUuid",
+    "cuDevicePrimaryCtxRelease_v2",
+    "cuDevicePrimaryCtxRetain",
+    "cuDeviceTotalMem_v2",
+    "cuDriverGetVersion",
+    "cuEventCreate",
+    "cuEventDestroy_v2",
+    "cuEventElapsedTime",
+    "cuEventRecord",
+    "cuEventSynchronize",
+    "cuGetErrorString",
+    "cuGraphDestroy",
+    "cuGraphExecDestroy",
+    "cuGraphInstantiateWithFlags",
+    "cuGraphLaunch",
+    "cuInit",
+    "cuMemAlloc_v2",
+    "cuMemFreeHost",
+    "cuMemFree_v2",
+    "cuMemGetInfo_v2",
+    "cuMemHostAlloc",
+    "cuMemHostGetDevicePointer_v2",
+    "cuMemcpyDtoHAsync_v2",
+    "cuMemcpyHtoDAsync_v2",
+    "cuMemsetD8Async",
+    "cuStreamBeginCapture_v2",
+    "cuStreamCreate",
+    "cuStreamDestroy_v2",
+    "cuStreamEndCapture",
+    "cuStreamSynchronize",
+    "cuStreamWaitEvent",
+];
+
+/// Loads the driver and starts it, once a process. Returns its version.
+pub(crate) fn start() -> Result<(u32, u32), Error> {
+    static STARTED: OnceLock<Result<(u32, u32), Error>> = OnceLock::new();
+    STARTED.get_or_init(try_start).clone()
+}
+
+fn try_start() -> Result<(u32, u32), Error> {
+    // SAFETY: loading runs the initialisers of NVIDIA's library, as any use of a GPU does.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(Error::NoDriver);
+    }
+    // SAFETY: as above; the library is there, so this does not panic.
+    let library = unsafe { sys::culib() };
+    let is_missing = |name: &&str| {
+        // SAFETY: the symbol is looked for and not called.
+        unsafe { library.get::<unsafe extern "C" fn()>(name.as_bytes()) }.is_err()
+    };
+    if let Some(function) = FUNCTIONS.iter().copied().find(is_missing) {
+        return Err(Error::MissingFunction { function });
+    }
+    let mut number = 0;
+    // SAFETY: the driver writes one integer. This function may be called before `cuInit`.
+    check("cuDriverGetVersion", unsafe { sys::cuDriverGetVersion(&raw mut number) })?;
+    let version = version(number);
+    if version < LEAST_VERSION {
+        return Err(Error::OldDriver { expected: LEAST_VERSION, found: version });
+    }
+    // SAFETY: no precondition; the flags must be 0.
+    match unsafe { sys::cuInit(0) } {
+        sys::CUresult::CUDA_ERROR_NO_DEVICE => Err(Error::NoDevice { ordinal: 0, count: 0 }),
+        code => check("cuInit", code).map(|()| version),
+    }
+}
+
+/// NVIDIA writes 12.6 as 12060.
+fn version(number: i32) -> (u32, u32) {
+    let number = number.unsigned_abs();
+    (number / 1000, number % 1000 / 10)
+}
