@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake;
+#[path = "fake/on_stream.rs"]
+mod on_stream;
 
 use std::path::Path;
 
 use fake::{ColourEngine, LAYOUT, frame, queries, vocabulary};
+use on_stream::on_stream;
 use rszs_bundle::{PresenceThreshold, Vocabulary};
-use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
-use rszs_cuda::{Device, Stream};
-use rszs_cuda_simulator::Simulator;
 use rszs_edge::device::DeviceSegmenter;
 use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_edge::interrupt::Interrupt;
@@ -20,55 +20,6 @@ use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
 use rszs_edge::sink::{Products, Sink};
 use rszs_edge::source::{Frame, list_inputs};
 use rszs_hot::Decision;
-
-/// An engine of the host on a stream of the simulator.
-#[derive(Debug, Clone, Copy)]
-struct OnStream<E> {
-    simulator: &'static Simulator,
-    engine: E,
-}
-
-impl<E: TileEngine + Copy + Send + Sync + 'static> DeviceEngine for OnStream<E> {
-    fn logits(&self) -> LogitType {
-        LogitType::F32
-    }
-
-    fn is_capturable(&self) -> bool {
-        true
-    }
-
-    #[expect(unsafe_code, reason = "the simulator's device memory is named by addresses")]
-    fn enqueue(
-        &mut self,
-        stream: &Stream,
-        tensors: &EngineTensors,
-        shape: &EngineShape,
-        count: usize,
-    ) -> Result<(), String> {
-        let (tensors, EngineShape { tile_px, rows, width, .. }, engine) = (*tensors, *shape, self.engine);
-        let logits = count * rows * (tile_px / 4).pow(2);
-        self.simulator.ask(stream.handle(), move || {
-            // SAFETY: the frame path has made room for a batch at these addresses, and the simulator's device memory is the host's.
-            let (tiles, embeddings, logits, presence) = unsafe {
-                (
-                    std::slice::from_raw_parts(tensors.tiles as *const u8, count * tile_px * tile_px * 3),
-                    std::slice::from_raw_parts(tensors.queries as *const f32, rows * width),
-                    std::slice::from_raw_parts_mut(tensors.logits as *mut f32, logits),
-                    std::slice::from_raw_parts_mut(tensors.presence as *mut f32, count * rows),
-                )
-            };
-            let batch = TileBatch { tiles, count, tile_px, embeddings: Some(embeddings), rows };
-            let mut engine = engine;
-            engine.run(batch, TileScores { logits, presence }).unwrap();
-        });
-        Ok(())
-    }
-}
-
-fn on_stream<E>(engine: E) -> (Device, OnStream<E>) {
-    let simulator = rszs_cuda_simulator::load();
-    (Device::open(0).unwrap(), OnStream { simulator, engine })
-}
 
 /// What was found out about a frame, with floats as bits.
 fn facts(segmentation: &Segmentation, queries: &QuerySet) -> impl PartialEq + std::fmt::Debug + use<> {
