@@ -2,7 +2,7 @@
 //!
 //! It is made of OpenEarthMap, LoveDA, DeepGlobe and the DOTA and DIOR parts of SAMRS. The archive is a multi-volume
 //! zip: `7z x LD50KSplit.zip` with all volumes beside it. Concatenating the volumes, as its page says, gives a broken
-//! archive.
+//! archive. [`crate::prepare::land_discover`] puts the set together from its sources instead.
 
 use std::path::Path;
 
@@ -58,12 +58,23 @@ pub const PROMPTS: [&str; 40] = [
 ];
 
 const LAYOUTS: [Layout; 1] = [Layout {
-    parts: &[Part { images: "TR_Image/*.png", masks: "GT_ID/*.png", split: TRAIN }],
+    parts: &[Part { images: &["TR_Image/*.png"], masks: "GT_ID/*.png", split: TRAIN }],
     format: MaskFormat::Index,
 }];
 
-/// Opens the folder `LandDiscover50K`. Everything trains: the set publishes no validation split.
+/// Folders of the pictures and of their masks.
+pub(crate) const IMAGES: &str = "TR_Image";
+pub(crate) const GT: &str = "GT_ID";
+/// Lies in the folder as long as [`crate::prepare::land_discover`] is not done with it.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
+/// Opens the folder `LandDiscover50K`, as GSNet publishes it or as [`crate::prepare::land_discover`] puts it together. Everything trains: the set
+/// publishes no validation split.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
+    if root.join(UNFINISHED).exists() {
+        let found = "some of them (rszs-train prepare landdiscover50k was interrupted: give its command again)";
+        return Err(DataError::malformed(root, "all pictures of the sources", found));
+    }
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }
 
@@ -75,7 +86,7 @@ pub fn classes() -> ClassTable {
     ClassTable::exclusive(&classes, &concepts.collect::<Vec<_>>())
 }
 
-fn provenance() -> Provenance {
+pub(crate) fn provenance() -> Provenance {
     Provenance {
         name: "LandDiscover50K".to_owned(),
         metres_per_px: None,

@@ -44,7 +44,7 @@ const BY_TILE: SplitOf = |tile| match tile {
 const TILES: [Layout; 2] = [
     Layout {
         parts: &[Part {
-            images: "2_Ortho_RGB/top_potsdam_*_RGB.tif",
+            images: &["2_Ortho_RGB/top_potsdam_*_RGB.tif"],
             masks: "5_Labels_all_noBoundary/top_potsdam_*_label_noBoundary.tif",
             split: BY_TILE,
         }],
@@ -52,7 +52,7 @@ const TILES: [Layout; 2] = [
     },
     Layout {
         parts: &[Part {
-            images: "2_Ortho_RGB/top_potsdam_*_RGB.tif",
+            images: &["2_Ortho_RGB/top_potsdam_*_RGB.tif"],
             masks: "5_Labels_all/top_potsdam_*_label.tif",
             split: BY_TILE,
         }],
@@ -63,13 +63,13 @@ const TILES: [Layout; 2] = [
 const SQUARES: [Layout; 2] = [
     Layout {
         parts: &[
-            Part { images: "img_dir/train/*.png", masks: "ann_dir/train/*.png", split: TRAIN },
-            Part { images: "img_dir/val/*.png", masks: "ann_dir/val/*.png", split: VAL },
+            Part { images: &["img_dir/train/*.png"], masks: "ann_dir/train/*.png", split: TRAIN },
+            Part { images: &["img_dir/val/*.png"], masks: "ann_dir/val/*.png", split: VAL },
         ],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: "img_dir/val/*.png", masks: "ann_dir/val/*.png", split: VAL }],
+        parts: &[Part { images: &["img_dir/val/*.png"], masks: "ann_dir/val/*.png", split: VAL }],
         format: MaskFormat::Index,
     },
 ];
