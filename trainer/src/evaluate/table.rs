@@ -22,6 +22,10 @@ pub fn table(sets: &[SetScores]) -> String {
         }
         let means = [Some(scores.mean_iou_best), None, Some(scores.mean_iou_half), None, scores.mean_iou_exclusive];
         rows.push(row(&scores.set, "mean", means.map(number)));
+        let absent = scores.without_pixels();
+        if !absent.is_empty() {
+            rows.push(format!("{:18} no true pixel, not in the means: {}", scores.set, absent.join(", ")));
+        }
     }
     let labels = sets.iter().filter_map(|scores| Some((scores.set.as_str(), scores.labels.as_ref()?)));
     rows.extend(labels.map(|(set, labels)| label_table(set, labels)));
@@ -44,8 +48,10 @@ fn label_table(set: &str, labels: &LabelScores) -> String {
     rows.push(format!("{set:18} pixel accuracy {}", number(labels.pixel_accuracy)));
     if let Some(means) = labels.base_novel {
         let [base, novel, harmonic] = [means.base, means.novel, means.harmonic_mean].map(number);
-        rows.push(format!("{set:18} mIoU base {base}, novel {novel}, harmonic mean {harmonic}"));
+        let by = labels.novel_by.map_or(String::new(), |by| format!(" ({})", by.describe()));
+        rows.push(format!("{set:18} mIoU base {base}, novel {novel}, harmonic mean {harmonic}{by}"));
     }
+    rows.extend(labels.competitors.iter().map(|word| format!("{set:18} {word} competes and is not scored")));
     rows.join("\n")
 }
 

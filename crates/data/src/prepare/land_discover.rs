@@ -289,7 +289,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let writers =
             [fixtures::open_earth_map, fixtures::love_da, fixtures::deep_globe, fixtures::sota, fixtures::sior];
-        writers.iter().for_each(|write| drop(write(folder.path()).unwrap()));
+        for write in writers {
+            write(folder.path()).unwrap();
+        }
         let output = folder.path().join("LandDiscover50K");
         (folder, output)
     }
