@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(iou, [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
         assert!((scores.mean_iou_exclusive.unwrap() - 8.0 / 9.0).abs() < 1e-12);
         let sample = set.sample(Split::Val, 0).unwrap();
-        let pixels_of = |wanted: u8| sample.mask.ids.iter().filter(|&&id| id == wanted).count() as u64;
+        let pixels_of = |wanted: u8| sample.mask.ids.iter().map(|&id| u64::from(id == wanted)).sum::<u64>();
         assert_eq!(labels.confusion.row(4)[9], pixels_of(water), "lost to the background");
         assert_eq!(labels.confusion.scores().pixels, 16 * 12 - pixels_of(0), "index 0 counts nowhere");
         // Five base words: water, tree, vehicle, pool, grass.
