@@ -15,7 +15,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use rszs_data::{DataError, DenseSet, Split};
+use rszs_data::{DataError, DenseSet, Split, catalogue};
 use rszs_network::Purpose;
 use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use tch::{Device, Tensor};
 use crate::checkpoint::Checkpoint;
 use crate::durable::write_atomically;
 use crate::overlay::write_overlay;
-use crate::run::Run;
+use crate::run::{Run, tell};
 use crate::train::TOKENIZER;
 use crate::{Parameters, Prompts, RunConfig, TextEncoder, TrainError};
 
@@ -81,7 +81,11 @@ pub fn evaluate(config: &RunConfig, options: &EvaluateOptions, run: &Run) -> Res
 
     let mut opened = Vec::new();
     for set in sets {
-        opened.push(rszs_data::catalogue::open(set, &config.data().root)?);
+        let set = catalogue::open(set, &config.data().root)?;
+        if let Some(note) = catalogue::count_note(&set) {
+            tell(&note);
+        }
+        opened.push(set);
     }
     check_known(novel, &opened)?;
     let path = weights.with_file_name(TOKENIZER);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::dense_set::DenseSet;
+use crate::dense_set::{DenseSet, Split};
 use crate::error::DataError;
 use crate::folder::{self, CLASSES_FILE};
 use crate::protocol::Protocol;
@@ -70,5 +70,59 @@ pub fn protocol(name: &str) -> Option<&'static Protocol> {
         "Potsdam" | "PotsdamSplit" => Some(&potsdam::PROTOCOL),
         "FloodNet" => Some(&flood_net::PROTOCOL),
         _ => None,
+    }
+}
+
+/// What a person must know of a copy of a published set that holds more or fewer pictures than its publishers give out; none where all is as it should be,
+/// and where their count is not known. A split that the copy leaves out whole is no difference: GSNet's copy of `FloodNet` has no training part.
+pub fn count_note(set: &DenseSet) -> Option<String> {
+    let differs = |(split, published): (Split, usize)| {
+        let found = set.len(split);
+        let part = format!("{split:?}").to_lowercase();
+        (found > 0 && found != published).then(|| format!("{found} pictures in {part}, published are {published}"))
+    };
+    let differing: Vec<String> = published_counts(set.name()).iter().copied().filter_map(differs).collect();
+    (!differing.is_empty()).then(|| format!("{}: {} (incomplete copy?)", set.name(), differing.join("; ")))
+}
+
+/// Sources: `GSNet` for `LandDiscover50K` and its sources, the list of test patches in IGNF/FLAIR-1, ISPRS, `FloodNet`'s, `LoveDA`'s and
+/// `OpenEarthMap`'s own pages. `FAST` publishes the count of all its parts alone, and how `GSNet` cut Potsdam is open.
+fn published_counts(name: &str) -> &'static [(Split, usize)] {
+    match name {
+        "LandDiscover50K" => &[(Split::Train, 51_846)],
+        "FLAIR" => &[(Split::Val, 15_700)],
+        "Potsdam" => &[(Split::Train, 23), (Split::Val, 14)],
+        "FloodNet" => &[(Split::Train, 1_445), (Split::Val, 898)],
+        "LoveDA" => &[(Split::Train, 2_522), (Split::Val, 1_669)],
+        "OpenEarthMap" => &[(Split::Train, 3_000), (Split::Val, 500)],
+        "DeepGlobe" => &[(Split::Train, 803)],
+        "SOTA" => &[(Split::Train, 17_480)],
+        "SIOR" => &[(Split::Train, 23_463)],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn a_copy_with_another_count_is_noted_with_both() {
+        let folder = tempfile::tempdir().unwrap();
+        fixtures::flood_net(folder.path()).unwrap();
+        let note = count_note(&open("FloodNet", folder.path()).unwrap());
+        let expected = "FloodNet: 3 pictures in train, published are 1445; 3 pictures in val, published are 898 (incomplete copy?)";
+        assert_eq!(note.as_deref(), Some(expected));
+        fixtures::fast(folder.path()).unwrap();
+        assert_eq!(count_note(&open("FAST", folder.path()).unwrap()), None, "not known");
+    }
+
+    #[test]
+    fn a_split_that_a_copy_leaves_out_is_no_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        fixtures::flood_net_held_out(folder.path()).unwrap();
+        let note = count_note(&open("FloodNet", folder.path()).unwrap()).unwrap();
+        assert!(!note.contains("train") && note.contains("2 pictures in val"), "{note}");
     }
 }

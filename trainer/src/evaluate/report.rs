@@ -36,7 +36,8 @@ pub(super) fn write_report(folder: &Path, scores: &SetScores) -> Result<(), Trai
     let curve = |query: &QueryScores| PrecisionRecall::new(&query.histogram);
     let curves: Vec<(&str, PrecisionRecall)> =
         scores.queries.iter().filter_map(|query| Some((query.query.as_str(), curve(query)?))).collect();
-    let title = format!("{}, {} pictures, {}", scores.set, scores.images, scores.protocol.name());
+    let pictures = if scores.images == 1 { "picture" } else { "pictures" };
+    let title = format!("{}, {} {pictures}, {}", scores.set, scores.images, scores.protocol.name());
     write_atomically(&folder.join("precision_recall.svg"), plot::precision_recall(&title, &curves).as_bytes())?;
     let curves: Vec<Curve> = curves.into_iter().map(|(query, curve)| Curve { query, curve }).collect();
     write_atomically(&folder.join("precision_recall.json"), &serde_json::to_vec(&curves)?)?;

@@ -1,11 +1,13 @@
 //! Scores as tables for people.
 
-use super::{LabelScores, SetScores};
+use super::{LabelClass, LabelScores, SetScores};
 
 /// All scores: one row a query and one for the mean of each set, then one row a class where every pixel has one label.
 pub fn table(sets: &[SetScores]) -> String {
+    let words = sets.iter().flat_map(|scores| &scores.queries).map(|query| query.query.chars().count());
+    let width = words.max().unwrap_or(0).max(14);
     let row = |set: &str, query: &str, [best, threshold, half, precision, argmax]: [String; 5]| {
-        format!("{set:18} {query:14} {best:>9} {threshold:>9} {half:>9} {precision:>9} {argmax:>9}")
+        format!("{set:18} {query:width$} {best:>9} {threshold:>9} {half:>9} {precision:>9} {argmax:>9}")
     };
     let columns = ["best IoU", "threshold", "IoU @0.5", "AP", "argmax"].map(str::to_owned);
     let mut rows = vec![row("set", "query", columns)];
@@ -34,15 +36,18 @@ pub fn table(sets: &[SetScores]) -> String {
 
 /// The scores of one label a pixel: one row a class, one for the set.
 fn label_table(set: &str, labels: &LabelScores) -> String {
+    let name = |class: &LabelClass| {
+        if class.novel { format!("{} (novel)", class.query) } else { class.query.clone() }
+    };
+    let width = labels.classes.iter().map(|class| name(class).chars().count()).max().unwrap_or(0).max(14);
     let row = |set: &str, class: &str, [iou, accuracy, precision, boundary]: [String; 4]| {
-        format!("{set:18} {class:20} {iou:>9} {accuracy:>9} {precision:>9} {boundary:>11}")
+        format!("{set:18} {class:width$} {iou:>9} {accuracy:>9} {precision:>9} {boundary:>11}")
     };
     let columns = ["IoU", "accuracy", "precision", "boundary F1"].map(str::to_owned);
     let mut rows = vec![String::new(), row("set", "class", columns)];
     for class in &labels.classes {
-        let name = if class.novel { format!("{} (novel)", class.query) } else { class.query.clone() };
         let numbers = [class.pixels.iou, class.pixels.recall, class.pixels.precision, class.boundary_f1];
-        rows.push(row(set, &name, numbers.map(number)));
+        rows.push(row(set, &name(class), numbers.map(number)));
     }
     rows.push(row(set, "mean", [labels.mean_iou, labels.mean_accuracy, None, labels.boundary_f1].map(number)));
     rows.push(format!("{set:18} pixel accuracy {}", number(labels.pixel_accuracy)));

@@ -5,7 +5,7 @@ use super::{Anchor, Svg};
 /// Side of a cell.
 const CELL_PX: f64 = 44.0;
 
-/// Rows are true, columns found; `pixels: [K, F]` for `classes: [K]` and `found: [F]`. A row without true pixels stays empty.
+/// Rows are true, columns found; `pixels: [K, F]` for `classes: [K]` and `found: [F]`. A row without true pixels says so.
 pub(in crate::evaluate) fn confusion(title: &str, classes: &[&str], found: &[String], pixels: &[&[u64]]) -> String {
     // 7 px a letter of 12 px.
     let letters = classes.iter().copied().chain(found.iter().map(String::as_str)).map(|name| name.chars().count());
@@ -25,6 +25,10 @@ pub(in crate::evaluate) fn confusion(title: &str, classes: &[&str], found: &[Str
         let middle = (index as f64 + 0.5) * CELL_PX + 4.0;
         svg.text([left - 8.0, top + middle], Anchor::End, "black", false, class);
         let true_pixels: u64 = row.iter().sum();
+        if true_pixels == 0 {
+            let corner = [left + 8.0, top + index as f64 * CELL_PX + CELL_PX / 2.0 + 4.0];
+            svg.text(corner, Anchor::Start, "gray", false, "no true pixels");
+        }
         for (column, &found) in row.iter().enumerate().filter(|_| true_pixels > 0) {
             let share = found as f64 / true_pixels as f64;
             let corner = [left + column as f64 * CELL_PX, top + index as f64 * CELL_PX];
@@ -49,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_row_holds_its_shares_and_an_empty_row_stays_empty() {
+    fn each_row_holds_its_shares_and_a_row_without_pixels_says_so() {
         let classes = ["road", "water", "car"];
         let svg = confusion("set", &classes, &classes.map(str::to_owned), &[&[3, 1, 0], &[0, 0, 0], &[0, 0, 8]]);
         let numbers: Vec<&str> = svg
@@ -58,6 +62,7 @@ mod tests {
             .filter(|text| text.parse::<u32>().is_ok())
             .collect();
         assert_eq!(numbers, ["75", "25", "0", "0", "0", "100"]);
+        assert_eq!(svg.matches(">no true pixels<").count(), 1);
         // The background and two rows of three cells.
         assert_eq!(svg.matches("<rect").count(), 7);
         assert!(svg.contains("fill=\"rgb(8,48,107)\""));
