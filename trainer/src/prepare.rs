@@ -13,6 +13,21 @@ use rszs_data::prepare::{self, Rebuilt};
 use crate::TrainError;
 use crate::run::{report, tell};
 
+/// Where each source belongs and what its indices become; the same as the module `land_discover` of `rszs_data::prepare`.
+const SOURCES: &str = "\
+Sources, pictures that come of each, and what their indices become (anything else becomes 0):
+  OpenEarthMap   3,500  <region>/images/*.tif, <region>/labels/*.tif, train.txt, val.txt;
+                        the pictures of xBD have to be added, as its page says
+                        1 to 8 stay
+  LoveDA         4,191  {Train,Val}/{Rural,Urban}/{images_png,masks_png}/*.png
+                        building 8, road 4, water 6, barren 10, forest 9, agriculture 7
+  DeepGlobe      3,212  train/*_sat.jpg, train/*_mask.png of land cover; 803 in quarters
+                        urban 11, agriculture 7, rangeland 2, forest 9, water 6, barren 10
+  SOTA          17,480  trainval/images/*.png, trainval/hbox_segs_init/gray/*.png
+                        (SAMRS on DOTA 2.0) 0 to 17 become 12 to 29
+  SIOR          23,463  JPEGImages-{trainval,test}/*.jpg, hbox_segs_trainvaltest_init/gray/*.png
+                        (SAMRS on DIOR) classes of SOTA by name, 30 to 39 for the other ten";
+
 /// What to make.
 #[derive(Debug, Subcommand)]
 pub enum Prepare {
@@ -20,9 +35,10 @@ pub enum Prepare {
     ///
     /// Training then need not decode 6000 x 6000 pixels for a crop of 512. The squares are a set like any other: a folder with images/, masks/,
     /// classes.txt and val.txt, read by its name where sets are named. They stand side by side; the last of a row and of a column ends with the
-    /// picture. Indices that the set's evaluation leaves out become 255. For Potsdam and FloodNet:
+    /// picture. Indices that the set's evaluation leaves out become 255. For Potsdam, whose squares in a folder of that name have the published
+    /// evaluation, and for FloodNet:
     ///
-    /// rszs-train prepare squares Potsdam --data data --out data/potsdam_512
+    /// rszs-train prepare squares Potsdam --data data --out data/PotsdamSplit
     ///
     /// rszs-train prepare squares FloodNet --data data --out data/floodnet_1024 --side 1024
     Squares {
@@ -43,24 +59,14 @@ pub enum Prepare {
     },
     /// Put LandDiscover50K together from its public sources.
     ///
-    /// --sources holds a folder for each, unpacked as it is published; one that is not there is left out:
-    ///
-    ///   OpenEarthMap   <region>/images/*.tif, <region>/labels/*.tif, train.txt, val.txt (with the xBD pictures); 3,500 pictures
-    ///
-    ///   LoveDA         {Train,Val}/{Rural,Urban}/{images_png,masks_png}/*.png; 4,191
-    ///
-    ///   DeepGlobe      train/*_sat.jpg, train/*_mask.png (land cover); 803 in quarters, 3,212
-    ///
-    ///   SOTA           trainval/images/*.png, trainval/hbox_segs_init/gray/*.png (SAMRS on DOTA 2.0); 17,480
-    ///
-    ///   SIOR           JPEGImages-{trainval,test}/*.jpg, hbox_segs_trainvaltest_init/gray/*.png (SAMRS on DIOR); 23,463
+    /// --sources holds a folder for each, unpacked as it is published; one that is not there is left out, and can come later.
     ///
     /// SAMRS's masks of colours, in color/, are read as well; the folders are those of its scripts. What comes out, TR_Image/ and GT_ID/, is read as
     /// the set LandDiscover50K if --out has that name. Counts beside the published ones are printed and kept in sources.json.
     ///
     /// GSNet never published how the set was made. Sources and indices here follow from its class list and its count of 51,846, which they meet
     /// exactly. Not known: the names of its files (here: source_name), and whether DeepGlobe was cut into quarters of 1224 pixels.
-    #[command(name = "landdiscover50k")]
+    #[command(name = "landdiscover50k", after_long_help = SOURCES)]
     LandDiscover50k {
         /// Folder of the sources.
         #[arg(long, value_name = "FOLDER")]

@@ -187,6 +187,20 @@ fn potsdam_squares_have_both_splits_or_the_held_out_one_alone() {
 }
 
 #[test]
+fn potsdam_squares_of_our_own_have_the_published_evaluation() {
+    let (folder, _, tiles) = open(fixtures::potsdam);
+    let squares = folder.path().join("PotsdamSplit");
+    let [side_px, threads] = [8, 2].map(|count| std::num::NonZeroUsize::new(count).unwrap());
+    rszs_data::prepare::squares(tiles, &squares, side_px, threads, |_, _| {}).unwrap();
+    let set = reopen(&squares).unwrap();
+    assert_eq!((set.name(), set.len(Split::Train), set.len(Split::Val)), ("PotsdamSplit", 8, 4));
+    assert!(set.ids(Split::Val).all(|id| id.starts_with("7_13_")));
+    assert_eq!(says(&set, Split::Val, 1, "building"), POSITIVE);
+    std::fs::remove_file(squares.join("classes.txt")).unwrap();
+    assert!(error(&squares).contains("was interrupted: give its command again"), "{}", error(&squares));
+}
+
+#[test]
 fn flood_net_holds_out_validation_and_test_and_its_background_counts_nowhere() {
     let (_folder, _, set) = open(fixtures::flood_net);
     assert_eq!(ids(&set), [vec!["10165", "6279", "6280"], vec!["6450", "6451", "6336"]]);
