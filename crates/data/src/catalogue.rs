@@ -32,7 +32,7 @@ pub const PUBLISHED: [&str; 12] = [
     "SIOR",
 ];
 
-/// Opens the set `name`, one of [`NAMES`], [`SCENES`] or [`PUBLISHED`], in the folder of that name under `data_root`. Any other folder there is a set of
+/// Opens the set `name`, one of [`NAMES`], [`SCENES`], [`PUBLISHED`] or [`land_discover::PARTS`], in the folder of that name under `data_root`. Any other folder there is a set of
 /// one's own, if it holds a `classes.txt`: see [`folder`].
 pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     let root = data_root.join(name);
@@ -43,6 +43,9 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "flood_area" => flood_area::open(&root),
         SCENES => aid_scenes::open(&root),
         "LandDiscover50K" => land_discover::open(&root),
+        part if land_discover::PARTS.contains(&part) => {
+            land_discover::open_part(&data_root.join("LandDiscover50K"), part)
+        }
         "FLAIR" => flair::open(&root),
         "FAST" => fast::open(&root),
         "Potsdam" => potsdam::open(&root),
@@ -57,7 +60,12 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         _ if root.join(CLASSES_FILE).is_file() => folder::open(&root),
         unknown => Err(DataError::UnknownSet {
             name: unknown.to_owned(),
-            known: format!("{}, {SCENES}, {}", NAMES.join(", "), PUBLISHED.join(", ")),
+            known: format!(
+                "{}, {SCENES}, {}, {}",
+                NAMES.join(", "),
+                PUBLISHED.join(", "),
+                land_discover::PARTS.join(", ")
+            ),
         }),
     }
 }

@@ -62,6 +62,14 @@ const LAYOUTS: [Layout; 1] = [Layout {
     format: MaskFormat::Index,
 }];
 
+/// Names of its parts by source, in the catalogue.
+pub const PARTS: [&str; 5] = [
+    "LandDiscover50K_oem",
+    "LandDiscover50K_loveda",
+    "LandDiscover50K_deepglobe",
+    "LandDiscover50K_sota",
+    "LandDiscover50K_sior",
+];
 /// Folders of the pictures and of their masks.
 pub(crate) const IMAGES: &str = "TR_Image";
 pub(crate) const GT: &str = "GT_ID";
@@ -76,6 +84,13 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
         return Err(DataError::malformed(root, "all pictures of the sources", found));
     }
     layout::open(root, provenance(), classes(), &LAYOUTS)
+}
+
+/// The part of the set that comes from one source, for comparisons of training data. `name` is one of [`PARTS`]. Only a set that
+/// [`crate::prepare::land_discover`] put together names its pictures after their sources.
+pub fn open_part(root: &Path, name: &str) -> Result<DenseSet, DataError> {
+    let source = name.rsplit('_').next().unwrap_or_default();
+    open(root)?.beginning_with(&format!("{source}_"), name)
 }
 
 /// Index 0 is none of the 39 and a negative for each, as GSNet trains on it: its loss gives such pixels an all-zero target. That is a weak

@@ -405,6 +405,25 @@ mod tests {
     }
 
     #[test]
+    fn each_source_can_be_trained_on_alone() {
+        let (folder, output) = sources();
+        rebuild(folder.path(), &output).unwrap();
+        let counts = set::PARTS.map(|part| {
+            let part = catalogue::open(part, folder.path()).unwrap();
+            (part.name().to_owned(), part.len(Split::Train), part.classes() == &set::classes())
+        });
+        let expected = [("oem", 3), ("loveda", 4), ("deepglobe", 8), ("sota", 2), ("sior", 3)];
+        assert_eq!(counts, expected.map(|(source, count)| (format!("LandDiscover50K_{source}"), count, true)));
+        std::fs::remove_dir_all(&output).unwrap();
+        fixtures::land_discover(folder.path()).unwrap();
+        let message = catalogue::open(set::PARTS[1], folder.path()).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "LandDiscover50K_loveda: expected pictures of LandDiscover50K whose names begin with loveda_, found none"
+        );
+    }
+
+    #[test]
     fn no_source_at_all_and_a_folder_of_something_else_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let message = rebuild(folder.path(), &folder.path().join("out")).unwrap_err().to_string();
