@@ -141,30 +141,17 @@ impl Checkpoint {
 
     /// Moves the values into `parameters`. Strict: both sides must have the same names and shapes.
     pub fn load_into(self, parameters: &mut Parameters) -> Result<Origin, TrainError> {
-        let names: Vec<String> = parameters.iter().map(|(name, _)| name.to_owned()).collect();
-        self.expect_names(names.iter().map(String::as_str))?;
         self.load_group_into(parameters, |_| true)
     }
 
     /// Moves the values of the parameters whose name `wanted` accepts into `parameters`. Strict about those: both sides must
-    /// have the same names and shapes.
+    /// have the same names and shapes, or the first that differ are named.
     pub fn load_group_into(
         self,
         parameters: &mut Parameters,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Origin, TrainError> {
-        let missing: Vec<&str> = parameters
-            .iter()
-            .map(|(name, _)| name)
-            .filter(|name| wanted(name) && !self.tensors.contains_key(*name))
-            .collect();
-        if let Some(first) = missing.first() {
-            return Err(self.error(
-                format!("parameter {first}"),
-                format!("{} of the wanted parameters missing", missing.len()),
-                "checkpoint of another config or stage?",
-            ));
-        }
+        self.expect_shapes(parameters, &wanted)?;
         let mut chosen = Parameters::empty(Device::Cpu);
         for (name, tensor) in &self.tensors {
             if wanted(name) {
@@ -175,16 +162,33 @@ impl Checkpoint {
         Ok(self.origin)
     }
 
-    fn expect_names<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), TrainError> {
-        let expected: std::collections::BTreeSet<&str> = names.collect();
-        match self.tensors.keys().find(|name| !expected.contains(name.as_str())) {
-            Some(extra) => Err(self.error(
-                format!("the {} parameters of this config", expected.len()),
-                format!("{} tensors, among them {extra}", self.tensors.len()),
-                "checkpoint of another config?",
-            )),
-            None => Ok(()),
+    /// Names by how many and by which, at most three, tensors of this checkpoint and `parameters` differ.
+    fn expect_shapes(&self, parameters: &Parameters, wanted: impl Fn(&str) -> bool) -> Result<(), TrainError> {
+        const NAMED: usize = 3;
+        let shapes = |tensors: &mut dyn Iterator<Item = (&str, &Tensor)>| -> BTreeMap<String, Vec<i64>> {
+            tensors.filter(|(name, _)| wanted(name)).map(|(name, tensor)| (name.to_owned(), tensor.size())).collect()
+        };
+        let expected = shapes(&mut parameters.iter());
+        let found = shapes(&mut self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+        let names: std::collections::BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+        let differing: Vec<&String> = names.into_iter().filter(|&name| expected.get(name) != found.get(name)).collect();
+        if differing.is_empty() {
+            return Ok(());
         }
+        let shape = |shape: Option<&Vec<i64>>| shape.map_or("none".to_owned(), |shape| format!("{shape:?}"));
+        let named = differing
+            .iter()
+            .take(NAMED)
+            .map(|&name| format!("{name}: expected {}, found {}", shape(expected.get(name)), shape(found.get(name))));
+        let mut named = named.collect::<Vec<_>>().join("; ");
+        if differing.len() > NAMED {
+            named += "; …";
+        }
+        Err(self.error(
+            format!("the {} tensors of this config", expected.len()),
+            format!("{} that differ: {named}", differing.len()),
+            "checkpoint of another config or stage?",
+        ))
     }
 
     fn error(&self, expected: String, found: String, hint: &'static str) -> TrainError {
@@ -304,16 +308,29 @@ mod tests {
     }
 
     #[test]
-    fn missing_and_surplus_parameters_stop_the_load() {
+    fn missing_and_surplus_parameters_and_other_shapes_stop_the_load_and_three_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
         save(&path, &parameters(&["vlm.a", "rsi.b"], 1.5), &origin()).unwrap();
-        let load = |names: &[&str]| {
-            let error = Checkpoint::read(&path).unwrap().load_into(&mut parameters(names, 0.0)).unwrap_err();
-            error.to_string()
+        let load = |parameters: &mut Parameters| {
+            Checkpoint::read(&path).unwrap().load_into(parameters).unwrap_err().to_string()
         };
-        assert!(load(&["vlm.a"]).contains("among them rsi.b"));
-        assert!(load(&["vlm.a", "rsi.b", "vlm.c"]).contains("expected parameter vlm.c"));
+        let expected = format!(
+            "{}: expected the 1 tensors of this config, found 1 that differ: rsi.b: expected none, found [2, 3]; \
+             checkpoint of another config or stage?",
+            path.display()
+        );
+        assert_eq!(load(&mut parameters(&["vlm.a"], 0.0)), expected);
+        let mut other = parameters(&["rsi.b", "vlm.c", "vlm.d"], 0.0);
+        other.insert("vlm.a", Tensor::zeros([4], (Kind::Float, Device::Cpu))).unwrap();
+        let message = load(&mut other);
+        let three = "found 3 that differ: vlm.a: expected [4], found [2, 3]; vlm.c: expected [2, 3], found none; vlm.d: \
+                     expected [2, 3], found none; checkpoint";
+        assert!(message.contains(three), "{message}");
+        other.insert("vlm.e", Tensor::zeros([4], (Kind::Float, Device::Cpu))).unwrap();
+        assert!(load(&mut other).contains("found 4 that differ: vlm.a: "), "{}", load(&mut other));
+        assert!(!load(&mut other).contains("vlm.e"), "only three are named");
+        assert_eq!(other.get("rsi.b").unwrap().double_value(&[0, 0]), 0.0, "nothing was loaded");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod deployment;
 mod gsnet;
 mod labels;
 mod model;
+mod novel;
 mod plot;
 mod prediction;
 mod protocol;
@@ -14,7 +15,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use rszs_data::{Concept, DenseSet, Split};
+use rszs_data::{DataError, DenseSet, Split, catalogue};
 use rszs_network::Purpose;
 use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
@@ -23,12 +24,13 @@ use tch::{Device, Tensor};
 use crate::checkpoint::Checkpoint;
 use crate::durable::write_atomically;
 use crate::overlay::write_overlay;
-use crate::run::Run;
+use crate::run::{Run, tell};
 use crate::train::TOKENIZER;
 use crate::{Parameters, Prompts, RunConfig, TextEncoder, TrainError};
 
 pub use labels::{LabelClass, LabelScores};
 pub use model::Model;
+pub use novel::{Novel, NovelBy};
 pub use protocol::Protocol;
 use scores::Counts;
 pub use scores::{QueryScores, SetScores};
@@ -59,7 +61,8 @@ pub struct EvaluateOptions {
     pub limit: Option<usize>,
     /// How a picture becomes scores.
     pub protocol: Protocol,
-    /// Words that training did not see, whose classes get a mean of their own.
+    /// Words that training did not see, whose classes get a mean of their own. Without any, the sets that papers compare on have their
+    /// published split.
     pub novel: Vec<String>,
 }
 
@@ -78,19 +81,24 @@ pub fn evaluate(config: &RunConfig, options: &EvaluateOptions, run: &Run) -> Res
 
     let mut opened = Vec::new();
     for set in sets {
-        opened.push(rszs_data::catalogue::open(set, &config.data().root)?);
+        let set = catalogue::open(set, &config.data().root)?;
+        if let Some(note) = catalogue::count_note(&set) {
+            tell(&note);
+        }
+        opened.push(set);
     }
     check_known(novel, &opened)?;
     let path = weights.with_file_name(TOKENIZER);
     let tokenizer = Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::file(&path))?)?;
     let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: network.text.context };
-    let words = opened.iter().flat_map(|set| set.classes().concepts()).map(|concept| concept.name.clone());
+    let words = opened.iter().flat_map(asked).map(str::to_owned);
     let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words)?;
 
     let model = Model { graph: &graph, parameters: &parameters, prompts: &prompts, tile_px: network.tile_px };
     let overlays = protocol.path(run, "overlays");
     let mut all_scores = Vec::new();
     for set in &opened {
+        let novel = Novel::of(set, novel);
         let evaluation = SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
         let scores = evaluation.scores(&model, Some(&overlays))?;
         report::write_report(&protocol.path(run, "reports").join(set.name()), &scores)?;
@@ -111,23 +119,23 @@ pub struct SetEvaluation<'a> {
     pub limit: Option<usize>,
     /// How a picture becomes scores.
     pub protocol: Protocol,
-    /// Words that training did not see.
-    pub novel: &'a [String],
+    /// Classes that training did not see.
+    pub novel: Novel,
 }
 
 impl SetEvaluation<'_> {
     /// Scores of `model`; overlays of the first pictures go into `overlays`.
     pub fn scores(&self, model: &Model, overlays: Option<&Path>) -> Result<SetScores, TrainError> {
         let set = self.set;
-        let concepts = set.classes().concepts();
-        let is_novel = |concept: &Concept| self.novel.iter().any(|word| concept.is_called(word));
-        let queries: Vec<(&str, bool)> =
-            concepts.iter().map(|concept| (concept.name.as_str(), is_novel(concept))).collect();
-        let vectors: Result<Vec<Tensor>, TrainError> =
-            queries.iter().map(|(query, _)| model.prompts.mean(query)).collect();
-        let vectors = Tensor::f_stack(&vectors?, 0)?;
-        let mut counts = Counts::new(set, queries.len())?;
         let images = set.len(Split::Val).min(self.limit.unwrap_or(usize::MAX));
+        if images == 0 {
+            let expected =
+                "at least one validation picture to evaluate (a set that only trains, or --limit 0?)".to_owned();
+            return Err(DataError::Empty { path: set.name().into(), expected }.into());
+        }
+        let vectors: Result<Vec<Tensor>, TrainError> = asked(set).map(|word| model.prompts.mean(word)).collect();
+        let vectors = Tensor::f_stack(&vectors?, 0)?;
+        let mut counts = Counts::new(set)?;
         for index in 0..images {
             let sample = set.sample(Split::Val, spread(index, images, set.len(Split::Val)))?;
             let prediction = self.protocol.predict(model, &sample.image, &vectors, self.settings)?;
@@ -136,8 +144,14 @@ impl SetEvaluation<'_> {
                 write_overlay(&folder.join(set.name()), &sample, set, &prediction.scores)?;
             }
         }
-        Ok(counts.scores(set, self.protocol, &queries, images))
+        Ok(counts.scores(set, self.protocol, &self.novel, images))
     }
+}
+
+/// What a set is asked for: its concepts, then the words that compete with them.
+fn asked(set: &DenseSet) -> impl Iterator<Item = &str> {
+    let concepts = set.classes().concepts().iter().map(|concept| concept.name.as_str());
+    concepts.chain(set.classes().competitors().iter().map(String::as_str))
 }
 
 /// A word that no set asks for would be a novel class without a trace.

@@ -27,6 +27,7 @@ pub mod features;
 pub mod import;
 pub mod loss;
 pub mod parallel;
+pub mod prepare;
 pub mod pretrain;
 pub mod run;
 pub mod teacher;

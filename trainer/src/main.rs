@@ -12,6 +12,7 @@ use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
 use rszs_train::parallel::{Communicator, Environment, launch};
+use rszs_train::prepare::Prepare;
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
 use rszs_train::train::{TrainOptions, job, train_together};
@@ -30,6 +31,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Sets made from other sets, once: large pictures in squares, LandDiscover50K from its sources.
+    ///
+    /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole or not at all and those that are there are kept.
+    #[command(subcommand)]
+    Prepare(Prepare),
     /// The image streams and the text tower, from a teacher, sentences and CLIP's text vectors; no masks.
     Pretrain {
         #[command(flatten)]
@@ -90,7 +96,8 @@ enum Command {
         /// How a picture becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Deployment)]
         protocol: Protocol,
-        /// Words that training did not see, for means over base and novel classes: flood,water.
+        /// Words that training did not see, for means over base and novel classes: flood,water. Without it FLAIR, FAST, Potsdam and FloodNet are
+        /// split by what LandDiscover50K has a class for.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         novel: Vec<String>,
     },
@@ -115,7 +122,8 @@ enum Command {
         /// How a picture becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Gsnet)]
         protocol: Protocol,
-        /// Words that table4 hides from training and counts as novel: flood,water.
+        /// Words that table4 hides from training and counts as novel: flood,water. Without it, and with --sets FLAIR,FAST,Potsdam,FloodNet, it
+        /// hides nothing and splits each set by what LandDiscover50K has a class for.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         novel: Vec<String>,
         /// Print the runs, how they differ and how far they are; run nothing.
@@ -185,6 +193,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
+        Command::Prepare(prepare) => prepare.run()?,
         Command::Pretrain { common } => {
             let (config, mut run) = common.open()?;
             pretrain(&config, &mut run)?;

@@ -30,7 +30,11 @@ pub(crate) fn write_overlay(
             let colour = sample.image.pixel(x, y);
             sheet.set_pixel(x, y, colour);
             sheet.set_pixel(width + x, y, truth_colour(colour, sample.mask.ids[pixel], &targets));
-            sheet.set_pixel(2 * width + x, y, score_colour(colour, scores.iter().map(|scores| scores[pixel])));
+            sheet.set_pixel(
+                2 * width + x,
+                y,
+                score_colour(colour, scores.iter().map(|scores| scores[pixel]), targets.len()),
+            );
         }
     }
     sheet.write_png(&path)?;
@@ -45,9 +49,9 @@ fn truth_colour(colour: [u8; 3], id: u8, targets: &[[u8; 256]]) -> [u8; 3] {
     if targets.iter().all(|target| answer(target) == UNLABELLED) { mix(colour, [0, 0, 0], 0.7) } else { colour }
 }
 
-/// The query with the highest score, as strong as its score.
-fn score_colour(colour: [u8; 3], scores: impl Iterator<Item = u8>) -> [u8; 3] {
-    let best = scores.enumerate().max_by_key(|&(_, score)| score);
+/// The query with the highest score, as strong as its score; nothing where one beyond the first `queries` has it, which only competes.
+fn score_colour(colour: [u8; 3], scores: impl Iterator<Item = u8>, queries: usize) -> [u8; 3] {
+    let best = scores.enumerate().max_by_key(|&(_, score)| score).filter(|&(query, _)| query < queries);
     best.map_or(colour, |(query, score)| mix(colour, COLOURS[query % COLOURS.len()], 0.7 * f32::from(score) / 255.0))
 }
 

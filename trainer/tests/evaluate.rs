@@ -30,6 +30,15 @@ fn weights(folder: &Path) -> PathBuf {
 }
 
 fn evaluated(folder: &Path, protocol: Protocol, novel: &[&str]) -> Result<Vec<SetScores>, TrainError> {
+    evaluated_on(folder, &["dubai", "flood_area"], protocol, novel)
+}
+
+fn evaluated_on(
+    folder: &Path,
+    sets: &[&str],
+    protocol: Protocol,
+    novel: &[&str],
+) -> Result<Vec<SetScores>, TrainError> {
     support::single_thread();
     let description = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/nano.toml");
     let mut changes: Vec<String> = support::TINY.map(str::to_owned).to_vec();
@@ -38,7 +47,7 @@ fn evaluated(folder: &Path, protocol: Protocol, novel: &[&str]) -> Result<Vec<Se
     let config = RunConfig::read(&description, &changes).unwrap();
     let options = EvaluateOptions {
         weights: weights(folder),
-        sets: vec!["dubai".to_owned(), "flood_area".to_owned()],
+        sets: sets.iter().map(|&set| set.to_owned()).collect(),
         limit: Some(1),
         protocol,
         novel: novel.iter().map(|&word| word.to_owned()).collect(),
@@ -89,4 +98,26 @@ fn a_novel_word_that_no_set_asks_for_is_refused() {
     let message = evaluated(folder.path(), Protocol::Deployment, &["hovercraft"]).unwrap_err().to_string();
     assert!(message.starts_with("query hovercraft: expected one of ") && message.contains("road"), "{message}");
     assert!(!folder.path().join("run/scores.json").exists());
+}
+
+#[test]
+fn a_set_without_validation_pictures_is_an_error_and_no_score() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::land_discover(folder.path()).unwrap();
+    let message = evaluated_on(folder.path(), &["LandDiscover50K"], Protocol::Deployment, &[]).unwrap_err().to_string();
+    assert!(message.starts_with("LandDiscover50K: expected at least one validation picture to evaluate"), "{message}");
+}
+
+#[test]
+fn the_column_of_a_competing_word_is_in_the_confusion_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::flood_net(folder.path()).unwrap();
+    let scores = evaluated_on(folder.path(), &["FloodNet"], Protocol::Gsnet, &[]).unwrap();
+    let confusion = json(&folder.path().join("run/gsnet/reports/FloodNet/confusion.json"));
+    assert_eq!((confusion["classes"].as_array().unwrap().len(), &confusion["found"][9]), (9, &"Background".into()));
+    let rows = confusion["pixels"].as_array().unwrap();
+    let counted: u64 = rows.iter().flat_map(|row| row.as_array().unwrap()).map(|cell| cell.as_u64().unwrap()).sum();
+    // 16 by 12 pixels, indices 0 to 9 in turn from 0 on: 20 of 192 are the background, which counts nowhere.
+    assert_eq!(counted, 192 - 20);
+    assert_eq!(scores[0].labels.as_ref().unwrap().confusion.scores().pixels, counted);
 }

@@ -129,6 +129,32 @@ fn a_novel_word_is_hidden_from_training_and_counted_apart() {
 }
 
 #[test]
+fn the_papers_sets_have_base_and_novel_means_without_a_typed_word() {
+    let folder = prepared();
+    let config = description(&changes(folder.path(), 1));
+    for write in [fixtures::flair, fixtures::fast, fixtures::potsdam_split, fixtures::flood_net] {
+        write(folder.path()).unwrap();
+    }
+    let sets = ["FLAIR", "FAST", "PotsdamSplit", "FloodNet"].map(str::to_owned).to_vec();
+    let options = ExperimentOptions { sets, protocol: Protocol::Gsnet, ..options(folder.path()) };
+    let plan = Plan::new(Experiment::Table4, &config, &options).unwrap().to_string();
+    assert!(plan.contains("Nothing is hidden from training"), "{plan}");
+    let table = run(Experiment::Table4, &config, &options);
+    assert_eq!(rows(&table, 12), ["all_but_novel"]);
+    let note = table["notes"][1].as_str().unwrap();
+    assert!(note.starts_with("Novel: what LandDiscover50K has no class for"), "{table}");
+    let scores = options.runs.join("table4/all_but_novel/gsnet/scores.json");
+    let scores: Value = serde_json::from_slice(&fs::read(scores).unwrap()).unwrap();
+    let novel = |set: usize| {
+        let classes = scores[set]["labels"]["classes"].as_array().unwrap();
+        (classes.len(), classes.iter().filter(|class| class["novel"] == true).count())
+    };
+    assert_eq!([0, 1, 2, 3].map(novel), [(12, 6), (37, 31), (5, 2), (9, 4)]);
+    assert_eq!(scores[3]["labels"]["competitors"][0], "Background");
+    assert_eq!(scores[0]["labels"]["novel_by"], "land_discover50k");
+}
+
+#[test]
 fn backbones_are_trained_and_every_preset_is_measured() {
     let folder = prepared();
     let config = description(&changes_of_any_preset(folder.path()));

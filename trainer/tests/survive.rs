@@ -118,6 +118,35 @@ fn a_full_disk_stops_the_run_by_the_name_of_the_file_and_leaves_the_last_state()
 }
 
 #[test]
+fn a_damaged_picture_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_lets_it_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    support::start(folder);
+    train(folder, "run", 2);
+    let before = support::states(&folder.join("run"));
+    let pictures: Vec<_> =
+        std::fs::read_dir(folder.join("flood_area/images")).unwrap().map(|e| e.unwrap().path()).collect();
+    let whole: Vec<Vec<u8>> = pictures.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    for (path, bytes) in pictures.iter().zip(&whole) {
+        std::fs::write(path, &bytes[..bytes.len() - 40]).unwrap();
+    }
+    let output = Command::new(PROGRAM).args(arguments(folder, "run", 4)).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    let error = message.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(error.contains("flood_area/images/") && error.contains("expected a readable JPEG picture"), "{message}");
+    assert!(support::states(&folder.join("run")) == before);
+
+    for (path, bytes) in pictures.iter().zip(&whole) {
+        std::fs::write(path, bytes).unwrap();
+    }
+    train(folder, "run", 4);
+    train(folder, "unbroken", 4);
+    let [left, right] = ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
+    assert!(support::values_in(&left) == support::values_in(&right));
+}
+
+#[test]
 fn the_run_folder_says_what_made_it() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

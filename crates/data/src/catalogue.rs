@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use crate::dense_set::DenseSet;
+use crate::dense_set::{DenseSet, Split};
 use crate::error::DataError;
 use crate::folder::{self, CLASSES_FILE};
+use crate::protocol::Protocol;
 use crate::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
-use crate::{fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam};
+use crate::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
 
 /// Names of the sets with masks, which are also their folders' names under the data folder.
 pub const NAMES: [&str; 4] = ["dubai", "oam_buildings", "naip_urban_trees", "flood_area"];
@@ -16,10 +17,22 @@ pub const SCENES: &str = "aid_rsicd";
 
 /// Names of the sets that papers of the field train and evaluate on, which are also the folders their publishers unpack
 /// to. They are used where they are asked for by name.
-pub const PUBLISHED: [&str; 9] =
-    ["LandDiscover50K", "FLAIR", "FAST", "Potsdam", "PotsdamSplit", "FloodNet", "LoveDA", "OpenEarthMap", "OVRSIS95K"];
+pub const PUBLISHED: [&str; 12] = [
+    "LandDiscover50K",
+    "FLAIR",
+    "FAST",
+    "Potsdam",
+    "PotsdamSplit",
+    "FloodNet",
+    "LoveDA",
+    "OpenEarthMap",
+    "OVRSIS95K",
+    "DeepGlobe",
+    "SOTA",
+    "SIOR",
+];
 
-/// Opens the set `name`, one of [`NAMES`], [`SCENES`] or [`PUBLISHED`], in the folder of that name under `data_root`. Any other folder there is a set of
+/// Opens the set `name`, one of [`NAMES`], [`SCENES`], [`PUBLISHED`] or [`land_discover::PARTS`], in the folder of that name under `data_root`. Any other folder there is a set of
 /// one's own, if it holds a `classes.txt`: see [`folder`].
 pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     let root = data_root.join(name);
@@ -30,6 +43,9 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "flood_area" => flood_area::open(&root),
         SCENES => aid_scenes::open(&root),
         "LandDiscover50K" => land_discover::open(&root),
+        part if land_discover::PARTS.contains(&part) => {
+            land_discover::open_part(&data_root.join("LandDiscover50K"), part)
+        }
         "FLAIR" => flair::open(&root),
         "FAST" => fast::open(&root),
         "Potsdam" => potsdam::open(&root),
@@ -38,10 +54,83 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "LoveDA" => love_da::open(&root),
         "OpenEarthMap" => open_earth_map::open(&root),
         "OVRSIS95K" => ovrsis::open(&root),
+        "DeepGlobe" => deep_globe::open(&root),
+        "SOTA" => samrs::open_sota(&root),
+        "SIOR" => samrs::open_sior(&root),
         _ if root.join(CLASSES_FILE).is_file() => folder::open(&root),
         unknown => Err(DataError::UnknownSet {
             name: unknown.to_owned(),
-            known: format!("{}, {SCENES}, {}", NAMES.join(", "), PUBLISHED.join(", ")),
+            known: format!(
+                "{}, {SCENES}, {}, {}",
+                NAMES.join(", "),
+                PUBLISHED.join(", "),
+                land_discover::PARTS.join(", ")
+            ),
         }),
+    }
+}
+
+/// The published evaluation of a set, which also says which of its words are base and which novel; none for sets that papers do not compare on.
+pub fn protocol(name: &str) -> Option<&'static Protocol> {
+    match name {
+        "FLAIR" => Some(&flair::PROTOCOL),
+        "FAST" => Some(&fast::PROTOCOL),
+        "Potsdam" | "PotsdamSplit" => Some(&potsdam::PROTOCOL),
+        "FloodNet" => Some(&flood_net::PROTOCOL),
+        _ => None,
+    }
+}
+
+/// What a person must know of a copy of a published set that holds more or fewer pictures than its publishers give out; none where all is as it should be,
+/// and where their count is not known. A split that the copy leaves out whole is no difference: GSNet's copy of `FloodNet` has no training part.
+pub fn count_note(set: &DenseSet) -> Option<String> {
+    let differs = |(split, published): (Split, usize)| {
+        let found = set.len(split);
+        let part = format!("{split:?}").to_lowercase();
+        (found > 0 && found != published).then(|| format!("{found} pictures in {part}, published are {published}"))
+    };
+    let differing: Vec<String> = published_counts(set.name()).iter().copied().filter_map(differs).collect();
+    (!differing.is_empty()).then(|| format!("{}: {} (incomplete copy?)", set.name(), differing.join("; ")))
+}
+
+/// Sources: `GSNet` for `LandDiscover50K` and its sources, the list of test patches in IGNF/FLAIR-1, ISPRS, `FloodNet`'s, `LoveDA`'s and
+/// `OpenEarthMap`'s own pages. `FAST` publishes the count of all its parts alone, and how `GSNet` cut Potsdam is open.
+fn published_counts(name: &str) -> &'static [(Split, usize)] {
+    match name {
+        "LandDiscover50K" => &[(Split::Train, 51_846)],
+        "FLAIR" => &[(Split::Val, 15_700)],
+        "Potsdam" => &[(Split::Train, 23), (Split::Val, 14)],
+        "FloodNet" => &[(Split::Train, 1_445), (Split::Val, 898)],
+        "LoveDA" => &[(Split::Train, 2_522), (Split::Val, 1_669)],
+        "OpenEarthMap" => &[(Split::Train, 3_000), (Split::Val, 500)],
+        "DeepGlobe" => &[(Split::Train, 803)],
+        "SOTA" => &[(Split::Train, 17_480)],
+        "SIOR" => &[(Split::Train, 23_463)],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn a_copy_with_another_count_is_noted_with_both() {
+        let folder = tempfile::tempdir().unwrap();
+        fixtures::flood_net(folder.path()).unwrap();
+        let note = count_note(&open("FloodNet", folder.path()).unwrap());
+        let expected = "FloodNet: 3 pictures in train, published are 1445; 3 pictures in val, published are 898 (incomplete copy?)";
+        assert_eq!(note.as_deref(), Some(expected));
+        fixtures::fast(folder.path()).unwrap();
+        assert_eq!(count_note(&open("FAST", folder.path()).unwrap()), None, "not known");
+    }
+
+    #[test]
+    fn a_split_that_a_copy_leaves_out_is_no_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        fixtures::flood_net_held_out(folder.path()).unwrap();
+        let note = count_note(&open("FloodNet", folder.path()).unwrap()).unwrap();
+        assert!(!note.contains("train") && note.contains("2 pictures in val"), "{note}");
     }
 }

@@ -62,6 +62,7 @@ pub struct ClassTable {
     classes: Vec<Class>,
     concepts: Vec<Concept>,
     ruled_out: Vec<Concept>,
+    competing: Vec<String>,
 }
 
 impl ClassTable {
@@ -84,6 +85,7 @@ impl ClassTable {
             classes: classes.iter().map(|&(id, name)| Class { id, name: name.to_owned() }).collect(),
             concepts: concepts.iter().map(concept).collect(),
             ruled_out: Vec::new(),
+            competing: Vec::new(),
         }
     }
 
@@ -112,6 +114,15 @@ impl ClassTable {
         self
     }
 
+    /// Adds a word that competes where the largest score decides and is not scored itself: no index stands for it, and a pixel that
+    /// goes to it is lost to its true class.
+    #[must_use]
+    pub fn competing(mut self, word: &str) -> Self {
+        assert!(self.targets(word).is_none(), "{word} is labelled by this set");
+        self.competing.push(word.to_owned());
+        self
+    }
+
     fn new_concept(&self, words: &[&str], positive: &[u8], negative: &[u8]) -> Concept {
         let (name, synonyms) = words.split_first().expect("a concept has a name");
         assert!(self.targets(name).is_none(), "{name} is labelled by this set");
@@ -125,7 +136,7 @@ impl ClassTable {
 
     /// A table of pictures without masks: no class, no concept, every pixel [`IGNORE`].
     pub fn unlabelled() -> Self {
-        Self { classes: Vec::new(), concepts: Vec::new(), ruled_out: Vec::new() }
+        Self { classes: Vec::new(), concepts: Vec::new(), ruled_out: Vec::new(), competing: Vec::new() }
     }
 
     /// The indices, in the order of the table.
@@ -136,6 +147,18 @@ impl ClassTable {
     /// What can be asked, in the order of the table.
     pub fn concepts(&self) -> &[Concept] {
         &self.concepts
+    }
+
+    /// Words that compete with the concepts where the largest score decides: see [`ClassTable::competing`].
+    pub fn competitors(&self) -> &[String] {
+        &self.competing
+    }
+
+    /// Whether every index that says anything is one concept's, so that the largest score has to be right everywhere. Ignored indices do not
+    /// matter: their pixels count nowhere.
+    pub fn labels_every_pixel(&self) -> bool {
+        let stated = self.classes.iter().filter(|class| !self.ignores(class.id)).count();
+        self.concepts.len() > 1 && stated == self.concepts.len()
     }
 
     /// Name of an index.
@@ -188,7 +211,12 @@ impl ClassTable {
             };
             rest.map(unlabelled).collect()
         };
-        Self { classes: self.classes.clone(), concepts: rest(&self.concepts), ruled_out: rest(&self.ruled_out) }
+        Self {
+            classes: self.classes.clone(),
+            concepts: rest(&self.concepts),
+            ruled_out: rest(&self.ruled_out),
+            competing: self.competing.clone(),
+        }
     }
 }
 
@@ -235,6 +263,14 @@ mod tests {
         assert!(table.allows(9));
         assert_eq!(table.class_name(9), Some("clutter"));
         assert_eq!(table.targets("water").unwrap()[9], UNLABELLED);
+    }
+
+    #[test]
+    fn every_pixel_is_labelled_where_each_index_is_a_concept_or_ignored() {
+        assert!(!table().labels_every_pixel(), "other is nobody's");
+        let complete = ClassTable::exclusive(&[(1, "water"), (2, "roof")], &[(1, &["water"]), (2, &["roof"])]);
+        assert!(complete.labels_every_pixel() && complete.clone().ignoring(9, "clutter").labels_every_pixel());
+        assert!(!complete.without(&["roof"]).labels_every_pixel(), "one concept is always the largest");
     }
 
     #[test]

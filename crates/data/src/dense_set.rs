@@ -197,6 +197,18 @@ impl DenseSet {
         self
     }
 
+    /// The part of this set whose names begin with `prefix`, as a set `name`. Refuses a part without any sample.
+    pub(crate) fn beginning_with(mut self, prefix: &str, name: &str) -> Result<Self, DataError> {
+        self.train.retain(|entry| entry.id.starts_with(prefix));
+        self.val.retain(|entry| entry.id.starts_with(prefix));
+        if self.train.is_empty() && self.val.is_empty() {
+            let expected = format!("pictures of {} whose names begin with {prefix}", self.name());
+            return Err(DataError::Empty { path: name.into(), expected });
+        }
+        name.clone_into(&mut self.provenance.name);
+        Ok(self)
+    }
+
     /// This set with room for `bytes` of decoded samples; 4 GiB without it. A sample is 4 bytes a pixel.
     #[must_use]
     pub fn keeping(mut self, bytes: u64) -> Self {

@@ -15,6 +15,17 @@ pub enum DataError {
         /// What the operating system answered.
         source: std::io::Error,
     },
+    /// A file of a set that is being made could not be written: no room, or no permission.
+    #[error(
+        "{path}: {source}; the files written before are whole: make room or make the folder writable, then give the same \
+         command again"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: std::io::Error,
+    },
     /// The first bytes belong to no picture format that this crate reads.
     #[error(
         "{path}: expected a PNG, JPEG, TIFF, WebP or BMP picture, found a file that begins with {found} \

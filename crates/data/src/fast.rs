@@ -108,15 +108,15 @@ pub(crate) const PALETTE: Palette = Palette(&[
 /// SAMRS writes each mask twice, in folders `gray` and `color`; GSNet's page shows its copy without them.
 const LAYOUTS: [Layout; 3] = [
     Layout {
-        parts: &[Part { images: "val/images/*.png", masks: "val/semlabels/gray/*.png", split: VAL }],
+        parts: &[Part { images: &["val/images/*.png"], masks: "val/semlabels/gray/*.png", split: VAL }],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: "val/images/*.png", masks: "val/semlabels/color/*.png", split: VAL }],
+        parts: &[Part { images: &["val/images/*.png"], masks: "val/semlabels/color/*.png", split: VAL }],
         format: MaskFormat::Colour(PALETTE),
     },
     Layout {
-        parts: &[Part { images: "val/images/*.png", masks: "val/semlabels/*.png", split: VAL }],
+        parts: &[Part { images: &["val/images/*.png"], masks: "val/semlabels/*.png", split: VAL }],
         format: MaskFormat::Index,
     },
 ];

@@ -2,7 +2,9 @@
 //!
 //! Each function writes its set below `root` and returns the set's folder.
 
+pub(crate) mod five_bands;
 mod published;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,6 +20,7 @@ pub use published::{
     fast, fast_in_colours, flair, flood_net, flood_net_held_out, land_discover, love_da, open_earth_map, ovrsis,
     potsdam, potsdam_split,
 };
+pub use sources::{deep_globe, flair_tiff, sior, sota};
 
 /// One picture and mask for each tile of `dubai`, every class in each mask, one row unlabelled.
 pub fn dubai(root: &Path) -> Result<PathBuf, DataError> {

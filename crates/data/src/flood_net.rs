@@ -37,14 +37,14 @@ pub const PROTOCOL: Protocol = Protocol {
 const LAYOUTS: [Layout; 2] = [
     Layout {
         parts: &[
-            Part { images: "train/train-org-img/*.jpg", masks: "train/train-label-img/*_lab.png", split: TRAIN },
-            Part { images: "val/val-org-img/*.jpg", masks: "val/val-label-img/*_lab.png", split: VAL },
-            Part { images: "test/test-org-img/*.jpg", masks: "test/test-label-img/*_lab.png", split: VAL },
+            Part { images: &["train/train-org-img/*.jpg"], masks: "train/train-label-img/*_lab.png", split: TRAIN },
+            Part { images: &["val/val-org-img/*.jpg"], masks: "val/val-label-img/*_lab.png", split: VAL },
+            Part { images: &["test/test-org-img/*.jpg"], masks: "test/test-label-img/*_lab.png", split: VAL },
         ],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: "val+test/img/*.jpg", masks: "val+test/lbl/*.png", split: VAL }],
+        parts: &[Part { images: &["val+test/img/*.jpg"], masks: "val+test/lbl/*.png", split: VAL }],
         format: MaskFormat::Index,
     },
 ];

@@ -18,8 +18,6 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::mask::IGNORE;
 
-/// The classes.
-pub(crate) const CLASSES: &str = "classes.txt";
 /// The list of validation pictures.
 pub(crate) const VAL: &str = "val.txt";
 /// Where the set is from.
@@ -30,7 +28,7 @@ pub(crate) const CLASSES_FILE: &str = "classes.txt";
 
 /// Opens such a folder. Its name becomes the set's name, whatever the provenance says.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
-    let classes = read_classes(&root.join(CLASSES))?;
+    let classes = read_classes(&root.join(CLASSES_FILE))?;
     let path = root.join(VAL);
     let val: BTreeSet<String> = match std::fs::read_to_string(&path) {
         Ok(text) => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),

@@ -1,11 +1,12 @@
 //! Pictures as bytes in memory, read within limits and written.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 
+use crate::bands;
 use crate::error::DataError;
 
 /// What a reader refuses before it allocates. A header of a few bytes can announce a picture of many gigabytes.
@@ -79,7 +80,7 @@ impl RgbImage {
     ///
     /// The format is the one the first bytes announce, whatever the file is called. The EXIF orientation is applied.
     /// Gray and palettes become colours; 16 bits are scaled to 8 (65,535 becomes 255); alpha is dropped, so a transparent pixel keeps
-    /// the colour stored under it.
+    /// the colour stored under it. Of a TIFF with more bands the first three are the colours.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         Self::read_within(path, ImageLimits::default())
     }
@@ -91,8 +92,19 @@ impl RgbImage {
 
     /// [`RgbImage::read_within`] of bytes already in memory; `path` is only what errors name.
     pub fn decode(encoded: &[u8], path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
+        if sniff(encoded) == Some(ImageFormat::Tiff)
+            && let Some(picture) = bands::decode(encoded, path, limits)?
+        {
+            return Ok(picture);
+        }
         let rgb = decode_as_stored(encoded, path, limits)?.into_rgb8();
         Ok(Self { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
+    }
+
+    /// The piece at `place`. Panics if it reaches outside.
+    pub(crate) fn cut(&self, place: Place) -> Self {
+        let pixels = cut(&self.pixels, self.width, 3, place);
+        Self { width: place[2] - place[0], height: place[3] - place[1], pixels }
     }
 
     /// Writes a PNG.
@@ -116,6 +128,15 @@ impl RgbImage {
     }
 }
 
+/// Left, top, right and bottom edges, the last two exclusive.
+pub(crate) type Place = [usize; 4];
+
+/// The samples at `place`, `channels` a pixel, of rows of `width` pixels.
+pub(crate) fn cut(samples: &[u8], width: usize, channels: usize, [left, top, right, bottom]: Place) -> Vec<u8> {
+    let row = |y: usize| &samples[(y * width + left) * channels..][..(right - left) * channels];
+    (top..bottom).flat_map(row).copied().collect()
+}
+
 /// Width and height of the picture that [`RgbImage::read`] makes of a file, from its header.
 pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
     let expected = "a picture file";
@@ -128,6 +149,13 @@ pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
         format: format_name(format),
         found: error.to_string(),
     };
+    if format == ImageFormat::Tiff {
+        // What is no TIFF after all is named below.
+        if let Ok(Some(dimensions)) = bands::dimensions(&mut file) {
+            return Ok(dimensions);
+        }
+        file.rewind().map_err(DataError::io(path, expected))?;
+    }
     let mut decoder = ImageReader::with_format(file, format).into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     let mut corner = DynamicImage::new_luma8(2, 1);

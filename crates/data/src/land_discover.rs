@@ -2,7 +2,7 @@
 //!
 //! It is made of OpenEarthMap, LoveDA, DeepGlobe and the DOTA and DIOR parts of SAMRS. The archive is a multi-volume
 //! zip: `7z x LD50KSplit.zip` with all volumes beside it. Concatenating the volumes, as its page says, gives a broken
-//! archive.
+//! archive. [`crate::prepare::land_discover`] puts the set together from its sources instead.
 
 use std::path::Path;
 
@@ -58,13 +58,39 @@ pub const PROMPTS: [&str; 40] = [
 ];
 
 const LAYOUTS: [Layout; 1] = [Layout {
-    parts: &[Part { images: "TR_Image/*.png", masks: "GT_ID/*.png", split: TRAIN }],
+    parts: &[Part { images: &["TR_Image/*.png"], masks: "GT_ID/*.png", split: TRAIN }],
     format: MaskFormat::Index,
 }];
 
-/// Opens the folder `LandDiscover50K`. Everything trains: the set publishes no validation split.
+/// Names of its parts by source, in the catalogue.
+pub const PARTS: [&str; 5] = [
+    "LandDiscover50K_oem",
+    "LandDiscover50K_loveda",
+    "LandDiscover50K_deepglobe",
+    "LandDiscover50K_sota",
+    "LandDiscover50K_sior",
+];
+/// Folders of the pictures and of their masks.
+pub(crate) const IMAGES: &str = "TR_Image";
+pub(crate) const GT: &str = "GT_ID";
+/// Lies in the folder as long as [`crate::prepare::land_discover`] is not done with it.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
+/// Opens the folder `LandDiscover50K`, as GSNet publishes it or as [`crate::prepare::land_discover`] puts it together. Everything trains: the set
+/// publishes no validation split.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
+    if root.join(UNFINISHED).exists() {
+        let found = "some of them (rszs-train prepare landdiscover50k was interrupted: give its command again)";
+        return Err(DataError::malformed(root, "all pictures of the sources", found));
+    }
     layout::open(root, provenance(), classes(), &LAYOUTS)
+}
+
+/// The part of the set that comes from one source, for comparisons of training data. `name` is one of [`PARTS`]. Only a set that
+/// [`crate::prepare::land_discover`] put together names its pictures after their sources.
+pub fn open_part(root: &Path, name: &str) -> Result<DenseSet, DataError> {
+    let source = name.rsplit('_').next().unwrap_or_default();
+    open(root)?.beginning_with(&format!("{source}_"), name)
 }
 
 /// Index 0 is none of the 39 and a negative for each, as GSNet trains on it: its loss gives such pixels an all-zero target. That is a weak
@@ -75,7 +101,7 @@ pub fn classes() -> ClassTable {
     ClassTable::exclusive(&classes, &concepts.collect::<Vec<_>>())
 }
 
-fn provenance() -> Provenance {
+pub(crate) fn provenance() -> Provenance {
     Provenance {
         name: "LandDiscover50K".to_owned(),
         metres_per_px: None,

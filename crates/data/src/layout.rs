@@ -16,11 +16,11 @@ pub(crate) const TRAIN: SplitOf = |_| Some(Split::Train);
 /// Every picture of a part is held out.
 pub(crate) const VAL: SplitOf = |_| Some(Split::Val);
 
-/// Pictures in one folder and their masks in another. In both patterns the star is the name that a picture and its mask share:
-/// `val/val-org-img/*.jpg` and `val/val-label-img/*_lab.png`.
+/// Pictures in one folder, or in several, and their masks in another. In all patterns the star is the name that a picture and its mask
+/// share: `val/val-org-img/*.jpg` and `val/val-label-img/*_lab.png`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
-    pub(crate) images: &'static str,
+    pub(crate) images: &'static [&'static str],
     pub(crate) masks: &'static str,
     pub(crate) split: SplitOf,
 }
@@ -35,11 +35,12 @@ pub(crate) struct Layout {
 impl Layout {
     /// Folders below the set's own, in the order of the parts.
     fn folders(&self) -> impl Iterator<Item = &'static str> {
-        self.parts.iter().flat_map(|part| [part.images, part.masks]).map(|pattern| Pattern::new(pattern).folder)
+        let patterns = |part: &'static Part| part.images.iter().chain([&part.masks]);
+        self.parts.iter().flat_map(patterns).map(|pattern| Pattern::new(pattern).folder)
     }
 
     fn describe(&self) -> String {
-        let part = |part: &Part| format!("{} with {}", part.images, part.masks);
+        let part = |part: &Part| format!("{} with {}", part.images.join(" and "), part.masks);
         self.parts.iter().map(part).collect::<Vec<_>>().join(", ")
     }
 }
@@ -62,7 +63,7 @@ pub(crate) fn open(
     };
     let mut pairs = Vec::new();
     for part in layout.parts {
-        let images = Pattern::new(part.images).files(root)?;
+        let images = pictures(root, part)?;
         let masks = Pattern::new(part.masks).files(root)?;
         let unpaired = |path: PathBuf, other: &PathBuf| DataError::Unpaired {
             path,
@@ -71,7 +72,7 @@ pub(crate) fn open(
             masks: masks.len(),
         };
         if let Some((name, mask)) = masks.iter().find(|(name, _)| !images.contains_key(*name)) {
-            return Err(unpaired(Pattern::new(part.images).file(root, name), mask));
+            return Err(unpaired(Pattern::new(part.images[0]).file(root, name), mask));
         }
         for (name, image) in &images {
             let Some(mask) = masks.get(name) else {
@@ -84,6 +85,19 @@ pub(crate) fn open(
         }
     }
     DenseSet::of_pairs(provenance, classes, pairs)
+}
+
+/// The pictures of a part by name.
+fn pictures(root: &Path, part: &Part) -> Result<BTreeMap<String, PathBuf>, DataError> {
+    let mut pictures = BTreeMap::new();
+    for pattern in part.images {
+        for (name, path) in Pattern::new(pattern).files(root)? {
+            if let Some(other) = pictures.insert(name, path.clone()) {
+                return Err(DataError::malformed(&path, "one picture a name", format!("{} as well", other.display())));
+            }
+        }
+    }
+    Ok(pictures)
 }
 
 /// `folder/prefix*suffix`.

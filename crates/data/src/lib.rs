@@ -12,10 +12,12 @@
 pub mod aid_rsicd;
 pub mod aid_scenes;
 pub mod augment;
+mod bands;
 pub mod catalogue;
 pub mod class_table;
 pub mod clip_text;
 mod colour;
+pub mod deep_globe;
 pub mod dense_set;
 pub mod dubai;
 pub mod error;
@@ -45,6 +47,7 @@ pub mod protocol;
 mod resample;
 pub mod rng;
 pub mod sampler;
+pub mod samrs;
 pub mod scene;
 mod words;
 

@@ -11,10 +11,10 @@ use crate::words::{BUILDING, ROAD, WATER};
 
 const LAYOUTS: [Layout; 1] = [Layout {
     parts: &[
-        Part { images: "Train/Rural/images_png/*.png", masks: "Train/Rural/masks_png/*.png", split: TRAIN },
-        Part { images: "Train/Urban/images_png/*.png", masks: "Train/Urban/masks_png/*.png", split: TRAIN },
-        Part { images: "Val/Rural/images_png/*.png", masks: "Val/Rural/masks_png/*.png", split: VAL },
-        Part { images: "Val/Urban/images_png/*.png", masks: "Val/Urban/masks_png/*.png", split: VAL },
+        Part { images: &["Train/Rural/images_png/*.png"], masks: "Train/Rural/masks_png/*.png", split: TRAIN },
+        Part { images: &["Train/Urban/images_png/*.png"], masks: "Train/Urban/masks_png/*.png", split: TRAIN },
+        Part { images: &["Val/Rural/images_png/*.png"], masks: "Val/Rural/masks_png/*.png", split: VAL },
+        Part { images: &["Val/Urban/images_png/*.png"], masks: "Val/Urban/masks_png/*.png", split: VAL },
     ],
     format: MaskFormat::Index,
 }];

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageFormat};
 
+use crate::bands;
 use crate::error::DataError;
-use crate::image::{ImageLimits, decode_as_stored, first_bytes, read_file};
+use crate::image::{ImageLimits, Place, cut, decode_as_stored, first_bytes, read_file};
 use crate::palette::Palette;
 
 /// The index of a pixel nobody labelled. It counts neither in a loss nor in a score.
@@ -19,8 +20,12 @@ pub const IGNORE: u8 = 255;
 pub enum MaskFormat {
     /// The stored byte is the index: [`IndexMask::read`].
     Index,
+    /// The stored byte stands for it, `(byte, index)`.
+    Renumbered(&'static [(u8, u8)]),
     /// A colour stands for it: [`Palette::read`].
     Colour(Palette),
+    /// A colour of nothing and full channels alone stands for it: [`Palette::read_binary`].
+    BinaryColour(Palette),
 }
 
 impl MaskFormat {
@@ -28,7 +33,9 @@ impl MaskFormat {
     pub fn read(&self, path: &Path) -> Result<IndexMask, DataError> {
         match self {
             Self::Index => IndexMask::read(path),
+            Self::Renumbered(numbers) => IndexMask::read(path)?.renumbered(numbers, path),
             Self::Colour(palette) => palette.read(path),
+            Self::BinaryColour(palette) => palette.read_binary(path),
         }
     }
 }
@@ -109,8 +116,27 @@ impl IndexMask {
         Ok(Self { width, height, ids })
     }
 
+    /// Every byte as the index that `numbers` gives it, `(byte, index)`.
+    fn renumbered(mut self, numbers: &[(u8, u8)], path: &Path) -> Result<Self, DataError> {
+        for (at, id) in self.ids.iter_mut().enumerate() {
+            let number = numbers.iter().find(|(stored, _)| stored == id);
+            *id = number.map(|&(_, index)| index).ok_or_else(|| DataError::UnknownClass {
+                path: path.to_path_buf(),
+                known: numbers.iter().map(|(stored, _)| stored.to_string()).collect::<Vec<_>>().join(", "),
+                value: *id,
+                x: at % self.width,
+                y: at / self.width,
+            })?;
+        }
+        Ok(self)
+    }
+
     fn read_tiff(path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
-        match decode_as_stored(&read_file(path, limits)?, path, limits)? {
+        let encoded = read_file(path, limits)?;
+        if bands::decode(&encoded, path, limits)?.is_some() {
+            return Err(DataError::NotAMask { path: path.to_path_buf(), found: "a TIFF of several bands".to_owned() });
+        }
+        match decode_as_stored(&encoded, path, limits)? {
             DynamicImage::ImageLuma8(gray) => {
                 Ok(Self { width: gray.width() as usize, height: gray.height() as usize, ids: gray.into_raw() })
             }
@@ -118,6 +144,12 @@ impl IndexMask {
                 Err(DataError::NotAMask { path: path.to_path_buf(), found: format!("a TIFF of {:?}", other.color()) })
             }
         }
+    }
+
+    /// The piece at `place`. Panics if it reaches outside.
+    pub(crate) fn cut(&self, place: Place) -> Self {
+        let ids = cut(&self.ids, self.width, 1, place);
+        Self { width: place[2] - place[0], height: place[3] - place[1], ids }
     }
 
     /// Writes an 8-bit gray PNG whose bytes are the indices.
@@ -191,6 +223,17 @@ mod tests {
         write(&[7; 18], image::ExtendedColorType::Rgb8);
         let message = IndexMask::read(&path).unwrap_err().to_string();
         assert!(message.contains("found a TIFF of Rgb8"), "{message}");
+    }
+
+    #[test]
+    fn bytes_that_stand_for_indices_are_renumbered_and_another_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        mask().write_png(&path).unwrap();
+        let read = |numbers| MaskFormat::Renumbered(numbers).read(&path);
+        assert_eq!(read(&[(0, 7), (1, 0), (2, 1), (3, 1), (255, 255)]).unwrap().ids, [7, 0, 1, 1, 255, 0]);
+        let message = read(&[(0, 0), (1, 1), (255, 255)]).unwrap_err().to_string();
+        assert!(message.contains("expected class indices 0, 1, 255, found 2 at x 2, y 0"), "{message}");
     }
 
     #[test]

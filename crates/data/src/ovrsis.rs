@@ -54,15 +54,15 @@ const OTHER: u8 = 34;
 const LAYOUTS: [Layout; 2] = [
     Layout {
         parts: &[
-            Part { images: "train/img/*.jpg", masks: "train/mask/*.png", split: TRAIN },
-            Part { images: "val/img/*.jpg", masks: "val/mask/*.png", split: VAL },
+            Part { images: &["train/img/*.jpg"], masks: "train/mask/*.png", split: TRAIN },
+            Part { images: &["val/img/*.jpg"], masks: "val/mask/*.png", split: VAL },
         ],
         format: MaskFormat::Index,
     },
     Layout {
         parts: &[
-            Part { images: "train/images/*.jpg", masks: "train/annotations/*.png", split: TRAIN },
-            Part { images: "val/images/*.jpg", masks: "val/annotations/*.png", split: VAL },
+            Part { images: &["train/images/*.jpg"], masks: "train/annotations/*.png", split: TRAIN },
+            Part { images: &["val/images/*.jpg"], masks: "val/annotations/*.png", split: VAL },
         ],
         format: MaskFormat::Index,
     },

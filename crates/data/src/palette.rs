@@ -14,7 +14,18 @@ impl Palette {
     /// Reads a picture in which every pixel has exactly one of the colours. One that was resampled, or went through JPEG, is refused at
     /// its first other colour: the nearest one would be a guess.
     pub fn read(&self, path: &Path) -> Result<IndexMask, DataError> {
-        let picture = RgbImage::read(path)?;
+        self.indices(&RgbImage::read(path)?, path)
+    }
+
+    /// The same for colours of which every channel is 0 or 255, in files that were compressed: from 128 on, a channel is full. This is what
+    /// `DeepGlobe` asks its readers to do.
+    pub fn read_binary(&self, path: &Path) -> Result<IndexMask, DataError> {
+        let mut picture = RgbImage::read(path)?;
+        picture.pixels.iter_mut().for_each(|channel| *channel = if *channel < 128 { 0 } else { 255 });
+        self.indices(&picture, path)
+    }
+
+    fn indices(&self, picture: &RgbImage, path: &Path) -> Result<IndexMask, DataError> {
         let mut ids = Vec::with_capacity(picture.width * picture.height);
         // Neighbours mostly have one colour.
         let mut last = self.0[0];
@@ -57,6 +68,16 @@ mod tests {
         let mask = IndexMask { width: 3, height: 2, ids: vec![0, 3, 3, 255, 0, 3] };
         PALETTE.paint(&mask).write_png(&path).unwrap();
         assert_eq!(PALETTE.read(&path).unwrap(), mask);
+    }
+
+    #[test]
+    fn channels_near_nothing_and_near_full_are_read_as_such_where_the_set_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        let pixels = vec![254, 130, 128, 127, 3, 251, 0, 1, 0];
+        RgbImage { width: 3, height: 1, pixels }.write_png(&path).unwrap();
+        assert_eq!(PALETTE.read_binary(&path).unwrap().ids, [0, 3, 255]);
+        assert!(matches!(PALETTE.read(&path), Err(DataError::UnknownColour { x: 0, .. })));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::class_table::ClassTable;
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
+use crate::folder::{CLASSES_FILE, PROVENANCE};
 use crate::layout::{self, Layout, Part, SplitOf, TRAIN, VAL};
 use crate::mask::{IGNORE, MaskFormat};
 use crate::palette::Palette;
@@ -44,7 +45,7 @@ const BY_TILE: SplitOf = |tile| match tile {
 const TILES: [Layout; 2] = [
     Layout {
         parts: &[Part {
-            images: "2_Ortho_RGB/top_potsdam_*_RGB.tif",
+            images: &["2_Ortho_RGB/top_potsdam_*_RGB.tif"],
             masks: "5_Labels_all_noBoundary/top_potsdam_*_label_noBoundary.tif",
             split: BY_TILE,
         }],
@@ -52,7 +53,7 @@ const TILES: [Layout; 2] = [
     },
     Layout {
         parts: &[Part {
-            images: "2_Ortho_RGB/top_potsdam_*_RGB.tif",
+            images: &["2_Ortho_RGB/top_potsdam_*_RGB.tif"],
             masks: "5_Labels_all/top_potsdam_*_label.tif",
             split: BY_TILE,
         }],
@@ -60,16 +61,26 @@ const TILES: [Layout; 2] = [
     },
 ];
 
-const SQUARES: [Layout; 2] = [
+/// A square has its tile's name and its place: `2_13_5488_0_6000_512`.
+const BY_SQUARE: SplitOf = |square| match square.match_indices('_').nth(1) {
+    Some((end, _)) => BY_TILE(&square[..end]),
+    None => None,
+};
+
+const SQUARES: [Layout; 3] = [
     Layout {
         parts: &[
-            Part { images: "img_dir/train/*.png", masks: "ann_dir/train/*.png", split: TRAIN },
-            Part { images: "img_dir/val/*.png", masks: "ann_dir/val/*.png", split: VAL },
+            Part { images: &["img_dir/train/*.png"], masks: "ann_dir/train/*.png", split: TRAIN },
+            Part { images: &["img_dir/val/*.png"], masks: "ann_dir/val/*.png", split: VAL },
         ],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: "img_dir/val/*.png", masks: "ann_dir/val/*.png", split: VAL }],
+        parts: &[Part { images: &["img_dir/val/*.png"], masks: "ann_dir/val/*.png", split: VAL }],
+        format: MaskFormat::Index,
+    },
+    Layout {
+        parts: &[Part { images: &["images/*.png"], masks: "masks/*.png", split: BY_SQUARE }],
         format: MaskFormat::Index,
     },
 ];
@@ -80,11 +91,16 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance("Potsdam"), classes(), &TILES)
 }
 
-/// Opens the folder `PotsdamSplit`: squares of 512 pixels, masks of indices 0 to 5.
+/// Opens the folder `PotsdamSplit`: squares of 512 pixels, masks of indices 0 to 5, as GSNet's code names its folders or as
+/// [`crate::prepare::squares`] cuts them.
 ///
 /// mmsegmentation's converter, which cuts these squares, writes 1 to 6 and 0 for an outline. Subtract 1 from its masks
 /// first, 0 becoming 255: a 6 is refused, but a mask without clutter would be read as other classes.
 pub fn open_split(root: &Path) -> Result<DenseSet, DataError> {
+    if root.join(PROVENANCE).is_file() && !root.join(CLASSES_FILE).is_file() {
+        let found = "some of them (rszs-train prepare squares was interrupted: give its command again)";
+        return Err(DataError::malformed(root, "the squares of all tiles", found));
+    }
     layout::open(root, provenance("PotsdamSplit"), classes(), &SQUARES)
 }
 

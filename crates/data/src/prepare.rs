@@ -1,20 +1,24 @@
-//! Cutting the large pictures of a set into squares, once, so that training need not decode 6000 by 6000 pixels for a crop of 512.
+//! Sets made from other sets, once: large pictures cut into squares, and LandDiscover50K put together from its sources.
 //!
-//! What is written is a folder set: see [`crate::folder`]. Squares stand side by side from the upper left; the last of a row and of a column
-//! is moved back to end with the picture. A picture smaller than a square stays whole. These are the places where mmsegmentation's converter for
-//! Potsdam cuts, and the names of its files.
+//! A call that was interrupted is taken up by the next one: every file comes whole or not at all, and those that are there are kept. Until the
+//! last one is written, the folder is no set.
+
+mod land_discover;
+mod squares;
+mod workers;
 
 use std::fs::File;
 use std::path::Path;
 
-use crate::dense_set::{DenseSet, Provenance, Split};
-use crate::error::DataError;
-use crate::folder::{self, CLASSES, PROVENANCE, VAL};
-use crate::image::{self, RgbImage};
-use crate::mask::{IGNORE, IndexMask};
+pub use land_discover::{Rebuilt, land_discover};
+pub use squares::squares;
 
-/// How many squares a call wrote, and how many were there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+use crate::dense_set::Provenance;
+use crate::error::DataError;
+use crate::folder::{self, PROVENANCE};
+
+/// How many files a call wrote, and how many were there already; of a picture and its mask, one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Prepared {
     /// Written by this call.
     pub written: usize,
@@ -22,135 +26,60 @@ pub struct Prepared {
     pub kept: usize,
 }
 
-/// Cuts every picture and mask of `set` into squares of `side_px` below `output`. `progress` hears how many pictures are done, and of how many.
-///
-/// A call that was interrupted is taken up by the next one: every file comes whole or not at all, those that are there are kept, and
-/// `classes.txt` comes last, without which the folder is no set. Indices that the set's evaluation leaves out become [`IGNORE`]. Refused are a folder
-/// that holds anything else, and a set whose words overlap, which `classes.txt` cannot say.
-pub fn prepare(
-    set: DenseSet,
-    output: &Path,
-    side_px: usize,
-    mut progress: impl FnMut(usize, usize),
-) -> Result<Prepared, DataError> {
-    assert!(side_px > 0, "squares of 0 pixels");
-    let set = set.keeping(0);
-    let classes = folder::to_text(set.classes()).ok_or_else(|| {
-        let expected = "a set in which every word is one index and a negative for all others";
-        DataError::malformed(Path::new(set.name()), expected, "words that overlap")
-    })?;
-    claim(output, &set, side_px)?;
-    for folder in ["images", "masks"].map(|folder| output.join(folder)) {
-        std::fs::create_dir_all(&folder).map_err(DataError::io(&folder, "a folder that can be made"))?;
+impl std::ops::AddAssign for Prepared {
+    fn add_assign(&mut self, more: Self) {
+        self.written += more.written;
+        self.kept += more.kept;
     }
-    let ignored: Vec<bool> = (0..=255).map(|id| set.classes().ignores(id)).collect();
-    let total = set.len(Split::Train) + set.len(Split::Val);
-    let (mut prepared, mut val, mut done) = (Prepared::default(), String::new(), 0);
-    for split in [Split::Train, Split::Val] {
-        for (index, id) in set.ids(split).enumerate() {
-            let (width, height) = image::dimensions(set.image_path(split, index))?;
-            let squares: Vec<Square> = squares(width, height, side_px).map(|place| Square::new(id, place)).collect();
-            let missing: Vec<&Square> = squares.iter().filter(|square| !square.is_written(output)).collect();
-            if !missing.is_empty() {
-                let sample = set.sample(split, index)?;
-                let mut mask = sample.mask.clone();
-                mask.ids.iter_mut().filter(|id| ignored[usize::from(**id)]).for_each(|id| *id = IGNORE);
-                missing.iter().try_for_each(|square| square.write(output, &sample.image, &mask))?;
-            }
-            prepared.written += missing.len();
-            prepared.kept += squares.len() - missing.len();
-            if split == Split::Val {
-                val.extend(squares.iter().flat_map(|square| [square.name.as_str(), "\n"]));
-            }
-            done += 1;
-            progress(done, total);
-        }
-    }
-    write_whole(&output.join(VAL), |path| write(path, val.as_bytes()))?;
-    write_whole(&output.join(CLASSES), |path| write(path, classes.as_bytes()))?;
-    Ok(prepared)
 }
 
-/// Makes `output` and says in it what it holds, or finds that it says so already.
-fn claim(output: &Path, set: &DenseSet, side_px: usize) -> Result<(), DataError> {
-    let name = format!("{} in squares of {side_px} px", set.name());
+/// Makes `output` and says in it that it holds `provenance`, or finds that it says so already.
+fn claim(output: &Path, provenance: &Provenance) -> Result<(), DataError> {
+    let name = &provenance.name;
     let path = output.join(PROVENANCE);
-    std::fs::create_dir_all(output).map_err(DataError::io(output, "a folder that can be made"))?;
-    let files = std::fs::read_dir(output).map_err(DataError::io(output, "a folder for squares"))?;
+    make_folder(output)?;
+    let files = std::fs::read_dir(output).map_err(DataError::io(output, "a folder for a set"))?;
     let is_hidden = |name: std::ffi::OsString| name.to_string_lossy().starts_with('.');
     let is_foreign = files.filter_map(Result::ok).any(|entry| !is_hidden(entry.file_name()));
     match folder::read_provenance(&path)? {
-        Some(there) if there.name == name => Ok(()),
+        Some(there) if there.name == *name => Ok(()),
         Some(there) => Err(DataError::malformed(&path, name, format!("{} (choose another folder)", there.name))),
         None if is_foreign => {
             let expected = format!("an empty folder, or one with {PROVENANCE} that says {name}");
             Err(DataError::malformed(output, expected, "other files (choose another folder)"))
         }
-        None => {
-            let provenance = Provenance { name, ..set.provenance().clone() };
-            let json = serde_json::to_vec_pretty(&provenance)
-                .map_err(|error| DataError::malformed(&path, "a provenance that JSON can hold", error))?;
-            write_whole(&path, |path| write(path, &json))
-        }
+        None => write_json(&path, provenance),
     }
 }
 
-/// Left, top, right and bottom edges, the last two exclusive.
-type Place = [usize; 4];
-
-/// The squares of a picture, row by row.
-fn squares(width: usize, height: usize, side_px: usize) -> impl Iterator<Item = Place> {
-    let starts =
-        move |length: usize| (0..length).step_by(side_px).map(move |at| at.min(length.saturating_sub(side_px)));
-    let end = move |start: usize, length: usize| (start + side_px).min(length);
-    starts(height).flat_map(move |top| starts(width).map(move |left| [left, top, end(left, width), end(top, height)]))
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), DataError> {
+    let json = serde_json::to_vec_pretty(value)
+        .map_err(|error| DataError::malformed(path, "a record that JSON can hold", error))?;
+    write_whole(path, |path| write(path, &json))
 }
 
-/// A square of one picture.
-struct Square {
-    /// Of its files, without the extension.
-    name: String,
-    place: Place,
+fn make_folder(folder: &Path) -> Result<(), DataError> {
+    std::fs::create_dir_all(folder).map_err(|source| DataError::Write { path: folder.to_path_buf(), source })
 }
 
-impl Square {
-    fn new(id: &str, place: Place) -> Self {
-        let [left, top, right, bottom] = place;
-        Self { name: format!("{id}_{left}_{top}_{right}_{bottom}"), place }
-    }
-
-    /// Its picture and its mask.
-    fn paths(&self, output: &Path) -> [std::path::PathBuf; 2] {
-        ["images", "masks"].map(|folder| output.join(folder).join(format!("{}.png", self.name)))
-    }
-
-    fn is_written(&self, output: &Path) -> bool {
-        self.paths(output).iter().all(|path| path.is_file())
-    }
-
-    fn write(&self, output: &Path, image: &RgbImage, mask: &IndexMask) -> Result<(), DataError> {
-        let [left, top, right, bottom] = self.place;
-        let (width, height) = (right - left, bottom - top);
-        let cut = |samples: &[u8], channels: usize| -> Vec<u8> {
-            let row = |y: usize| &samples[(y * image.width + left) * channels..][..width * channels];
-            (top..bottom).flat_map(row).copied().collect()
-        };
-        let [picture, indices] = self.paths(output);
-        let pixels = cut(&image.pixels, 3);
-        write_whole(&picture, |path| RgbImage { width, height, pixels }.write_png(path))?;
-        let ids = cut(&mask.ids, 1);
-        write_whole(&indices, |path| IndexMask { width, height, ids }.write_png(path))
-    }
-}
-
-/// Writes a file beside its place, brings it to the disk, and then gives it its name. Readers of folders pass over the hidden name.
+/// Writes a file beside its place, brings it to the disk, and then gives it its name. Readers of folders pass over the hidden name, which goes
+/// again if the disk has no room for it.
 fn write_whole(path: &Path, write: impl FnOnce(&Path) -> Result<(), DataError>) -> Result<(), DataError> {
-    let expected = "a file that can be written";
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let partial = path.with_file_name(format!(".{name}.partial"));
-    write(&partial)?;
-    File::open(&partial).and_then(|file| file.sync_all()).map_err(DataError::io(&partial, expected))?;
-    std::fs::rename(&partial, path).map_err(DataError::io(path, expected))
+    let unwritten = |source| DataError::Write { path: path.to_path_buf(), source };
+    let result = write(&partial).and_then(|()| {
+        File::open(&partial).and_then(|file| file.sync_all()).map_err(unwritten)?;
+        std::fs::rename(&partial, path).map_err(unwritten)
+    });
+    result.map_err(|error| {
+        // Half a file is of no use to anybody; whether it goes changes nothing about the error.
+        let _ = std::fs::remove_file(&partial);
+        match error {
+            DataError::Io { source, .. } => unwritten(source),
+            other => other,
+        }
+    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
@@ -160,137 +89,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dubai, fixtures, potsdam};
 
-    /// A fake Potsdam of 16 by 12 pixels a tile, and a folder for its squares.
-    fn potsdam() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
+    #[test]
+    fn a_full_disk_is_named_with_what_to_do_and_leaves_no_half_file() {
         let folder = tempfile::tempdir().unwrap();
-        let root = fixtures::potsdam(folder.path()).unwrap();
-        let output = folder.path().join("potsdam_8");
-        (folder, root, output)
-    }
-
-    fn cut(root: &Path, output: &Path, side_px: usize) -> Result<Prepared, DataError> {
-        prepare(potsdam::open(root).unwrap(), output, side_px, |_, _| {})
-    }
-
-    #[test]
-    fn squares_say_what_the_tiles_say() {
-        let (_folder, root, output) = potsdam();
-        assert_eq!(cut(&root, &output, 8).unwrap(), Prepared { written: 12, kept: 0 });
-        let (tiles, squares) = (potsdam::open(&root).unwrap(), folder::open(&output).unwrap());
-        assert_eq!((squares.len(Split::Train), squares.len(Split::Val)), (8, 4));
-        let names = ["7_13_0_0_8_8", "7_13_0_4_8_12", "7_13_8_0_16_8", "7_13_8_4_16_12"];
-        assert_eq!(squares.ids(Split::Val).collect::<Vec<_>>(), names);
-        let tile = tiles.sample(Split::Val, 0).unwrap();
-        let square = squares.sample(Split::Val, 3).unwrap();
-        for (x, y) in (0..8).flat_map(|x| (0..8).map(move |y| (x, y))) {
-            assert_eq!(square.image.pixel(x, y), tile.image.pixel(x + 8, y + 4));
-            for concept in tiles.classes().concepts() {
-                let of_square = squares.classes().concept(&concept.name).unwrap().targets();
-                let [in_square, in_tile] = [square.mask.id(x, y), tile.mask.id(x + 8, y + 4)].map(usize::from);
-                assert_eq!(of_square[in_square], concept.targets()[in_tile], "{} at {x}, {y}", concept.name);
-            }
-        }
-        assert!(!square.mask.ids.contains(&5), "clutter counts nowhere");
-    }
-
-    #[test]
-    fn the_provenance_goes_with_the_squares() {
-        let (_folder, root, output) = potsdam();
-        cut(&root, &output, 8).unwrap();
-        let (tiles, squares) = (potsdam::open(&root).unwrap(), folder::open(&output).unwrap());
-        let expected = Provenance { name: "potsdam_8".to_owned(), ..tiles.provenance().clone() };
-        assert_eq!(*squares.provenance(), expected);
-    }
-
-    #[test]
-    fn a_second_call_writes_what_is_missing_and_nothing_else() {
-        let (_folder, root, output) = potsdam();
-        cut(&root, &output, 8).unwrap();
-        let path = output.join("masks/6_9_8_0_16_8.png");
-        let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(cut(&root, &output, 8).unwrap(), Prepared { written: 0, kept: 12 });
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(cut(&root, &output, 8).unwrap(), Prepared { written: 1, kept: 11 });
-        assert_eq!(std::fs::read(&path).unwrap(), bytes);
-        let hidden =
-            |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().starts_with('.');
-        assert!(!output.join("masks").read_dir().unwrap().any(hidden), "a partial file is left");
-    }
-
-    #[test]
-    fn what_was_interrupted_is_no_set_until_it_is_taken_up() {
-        let (_folder, root, output) = potsdam();
-        let mask = root.join("5_Labels_all_noBoundary/top_potsdam_6_9_label_noBoundary.tif");
-        let whole = std::fs::read(&mask).unwrap();
-        std::fs::write(&mask, &whole[..whole.len() / 2]).unwrap();
-        assert!(matches!(cut(&root, &output, 8), Err(DataError::Damaged { .. })));
-        assert!(folder::open(&output).unwrap_err().to_string().contains("classes.txt"));
-        std::fs::write(&mask, whole).unwrap();
-        assert_eq!(cut(&root, &output, 8).unwrap(), Prepared { written: 8, kept: 4 });
-        assert!(folder::open(&output).is_ok());
-    }
-
-    #[test]
-    fn progress_counts_pictures() {
-        let (_folder, root, output) = potsdam();
-        let mut heard = Vec::new();
-        prepare(potsdam::open(&root).unwrap(), &output, 8, |done, total| heard.push((done, total))).unwrap();
-        assert_eq!(heard, [(1, 3), (2, 3), (3, 3)]);
-    }
-
-    #[test]
-    fn a_folder_of_other_squares_is_refused() {
-        let (_folder, root, output) = potsdam();
-        cut(&root, &output, 8).unwrap();
-        let expected = format!(
-            "{}: expected Potsdam in squares of 4 px, found Potsdam in squares of 8 px (choose another folder)",
-            output.join("provenance.json").display()
-        );
-        assert_eq!(cut(&root, &output, 4).unwrap_err().to_string(), expected);
-    }
-
-    #[test]
-    fn a_folder_of_something_else_is_refused_and_left_alone() {
-        let (folder, root, _) = potsdam();
-        let own = fixtures::folder(folder.path()).unwrap();
-        let classes = std::fs::read(own.join("classes.txt")).unwrap();
-        let expected = format!(
-            "{}: expected an empty folder, or one with provenance.json that says Potsdam in squares of 8 px, \
-             found other files (choose another folder)",
-            own.display()
-        );
-        assert_eq!(cut(&root, &own, 8).unwrap_err().to_string(), expected);
-        assert_eq!(std::fs::read(own.join("classes.txt")).unwrap(), classes);
-        assert!(!own.join("provenance.json").exists());
-    }
-
-    #[test]
-    fn a_set_whose_words_overlap_is_refused_before_anything_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let set = dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
-        let output = folder.path().join("squares");
-        assert_eq!(
-            prepare(set, &output, 8, |_, _| {}).unwrap_err().to_string(),
-            "dubai: expected a set in which every word is one index and a negative for all others, found words that overlap"
-        );
-        assert!(!output.exists());
-    }
-
-    #[test]
-    fn squares_cover_a_picture_and_stay_inside() {
-        for (width, height, side_px, count) in
-            [(6000, 6000, 512, 144), (4000, 3000, 1024, 12), (16, 12, 8, 4), (5, 7, 8, 1)]
-        {
-            let mut covered = vec![false; width * height];
-            let squares: Vec<Place> = squares(width, height, side_px).collect();
-            assert_eq!(squares.len(), count);
-            for [left, top, right, bottom] in squares {
-                assert_eq!((right - left, bottom - top), (side_px.min(width), side_px.min(height)));
-                (top..bottom).for_each(|y| covered[y * width..][left..right].fill(true));
-            }
-            assert!(covered.into_iter().all(|covered| covered), "{width}x{height} in squares of {side_px}");
-        }
+        let path = folder.path().join("classes.txt");
+        // Every write to this device says that there is no room.
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(".classes.txt.partial")).unwrap();
+        let message = write_whole(&path, |path| write(path, b"0 water")).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{}: No space left on device", path.display())), "{message}");
+        assert!(message.ends_with("then give the same command again"), "{message}");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }

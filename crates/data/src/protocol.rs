@@ -19,13 +19,16 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// The class table: every scored prompt is a concept and a negative for all others, and the ignored index says nothing.
+    /// The class table: every scored prompt is a concept and a negative for all others, and the ignored index says nothing. If it has a
+    /// prompt, that prompt competes.
     pub fn classes(&self) -> ClassTable {
         let scored = || self.prompts.iter().enumerate().filter(|&(id, _)| !self.ignores(id));
         let classes: Vec<(u8, &str)> = scored().map(|(id, &prompt)| (id as u8, prompt)).collect();
         let concepts: Vec<(u8, &[&str])> = scored().map(|(id, prompt)| (id as u8, wording(prompt))).collect();
         let table = ClassTable::exclusive(&classes, &concepts);
-        self.ignored.iter().fold(table, |table, &(id, name)| table.ignoring(id, name))
+        let Some((id, name)) = self.ignored else { return table };
+        let table = table.ignoring(id, name);
+        self.prompts.get(usize::from(id)).iter().fold(table, |table, prompt| table.competing(prompt))
     }
 
     /// The prompts whose mean is the score.
@@ -69,6 +72,15 @@ mod tests {
     fn a_base_prompt_has_its_prompt_in_land_discover() {
         for (prompt, trained) in ALL.iter().flat_map(|(_, protocol, ..)| protocol.base) {
             assert!(land_discover::PROMPTS.contains(trained), "{prompt}: {trained}");
+        }
+    }
+
+    #[test]
+    fn every_pixel_counts_for_one_scored_prompt_or_none_and_one_background_competes() {
+        for (name, protocol, ..) in ALL {
+            assert!(protocol.classes().labels_every_pixel(), "{name}");
+            let competitors: &[&str] = if name == "FloodNet" { &["Background"] } else { &[] };
+            assert_eq!(protocol.classes().competitors(), competitors, "{name}");
         }
     }
 

@@ -81,6 +81,50 @@ fn flair_is_held_out_and_its_other_counts_nowhere() {
 }
 
 #[test]
+fn flair_is_the_same_from_gsnet_and_from_ign() {
+    let (_folder, root, tiff) = open(fixtures::flair_tiff);
+    let (_other, _, png) = open(fixtures::flair);
+    assert_eq!(ids(&tiff), ids(&png));
+    assert_eq!(tiff.sample(Split::Val, 1).unwrap(), png.sample(Split::Val, 1).unwrap());
+    let mask = root.join("flair_1_labels_test/D012_2019/Z10_UU/msk/MSK_062613.tif");
+    let stored = IndexMask::read(&mask).unwrap();
+    assert_eq!((stored.ids[0], stored.ids[11], stored.ids[12]), (1, 12, 13), "as IGN counts");
+    IndexMask::filled(16, 12, 20).write_png(&mask).unwrap();
+    let message = reopen(&root).unwrap().sample(Split::Val, 0).unwrap_err().to_string();
+    assert!(message.contains("18, 19, found 20 at x 0, y 0"), "{message}");
+    std::fs::remove_file(&mask).unwrap();
+    assert!(error(&root).contains("MSK_062613.tif: expected this file beside"), "{}", error(&root));
+}
+
+#[test]
+fn sources_of_land_discover_train_whole_and_say_nothing_of_what_has_no_label() {
+    let (_folder, root, set) = open(fixtures::deep_globe);
+    assert_eq!(ids(&set), [vec!["119", "998002"], vec![]]);
+    check(&set, 7);
+    assert_eq!(says(&set, Split::Train, 0, "urban land"), POSITIVE);
+    assert_eq!(says(&set, Split::Train, 6, "urban land"), UNLABELLED);
+    let mask = root.join("train/119_mask.png");
+    let mut picture = RgbImage::read(&mask).unwrap();
+    picture.set_pixel(4, 2, [200, 20, 20]);
+    picture.write_png(&mask).unwrap();
+    let message = reopen(&root).unwrap().sample(Split::Train, 0).unwrap_err().to_string();
+    assert!(message.contains("found (255, 0, 0) at x 4, y 2"), "{message}");
+
+    let (_folder, _, set) = open(fixtures::sota);
+    assert_eq!(ids(&set), [vec!["P0000__1024__0___0", "P0000__1024__0___824"], vec![]]);
+    check(&set, 18);
+    assert_eq!(says(&set, Split::Train, 17, "helipad"), POSITIVE);
+    assert_eq!(set.sample(Split::Train, 0).unwrap().mask.ids.last(), Some(&IGNORE));
+
+    let (_folder, root, set) = open(fixtures::sior);
+    assert_eq!(ids(&set), [vec!["00001", "00002", "11726"], vec![]]);
+    check(&set, 20);
+    assert_eq!(says(&set, Split::Train, 19, "windmill"), POSITIVE);
+    std::fs::copy(root.join("JPEGImages-trainval/00001.jpg"), root.join("JPEGImages-test/00001.jpg")).unwrap();
+    assert!(error(&root).contains("00001.jpg: expected one picture a name, found"), "{}", error(&root));
+}
+
+#[test]
 fn fast_is_the_same_in_gray_in_colour_and_in_one_folder() {
     let (_folder, root, gray) = open(fixtures::fast);
     let (_other, in_colours, colour) = open(fixtures::fast_in_colours);
@@ -140,6 +184,20 @@ fn potsdam_squares_have_both_splits_or_the_held_out_one_alone() {
     std::fs::remove_dir_all(root.join("img_dir/train")).unwrap();
     let held_out = reopen(&root).unwrap();
     assert_eq!(ids(&held_out), [vec![], vec!["2_13_5488_0_6000_512"]]);
+}
+
+#[test]
+fn potsdam_squares_of_our_own_have_the_published_evaluation() {
+    let (folder, _, tiles) = open(fixtures::potsdam);
+    let squares = folder.path().join("PotsdamSplit");
+    let [side_px, threads] = [8, 2].map(|count| std::num::NonZeroUsize::new(count).unwrap());
+    rszs_data::prepare::squares(tiles, &squares, side_px, threads, |_, _| {}).unwrap();
+    let set = reopen(&squares).unwrap();
+    assert_eq!((set.name(), set.len(Split::Train), set.len(Split::Val)), ("PotsdamSplit", 8, 4));
+    assert!(set.ids(Split::Val).all(|id| id.starts_with("7_13_")));
+    assert_eq!(says(&set, Split::Val, 1, "building"), POSITIVE);
+    std::fs::remove_file(squares.join("classes.txt")).unwrap();
+    assert!(error(&squares).contains("was interrupted: give its command again"), "{}", error(&squares));
 }
 
 #[test]
@@ -307,7 +365,7 @@ fn a_colour_that_stands_for_nothing_is_named_with_its_pixel() {
 
 #[test]
 fn every_published_name_opens_its_fake_copy_and_states_where_it_is_from() {
-    let writers: [Write; 9] = [
+    let writers: [Write; 12] = [
         fixtures::land_discover,
         fixtures::flair,
         fixtures::fast,
@@ -317,6 +375,9 @@ fn every_published_name_opens_its_fake_copy_and_states_where_it_is_from() {
         fixtures::love_da,
         fixtures::open_earth_map,
         fixtures::ovrsis,
+        fixtures::deep_globe,
+        fixtures::sota,
+        fixtures::sior,
     ];
     for (name, write) in catalogue::PUBLISHED.into_iter().zip(writers) {
         let (_folder, _, set) = open(write);

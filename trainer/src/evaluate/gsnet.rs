@@ -16,6 +16,8 @@
 //!
 //! One difference: views are rounded to bytes, which is what this network takes; there they stay floats.
 //!
+//! `tests/golden/gsnet.py` has the same steps in PyTorch; a test compares.
+//!
 //! Source: `inference_sliding_window` in `cat_seg/cat_seg_model.py` of cvlab-kaist/CAT-Seg; `GSNet` (yecy749/GSNet) has the same steps.
 
 use image::imageops::FilterType;

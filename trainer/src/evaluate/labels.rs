@@ -1,8 +1,10 @@
 //! Scores of one label a pixel: the query with the largest score, for sets that label every pixel.
 
+use rszs_data::{ClassTable, Concept};
 use rszs_metrics::{BaseNovel, BoundaryScore, ClassScores, ConfusionMatrix};
 use serde::Serialize;
 
+use super::{Novel, NovelBy};
 use crate::TrainError;
 
 /// Scores of one label a pixel, as detectron2's `SemSegEvaluator` counts, and of outlines.
@@ -18,6 +20,10 @@ pub struct LabelScores {
     pub boundary_f1: Option<f64>,
     /// `mIoU` over base and novel classes, where the set has classes that were said to be novel.
     pub base_novel: Option<BaseNovel>,
+    /// Who said so.
+    pub novel_by: Option<NovelBy>,
+    /// Words that competed with the classes without being scored themselves.
+    pub competitors: Vec<String>,
     /// One per query, in the order of the class table.
     pub classes: Vec<LabelClass>,
     /// Pixels by true and predicted class; a report of its own.
@@ -58,16 +64,16 @@ impl LabelCounts {
         Ok(self.boundary.add(width, truth, &predictions)?)
     }
 
-    /// What was counted, as scores; `queries` with whether each is novel.
-    pub(super) fn scores(self, queries: &[(&str, bool)]) -> LabelScores {
+    /// What was counted, as scores.
+    pub(super) fn scores(self, table: &ClassTable, novel: &Novel) -> LabelScores {
         let scores = self.confusion.scores();
-        let class = |(index, (&(query, novel), &pixels)): (usize, (&(&str, bool), &ClassScores))| LabelClass {
-            query: query.to_owned(),
-            novel,
+        let class = |(index, (concept, &pixels)): (usize, (&Concept, &ClassScores))| LabelClass {
+            query: concept.name.clone(),
+            novel: novel.contains(concept),
             pixels,
             boundary_f1: self.boundary.class_f1(index),
         };
-        let classes: Vec<LabelClass> = queries.iter().zip(&scores.classes).enumerate().map(class).collect();
+        let classes: Vec<LabelClass> = table.concepts().iter().zip(&scores.classes).enumerate().map(class).collect();
         let any_novel = classes.iter().any(|class| class.novel);
         LabelScores {
             mean_iou: scores.mean_iou,
@@ -75,6 +81,8 @@ impl LabelCounts {
             pixel_accuracy: scores.pixel_accuracy,
             boundary_f1: self.boundary.mean_f1(),
             base_novel: any_novel.then(|| BaseNovel::new(classes.iter().map(|class| (class.pixels.iou, class.novel)))),
+            novel_by: novel.by().filter(|_| any_novel),
+            competitors: table.competitors().to_vec(),
             classes,
             confusion: self.confusion,
         }

@@ -41,9 +41,10 @@ impl Svg {
         ));
     }
 
-    fn line(&mut self, points: &[[f64; 2]], colour: &str, width_px: f64, dashed: bool) {
+    /// `dashes`: lengths of strokes and gaps; empty for a line without gaps.
+    fn line(&mut self, points: &[[f64; 2]], colour: &str, width_px: f64, dashes: &str) {
         let points: Vec<String> = points.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
-        let dashes = if dashed { " stroke-dasharray=\"5 3\"" } else { "" };
+        let dashes = if dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dashes}\"") };
         self.push(format_args!(
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width_px}\"{dashes}/>",
             points.join(" ")

@@ -6,10 +6,10 @@ use rszs_data::{DenseSet, Sample, UNLABELLED};
 use rszs_metrics::{HistogramResolution, OperatingPoint, PrecisionRecall, ScoreHistogram};
 use serde::Serialize;
 
-use super::Protocol;
 use super::labels::{LabelCounts, LabelScores};
 use super::prediction::Prediction;
 use super::table::number;
+use super::{Novel, Protocol};
 use crate::TrainError;
 
 /// Scores of one set.
@@ -60,6 +60,11 @@ impl SetScores {
         format!("{}: mIoU {:.3}{exclusive} ({})", self.set, self.mean_iou_best, queries.join(", "))
     }
 
+    /// Words without a true pixel in the pictures evaluated. They have no score and are in no mean.
+    pub fn without_pixels(&self) -> Vec<&str> {
+        self.queries.iter().filter(|scores| scores.best.is_none()).map(|scores| scores.query.as_str()).collect()
+    }
+
     /// Name and value of each curve: the means, and of each query the `IoU` at its best threshold.
     pub(crate) fn curves(&self) -> Vec<(String, f64)> {
         let mut curves = vec![
@@ -82,15 +87,15 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Nothing counted.
-    pub(super) fn new(set: &DenseSet, queries: usize) -> Result<Self, TrainError> {
+    pub(super) fn new(set: &DenseSet) -> Result<Self, TrainError> {
+        let queries = set.classes().concepts().len();
         let histograms = vec![ScoreHistogram::new(HistogramResolution::Bytes); queries];
-        // Only where every class can be asked for does the largest logit have to be right everywhere.
-        let complete = queries > 1 && set.classes().classes().len() == queries;
-        let labels = if complete { Some(LabelCounts::new(queries)?) } else { None };
+        let labels = if set.classes().labels_every_pixel() { Some(LabelCounts::new(queries)?) } else { None };
         Ok(Self { histograms, labels })
     }
 
-    /// Counts one picture.
+    /// Counts one picture, of which `prediction` says something for each concept and then for each competing word. A pixel that goes to a
+    /// competing word is lost to its true class and counts for no other.
     pub(super) fn add(&mut self, set: &DenseSet, sample: &Sample, prediction: &Prediction) -> Result<(), TrainError> {
         let mut class_truth = vec![UNLABELLED; sample.mask.ids.len()];
         let concepts = set.classes().concepts();
@@ -112,21 +117,19 @@ impl Counts {
         Ok(())
     }
 
-    /// What was counted, as scores; `queries` with whether each is novel.
-    pub(super) fn scores(
-        self,
-        set: &DenseSet,
-        protocol: Protocol,
-        queries: &[(&str, bool)],
-        images: usize,
-    ) -> SetScores {
-        let per_query: Vec<QueryScores> =
-            queries.iter().zip(self.histograms).map(|((query, _), histogram)| query_scores(query, histogram)).collect();
+    /// What was counted, as scores.
+    pub(super) fn scores(self, set: &DenseSet, protocol: Protocol, novel: &Novel, images: usize) -> SetScores {
+        let concepts = set.classes().concepts();
+        let per_query: Vec<QueryScores> = concepts
+            .iter()
+            .zip(self.histograms)
+            .map(|(concept, histogram)| query_scores(&concept.name, histogram))
+            .collect();
         let mean = |point: fn(&QueryScores) -> Option<OperatingPoint>| {
             let with_truth: Vec<f64> = per_query.iter().filter_map(|scores| Some(point(scores)?.iou)).collect();
             with_truth.iter().sum::<f64>() / with_truth.len().max(1) as f64
         };
-        let labels = self.labels.map(|labels| labels.scores(queries));
+        let labels = self.labels.map(|labels| labels.scores(set.classes(), novel));
         let classes = labels.iter().flat_map(|labels| &labels.classes);
         SetScores {
             set: set.name().to_owned(),
@@ -167,17 +170,17 @@ mod tests {
     fn count(set: &DenseSet, right: impl Fn(usize, u8) -> bool) -> SetScores {
         let sample = set.sample(Split::Val, 0).unwrap();
         let concepts = set.classes().concepts();
-        let queries: Vec<(&str, bool)> =
-            concepts.iter().map(|concept| (concept.name.as_str(), concept.name == "road")).collect();
-        let scores: Vec<Vec<u8>> = (0..queries.len())
+        let words = concepts.len() + set.classes().competitors().len();
+        let scores: Vec<Vec<u8>> = (0..words)
             .map(|query| sample.mask.ids.iter().map(|&id| if right(query, id) { 255 } else { 0 }).collect())
             .collect();
         let exclusive = (0..sample.mask.ids.len())
             .map(|pixel| scores.iter().position(|scores| scores[pixel] == 255).map_or(0, |query| 1 + query as u8))
             .collect();
-        let mut counts = Counts::new(set, queries.len()).unwrap();
+        let mut counts = Counts::new(set).unwrap();
         counts.add(set, &sample, &Prediction { scores, exclusive }).unwrap();
-        counts.scores(set, Protocol::Deployment, &queries, 1)
+        let typed = if set.name() == "dubai" { vec!["road".to_owned()] } else { Vec::new() };
+        counts.scores(set, Protocol::Deployment, &Novel::of(set, &typed), 1)
     }
 
     #[test]
@@ -208,7 +211,68 @@ mod tests {
         assert_eq!(scores.mean_iou_exclusive, Some(0.8));
         assert_eq!(labels.confusion.row(road)[concepts.len()], labels.classes[road].pixels.true_pixels);
         let table = table(&[scores]);
-        assert!(table.contains("mIoU base 1.000, novel 0.000, harmonic mean 0.000"), "{table}");
+        assert!(table.contains("mIoU base 1.000, novel 0.000, harmonic mean 0.000 (as typed)"), "{table}");
+    }
+
+    #[test]
+    fn background_competes_in_flood_net_and_its_own_pixels_count_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = rszs_data::flood_net::open(&fixtures::flood_net(folder.path()).unwrap()).unwrap();
+        assert_eq!(set.classes().competitors(), ["Background"]);
+        // Queries 0 to 8 are the indices 1 to 9. Query 9 is the background: it takes what is background, which nobody counts, and all water.
+        let water = 5;
+        let scores = count(&set, |query, id| match query {
+            9 => id == 0 || id == water,
+            query => id != water && usize::from(id) == query + 1,
+        });
+        let labels = scores.labels.as_ref().unwrap();
+        assert_eq!(labels.classes.len(), 9, "the background is not scored");
+        let iou: Vec<f64> = labels.classes.iter().map(|class| class.pixels.iou.unwrap()).collect();
+        assert_eq!(iou, [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+        assert!((scores.mean_iou_exclusive.unwrap() - 8.0 / 9.0).abs() < 1e-12);
+        let sample = set.sample(Split::Val, 0).unwrap();
+        let pixels_of = |wanted: u8| sample.mask.ids.iter().map(|&id| u64::from(id == wanted)).sum::<u64>();
+        assert_eq!(labels.confusion.row(4)[9], pixels_of(water), "lost to the background");
+        assert_eq!(labels.confusion.scores().pixels, 16 * 12 - pixels_of(0), "index 0 counts nowhere");
+        // Five base words: water, tree, vehicle, pool, grass.
+        let means = labels.base_novel.unwrap();
+        assert_eq!((means.base, means.novel), (Some(0.8), Some(1.0)));
+        let table = table(&[scores]);
+        assert!(table.contains("(novel is what LandDiscover50K has no class for)"), "{table}");
+        assert!(table.contains("Background competes and is not scored"), "{table}");
+    }
+
+    #[test]
+    fn sets_with_an_ignored_index_have_a_mean_over_the_published_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let written = [fixtures::flair(root), fixtures::potsdam_split(root), fixtures::love_da(root)];
+        let [flair, potsdam, love_da] = written.map(|root| root.unwrap());
+        let set = rszs_data::flair::open(&flair).unwrap();
+        let scores = count(&set, |query, id| query != 8 && usize::from(id) == query);
+        assert!((scores.mean_iou_exclusive.unwrap() - 11.0 / 12.0).abs() < 1e-12);
+        let set = rszs_data::potsdam::open_split(&potsdam).unwrap();
+        let scores = count(&set, |query, id| usize::from(id) == query);
+        assert_eq!(scores.labels.unwrap().classes.len(), 5);
+        let set = rszs_data::love_da::open(&love_da).unwrap();
+        let scores = count(&set, |query, id| usize::from(id) == query + 2);
+        assert!(scores.labels.is_none(), "its background is nobody's class");
+    }
+
+    #[test]
+    fn a_class_without_pixels_is_named_and_not_in_the_means() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::dubai(folder.path()).unwrap();
+        let mask = root.join("masks/tile2_p001.png");
+        let mut indices = rszs_data::IndexMask::read(&mask).unwrap();
+        indices.ids.iter_mut().filter(|id| **id == 3).for_each(|id| *id = 1);
+        indices.write_png(&mask).unwrap();
+        let set = rszs_data::dubai::open(&root).unwrap();
+        let scores = count(&set, |query, id| usize::from(id) == query + 1);
+        assert_eq!((scores.mean_iou_exclusive, scores.mean_iou_half), (Some(1.0), 1.0));
+        assert_eq!(scores.without_pixels(), ["road"]);
+        let table = table(&[scores]);
+        assert!(table.contains("no true pixel, not in the means: road"), "{table}");
     }
 
     #[test]

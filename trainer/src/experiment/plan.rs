@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rszs_data::catalogue;
 use serde::{Deserialize, Serialize};
 
 use super::paper::PaperRow;
@@ -26,7 +27,7 @@ pub struct Plan {
     pub limit: Option<usize>,
     /// How a picture becomes scores.
     pub protocol: Protocol,
-    /// Words that no run sees, and that count as novel.
+    /// Words that no run sees, and that count as novel; without any, [`Experiment::Table4`] takes each set's published split.
     pub novel: Vec<String>,
     /// One a row of the table, in its order.
     pub runs: Vec<PlannedRun>,
@@ -58,10 +59,16 @@ impl Plan {
         let ExperimentOptions { from, runs, sets, limit, protocol, novel } = options;
         let folder = runs.join(experiment.name());
         let refuse = |reason: &str| Err(TrainError::Config { path: folder.clone(), reason: reason.to_owned() });
-        match (experiment, novel.is_empty()) {
-            (Experiment::Table4, true) => return refuse("expected --novel WORDS, to hide from training; found none"),
-            (Experiment::Table4, false) | (_, true) => {}
-            (_, false) => return refuse("expected no --novel, found some; table4 is the one that hides words"),
+        let unsplit = sets.iter().find(|set| catalogue::protocol(set).is_none());
+        match (experiment, novel.is_empty(), unsplit) {
+            (Experiment::Table4, true, Some(set)) => {
+                return refuse(&format!(
+                    "expected --novel WORDS, to hide from training, or --sets with a published split (FLAIR, FAST, Potsdam, \
+                     PotsdamSplit, FloodNet); found no words, and the set {set}"
+                ));
+            }
+            (Experiment::Table4, ..) | (_, true, _) => {}
+            (_, false, _) => return refuse("expected no --novel, found some; table4 is the one that hides words"),
         }
         let trains = experiment != Experiment::Figure4;
         if trains && from.is_none() {
@@ -105,6 +112,11 @@ impl Plan {
         self.folder.join(&run.name)
     }
 
+    /// Whether base and novel are those of the published sets.
+    pub(super) fn has_published_split(&self) -> bool {
+        self.experiment == Experiment::Table4 && self.novel.is_empty()
+    }
+
     /// Writes `plan.json`, or refuses a folder that was begun with another plan: rows of two plans are no table.
     pub(super) fn begin(&self) -> Result<(), TrainError> {
         let path = self.folder.join("plan.json");
@@ -139,6 +151,9 @@ impl fmt::Display for Plan {
         }
         if !self.sets.is_empty() {
             write!(f, "\nEvaluated on {} by the protocol {}.", self.sets.join(", "), self.protocol.name())?;
+        }
+        if self.has_published_split() {
+            write!(f, " Nothing is hidden from training; novel is what LandDiscover50K has no class for.")?;
         }
         if !self.novel.is_empty() {
             write!(f, " Hidden from training: {}.", self.novel.join(", "))?;

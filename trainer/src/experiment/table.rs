@@ -141,6 +141,13 @@ fn notes(plan: &Plan, results: &[RunResult], is_known: bool) -> Vec<String> {
                     partly.join(", ")
                 ));
             }
+            if plan.has_published_split() {
+                notes.push(
+                    "Novel: what LandDiscover50K has no class for, by meaning; neither GSNet nor the paper publishes its list. \
+                     Nothing was hidden from training: this says something only of a model trained on that set."
+                        .to_owned(),
+                );
+            }
             if !plan.novel.is_empty() {
                 notes.push(format!("Hidden from training, and novel: {}.", plan.novel.join(", ")));
             }

@@ -5,7 +5,7 @@ mod saving;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rszs_data::{Batch, Concept, Rng, Sampler};
+use rszs_data::{Batch, ClassTable, Concept, Rng, Sampler, Split};
 use rszs_graph::Graph;
 use rszs_network::{Purpose, StreamPolicy};
 use rszs_tokenizer::Tokenizer;
@@ -19,7 +19,7 @@ use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
 use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
-use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
+use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
 use crate::loss::{Counts, Loss, Terms, loss};
 use crate::parallel::Communicator;
 use crate::run::{Run, tell};
@@ -74,8 +74,10 @@ impl Session {
             write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
         }
         let tokenizer = Tokenizer::from_json(&tokenizer_bytes)?;
-        let words =
-            sampler.sources().iter().flat_map(|source| source.set.classes().concepts()).flat_map(Concept::words);
+        let tables = || sampler.sources().iter().map(|source| source.set.classes());
+        let words = tables().flat_map(ClassTable::concepts).flat_map(Concept::words);
+        // Evaluation asks for these, training never does.
+        let words = words.chain(tables().flat_map(ClassTable::competitors).map(String::as_str));
         let texts = Texts {
             words: words.map(str::to_owned).collect(),
             graph: text_graph,
@@ -237,6 +239,10 @@ impl Session {
         let quick = Some(settings.quick_images);
         let prompts = self.texts.prompts(self.average.weights())?;
         for source in self.sampler.sources() {
+            if source.set.is_empty(Split::Val) {
+                tell(&format!("step {step}: {}: not evaluated, it has no validation pictures", source.set.name()));
+                continue;
+            }
             let model = Model {
                 graph: &self.graph,
                 parameters: self.average.weights(),
@@ -248,7 +254,7 @@ impl Session {
                 settings: &settings,
                 limit: quick,
                 protocol: Protocol::Deployment,
-                novel: &[],
+                novel: Novel::default(),
             };
             let scores = evaluation.scores(&model, None)?;
             tell(&format!("step {step}: {}", scores.line()));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use rszs_data::{Sampler, Source, Split};
+use rszs_data::{Sampler, Source, Split, catalogue};
 use rszs_network::Config;
 
 use super::TrainSettings;
@@ -43,8 +43,11 @@ pub(super) fn sampler(
     let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
     let mut sources = Vec::new();
     for source in &settings.sources {
-        let set = rszs_data::catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?
-            .without(&excluded);
+        let set = catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?;
+        if let Some(note) = catalogue::count_note(&set).filter(|_| communicator.leads()) {
+            tell(&note);
+        }
+        let set = set.without(&excluded);
         if set.classes().concepts().is_empty() {
             tell(&format!("{}: every label is excluded, not used", source.set));
             continue;

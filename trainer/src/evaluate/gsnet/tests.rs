@@ -1,4 +1,4 @@
-//! Against a slow reading of the same protocol, with functions in place of a network.
+//! Against a slow reading of the same protocol, and against the predecessor's steps in PyTorch, with functions in place of a network.
 
 use super::*;
 
@@ -113,6 +113,40 @@ fn scores_are_those_of_the_slow_reading_at_every_pixel() {
                 assert_eq!(prediction.exclusive[pixel], 1 + u8::from(scores[1] > scores[0]), "({x}, {y})");
             }
         }
+    }
+}
+
+/// A tensor of `tests/golden/gsnet.safetensors`, as `gsnet.py` beside it writes it.
+fn golden(name: &str) -> Vec<f32> {
+    let file =
+        safetensors::SafeTensors::deserialize(include_bytes!("../../../tests/golden/gsnet.safetensors")).unwrap();
+    let bytes = file.tensor(name).unwrap().data().to_vec();
+    bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect()
+}
+
+#[test]
+fn views_and_scores_are_those_of_the_predecessors_steps_in_pytorch() {
+    let [width, height] = [45, 30];
+    let image = picture(width, height);
+    let views = Sizes::of(TILE_PX).views(&image);
+    let expected = golden("views");
+    assert_eq!(views.len(), expected.len());
+    // Ours are bytes. Pillow sums in fixed point: a value can be rounded to the other side before it is resized again.
+    let largest = views.iter().zip(&expected).map(|(&ours, torch)| (f32::from(ours) - torch).abs()).fold(0.0, f32::max);
+    assert!(largest <= 1.5, "{largest} of 255");
+
+    let prediction = predict(&image, TILE_PX, VIEWS, 3, |_| Ok(golden("logits"))).unwrap();
+    let expected = golden("scores");
+    let pixels = width * height;
+    for (scores, expected) in prediction.scores.iter().zip(expected.chunks_exact(pixels)) {
+        let difference = |(&ours, torch): (&u8, &f32)| (f32::from(ours) - torch * 255.0).abs();
+        let largest = scores.iter().zip(expected).map(difference).fold(0.0, f32::max);
+        assert!(largest <= 0.501, "{largest} of 255: more than rounding to bytes");
+    }
+    for (pixel, &found) in prediction.exclusive.iter().enumerate() {
+        let scores = [0, 1, 2].map(|query| expected[query * pixels + pixel]);
+        let chosen = scores[usize::from(found) - 1];
+        assert!(scores.iter().all(|score| score - chosen <= 1e-5), "pixel {pixel}: {found} of {scores:?}");
     }
 }
 
