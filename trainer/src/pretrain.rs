@@ -101,7 +101,12 @@ pub struct LossWeights {
 /// Trains, or goes on where the last checkpoint in the run's folder stopped.
 pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
     let settings: PretrainSettings = config.section("pretrain")?;
-    settings.precision.advice().into_iter().for_each(tell);
+    if settings.precision == Precision::Float16 {
+        let reason =
+            "[pretrain] precision: expected float32, tf32 or bfloat16, found float16, whose loss only [train] scales";
+        return Err(config.invalid(reason.to_owned()));
+    }
+    settings.precision.prepare().into_iter().for_each(tell);
     let data = Data::open(config, &settings, run)?;
     let network = config.network().clone().with_tile_px(settings.tile_px);
     let mut stage = Stage::new(&data, &settings, &network)?;
@@ -370,7 +375,7 @@ impl<'a> Stage<'a> {
                 hint: "the run was stopped between two files; start again",
             });
         }
-        self.optimizer.restore(&state.tensors, step)?;
+        self.optimizer.restore(&state.tensors, step, 0)?;
         for (name, tensor) in state.tensors.into_iter().filter(|(name, _)| is_scaffold(name)) {
             self.parameters.insert(&name, tensor)?;
         }

@@ -23,9 +23,10 @@ use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
 use crate::loss::{Counts, Loss, Terms, loss};
 use crate::parallel::Communicator;
 use crate::run::{Run, tell};
+use crate::segments::{self, Cut, Recompute};
 use crate::states::States;
 use crate::tensorboard::EventFile;
-use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TrainError, eval};
+use crate::{AdamW, Average, LossScale, Mode, Parameters, Precision, Prompts, RunConfig, TrainError};
 
 /// Everything that changes while training, and what it needs.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(super) struct Session {
     graph: Graph,
     parameters: Parameters,
     average: Average,
+    loss_scale: LossScale,
     texts: Texts,
     /// Query vectors, where the text tower is frozen.
     prompts: Option<Prompts>,
@@ -63,7 +65,7 @@ impl Session {
         let settings: TrainSettings = config.section("train")?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
-        settings.precision.advice().into_iter().for_each(tell);
+        settings.precision.prepare().into_iter().for_each(tell);
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
         start_from(&options.from, config.network(), &mut parameters)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
@@ -87,6 +89,7 @@ impl Session {
         expect_factors(config, &settings, &parameters)?;
         let optimizer = AdamW::new(settings.optimizer.clone());
         parameters.set_trainable(|name| settings.policy.trains(name))?;
+        let loss_scale = LossScale::new(settings.loss_scale);
         let average = Average::new(&parameters, settings.average_decay)?;
         let states = States::open(run.path(STATES), settings.keep_states)?;
         let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
@@ -100,6 +103,7 @@ impl Session {
             graph,
             parameters,
             average,
+            loss_scale,
             texts,
             prompts,
             states,
@@ -150,9 +154,7 @@ impl Session {
         let size = self.settings.batch_size as i64;
         for part in 0..self.settings.accumulate.get() as i64 {
             let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
-            let losses = self.forward(&tiles?, &queries, &targets?, counts)?;
-            numbers.add(&losses)?;
-            losses.total.f_backward()?;
+            numbers.add(&self.gradients(&tiles?, &queries, &targets?, counts)?)?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
@@ -165,18 +167,63 @@ impl Session {
         self.communicator.sum_gradients(&self.parameters)?;
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
-        numbers.gradient_norm = self.optimizer.step(&self.parameters, numbers.learning_rate)?;
-        self.average.update(&self.parameters)?;
+        numbers.gradient_norm = self.update(numbers.learning_rate)?;
         Ok(numbers)
     }
 
-    /// The losses of one part of a batch, as shares of the whole batch's.
-    fn forward(&self, tiles: &Tensor, queries: &Tensor, targets: &Tensor, counts: Counts) -> Result<Loss, TrainError> {
+    /// Adds the gradients of one part of a batch, and returns its losses as shares of the whole batch's.
+    fn gradients(
+        &self,
+        tiles: &Tensor,
+        queries: &Tensor,
+        targets: &Tensor,
+        counts: Counts,
+    ) -> Result<Loss, TrainError> {
         let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
-        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, self.mode())?;
+        let cut = match self.settings.recompute {
+            Recompute::Nothing => Cut::Nowhere,
+            Recompute::Blocks => Cut::BlocksRecomputed,
+        };
+        let wanted = ["logits", "aligned"];
+        let pass = segments::forward(&self.graph, &wanted, &feeds, &self.parameters, self.mode(), cut)?;
         let TrainSettings { alignment, alignment_weight, patch_grid_weight, .. } = self.settings;
         let terms = Terms { alignment, alignment_weight, patch_grid_weight, grid: self.grid };
-        loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, terms)
+        let outputs = pass.outputs();
+        let losses = loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, terms)?;
+        let total = match self.settings.precision {
+            Precision::Float16 => losses.total.f_mul_scalar(self.loss_scale.factor())?,
+            _ => losses.total.shallow_clone(),
+        };
+        pass.backward(&total, |_| Ok(()))?;
+        Ok(losses)
+    }
+
+    /// Moves the weights along the gradients; returns the norm of these, nothing for a step that was skipped. Every rank has
+    /// the same gradients, so all skip or none.
+    fn update(&mut self, learning_rate: f64) -> Result<Option<f64>, TrainError> {
+        let is_scaled = self.settings.precision == Precision::Float16;
+        if is_scaled {
+            self.loss_scale.unscale(&self.parameters)?;
+        }
+        match self.optimizer.step(&self.parameters, learning_rate) {
+            Err(TrainError::NotFinite { .. }) if is_scaled && self.loss_scale.shrink() => {
+                self.optimizer.skip(&self.parameters)?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+            Ok(norm) => {
+                if is_scaled {
+                    self.loss_scale.grow();
+                }
+                self.average.update(&self.parameters)?;
+                Ok(Some(norm))
+            }
+        }
+    }
+
+    /// The loss's factor and the skipped steps, where there are any.
+    pub(super) fn loss_scale(&self) -> Option<&LossScale> {
+        (self.settings.precision == Precision::Float16).then_some(&self.loss_scale)
     }
 
     fn mode(&self) -> Mode {
