@@ -25,7 +25,8 @@ fn main() -> Result<(), TrainError> {
     let (images, queries, steps) = (number(0, 8), number(1, 6), number(2, 5));
     let has = |word: &str| std::env::args().any(|argument| argument == word);
     let named = [("bfloat16", Precision::BFloat16), ("float16", Precision::Float16)];
-    let precision = named.into_iter().find(|(name, _)| has(name)).map_or(Precision::Float32, |(_, precision)| precision);
+    let precision =
+        named.into_iter().find(|(name, _)| has(name)).map_or(Precision::Float32, |(_, precision)| precision);
     let (mode, cut) = (Mode::Train(precision), if has("recompute") { Cut::BlocksRecomputed } else { Cut::Nowhere });
     let file = std::env::args().find_map(|argument| argument.strip_prefix("write=").map(str::to_owned));
     tch::set_num_threads(1);
@@ -63,7 +64,8 @@ fn main() -> Result<(), TrainError> {
         pass.backward(&total, |_| Ok(()))?;
         let backward = clock.lap();
         if let Some(file) = file.as_ref().filter(|_| step == 0) {
-            let inputs = [("tiles", &tiles), ("queries", &words), ("targets", &targets), ("logits", &logits), ("loss", &total)];
+            let inputs =
+                [("tiles", &tiles), ("queries", &words), ("targets", &targets), ("logits", &logits), ("loss", &total)];
             let mut tensors: Vec<(String, Tensor)> =
                 inputs.into_iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
             for (name, tensor) in parameters.iter() {

@@ -40,6 +40,17 @@ pub enum Cut {
     BlocksRecomputed,
 }
 
+impl Cut {
+    /// For these settings; `overlap` asks for gradients that are finished one after the other.
+    pub fn of(recompute: Recompute, overlap: bool) -> Self {
+        match (recompute, overlap) {
+            (Recompute::Blocks, _) => Self::BlocksRecomputed,
+            (Recompute::Nothing, true) => Self::Blocks,
+            (Recompute::Nothing, false) => Self::Nowhere,
+        }
+    }
+}
+
 /// A forward pass that waits for its backward pass.
 pub struct Forward<'a, T> {
     graph: &'a Graph,

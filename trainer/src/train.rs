@@ -1,6 +1,7 @@
 //! Dense training: crops with masks and words in, weights out.
 
 mod not_finite;
+mod pass;
 mod records;
 mod session;
 mod settings;

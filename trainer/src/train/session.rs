@@ -2,7 +2,7 @@
 
 mod saving;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rszs_data::{Batch, Concept, Rng, Sampler};
@@ -12,6 +12,7 @@ use rszs_tokenizer::Tokenizer;
 use tch::{Device, Kind, Tensor};
 
 use super::not_finite::save_batch;
+use super::pass::Pass;
 use super::records::{EvaluationRecord, StepLosses};
 use super::start::{sampler, start_from};
 use super::texts::{Texts, backward_from};
@@ -20,10 +21,10 @@ use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
-use crate::loss::{Counts, Loss, Terms, loss};
-use crate::parallel::Communicator;
+use crate::loss::Counts;
+use crate::parallel::{Communicator, GradientSum};
 use crate::run::{Run, tell};
-use crate::segments::{self, Cut, Recompute};
+use crate::segments::Cut;
 use crate::states::States;
 use crate::tensorboard::EventFile;
 use crate::{AdamW, Average, LossScale, Mode, Parameters, Precision, Prompts, RunConfig, TrainError};
@@ -65,9 +66,9 @@ impl Session {
         let settings: TrainSettings = config.section("train")?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
-        settings.precision.prepare().into_iter().for_each(tell);
+        settings.precision.prepare().into_iter().for_each(|line| communicator.tell(line));
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
-        start_from(&options.from, config.network(), &mut parameters)?;
+        start_from(&options.from, config.network(), &mut parameters, &communicator)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
@@ -152,50 +153,35 @@ impl Session {
 
         let mut numbers = StepLosses::default();
         let size = self.settings.batch_size as i64;
-        for part in 0..self.settings.accumulate.get() as i64 {
+        let pass = Pass {
+            graph: &self.graph,
+            parameters: &self.parameters,
+            settings: &self.settings,
+            grid: self.grid,
+            loss_factor: self.loss_scale().map_or(1.0, LossScale::factor),
+            // Gradients of the last segments are on their way while those of the first are computed.
+            cut: Cut::of(self.settings.recompute, self.communicator.size() > 1),
+        };
+        let mut sum = GradientSum::new(&mut self.communicator, &self.parameters);
+        let parts = self.settings.accumulate.get() as i64;
+        for part in 0..parts {
             let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
-            numbers.add(&self.gradients(&tiles?, &queries, &targets?, counts)?)?;
+            let finished = |names: &[String]| if part + 1 == parts { sum.add(names) } else { Ok(()) };
+            numbers.add(&pass.run(&tiles?, &queries, &targets?, counts, finished)?)?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
         }
+        sum.finish()?;
         // Here and not before: all ranks stop, or none.
         numbers.sum(&mut self.communicator)?;
         if !numbers.total.is_finite() {
             return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
         }
-        self.communicator.sum_gradients(&self.parameters)?;
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
         numbers.gradient_norm = self.update(numbers.learning_rate)?;
         Ok(numbers)
-    }
-
-    /// Adds the gradients of one part of a batch, and returns its losses as shares of the whole batch's.
-    fn gradients(
-        &self,
-        tiles: &Tensor,
-        queries: &Tensor,
-        targets: &Tensor,
-        counts: Counts,
-    ) -> Result<Loss, TrainError> {
-        let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
-        let cut = match self.settings.recompute {
-            Recompute::Nothing => Cut::Nowhere,
-            Recompute::Blocks => Cut::BlocksRecomputed,
-        };
-        let wanted = ["logits", "aligned"];
-        let pass = segments::forward(&self.graph, &wanted, &feeds, &self.parameters, self.mode(), cut)?;
-        let TrainSettings { alignment, alignment_weight, patch_grid_weight, .. } = self.settings;
-        let terms = Terms { alignment, alignment_weight, patch_grid_weight, grid: self.grid };
-        let outputs = pass.outputs();
-        let losses = loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, terms)?;
-        let total = match self.settings.precision {
-            Precision::Float16 => losses.total.f_mul_scalar(self.loss_scale.factor())?,
-            _ => losses.total.shallow_clone(),
-        };
-        pass.backward(&total, |_| Ok(()))?;
-        Ok(losses)
     }
 
     /// Moves the weights along the gradients; returns the norm of these, nothing for a step that was skipped. Every rank has

@@ -92,9 +92,10 @@ impl Session {
         let skipped = self.loss_scale.skipped();
         self.average.restore(&with_prefix(&state, "average.")?, step - skipped)?;
         self.optimizer.restore(&state.tensors, step, skipped)?;
-        tell(&format!("{}: going on at step {step}", state.path.display()));
+        self.communicator.tell(&format!("{}: going on at step {step}", state.path.display()));
         if state.origin.data != self.origin.data {
-            tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
+            self.communicator
+                .tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
         }
         // The run may have ended between the two files, or somebody went back to an older state.
         if self.communicator.leads() && !Checkpoint::read(&weights).is_ok_and(|weights| weights.origin.step == step) {
