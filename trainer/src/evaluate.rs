@@ -12,9 +12,9 @@ mod report;
 mod scores;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rszs_data::{Concept, DenseSet, Split};
+use rszs_data::{Concept, DenseSet, Sample, Split};
 use rszs_network::Purpose;
 use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
@@ -92,7 +92,10 @@ pub fn evaluate(config: &RunConfig, options: &EvaluateOptions, run: &Run) -> Res
     let mut all_scores = Vec::new();
     for set in &opened {
         let evaluation = SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
-        let scores = evaluation.scores(&model, Some(&overlays))?;
+        let folder = overlays.join(set.name());
+        let scores = evaluation.scores(&model, |index, sample, scores| {
+            if index < settings.overlays { write_overlay(&folder, sample, set, scores) } else { Ok(()) }
+        })?;
         report::write_report(&protocol.path(run, "reports").join(set.name()), &scores)?;
         all_scores.push(scores);
     }
@@ -116,8 +119,12 @@ pub struct SetEvaluation<'a> {
 }
 
 impl SetEvaluation<'_> {
-    /// Scores of `model`; overlays of the first pictures go into `overlays`.
-    pub fn scores(&self, model: &Model, overlays: Option<&Path>) -> Result<SetScores, TrainError> {
+    /// Scores of `model`. `seen` is shown every picture by its place, with the scores of each query, a byte a pixel.
+    pub fn scores(
+        &self,
+        model: &Model,
+        mut seen: impl FnMut(usize, &Sample, &[Vec<u8>]) -> Result<(), TrainError>,
+    ) -> Result<SetScores, TrainError> {
         let set = self.set;
         let concepts = set.classes().concepts();
         let is_novel = |concept: &Concept| self.novel.iter().any(|word| concept.is_called(word));
@@ -132,9 +139,7 @@ impl SetEvaluation<'_> {
             let sample = set.sample(Split::Val, spread(index, images, set.len(Split::Val)))?;
             let prediction = self.protocol.predict(model, &sample.image, &vectors, self.settings)?;
             counts.add(set, &sample, &prediction)?;
-            if let Some(folder) = overlays.filter(|_| index < self.settings.overlays) {
-                write_overlay(&folder.join(set.name()), &sample, set, &prediction.scores)?;
-            }
+            seen(index, &sample, &prediction.scores)?;
         }
         Ok(counts.scores(set, self.protocol, &queries, images))
     }

@@ -22,6 +22,7 @@ use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Protocol, SetEvaluation};
 use crate::loss::Counts;
+use crate::overlay::overlay;
 use crate::parallel::{Communicator, GradientSum};
 use crate::run::{Run, tell};
 use crate::segments::Cut;
@@ -283,7 +284,11 @@ impl Session {
                 protocol: Protocol::Deployment,
                 novel: &[],
             };
-            let scores = evaluation.scores(&model, None)?;
+            let tag = format!("evaluation/{}/overlay", source.set.name());
+            let scores = evaluation.scores(&model, |index, sample, scores| {
+                // One a set: event files hold every evaluation of a run.
+                if index == 0 { curves.picture(step, &tag, &overlay(sample, &source.set, scores)) } else { Ok(()) }
+            })?;
             tell(&format!("step {step}: {}", scores.line()));
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
