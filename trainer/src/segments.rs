@@ -215,8 +215,8 @@ impl<T: Borrow<Tensor>> Forward<'_, T> {
 fn segments(graph: &Graph, cut: Cut, last_uses: &[Option<usize>], needs_gradient: &[bool]) -> Vec<Segment> {
     let block = |index: usize| if cut == Cut::Nowhere { None } else { block_of(&graph.nodes()[index].name) };
     let mut segments: Vec<Segment> = Vec::new();
-    for index in 0..graph.nodes().len() {
-        let again = cut == Cut::BlocksRecomputed && block(index).is_some() && needs_gradient[index];
+    for (index, needs_gradient) in needs_gradient.iter().enumerate() {
+        let again = cut == Cut::BlocksRecomputed && block(index).is_some() && *needs_gradient;
         match segments.last_mut() {
             Some(segment) if block(segment.nodes.start) == block(index) => {
                 segment.nodes.end = index + 1;

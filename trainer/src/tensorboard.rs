@@ -52,8 +52,7 @@ impl EventFile {
         step: u64,
         points: impl IntoIterator<Item = (&'a str, f64)>,
     ) -> Result<(), TrainError> {
-        let point =
-            |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32), image: None };
+        let point = |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), number: Some(value as f32), image: None };
         let summary = Summary { values: points.into_iter().map(point).collect() };
         self.write(Event { wall_time: now().as_secs_f64(), step: step as i64, what: Some(What::Summary(summary)) })
     }
@@ -66,7 +65,7 @@ impl EventFile {
             .write_image(&picture.pixels, width, height, image::ExtendedColorType::Rgb8)
             .map_err(|error| TrainError::Write { path: self.path.clone(), source: std::io::Error::other(error) })?;
         let image = Image { height: height as i32, width: width as i32, colorspace: RGB, encoded };
-        let value = Value { tag: tag.to_owned(), simple_value: None, image: Some(image) };
+        let value = Value { tag: tag.to_owned(), number: None, image: Some(image) };
         let summary = Summary { values: vec![value] };
         self.write(Event { wall_time: now().as_secs_f64(), step: step as i64, what: Some(What::Summary(summary)) })
     }
@@ -114,8 +113,9 @@ struct Summary {
 struct Value {
     #[prost(string, tag = "1")]
     tag: String,
+    /// `simple_value`.
     #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
+    number: Option<f32>,
     #[prost(message, optional, tag = "4")]
     image: Option<Image>,
 }
@@ -176,9 +176,9 @@ mod tests {
     /// The golden file was written by `TensorBoard` itself: see the script beside it.
     #[test]
     fn the_file_is_the_one_that_tensorboard_writes() {
-        let point = |tag: &str, value| Value { tag: tag.to_owned(), simple_value: Some(value), image: None };
+        let point = |tag: &str, value| Value { tag: tag.to_owned(), number: Some(value), image: None };
         let image = Image { height: 2, width: 300, colorspace: RGB, encoded: b"JPEG".to_vec() };
-        let picture = Value { tag: "evaluation/a/overlay".to_owned(), simple_value: None, image: Some(image) };
+        let picture = Value { tag: "evaluation/a/overlay".to_owned(), number: None, image: Some(image) };
         let summary = Summary { values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0), picture] };
         let events = [
             Event { wall_time: 1.5e9, step: 0, what: Some(What::FileVersion(VERSION.to_owned())) },
