@@ -48,9 +48,9 @@ impl Switches {
     fn advice(self) -> &'static str {
         match (self.narrow_factors, self.recompute) {
             (false, false) => "fits",
-            (true, false) => "fits with bfloat16",
-            (false, true) => "fits with recomputed blocks",
-            (true, true) => "fits with bfloat16 and recomputed blocks",
+            (true, false) => "fits with train.precision = \"bfloat16\"",
+            (false, true) => "fits with train.recompute = \"blocks\"",
+            (true, true) => "fits with train.precision = \"bfloat16\" and train.recompute = \"blocks\"",
         }
     }
 }

@@ -65,7 +65,7 @@ fn the_memory_of_training_needs_no_file_and_names_the_switch() {
     assert!(table.starts_with("training, GiB for N = 2, K = 40"), "{table}");
     let row = |start: &str| table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{table}"));
     assert!(row("attention  freeze ").ends_with("  fits"), "{table}");
-    assert!(row("full       full ").ends_with("  fits with recomputed blocks"), "{table}");
+    assert!(row("full       full ").ends_with("  fits with train.recompute = \"blocks\""), "{table}");
     let output = run(&["inspect", "--preset", "l14", "--budget-gib", "24"]);
     assert_eq!(output.status.code(), Some(2), "a budget without --memory");
 }

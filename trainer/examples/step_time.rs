@@ -1,7 +1,9 @@
-//! How long a training step of `nano` takes on one core, and which ops take it. Random pictures and words; nothing is read
-//! or written. Linux only.
+//! How long a training step of `nano` takes on one core, which ops take it, and what memory. Random pictures and words; nothing
+//! is read. Linux only.
 //!
-//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [bfloat16]`
+//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [PRECISION] [recompute] [write=FILE]`
+//!
+//! `write=FILE` leaves inputs, weights, logits, loss and gradients of the first step, for `python/step_time.py`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,16 +11,26 @@ use std::time::Duration;
 use rszs_network::{Config, Purpose, image_graph};
 use rszs_train::loss::{Alignment, Counts, Terms, loss};
 use rszs_train::run::report;
-use rszs_train::{AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with};
+use rszs_train::segments::{self, Cut};
+use rszs_train::text_training::unit_rows;
+use rszs_train::{
+    AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with, peak_resident_bytes,
+};
+use rustix::time::{ClockId, clock_gettime};
 use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<(), TrainError> {
     let numbers: Vec<i64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let number = |index: usize, otherwise: i64| numbers.get(index).copied().unwrap_or(otherwise);
     let (images, queries, steps) = (number(0, 8), number(1, 6), number(2, 5));
-    let bfloat16 = std::env::args().any(|argument| argument == "bfloat16");
-    let mode = Mode::Train(if bfloat16 { Precision::BFloat16 } else { Precision::Float32 });
+    let has = |word: &str| std::env::args().any(|argument| argument == word);
+    let named = [("bfloat16", Precision::BFloat16), ("float16", Precision::Float16)];
+    let precision =
+        named.into_iter().find(|(name, _)| has(name)).map_or(Precision::Float32, |(_, precision)| precision);
+    let (mode, cut) = (Mode::Train(precision), if has("recompute") { Cut::BlocksRecomputed } else { Cut::Nowhere });
+    let file = std::env::args().find_map(|argument| argument.strip_prefix("write=").map(str::to_owned));
     tch::set_num_threads(1);
+    tch::manual_seed(1);
 
     let config = Config::nano();
     let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
@@ -27,7 +39,7 @@ fn main() -> Result<(), TrainError> {
     let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu)?;
     let side = config.tile_px as i64;
     let tiles = Tensor::f_randint(256, [images, side, side, 3], (Kind::Uint8, Device::Cpu))?;
-    let words = Tensor::f_randn([queries, config.joint_width as i64], (Kind::Float, Device::Cpu))?;
+    let words = unit_rows(&Tensor::f_randn([queries, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
     let targets = Tensor::f_randint(2, [images, queries, side, side], (Kind::Uint8, Device::Cpu))?;
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &words)]);
     let mut optimizer = AdamW::new(AdamWSettings {
@@ -43,12 +55,27 @@ fn main() -> Result<(), TrainError> {
     let mut parts = [Duration::ZERO; 4];
     for step in 0..=steps {
         let mut clock = Clock::start();
-        let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, mode)?;
+        let pass = segments::forward(&graph, &["logits", "aligned"], &feeds, &parameters, mode, cut)?;
         let forward = clock.lap();
-        let losses = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, Counts::of(&targets)?, terms)?;
+        let (logits, aligned) = (pass.outputs()["logits"].shallow_clone(), pass.outputs()["aligned"].shallow_clone());
+        let total = loss(&logits, &aligned, &words, &targets, Counts::of(&targets)?, terms)?.total;
+        drop(aligned);
         let of_loss = clock.lap();
-        losses.total.f_backward()?;
+        pass.backward(&total, |_| Ok(()))?;
         let backward = clock.lap();
+        if let Some(file) = file.as_ref().filter(|_| step == 0) {
+            let inputs =
+                [("tiles", &tiles), ("queries", &words), ("targets", &targets), ("logits", &logits), ("loss", &total)];
+            let mut tensors: Vec<(String, Tensor)> =
+                inputs.into_iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
+            for (name, tensor) in parameters.iter() {
+                tensors.push((format!("weights.{name}"), tensor.detach()));
+                tensors.push((format!("gradients.{name}"), tensor.grad()));
+            }
+            Tensor::write_safetensors(&tensors, file)?;
+            return Ok(());
+        }
+        drop((logits, total));
         optimizer.step(&parameters, 1e-4)?;
         average.update(&parameters)?;
         if step > 0 {
@@ -60,9 +87,12 @@ fn main() -> Result<(), TrainError> {
     }
     let total: Duration = parts.iter().sum();
     report(&format!(
-        "{images} images, {queries} queries: {:.2} images a core-second",
-        (images * steps) as f64 / total.as_secs_f64()
+        "{images} images, {queries} queries, {precision:?}, {cut:?}: {:.1} ms a step, {:.2} images a core-second, peak {} MB",
+        total.as_secs_f64() * 1e3 / steps as f64,
+        (images * steps) as f64 / total.as_secs_f64(),
+        peak_resident_bytes().unwrap_or_default() / 1_000_000,
     ))?;
+    interpreter_share(total / steps as u32)?;
     for (name, part) in ["forward", "loss", "backward", "update"].iter().zip(parts) {
         report(&format!("{name:10} {:8.1} ms", part.as_secs_f64() * 1e3 / steps as f64))?;
     }
@@ -81,6 +111,34 @@ fn main() -> Result<(), TrainError> {
     Ok(())
 }
 
+/// What walking the graph costs at most, with all calls into libtorch: the same nodes over tensors of a few numbers.
+fn interpreter_share(step: Duration) -> Result<(), TrainError> {
+    const ROUNDS: u32 = 50;
+    let mut config = Config::nano();
+    (config.tile_px, config.joint_width, config.fusion_width, config.decoder_width) = (64, 8, 12, 8);
+    for stream in [&mut config.vlm, &mut config.rsi] {
+        (stream.input_px, stream.width) = (64, 10);
+    }
+    (config.norm_groups, config.head.head_width) = (2, 2);
+    let graph = image_graph(&config, Purpose::Train)?;
+    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu)?;
+    let tiles = Tensor::f_zeros([1, 64, 64, 3], (Kind::Uint8, Device::Cpu))?;
+    let words = Tensor::f_ones([1, 8], (Kind::Float, Device::Cpu))?;
+    let feeds = BTreeMap::from([("tiles", tiles), ("queries", words)]);
+    let _guard = tch::no_grad_guard();
+    let mut clock = Clock::start();
+    for _ in 0..ROUNDS {
+        eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(Precision::Float32))?;
+    }
+    let walk = clock.lap() / ROUNDS;
+    report(&format!(
+        "all {} nodes over tensors of a few numbers: {:.2} ms, {:.2} % of a step",
+        graph.nodes().len(),
+        walk.as_secs_f64() * 1e3,
+        100.0 * walk.as_secs_f64() / step.as_secs_f64()
+    ))
+}
+
 /// Time that this thread computed, not the time that passed: on a machine that others use, too, only this repeats.
 struct Clock(Duration);
 
@@ -96,9 +154,8 @@ impl Clock {
         lap
     }
 
-    /// The first number of Linux's schedstat: nanoseconds on a processor.
     fn now() -> Duration {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        Duration::from_nanos(text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default())
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
     }
 }

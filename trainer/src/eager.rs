@@ -1,6 +1,7 @@
 //! Runs a graph in libtorch, with gradients.
 
 use std::borrow::Borrow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use rszs_graph::{Dim, Graph, K, N, Node, Op, Scales};
@@ -51,8 +52,7 @@ pub fn eval_with<T: Borrow<Tensor>>(
 ) -> Result<BTreeMap<String, Tensor>, TrainError> {
     let outputs = wanted_outputs(graph, wanted)?;
     let last_uses = last_uses(graph, &outputs);
-    let symbols = Symbols::from_feeds(graph, feeds)?;
-    let interpreter = Interpreter { feeds, parameters, mode, symbols };
+    let interpreter = Interpreter::new(graph, feeds, parameters, mode)?;
     let mut values: Vec<Option<Tensor>> = (0..graph.nodes().len()).map(|_| None).collect();
     for (index, node) in graph.nodes().iter().enumerate() {
         if last_uses[index].is_none() {
@@ -74,7 +74,7 @@ pub fn eval_with<T: Borrow<Tensor>>(
     Ok(computed.collect())
 }
 
-fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Vec<(&'g str, usize)>, TrainError> {
+pub(crate) fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Vec<(&'g str, usize)>, TrainError> {
     let all = || graph.outputs().iter().map(|(name, id)| (name.as_str(), id.index()));
     if wanted.is_empty() {
         return Ok(all().collect());
@@ -89,7 +89,7 @@ fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Vec<(&'g str,
 }
 
 /// For each node the last node that reads it, the number of nodes if it is an output, `None` if no output needs it.
-fn last_uses(graph: &Graph, outputs: &[(&str, usize)]) -> Vec<Option<usize>> {
+pub(crate) fn last_uses(graph: &Graph, outputs: &[(&str, usize)]) -> Vec<Option<usize>> {
     let count = graph.nodes().len();
     let mut last = vec![None; count];
     for &(_, index) in outputs {
@@ -143,15 +143,45 @@ impl Symbols {
     }
 }
 
-struct Interpreter<'a, T> {
+/// One evaluation of a graph, or several of the same nodes that draw the same random numbers.
+pub(crate) struct Interpreter<'a, T> {
     feeds: &'a BTreeMap<&'a str, T>,
     parameters: &'a Parameters,
     mode: Mode,
     symbols: Symbols,
+    /// What dropout and drop-path kept, by node: a node that is computed again drops the same.
+    masks: RefCell<BTreeMap<String, Tensor>>,
 }
 
-impl<T: Borrow<Tensor>> Interpreter<'_, T> {
-    fn compute(&self, node: &Node, values: &[Option<Tensor>]) -> Result<Tensor, TrainError> {
+impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
+    /// For `graph`; N and K come from the shapes of `feeds`.
+    pub(crate) fn new(
+        graph: &Graph,
+        feeds: &'a BTreeMap<&'a str, T>,
+        parameters: &'a Parameters,
+        mode: Mode,
+    ) -> Result<Self, TrainError> {
+        let symbols = Symbols::from_feeds(graph, feeds)?;
+        Ok(Self { feeds, parameters, mode, symbols, masks: RefCell::default() })
+    }
+
+    /// For each node whether a gradient goes through it.
+    pub(crate) fn needs_gradient(&self, graph: &Graph) -> Result<Vec<bool>, TrainError> {
+        let mut needs = Vec::with_capacity(graph.nodes().len());
+        for node in graph.nodes() {
+            needs.push(match node.op {
+                Op::Input { .. } => {
+                    self.feeds.get(node.name.as_str()).is_some_and(|value| value.borrow().requires_grad())
+                }
+                Op::Param { .. } => self.parameters.get(&node.name)?.requires_grad(),
+                _ => node.inputs.iter().any(|id| needs[id.index()]),
+            });
+        }
+        Ok(needs)
+    }
+
+    /// The value of a node from those of its inputs.
+    pub(crate) fn compute(&self, node: &Node, values: &[Option<Tensor>]) -> Result<Tensor, TrainError> {
         match &node.op {
             Op::Input { .. } => match self.feeds.get(node.name.as_str()) {
                 Some(value) => Ok(value.borrow().shallow_clone()),
@@ -243,10 +273,27 @@ impl<T: Borrow<Tensor>> Interpreter<'_, T> {
             }
             Op::Dequantize { scales } => inputs[0].f_mul(&scale_tensor(scales, inputs[0])?),
 
-            &Op::Dropout { probability } => inputs[0].f_dropout(f64::from(probability), training),
-            &Op::DropPath { probability } if training && probability > 0.0 => drop_path(inputs[0], probability),
-            Op::DropPath { .. } => Ok(inputs[0].shallow_clone()),
+            &Op::Dropout { probability } if training && probability > 0.0 => {
+                inputs[0].f_mul(&self.mask(node, inputs[0].size(), inputs[0], probability)?)
+            }
+            &Op::DropPath { probability } if training && probability > 0.0 => {
+                let mut shape = vec![1; inputs[0].dim()];
+                shape[0] = inputs[0].size()[0];
+                inputs[0].f_mul(&self.mask(node, shape, inputs[0], probability)?)
+            }
+            Op::Dropout { .. } | Op::DropPath { .. } => Ok(inputs[0].shallow_clone()),
         }
+    }
+
+    /// 0 with `probability`, else what keeps the mean: drawn when the node is first computed.
+    fn mask(&self, node: &Node, shape: Vec<i64>, x: &Tensor, probability: f32) -> Result<Tensor, tch::TchError> {
+        if let Some(mask) = self.masks.borrow().get(&node.name) {
+            return Ok(mask.shallow_clone());
+        }
+        let keep = 1.0 - f64::from(probability);
+        let mask = Tensor::f_zeros(shape, (x.kind(), x.device()))?.f_bernoulli_float_(keep)?.f_div_scalar(keep)?;
+        self.masks.borrow_mut().insert(node.name.clone(), mask.shallow_clone());
+        Ok(mask)
     }
 }
 
@@ -276,12 +323,4 @@ fn scale_tensor(scales: &Scales, x: &Tensor) -> Result<Tensor, tch::TchError> {
         shape[axis] = x.size()[axis];
     }
     Tensor::f_from_slice(scales.values())?.f_reshape(shape)?.f_to_device(x.device())
-}
-
-fn drop_path(x: &Tensor, probability: f32) -> Result<Tensor, tch::TchError> {
-    let keep = 1.0 - f64::from(probability);
-    let mut shape = vec![1; x.dim()];
-    shape[0] = x.size()[0];
-    let mask = Tensor::f_zeros(shape, (x.kind(), x.device()))?.f_bernoulli_float_(keep)?.f_div_scalar(keep)?;
-    x.f_mul(&mask)
 }

@@ -13,9 +13,9 @@ mod report;
 mod scores;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rszs_data::{DataError, DenseSet, Split, catalogue};
+use rszs_data::{DataError, DenseSet, Sample, Split, catalogue};
 use rszs_network::Purpose;
 use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
@@ -100,7 +100,10 @@ pub fn evaluate(config: &RunConfig, options: &EvaluateOptions, run: &Run) -> Res
     for set in &opened {
         let novel = Novel::of(set, novel);
         let evaluation = SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
-        let scores = evaluation.scores(&model, Some(&overlays))?;
+        let folder = overlays.join(set.name());
+        let scores = evaluation.scores(&model, |index, sample, scores| {
+            if index < settings.overlays { write_overlay(&folder, sample, set, scores) } else { Ok(()) }
+        })?;
         report::write_report(&protocol.path(run, "reports").join(set.name()), &scores)?;
         all_scores.push(scores);
     }
@@ -124,8 +127,12 @@ pub struct SetEvaluation<'a> {
 }
 
 impl SetEvaluation<'_> {
-    /// Scores of `model`; overlays of the first pictures go into `overlays`.
-    pub fn scores(&self, model: &Model, overlays: Option<&Path>) -> Result<SetScores, TrainError> {
+    /// Scores of `model`. `seen` is shown every picture by its place, with the scores of each query, a byte a pixel.
+    pub fn scores(
+        &self,
+        model: &Model,
+        mut seen: impl FnMut(usize, &Sample, &[Vec<u8>]) -> Result<(), TrainError>,
+    ) -> Result<SetScores, TrainError> {
         let set = self.set;
         let images = set.len(Split::Val).min(self.limit.unwrap_or(usize::MAX));
         if images == 0 {
@@ -140,9 +147,7 @@ impl SetEvaluation<'_> {
             let sample = set.sample(Split::Val, spread(index, images, set.len(Split::Val)))?;
             let prediction = self.protocol.predict(model, &sample.image, &vectors, self.settings)?;
             counts.add(set, &sample, &prediction)?;
-            if let Some(folder) = overlays.filter(|_| index < self.settings.overlays) {
-                write_overlay(&folder.join(set.name()), &sample, set, &prediction.scores)?;
-            }
+            seen(index, &sample, &prediction.scores)?;
         }
         Ok(counts.scores(set, self.protocol, &self.novel, images))
     }

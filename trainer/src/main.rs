@@ -11,7 +11,7 @@ use rszs_train::RunConfig;
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
-use rszs_train::parallel::{Communicator, Environment, launch};
+use rszs_train::parallel::{Communicator, Environment, end_with_launcher, launch};
 use rszs_train::prepare::Prepare;
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
@@ -206,6 +206,7 @@ fn run(command: Command) -> Result<()> {
             if nproc.get() > 1 && Environment::read()?.is_none() {
                 return Ok(launch(nproc)?);
             }
+            end_with_launcher()?;
             let (config, mut run) = common.open()?;
             let options = TrainOptions { from, exclude_queries };
             let communicator = Communicator::from_environment(&job(&config, &options)?)?;

@@ -31,6 +31,7 @@ pub struct AdamWSettings {
 pub struct AdamW {
     settings: AdamWSettings,
     steps: u64,
+    skipped: u64,
     moments: BTreeMap<String, Moments>,
 }
 
@@ -43,7 +44,7 @@ struct Moments {
 impl AdamW {
     /// No steps taken.
     pub fn new(settings: AdamWSettings) -> Self {
-        Self { settings, steps: 0, moments: BTreeMap::new() }
+        Self { settings, steps: 0, skipped: 0, moments: BTreeMap::new() }
     }
 
     /// Takes a step along the gradients, clears them, and returns their norm before clipping. A parameter without a gradient
@@ -81,7 +82,7 @@ impl AdamW {
         let Some(moments) = self.moments.get_mut(name) else { unreachable!("{name}: inserted above") };
         let _ = moments.mean.f_lerp_(&gradient, 1.0 - beta1)?;
         let _ = moments.square.f_lerp_(&gradient.f_square()?, 1.0 - beta2)?;
-        let steps = self.steps as f64;
+        let steps = (self.steps - self.skipped) as f64;
         let mean_correction = 1.0 - beta1.powf(steps);
         let square_correction = 1.0 - beta2.powf(steps);
         let mut denominator = moments.square.f_sqrt()?;
@@ -96,12 +97,22 @@ impl AdamW {
         Ok(())
     }
 
+    /// Counts a step that changes nothing, and clears the gradients.
+    pub fn skip(&mut self, parameters: &Parameters) -> Result<(), TrainError> {
+        let _guard = tch::no_grad_guard();
+        (self.steps, self.skipped) = (self.steps + 1, self.skipped + 1);
+        for (_, tensor) in parameters.trainable().filter(|(_, tensor)| tensor.grad().defined()) {
+            let _ = tensor.grad().f_zero_()?;
+        }
+        Ok(())
+    }
+
     /// The factor on the learning rate of a parameter; 0 freezes it.
     fn factor(&self, name: &str) -> f64 {
         self.settings.learning_rate_factors.get(group(name)).copied().unwrap_or(1.0)
     }
 
-    /// Steps taken.
+    /// Steps taken, skipped ones too.
     pub fn steps(&self) -> u64 {
         self.steps
     }
@@ -113,9 +124,10 @@ impl AdamW {
         })
     }
 
-    /// Goes on from a saved [`AdamW::state`] after `steps` steps. Other names in `state` are left alone.
-    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: u64) -> Result<(), TrainError> {
-        self.steps = steps;
+    /// Goes on from a saved [`AdamW::state`] after `steps` steps, `skipped` of which changed nothing. Other names in `state`
+    /// are left alone.
+    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: u64, skipped: u64) -> Result<(), TrainError> {
+        (self.steps, self.skipped) = (steps, skipped);
         for (key, mean) in state {
             let Some(name) = key.strip_prefix("mean.") else { continue };
             if let Some(square) = state.get(&format!("square.{name}")) {

@@ -10,7 +10,7 @@ use crate::TrainError;
 const COLOURS: [[u8; 3]; 6] =
     [[30, 144, 255], [222, 184, 135], [128, 128, 128], [255, 69, 0], [50, 205, 50], [238, 130, 238]];
 
-/// Writes `FOLDER/ID.png`: picture, truth and scores side by side. Truth is dark where the set does not say.
+/// Writes [`overlay`] as `FOLDER/ID.png`.
 pub(crate) fn write_overlay(
     folder: &Path,
     sample: &Sample,
@@ -21,6 +21,12 @@ pub(crate) fn write_overlay(
     // A sample of nested folders has them in its name.
     let folder = path.parent().unwrap_or(folder);
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
+    overlay(sample, set, scores).write_png(&path)?;
+    Ok(())
+}
+
+/// Picture, truth and scores side by side. Truth is dark where the set does not say.
+pub(crate) fn overlay(sample: &Sample, set: &DenseSet, scores: &[Vec<u8>]) -> RgbImage {
     let (width, height) = (sample.image.width, sample.image.height);
     let mut sheet = RgbImage::filled(width * 3, height, [0, 0, 0]);
     let targets: Vec<[u8; 256]> = set.classes().concepts().iter().map(Concept::targets).collect();
@@ -37,8 +43,7 @@ pub(crate) fn write_overlay(
             );
         }
     }
-    sheet.write_png(&path)?;
-    Ok(())
+    sheet
 }
 
 fn truth_colour(colour: [u8; 3], id: u8, targets: &[[u8; 256]]) -> [u8; 3] {

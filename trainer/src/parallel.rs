@@ -9,23 +9,46 @@
 //! one link becomes the limit.
 
 mod environment;
+mod gradient_sum;
 mod launch;
 mod star;
+mod tcp;
 
-use tch::{Kind, Tensor};
+use std::fmt::Debug;
 
-use crate::{Parameters, TrainError};
+use tch::Tensor;
+
+use crate::TrainError;
 pub use environment::Environment;
-pub use launch::launch;
-use star::Star;
+pub(crate) use gradient_sum::GradientSum;
+pub use launch::{end_with_launcher, launch};
+use tcp::Tcp;
+
+/// What adds up numbers over ranks. All ranks make the same calls in the same order.
+pub trait Transport: Debug {
+    /// This process, from 0.
+    fn rank(&self) -> usize;
+
+    /// W, the number of processes.
+    fn size(&self) -> usize;
+
+    /// Replaces each number by its sum over all ranks, the same bits on every rank.
+    fn sum(&mut self, numbers: &mut [f64]) -> Result<(), TrainError>;
+
+    /// Begins to sum a bucket of gradients, `[numbers]`, and returns before it is summed.
+    fn start(&mut self, bucket: Tensor) -> Result<(), TrainError>;
+
+    /// Waits for the oldest bucket that was started: its sum over all ranks, the same bits on every rank.
+    fn finish(&mut self) -> Result<Tensor, TrainError>;
+}
 
 /// How the processes of a run add up their numbers.
 #[derive(Debug)]
 pub enum Communicator {
     /// One process.
     Single,
-    /// Several, each connected to rank 0.
-    Tcp(Star),
+    /// Several, each connected to the others.
+    Ranks(Box<dyn Transport>),
 }
 
 impl Communicator {
@@ -34,7 +57,7 @@ impl Communicator {
     pub fn from_environment(job: &str) -> Result<Self, TrainError> {
         Ok(match Environment::read()? {
             None => Self::Single,
-            Some(environment) => Self::Tcp(Star::join(&environment, rszs_data::rng::hash_name(job))?),
+            Some(environment) => Self::Ranks(Box::new(Tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
         })
     }
 
@@ -42,7 +65,7 @@ impl Communicator {
     pub fn rank(&self) -> usize {
         match self {
             Self::Single => 0,
-            Self::Tcp(star) => star.rank(),
+            Self::Ranks(transport) => transport.rank(),
         }
     }
 
@@ -50,7 +73,7 @@ impl Communicator {
     pub fn size(&self) -> usize {
         match self {
             Self::Single => 1,
-            Self::Tcp(star) => star.size(),
+            Self::Ranks(transport) => transport.size(),
         }
     }
 
@@ -59,11 +82,18 @@ impl Communicator {
         self.rank() == 0
     }
 
+    /// One line for a person, said once however many processes there are.
+    pub fn tell(&self, line: &str) {
+        if self.leads() {
+            crate::run::tell(line);
+        }
+    }
+
     /// Replaces each number by its sum over all ranks, the same bits on every rank.
     pub fn sum(&mut self, numbers: &mut [f64]) -> Result<(), TrainError> {
         match self {
             Self::Single => Ok(()),
-            Self::Tcp(star) => star.sum(numbers),
+            Self::Ranks(transport) => transport.sum(numbers),
         }
     }
 
@@ -72,22 +102,10 @@ impl Communicator {
         self.sum(&mut [])
     }
 
-    /// Replaces each gradient by its sum over all ranks, in one message: where every rank waits for the others anyway, buckets gain nothing.
-    pub fn sum_gradients(&mut self, parameters: &Parameters) -> Result<(), TrainError> {
-        let Self::Tcp(star) = self else { return Ok(()) };
-        let gradients: Vec<Tensor> =
-            parameters.trainable().map(|(_, tensor)| tensor.grad()).filter(Tensor::defined).collect();
-        let flat: Result<Vec<Tensor>, _> = gradients.iter().map(|gradient| gradient.f_flatten(0, -1)).collect();
-        let flat = Tensor::f_cat(&flat?, 0)?;
-        let mut numbers = vec![0.0_f32; flat.numel()];
-        flat.f_copy_data(&mut numbers, flat.numel())?;
-        star.sum(&mut numbers)?;
-        let lengths: Vec<i64> = gradients.iter().map(|gradient| gradient.numel() as i64).collect();
-        let sums = Tensor::f_from_slice(&numbers)?.f_to_kind(Kind::Float)?.f_split_with_sizes(lengths, 0)?;
-        for (mut gradient, sum) in gradients.into_iter().zip(sums) {
-            let sum = sum.f_view_as(&gradient)?;
-            gradient.f_copy_(&sum)?;
+    fn transport(&mut self) -> Option<&mut dyn Transport> {
+        match self {
+            Self::Single => None,
+            Self::Ranks(transport) => Some(&mut **transport),
         }
-        Ok(())
     }
 }

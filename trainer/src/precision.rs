@@ -1,7 +1,9 @@
 //! The type in which a step multiplies.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
+
+mod tf32;
 
 /// The type of the factors of matrix products and convolutions. Everything else (norms, softmax, losses, weights, gradients
 /// of weights, the optimiser) stays in float32.
@@ -12,18 +14,29 @@ use tch::{Kind, TchError, Tensor};
 pub enum Precision {
     /// 24 bits of mantissa.
     Float32,
+    /// 11 bits of mantissa where a GPU's tensor cores multiply, from Ampere on; [`Precision::Float32`] everywhere else.
+    Tf32,
     /// 8 bits of mantissa, the range of float32: needs no scaling of the loss. Faster where the processor multiplies
     /// bfloat16 itself (`avx512_bf16` or `amx_bf16` in `/proc/cpuinfo`; CUDA from Ampere on), and only there.
     BFloat16,
+    /// 11 bits of mantissa, up to 65504: for GPUs before Ampere. Needs [`crate::LossScale`]. On a processor factors, results and
+    /// their gradients are rounded to float16 and the product itself is float32, as in tensor cores: libtorch's own kernel took
+    /// 241 ms for 1024 × 512 × 512 where float32 took 7 (one thread, AMD EPYC (Zen 4), `PyTorch` 2.11, 2026-11-27).
+    Float16,
 }
 
 impl Precision {
-    /// What a person should know before a run in this precision on this processor.
-    pub fn advice(self) -> Option<&'static str> {
-        let is_slow = self == Self::BFloat16 && !multiplies_bfloat16();
-        is_slow.then_some(
-            "bfloat16: this processor has no instructions for it; expect precision = \"float32\" to be faster",
-        )
+    /// Prepares libtorch for this precision, and returns what a person should know before a run in it.
+    pub fn prepare(self) -> Option<&'static str> {
+        tf32::allow(self == Self::Tf32);
+        match self {
+            Self::BFloat16 if !multiplies_bfloat16() => {
+                Some("bfloat16: this processor has no instructions for it; expect precision = \"float32\" to be faster")
+            }
+            Self::Float16 => Some("float16: on a processor this is float32 with rounding, and slower"),
+            Self::Tf32 => Some("tf32: on a processor this is float32"),
+            Self::Float32 | Self::BFloat16 => None,
+        }
     }
 
     /// A product of factors in this type, as float32.
@@ -32,16 +45,18 @@ impl Precision {
         factors: [&Tensor; FACTORS],
         multiply: impl FnOnce([&Tensor; FACTORS]) -> Result<Tensor, TchError>,
     ) -> Result<Tensor, TchError> {
-        match self {
-            Self::Float32 => multiply(factors),
-            Self::BFloat16 => {
-                let mut narrow = Vec::with_capacity(FACTORS);
-                for factor in factors {
-                    narrow.push(factor.f_to_kind(Kind::BFloat16)?);
-                }
-                multiply(std::array::from_fn(|index| &narrow[index]))?.f_to_kind(Kind::Float)
-            }
+        let kind = match self {
+            Self::Float32 | Self::Tf32 => return multiply(factors),
+            Self::BFloat16 => Kind::BFloat16,
+            Self::Float16 => Kind::Half,
+        };
+        let is_rounded_only = self == Self::Float16 && factors[0].device() == Device::Cpu;
+        let mut narrow = Vec::with_capacity(FACTORS);
+        for factor in factors {
+            let factor = factor.f_to_kind(kind)?;
+            narrow.push(if is_rounded_only { factor.f_to_kind(Kind::Float)? } else { factor });
         }
+        multiply(std::array::from_fn(|index| &narrow[index]))?.f_to_kind(kind)?.f_to_kind(Kind::Float)
     }
 }
 

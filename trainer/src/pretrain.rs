@@ -101,7 +101,13 @@ pub struct LossWeights {
 /// Trains, or goes on where the last checkpoint in the run's folder stopped.
 pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
     let settings: PretrainSettings = config.section("pretrain")?;
-    settings.precision.advice().into_iter().for_each(tell);
+    if settings.precision == Precision::Float16 {
+        let reason =
+            "[pretrain] precision: expected float32, tf32 or bfloat16, found float16, whose loss only [train] scales";
+        return Err(config.invalid(reason.to_owned()));
+    }
+    run.lock()?;
+    settings.precision.prepare().into_iter().for_each(tell);
     let data = Data::open(config, &settings, run)?;
     let network = config.network().clone().with_tile_px(settings.tile_px);
     let mut stage = Stage::new(&data, &settings, &network)?;
@@ -109,6 +115,7 @@ pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
         stage.restore(run)?;
         tell(&format!("going on after step {}", stage.origin.step));
     }
+    run.forget_after(stage.origin.step)?;
     stage.train(run)
 }
 
@@ -220,7 +227,7 @@ impl<'a> Stage<'a> {
         self.train_until(self.total_steps(), run)?;
         let report = self.evaluate()?;
         tell(&format!("{report:?}"));
-        run.record(&serde_json::json!({ "type": "evaluation", "report": report }))
+        run.record(&serde_json::json!({ "type": "evaluation", "step": self.origin.step, "report": report }))
     }
 
     fn total_steps(&self) -> u64 {
@@ -286,7 +293,7 @@ impl<'a> Stage<'a> {
             if step == alone || (step > alone && step < end && step.is_multiple_of(settings.evaluate_every)) {
                 let report = self.evaluate()?;
                 tell(&format!("{report:?}"));
-                run.record(&serde_json::json!({ "type": "evaluation", "report": report }))?;
+                run.record(&serde_json::json!({ "type": "evaluation", "step": step, "report": report }))?;
             }
         }
         self.save(run)
@@ -350,6 +357,7 @@ impl<'a> Stage<'a> {
     }
 
     fn save(&self, run: &Run) -> Result<(), TrainError> {
+        run.sync()?;
         let weights = self.parameters.iter().filter(|(name, _)| GROUPS.contains(&group(name)));
         checkpoint::save_tensors(&run.path(WEIGHTS), weights, &self.origin)?;
         let state: Vec<(String, &Tensor)> = self.optimizer.state().collect();
@@ -370,7 +378,7 @@ impl<'a> Stage<'a> {
                 hint: "the run was stopped between two files; start again",
             });
         }
-        self.optimizer.restore(&state.tensors, step)?;
+        self.optimizer.restore(&state.tensors, step, 0)?;
         for (name, tensor) in state.tensors.into_iter().filter(|(name, _)| is_scaffold(name)) {
             self.parameters.insert(&name, tensor)?;
         }

@@ -1,14 +1,16 @@
-//! Curves for `TensorBoard`: one event file a start of a run.
+//! Curves and pictures for `TensorBoard`: one event file a start of a run.
 //!
 //! The file is a row of records (tensorflow `core/lib/io/record_writer.h`), each a protobuf (tensorflow `core/util/event.proto`
-//! and `core/framework/summary.proto`), of which this file knows what a scalar needs.
+//! and `core/framework/summary.proto`), of which this file knows what a scalar and a picture need.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use image::ImageEncoder;
 use prost::Message;
+use rszs_data::RgbImage;
 
 use crate::TrainError;
 use crate::durable::make_folder;
@@ -50,8 +52,21 @@ impl EventFile {
         step: u64,
         points: impl IntoIterator<Item = (&'a str, f64)>,
     ) -> Result<(), TrainError> {
-        let point = |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };
+        let point = |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), number: Some(value as f32), image: None };
         let summary = Summary { values: points.into_iter().map(point).collect() };
+        self.write(Event { wall_time: now().as_secs_f64(), step: step as i64, what: Some(What::Summary(summary)) })
+    }
+
+    /// Adds a picture to a row of them, as a JPEG: for looking at, not for measuring.
+    pub(crate) fn picture(&mut self, step: u64, tag: &str, picture: &RgbImage) -> Result<(), TrainError> {
+        let (width, height) = (picture.width as u32, picture.height as u32);
+        let mut encoded = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, JPEG_QUALITY)
+            .write_image(&picture.pixels, width, height, image::ExtendedColorType::Rgb8)
+            .map_err(|error| TrainError::Write { path: self.path.clone(), source: std::io::Error::other(error) })?;
+        let image = Image { height: height as i32, width: width as i32, colorspace: RGB, encoded };
+        let value = Value { tag: tag.to_owned(), number: None, image: Some(image) };
+        let summary = Summary { values: vec![value] };
         self.write(Event { wall_time: now().as_secs_f64(), step: step as i64, what: Some(What::Summary(summary)) })
     }
 
@@ -61,6 +76,8 @@ impl EventFile {
     }
 }
 
+const JPEG_QUALITY: u8 = 85;
+const RGB: i32 = 3;
 /// What the first event says.
 const VERSION: &str = "brain.Event:2";
 const START: SessionLog = SessionLog { status: 1 };
@@ -96,8 +113,25 @@ struct Summary {
 struct Value {
     #[prost(string, tag = "1")]
     tag: String,
+    /// `simple_value`.
     #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
+    number: Option<f32>,
+    #[prost(message, optional, tag = "4")]
+    image: Option<Image>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Image {
+    #[prost(int32, tag = "1")]
+    height: i32,
+    #[prost(int32, tag = "2")]
+    width: i32,
+    /// Channels.
+    #[prost(int32, tag = "3")]
+    colorspace: i32,
+    /// A PNG or JPEG file.
+    #[prost(bytes = "vec", tag = "4")]
+    encoded: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -142,8 +176,10 @@ mod tests {
     /// The golden file was written by `TensorBoard` itself: see the script beside it.
     #[test]
     fn the_file_is_the_one_that_tensorboard_writes() {
-        let point = |tag: &str, value| Value { tag: tag.to_owned(), simple_value: Some(value) };
-        let summary = Summary { values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0)] };
+        let point = |tag: &str, value| Value { tag: tag.to_owned(), number: Some(value), image: None };
+        let image = Image { height: 2, width: 300, colorspace: RGB, encoded: b"JPEG".to_vec() };
+        let picture = Value { tag: "evaluation/a/overlay".to_owned(), number: None, image: Some(image) };
+        let summary = Summary { values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0), picture] };
         let events = [
             Event { wall_time: 1.5e9, step: 0, what: Some(What::FileVersion(VERSION.to_owned())) },
             Event { wall_time: 1.5e9, step: 3, what: Some(What::Session(START)) },
@@ -158,6 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut events = EventFile::create(folder.path(), 2).unwrap();
         events.scalars(300, [("train/loss", 0.75)]).unwrap();
+        events.picture(300, "overlay", &RgbImage::filled(6, 2, [0, 90, 9])).unwrap();
         let mut bytes = &std::fs::read(&events.path).unwrap()[..];
         let mut steps = Vec::new();
         while let Some((length, _)) = bytes.split_first_chunk::<8>() {
@@ -167,6 +204,6 @@ mod tests {
             steps.push(Event::decode(&data[12..end - 4]).unwrap().step);
             bytes = rest;
         }
-        assert_eq!(steps, [0, 3, 300]);
+        assert_eq!(steps, [0, 3, 300, 300]);
     }
 }

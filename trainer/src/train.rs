@@ -1,6 +1,7 @@
 //! Dense training: crops with masks and words in, weights out.
 
 mod not_finite;
+mod pass;
 mod records;
 mod session;
 mod settings;
@@ -73,7 +74,8 @@ pub fn train_together(
         progress.advance();
         let step = session.optimizer.steps();
         if step % settings.log_every_steps == 0 || step == steps {
-            let record = losses.take(step, progress.take_images_per_s(), peak_resident_bytes());
+            let speed = progress.take_images_per_s();
+            let record = losses.take(step, speed, peak_resident_bytes(), session.loss_scale());
             run.record(&record)?;
             curves.scalars(step, record.curves())?;
             progress

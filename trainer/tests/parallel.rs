@@ -82,7 +82,7 @@ fn two_ranks_that_go_on_end_with_the_bytes_of_an_unbroken_run() {
     run("unbroken", 5);
     run("broken", 3);
     let told = run("broken", 5);
-    assert_eq!(told.matches("going on at step 3").count(), 2, "{told}");
+    assert_eq!(told.matches("going on at step 3").count(), 1, "rank 0 alone speaks: {told}");
     let [unbroken, broken] = ["unbroken", "broken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap());
     assert!(unbroken.0 == broken.0 && support::values_in(&unbroken.1) == support::values_in(&broken.1));
 }
@@ -136,6 +136,39 @@ fn a_killed_rank_ends_the_job_within_seconds_and_is_named_by_all_others() {
     let step: u64 = name["step_".len().."step_00000000".len()].parse().unwrap();
     let told = finish(&mut program(folder, "run", step + 1, &[]));
     assert!(told.contains(&format!("going on at step {step}")), "{told}");
+}
+
+/// How many processes have this folder in their command.
+fn ranks_of(folder: &Path) -> usize {
+    let of_run = |entry: std::io::Result<std::fs::DirEntry>| {
+        let command = std::fs::read(entry.ok()?.path().join("cmdline")).ok()?;
+        let folder = folder.as_os_str().as_encoded_bytes();
+        command.windows(folder.len()).any(|part| part == folder).then_some(())
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(of_run).count()
+}
+
+#[test]
+fn ranks_end_with_a_launcher_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    support::start(folder);
+    let mut command = program(folder, "run", 100_000, &[]);
+    let mut launcher = command.args(["--nproc", "2"]).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while support::states(&folder.join("run")).is_empty() {
+        assert!(launcher.try_wait().unwrap().is_none(), "the job ended before the first state");
+        assert!(begun.elapsed() < Duration::from_mins(2), "no state");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(ranks_of(folder), 3, "the launcher and two ranks");
+    launcher.kill().unwrap();
+    launcher.wait().unwrap();
+    let death = Instant::now();
+    while ranks_of(folder) > 0 {
+        assert!(death.elapsed() < SECONDS, "{} ranks train on", ranks_of(folder));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -24,13 +24,26 @@ fn values(tensor: &Tensor) -> Values {
     Values::new(shape, Vec::<f32>::try_from(tensor.flatten(0, -1)).unwrap())
 }
 
-#[test]
-fn bfloat16_gives_the_logits_and_the_direction_of_float32() {
+fn expect_rounded(precision: Precision, tolerance: Tolerance) {
     let (logits, gradient) = step(Precision::Float32);
-    let (rounded_logits, rounded_gradient) = step(Precision::BFloat16);
+    let (rounded_logits, rounded_gradient) = step(precision);
     assert_eq!(rounded_gradient.kind(), Kind::Float, "weights and their gradients stay in float32");
-    Tolerance::BFloat16.check(&values(&logits), &values(&rounded_logits)).unwrap();
+    tolerance.check(&values(&logits), &values(&rounded_logits)).unwrap();
     assert!(!logits.equal(&rounded_logits), "nothing was rounded");
     let cosine = Tensor::cosine_similarity(&gradient, &rounded_gradient, 0, 1e-12).double_value(&[]);
     assert!(cosine > SAME_DIRECTION, "{cosine}");
+}
+
+#[test]
+fn bfloat16_gives_the_logits_and_the_direction_of_float32() {
+    expect_rounded(Precision::BFloat16, Tolerance::BFloat16);
+}
+
+#[test]
+fn float16_gives_the_direction_of_float32_and_is_nearer_to_its_logits_than_bfloat16() {
+    expect_rounded(Precision::Float16, Tolerance::BFloat16);
+    let logits = [Precision::Float32, Precision::Float16, Precision::BFloat16].map(|precision| step(precision).0);
+    let error = |rounded: &Tensor| (rounded - &logits[0]).abs().max().double_value(&[]);
+    // Three more bits of mantissa.
+    assert!(4.0 * error(&logits[1]) < error(&logits[2]), "{} {}", error(&logits[1]), error(&logits[2]));
 }

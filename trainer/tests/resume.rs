@@ -41,9 +41,14 @@ fn weights(run: &Path) -> Vec<u8> {
 fn a_resumed_run_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     support::start(folder.path());
-    let (plain, with_options): (&[&str], &[&str]) =
-        (&[], &["train.accumulate = 2", "train.alignment = 'contrastive'", "train.policy.text = 'follow'"]);
-    for (name, more) in [("plain", plain), ("options", with_options)] {
+    let with_options = ["train.accumulate = 2", "train.alignment = 'contrastive'", "train.policy.text = 'follow'"];
+    // Steps are skipped and the factor grows, before the interruption and after it.
+    let float16 = [
+        "train.precision = 'float16'",
+        "train.recompute = 'blocks'",
+        "train.loss_scale = { initial_exponent = 20, growth_interval = 1 }",
+    ];
+    for (name, more) in [("plain", &[][..]), ("options", &with_options[..]), ("float16", &float16[..])] {
         let run = |kind: &str, steps| try_run(folder.path(), &format!("{name}_{kind}"), steps, more).unwrap();
         let unbroken = run("unbroken", 6);
         let broken = run("broken", 3);
@@ -52,7 +57,25 @@ fn a_resumed_run_ends_with_the_same_bytes() {
         assert!(half != weights(&broken), "{name}: nothing was learnt after the interruption");
         assert!(weights(&broken) == weights(&unbroken), "{name}: weights differ");
         assert!(newest_state(&broken) == newest_state(&unbroken), "{name}: states differ");
+        let state = Checkpoint::read(&broken.join("states/step_00000006.safetensors")).unwrap();
+        let skipped = state.tensors["loss_scale"].double_value(&[2]);
+        assert_eq!(skipped > 0.0, name == "float16", "{name}: {skipped} steps skipped");
     }
+}
+
+#[test]
+fn steps_whose_gradients_overflow_are_skipped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    support::start(folder.path());
+    let more = ["train.precision = 'float16'", "train.loss_scale = { initial_exponent = 60, growth_interval = 1 }"];
+    let path = try_run(folder.path(), "run", 3, &more).unwrap();
+    let metrics = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+    let records = metrics.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let counted: Vec<_> =
+        records.map(|record| (record["skipped_steps"].as_u64(), record["loss_scale"].as_f64())).collect();
+    assert_eq!(counted, [1, 2, 3].map(|step| (Some(step), Some((60.0 - step as f64).exp2()))));
+    let state = Checkpoint::read(&path.join("states/step_00000003.safetensors")).unwrap();
+    assert!(!state.tensors.keys().any(|name| name.starts_with("mean.")), "nothing moved");
 }
 
 #[test]

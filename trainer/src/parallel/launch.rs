@@ -6,8 +6,12 @@ use std::num::NonZeroUsize;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
 use crate::TrainError;
 
+/// The process that started a rank.
+const LAUNCHER: &str = "RSZS_LAUNCHER";
 /// What the other ranks get to notice a lost one and say so themselves.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -34,6 +38,22 @@ pub fn launch(size: NonZeroUsize) -> Result<(), TrainError> {
     }
 }
 
+/// Makes a rank that [`launch`] started end with the process that did, even if that one is killed. Other processes go on.
+pub fn end_with_launcher() -> Result<(), TrainError> {
+    let Some(launcher) = std::env::var(LAUNCHER).ok().and_then(|number| number.parse::<u32>().ok()) else {
+        return Ok(());
+    };
+    let failed = |reason: String| TrainError::Environment {
+        name: LAUNCHER,
+        expected: format!("the process {launcher}, which started this one"),
+        found: reason,
+    };
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.to_string()))?;
+    // It may have ended before it could be watched.
+    let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
+    if parent == Some(launcher) { Ok(()) } else { Err(failed("it has ended".to_owned())) }
+}
+
 /// A port that nobody listens on now. Somebody may take it before rank 0 does; then rank 0 says so.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
@@ -46,6 +66,7 @@ fn start(rank: usize, size: usize, port: u16) -> io::Result<Child> {
         .env("LOCAL_RANK", rank.to_string())
         .env("WORLD_SIZE", size.to_string())
         .env("MASTER_ADDR", "127.0.0.1")
+        .env(LAUNCHER, std::process::id().to_string())
         .env("MASTER_PORT", port.to_string())
         .spawn()
 }

@@ -27,7 +27,7 @@ const LOST: u64 = u64::MAX;
 
 /// One rank's connections.
 #[derive(Debug)]
-pub struct Star {
+pub(super) struct Star {
     rank: usize,
     size: usize,
     /// Of rank 0 to ranks 1, 2, …; of others to rank 0 alone.

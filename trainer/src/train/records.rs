@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::LossScale;
 use crate::TrainError;
 use crate::data_digest::DataDigest;
 use crate::evaluate::SetScores;
@@ -14,7 +15,8 @@ pub(super) struct StepLosses {
     pub(super) total: f64,
     pub(super) segmentation: f64,
     pub(super) alignment: f64,
-    pub(super) gradient_norm: f64,
+    /// Nothing for a step that was skipped.
+    pub(super) gradient_norm: Option<f64>,
     pub(super) learning_rate: f64,
 }
 
@@ -48,8 +50,15 @@ impl LossWindow {
         self.steps.push(*step);
     }
 
-    pub(super) fn take(&mut self, step: u64, images_per_s: f64, peak_resident_bytes: Option<u64>) -> StepRecord {
+    pub(super) fn take(
+        &mut self,
+        step: u64,
+        images_per_s: f64,
+        peak_resident_bytes: Option<u64>,
+        loss_scale: Option<&LossScale>,
+    ) -> StepRecord {
         let steps = std::mem::take(&mut self.steps);
+        let norms: Vec<f64> = steps.iter().filter_map(|losses| losses.gradient_norm).collect();
         let mean = |part: fn(&StepLosses) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
         StepRecord {
             kind: "step",
@@ -57,10 +66,12 @@ impl LossWindow {
             loss: mean(|losses| losses.total),
             segmentation: mean(|losses| losses.segmentation),
             alignment: mean(|losses| losses.alignment),
-            gradient_norm: mean(|losses| losses.gradient_norm),
+            gradient_norm: norms.iter().sum::<f64>() / norms.len().max(1) as f64,
             learning_rate: steps.last().map_or(0.0, |losses| losses.learning_rate),
             images_per_s,
             peak_resident_bytes,
+            loss_scale: loss_scale.map(LossScale::factor),
+            skipped_steps: loss_scale.map(LossScale::skipped),
         }
     }
 }
@@ -91,19 +102,26 @@ pub(super) struct StepRecord {
     pub(super) learning_rate: f64,
     pub(super) images_per_s: f64,
     pub(super) peak_resident_bytes: Option<u64>,
+    /// Of float16 alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) loss_scale: Option<f64>,
+    /// Since the start of the run; of float16 alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) skipped_steps: Option<u64>,
 }
 
 impl StepRecord {
     /// Name and value of each curve.
-    pub(super) fn curves(&self) -> [(&'static str, f64); 6] {
-        [
+    pub(super) fn curves(&self) -> Vec<(&'static str, f64)> {
+        let of_all = [
             ("train/loss", self.loss),
             ("train/segmentation", self.segmentation),
             ("train/alignment", self.alignment),
             ("train/gradient_norm", self.gradient_norm),
             ("train/learning_rate", self.learning_rate),
             ("train/images_per_s", self.images_per_s),
-        ]
+        ];
+        of_all.into_iter().chain(self.loss_scale.map(|factor| ("train/loss_scale", factor))).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod saving;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rszs_data::{Batch, ClassTable, Concept, Rng, Sampler, Split};
@@ -12,6 +12,7 @@ use rszs_tokenizer::Tokenizer;
 use tch::{Device, Kind, Tensor};
 
 use super::not_finite::save_batch;
+use super::pass::Pass;
 use super::records::{EvaluationRecord, StepLosses};
 use super::start::{sampler, start_from};
 use super::texts::{Texts, backward_from};
@@ -20,12 +21,14 @@ use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
-use crate::loss::{Counts, Loss, Terms, loss};
-use crate::parallel::Communicator;
+use crate::loss::Counts;
+use crate::overlay::overlay;
+use crate::parallel::{Communicator, GradientSum};
 use crate::run::{Run, tell};
+use crate::segments::Cut;
 use crate::states::States;
 use crate::tensorboard::EventFile;
-use crate::{AdamW, Average, Mode, Parameters, Prompts, RunConfig, TrainError, eval};
+use crate::{AdamW, Average, LossScale, Mode, Parameters, Precision, Prompts, RunConfig, TrainError};
 
 /// Everything that changes while training, and what it needs.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub(super) struct Session {
     graph: Graph,
     parameters: Parameters,
     average: Average,
+    loss_scale: LossScale,
     texts: Texts,
     /// Query vectors, where the text tower is frozen.
     prompts: Option<Prompts>,
@@ -63,9 +67,9 @@ impl Session {
         let settings: TrainSettings = config.section("train")?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
-        settings.precision.advice().into_iter().for_each(tell);
+        settings.precision.prepare().into_iter().for_each(|line| communicator.tell(line));
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
-        start_from(&options.from, config.network(), &mut parameters)?;
+        start_from(&options.from, config.network(), &mut parameters, &communicator)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
@@ -89,6 +93,7 @@ impl Session {
         expect_factors(config, &settings, &parameters)?;
         let optimizer = AdamW::new(settings.optimizer.clone());
         parameters.set_trainable(|name| settings.policy.trains(name))?;
+        let loss_scale = LossScale::new(settings.loss_scale);
         let average = Average::new(&parameters, settings.average_decay)?;
         let states = States::open(run.path(STATES), settings.keep_states)?;
         let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
@@ -102,6 +107,7 @@ impl Session {
             graph,
             parameters,
             average,
+            loss_scale,
             texts,
             prompts,
             states,
@@ -150,35 +156,63 @@ impl Session {
 
         let mut numbers = StepLosses::default();
         let size = self.settings.batch_size as i64;
-        for part in 0..self.settings.accumulate.get() as i64 {
+        let pass = Pass {
+            graph: &self.graph,
+            parameters: &self.parameters,
+            settings: &self.settings,
+            grid: self.grid,
+            loss_factor: self.loss_scale().map_or(1.0, LossScale::factor),
+            // Gradients of the last segments are on their way while those of the first are computed.
+            cut: Cut::of(self.settings.recompute, self.communicator.size() > 1),
+        };
+        let mut sum = GradientSum::new(&mut self.communicator, &self.parameters);
+        let parts = self.settings.accumulate.get() as i64;
+        for part in 0..parts {
             let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
-            let losses = self.forward(&tiles?, &queries, &targets?, counts)?;
-            numbers.add(&losses)?;
-            losses.total.f_backward()?;
+            let finished = |names: &[String]| if part + 1 == parts { sum.add(names) } else { Ok(()) };
+            numbers.add(&pass.run(&tiles?, &queries, &targets?, counts, finished)?)?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
         }
+        sum.finish()?;
         // Here and not before: all ranks stop, or none.
         numbers.sum(&mut self.communicator)?;
         if !numbers.total.is_finite() {
             return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
         }
-        self.communicator.sum_gradients(&self.parameters)?;
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
-        numbers.gradient_norm = self.optimizer.step(&self.parameters, numbers.learning_rate)?;
-        self.average.update(&self.parameters)?;
+        numbers.gradient_norm = self.update(numbers.learning_rate)?;
         Ok(numbers)
     }
 
-    /// The losses of one part of a batch, as shares of the whole batch's.
-    fn forward(&self, tiles: &Tensor, queries: &Tensor, targets: &Tensor, counts: Counts) -> Result<Loss, TrainError> {
-        let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
-        let outputs = eval(&self.graph, &["logits", "aligned"], &feeds, &self.parameters, self.mode())?;
-        let TrainSettings { alignment, alignment_weight, patch_grid_weight, .. } = self.settings;
-        let terms = Terms { alignment, alignment_weight, patch_grid_weight, grid: self.grid };
-        loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, terms)
+    /// Moves the weights along the gradients; returns the norm of these, nothing for a step that was skipped. Every rank has
+    /// the same gradients, so all skip or none.
+    fn update(&mut self, learning_rate: f64) -> Result<Option<f64>, TrainError> {
+        let is_scaled = self.settings.precision == Precision::Float16;
+        if is_scaled {
+            self.loss_scale.unscale(&self.parameters)?;
+        }
+        match self.optimizer.step(&self.parameters, learning_rate) {
+            Err(TrainError::NotFinite { .. }) if is_scaled && self.loss_scale.shrink() => {
+                self.optimizer.skip(&self.parameters)?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+            Ok(norm) => {
+                if is_scaled {
+                    self.loss_scale.grow();
+                }
+                self.average.update(&self.parameters)?;
+                Ok(Some(norm))
+            }
+        }
+    }
+
+    /// The loss's factor and the skipped steps, where there are any.
+    pub(super) fn loss_scale(&self) -> Option<&LossScale> {
+        (self.settings.precision == Precision::Float16).then_some(&self.loss_scale)
     }
 
     fn mode(&self) -> Mode {
@@ -256,7 +290,11 @@ impl Session {
                 protocol: Protocol::Deployment,
                 novel: Novel::default(),
             };
-            let scores = evaluation.scores(&model, None)?;
+            let tag = format!("evaluation/{}/overlay", source.set.name());
+            let scores = evaluation.scores(&model, |index, sample, scores| {
+                // One a set: event files hold every evaluation of a run.
+                if index == 0 { curves.picture(step, &tag, &overlay(sample, &source.set, scores)) } else { Ok(()) }
+            })?;
             tell(&format!("step {step}: {}", scores.line()));
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;

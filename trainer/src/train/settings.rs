@@ -8,7 +8,8 @@ use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::loss::Alignment;
-use crate::{AdamWSettings, Precision, Schedule};
+use crate::segments::Recompute;
+use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
 
 /// The section `[train]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -22,6 +23,8 @@ pub struct TrainSettings {
     pub accumulate: NonZeroUsize,
     /// Type of the factors of matrix products and convolutions.
     pub precision: Precision,
+    /// What is computed again in the backward pass, for less memory.
+    pub recompute: Recompute,
     /// The form of `L_align`.
     pub alignment: Alignment,
     /// λ of `L_align`.
@@ -46,6 +49,8 @@ pub struct TrainSettings {
     pub policy: Policy,
     /// Learning rate over the run.
     pub schedule: Schedule,
+    /// The factor on a loss in float16.
+    pub loss_scale: LossScaleSettings,
     /// How weights follow gradients.
     pub optimizer: AdamWSettings,
     /// How crops are made, where a source does not say otherwise.

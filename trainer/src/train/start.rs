@@ -10,11 +10,15 @@ use rszs_network::Config;
 use super::TrainSettings;
 use crate::checkpoint::Checkpoint;
 use crate::parallel::Communicator;
-use crate::run::tell;
 use crate::{Parameters, PositionRule, RunConfig, TrainError, group, interpolate_positions};
 
 /// Loads the text tower and every other part that a checkpoint has; position tables are brought to this network's grid.
-pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Parameters) -> Result<(), TrainError> {
+pub(super) fn start_from(
+    path: &Path,
+    network: &Config,
+    parameters: &mut Parameters,
+    communicator: &Communicator,
+) -> Result<(), TrainError> {
     let mut checkpoint = Checkpoint::read(path)?;
     let trained: Config = serde_json::from_str(&checkpoint.origin.config)?;
     for (name, from, to) in [
@@ -23,11 +27,15 @@ pub(super) fn start_from(path: &Path, network: &Config, parameters: &mut Paramet
     ] {
         if let Some(table) = checkpoint.tensors.get_mut(name).filter(|_| from != to) {
             *table = interpolate_positions(table, from, to, PositionRule::Size)?;
-            tell(&format!("{name}: from a grid of {from} to one of {to}"));
+            communicator.tell(&format!("{name}: from a grid of {from} to one of {to}"));
         }
     }
     let mut groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| group(name).to_owned()).collect();
-    tell(&format!("{}: starting from {}", path.display(), groups.iter().cloned().collect::<Vec<_>>().join(", ")));
+    communicator.tell(&format!(
+        "{}: starting from {}",
+        path.display(),
+        groups.iter().cloned().collect::<Vec<_>>().join(", ")
+    ));
     groups.insert("text".to_owned());
     checkpoint.load_group_into(parameters, |name| groups.contains(group(name)))?;
     Ok(())
@@ -44,12 +52,12 @@ pub(super) fn sampler(
     let mut sources = Vec::new();
     for source in &settings.sources {
         let set = catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?;
-        if let Some(note) = catalogue::count_note(&set).filter(|_| communicator.leads()) {
-            tell(&note);
+        if let Some(note) = catalogue::count_note(&set) {
+            communicator.tell(&note);
         }
         let set = set.without(&excluded);
         if set.classes().concepts().is_empty() {
-            tell(&format!("{}: every label is excluded, not used", source.set));
+            communicator.tell(&format!("{}: every label is excluded, not used", source.set));
             continue;
         }
         let mut augment = settings.augment.clone();

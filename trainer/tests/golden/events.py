@@ -9,6 +9,9 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 points = [
     Summary.Value(tag="train/loss", simple_value=0.75),
     Summary.Value(tag="train/images_per_s", simple_value=0.0),
+    Summary.Value(
+        tag="evaluation/a/overlay", image=Summary.Image(height=2, width=300, colorspace=3, encoded_image_string=b"JPEG")
+    ),
 ]
 events = [
     Event(wall_time=1.5e9, file_version="brain.Event:2"),

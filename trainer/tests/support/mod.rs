@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use rszs_data::fixtures;
 use rszs_graph::Tensor as Values;
-use rszs_network::{Config, Purpose, image_graph, text_graph};
+use rszs_network::{Config, Policy, Purpose, StreamPolicy, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 use rszs_train::checkpoint::{Checkpoint, Origin, save};
 use rszs_train::loss::{Alignment, Counts, Terms, loss};
+use rszs_train::segments::{Cut, forward};
 use rszs_train::train::{TOKENIZER, TrainOptions};
 use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
@@ -50,9 +51,30 @@ pub(crate) fn single_thread() {
     tch::set_num_threads(1);
 }
 
+/// Everything learns.
+pub(crate) const FULL: Policy =
+    Policy { vlm: StreamPolicy::Full, rsi: StreamPolicy::Full, text: rszs_network::TextPolicy::Follow };
+
+/// What a forward and a backward pass leave.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) struct Step {
+    pub(crate) logits: Tensor,
+    /// With gradients.
+    pub(crate) parameters: Parameters,
+    /// In the order in which their gradients were finished; empty without a cut.
+    pub(crate) finished: Vec<String>,
+}
+
 /// Forward and backward over two random pictures and three random queries: logits, and parameters with gradients.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
 pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters) {
+    let Step { logits, parameters, .. } = step_in(config, precision, FULL, None);
+    (logits, parameters)
+}
+
+/// [`step`] in segments, or in one piece by `eval`.
+#[allow(dead_code, reason = "not every test that shares this file needs it")]
+pub(crate) fn step_in(config: &Config, precision: Precision, policy: Policy, cut: Option<Cut>) -> Step {
     single_thread();
     tch::manual_seed(1);
     let graph = image_graph(config, Purpose::Train).expect("the network is well-formed");
@@ -63,13 +85,31 @@ pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters
     let queries = &queries / queries.norm_scalaropt_dim(2, [-1], true);
     let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
-    let outputs = eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(precision)).expect("a step");
+    parameters.set_trainable(|name| policy.trains(name)).expect("parameters of a graph");
     let counts = Counts::of(&targets).expect("targets");
     let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
     let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 1.0, grid };
-    let losses = loss(&outputs["logits"], &outputs["aligned"], &queries, &targets, counts, terms).expect("a loss");
-    losses.total.backward();
-    (outputs["logits"].detach(), parameters)
+    let total = |outputs: &BTreeMap<String, Tensor>| {
+        let (logits, aligned) = (&outputs["logits"], &outputs["aligned"]);
+        loss(logits, aligned, &queries, &targets, counts, terms).expect("a loss").total
+    };
+    let (wanted, mode) = (["logits", "aligned"], Mode::Train(precision));
+    let mut finished = Vec::new();
+    let logits = if let Some(cut) = cut {
+        let pass = forward(&graph, &wanted, &feeds, &parameters, mode, cut).expect("a forward pass");
+        let (logits, total) = (pass.outputs()["logits"].detach(), total(pass.outputs()));
+        let finish = |names: &[String]| {
+            finished.extend_from_slice(names);
+            Ok(())
+        };
+        pass.backward(&total, finish).expect("a backward pass");
+        logits
+    } else {
+        let outputs = eval(&graph, &wanted, &feeds, &parameters, mode).expect("a step");
+        total(&outputs).backward();
+        outputs["logits"].detach()
+    };
+    Step { logits, parameters, finished }
 }
 
 /// The description that every run of these tests changes.

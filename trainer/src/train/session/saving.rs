@@ -12,6 +12,9 @@ use crate::train::records::StartRecord;
 use crate::train::{STATES, TrainOptions, WEIGHTS};
 use crate::{RunConfig, TrainError};
 
+/// In a state: the factor on the loss and what it follows.
+const LOSS_SCALE: &str = "loss_scale";
+
 impl Session {
     /// Writes into the run's folder what makes it what it is.
     pub(super) fn describe(
@@ -53,6 +56,8 @@ impl Session {
         let mut state: Vec<(String, &Tensor)> = self.optimizer.state().collect();
         state.extend(self.parameters.iter().map(|(name, tensor)| (format!("weights.{name}"), tensor)));
         state.extend(self.average.weights().iter().map(|(name, tensor)| (format!("average.{name}"), tensor)));
+        let loss_scale = self.loss_scale.state()?;
+        state.push((LOSS_SCALE.to_owned(), &loss_scale));
         self.states.save(state.iter().map(|(name, tensor)| (name.as_str(), *tensor)), &self.origin)?;
         checkpoint::save(&run.path(WEIGHTS), self.average.weights(), &self.origin)
     }
@@ -80,11 +85,17 @@ impl Session {
         }
         let step = state.origin.step;
         self.parameters.copy_values_from(&with_prefix(&state, "weights.")?)?;
-        self.average.restore(&with_prefix(&state, "average.")?, step)?;
-        self.optimizer.restore(&state.tensors, step)?;
-        tell(&format!("{}: going on at step {step}", state.path.display()));
+        // States of older versions have none.
+        if let Some(loss_scale) = state.tensors.get(LOSS_SCALE) {
+            self.loss_scale.restore(loss_scale)?;
+        }
+        let skipped = self.loss_scale.skipped();
+        self.average.restore(&with_prefix(&state, "average.")?, step - skipped)?;
+        self.optimizer.restore(&state.tensors, step, skipped)?;
+        self.communicator.tell(&format!("{}: going on at step {step}", state.path.display()));
         if state.origin.data != self.origin.data {
-            tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
+            self.communicator
+                .tell("the data changed since: names or sizes of files differ, see run.json and metrics.jsonl");
         }
         // The run may have ended between the two files, or somebody went back to an older state.
         if self.communicator.leads() && !Checkpoint::read(&weights).is_ok_and(|weights| weights.origin.step == step) {
