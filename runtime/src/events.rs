@@ -73,7 +73,7 @@ pub struct BundleIdentity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineIdentity {
-    /// `onnxruntime` or `embedded`.
+    /// As `--engine` has it: `tensorrt`, `tensorrt-rtx`, `cuda`, `cpu` or `embedded`.
     pub name: String,
     /// Version and place of the library.
     pub library: String,

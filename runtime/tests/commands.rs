@@ -42,10 +42,10 @@ fn the_self_test_says_how_far_an_engine_is_off() {
 
 #[test]
 fn a_self_test_without_an_engine_that_passes_exits_with_4() {
-    let library = ["--engine", "onnxruntime", "--onnxruntime", "/dev/null"];
+    let library = ["--engine", "cpu", "--onnxruntime", "/dev/null"];
     let (code, stdout, _) = edge(&[&["selftest", "--bundle", &bundle()], &library[..]].concat());
     assert_eq!(code, 4);
-    assert!(stdout.starts_with("onnxruntime  no ") && stdout.contains("/dev/null"), "{stdout}");
+    assert!(stdout.starts_with("cpu          no ") && stdout.contains("/dev/null"), "{stdout}");
 }
 
 #[test]
@@ -115,5 +115,5 @@ fn without_a_bundle_the_doctor_says_what_to_do() {
 fn what_is_no_side_is_a_usage_error() {
     let (code, _, stderr) = edge(&["compare", "@tensorflow", "@embedded"]);
     assert_eq!(code, 2);
-    assert!(stderr.contains("onnxruntime, embedded"), "{stderr}");
+    assert!(stderr.contains("cuda, cpu, embedded"), "{stderr}");
 }

@@ -8,4 +8,5 @@
 mod control;
 mod exports;
 mod fake;
+mod network;
 mod script;

@@ -1,5 +1,6 @@
 //! One of the two that are compared.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -7,7 +8,7 @@ use clap::ValueEnum;
 use rszs_bundle::Bundle;
 use rszs_hot::Decision;
 
-use crate::engine::{self, Started};
+use crate::engine::{self, BuildWatch, EngineOptions, Started};
 use crate::engine_arguments::{EngineArguments, EngineChoice};
 use crate::error::Error;
 use crate::ground::GroundSample;
@@ -81,17 +82,20 @@ impl FromStr for SideName {
 }
 
 impl Side {
-    /// Opens the bundle and starts the engine of `name`; precision, threads, batch and library are those of `engine`.
+    /// Opens the bundle and starts the engine of `name`; precision, threads, batch and library are those of `engine`. The `watch` hears
+    /// of an engine that is built.
     pub fn open(
         name: &SideName,
         engine: &EngineArguments,
         queries: &[TypedQuery],
         ground: Option<GroundSample>,
+        watch: BuildWatch,
     ) -> Result<Self, Error> {
-        let mut bundle = open_bundle(name.bundle.as_deref())?;
-        let library = engine.onnxruntime.clone().filter(|_| name.engine != EngineChoice::Embedded);
+        let library = engine.onnxruntime.clone().filter(|_| name.engine.takes_library());
         let arguments = EngineArguments { engine: name.engine, onnxruntime: library, ..engine.clone() };
-        let options = arguments.options()?;
+        let rows = NonZero::new(queries.len());
+        let options = EngineOptions { watch, rows, ..arguments.options()? };
+        let mut bundle = open_bundle(name.bundle.as_deref(), &options)?;
         let segmenter = Segmenter::new(layout(&bundle, ground)?, usize::from(arguments.batch));
         let started = engine::start(&bundle, &options)?;
         let tower = || TextTower::load(&bundle, started.kind, &options);
@@ -105,7 +109,7 @@ impl Side {
         self.segmenter.segment(frame, &self.queries, &mut self.started.engine, keep, &mut self.segmentation)
     }
 
-    /// `nano 9 in onnxruntime 1.31.1 (…), fp32`.
+    /// `nano 9 in cpu 1.31.1 (…), fp32`.
     pub fn description(&self) -> String {
         let manifest = self.bundle.manifest();
         let Started { kind, precision, .. } = &self.started;
@@ -125,13 +129,16 @@ mod tests {
     fn a_bundle_an_engine_or_both() {
         assert_eq!(parsed("new/nano"), Ok((Some("new/nano".into()), EngineChoice::Auto)));
         assert_eq!(parsed("@embedded"), Ok((None, EngineChoice::Embedded)));
-        assert_eq!(parsed("a@b/nano@onnxruntime"), Ok((Some("a@b/nano".into()), EngineChoice::Onnxruntime)));
+        assert_eq!(parsed("a@b/nano@tensorrt-rtx"), Ok((Some("a@b/nano".into()), EngineChoice::TensorrtRtx)));
     }
 
     #[test]
     fn an_unknown_engine_lists_the_known_ones() {
         let error = parsed("nano@tensorflow").unwrap_err().to_string();
-        assert!(error.contains("onnxruntime, embedded") && error.contains("nano@tensorflow"), "{error}");
+        assert!(
+            error.contains("auto, tensorrt, tensorrt-rtx, cuda, cpu, embedded") && error.contains("nano@tensorflow"),
+            "{error}"
+        );
         assert!(parsed("").is_err());
     }
 }
