@@ -35,4 +35,4 @@ __device__ static inline u32 least(u32 a, u32 b) { return a < b ? a : b; }
 __device__ static inline u32 origin(u32 index, u32 step, u32 last) { return least(index * step, last); }
 
 // The batch was blended: the next one starts behind it. One thread.
-extern "C" __global__ void advance(FrameJob *job, u32 count) { job->first_tile += count; }
+extern "C" __global__ void next_batch(FrameJob *job, u32 count) { job->first_tile += count; }

@@ -101,6 +101,16 @@ impl<T: Plain> DeviceBuffer<T> {
     }
 }
 
+/// Copies `bytes` bytes on the device, from the address `from` to the address `to`. Returns before it is done.
+///
+/// # Safety
+/// Both places are memory of the stream's device, of that many bytes, and live until the stream is done.
+pub unsafe fn copy_on_device(from: u64, to: u64, bytes: usize, stream: &Stream) -> Result<(), Error> {
+    stream.device().make_current()?;
+    // SAFETY: the caller's word.
+    check("cuMemcpyDtoDAsync", unsafe { sys::cuMemcpyDtoDAsync_v2(to, from, bytes, stream.raw()) })
+}
+
 impl<T: Plain> Drop for DeviceBuffer<T> {
     fn drop(&mut self) {
         // Some stream may still work on it. Buffers live for many frames, so waiting costs nothing that counts.

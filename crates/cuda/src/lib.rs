@@ -27,12 +27,14 @@ mod device;
 mod driver;
 mod error;
 mod event;
+pub mod frame;
 mod graph;
 mod host;
+mod module;
 mod plain;
 mod stream;
 
-pub use buffer::DeviceBuffer;
+pub use buffer::{DeviceBuffer, copy_on_device};
 pub use device::{Device, DeviceDescription, DeviceMemory};
 pub use error::Error;
 pub use event::Event;

@@ -3,7 +3,7 @@
 /// A number for which every pattern of bits is a value: whatever a device wrote may be read as one. Half precision travels as `u16`.
 pub trait Plain: sealed::Sealed + Copy + 'static {}
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
