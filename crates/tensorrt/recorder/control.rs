@@ -6,7 +6,9 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::driver;
 use crate::network::Network;
 
 /// Everything the recorder knows.
@@ -21,13 +23,16 @@ pub(crate) struct State {
     pub(crate) monitor: usize,
     /// What plans and engines are made of; nothing: one tensor of one shape, for everything.
     pub(crate) network: Option<Network>,
+    /// How long a build takes.
+    pub(crate) build_time: Duration,
     /// Where calls are written down as well, so that another process can read them.
     transcript_file: Option<PathBuf>,
 }
 
 impl State {
-    /// As the file says that `RECORDER_SCRIPT` names; each line `version NUMBER`, `answer NAME NUMBER`, `transcript FILE` or one of
-    /// [`Network`]'s. Without the variable, nothing is known yet.
+    /// As the file says that `RECORDER_SCRIPT` names; each line `version NUMBER`, `answer NAME NUMBER`, `transcript FILE`,
+    /// `build-ms NUMBER`, `driver FUNCTION CODE` (what the simulator of the driver answers from now on) or one of [`Network`]'s. Without
+    /// the variable, nothing is known yet.
     fn scripted() -> Self {
         let mut state = Self {
             version_number: 0,
@@ -36,6 +41,7 @@ impl State {
             logger: 0,
             monitor: 0,
             network: None,
+            build_time: Duration::ZERO,
             transcript_file: None,
         };
         let Some(script) = std::env::var_os("RECORDER_SCRIPT") else { return state };
@@ -46,6 +52,8 @@ impl State {
                 ["answer", name, number] => {
                     state.answers.insert(name.to_owned(), number.parse().expect("a number"));
                 }
+                ["build-ms", number] => state.build_time = Duration::from_millis(number.parse().expect("a number")),
+                ["driver", function, code] => driver::fail(function, code.parse().expect("a code")),
                 ["transcript", file] => state.transcript_file = Some(file.into()),
                 _ => state.network.get_or_insert_default().add(&words),
             }

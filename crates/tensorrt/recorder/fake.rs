@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::control::{record, state};
 use crate::exports;
-use crate::network::PLAN;
 use crate::script::{self, Answer, Argument};
 
 /// An object as NVIDIA's are, with what the recorder needs behind it.
@@ -146,11 +145,11 @@ fn of_network(method: &str, [a, b, _]: [usize; 3]) -> Option<usize> {
     // SAFETY: the methods below that use it take a name first.
     let name = || unsafe { text(a) };
     Some(match method {
-        "VHostMemory::data" => PLAN.as_ptr() as usize,
-        "VHostMemory::size" => PLAN.len(),
+        "VHostMemory::data" => network.plan.as_ptr() as usize,
+        "VHostMemory::size" => network.plan.len(),
         "VRuntime::deserializeCudaEngine" => {
             // SAFETY: the method takes bytes.
-            let is_ours = unsafe { std::slice::from_raw_parts(a as *const u8, b) } == PLAN;
+            let is_ours = unsafe { std::slice::from_raw_parts(a as *const u8, b) } == network.plan;
             if is_ours {
                 return None;
             }
@@ -172,7 +171,7 @@ fn of_network(method: &str, [a, b, _]: [usize; 3]) -> Option<usize> {
             network.addresses.insert(name(), b);
             1
         }
-        "VExecutionContext::enqueueV3" => usize::from(network.run()),
+        "VExecutionContext::enqueueV3" => usize::from(network.run(a)),
         _ => return None,
     })
 }

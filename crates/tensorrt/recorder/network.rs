@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::PathBuf;
 
+use crate::driver;
 use crate::fake::Shape;
-
-/// A plan of the recorder begins like this; everything else is refused as NVIDIA's libraries refuse the plan of another version.
-pub(crate) const PLAN: &[u8] = b"a plan of the recorder's";
 
 /// An input or output.
 pub(crate) struct Tensor {
@@ -28,14 +26,26 @@ const K: i64 = -2;
 /// Tensors, and what one context was told about them. Addresses are of this process: device memory is host memory here.
 #[derive(Default)]
 pub(crate) struct Network {
+    /// Bytes of its plan; everything else is refused as NVIDIA's libraries refuse the plan of another version.
+    pub(crate) plan: Vec<u8>,
+    /// Runs that succeed before the first that does not; nothing: all of them.
+    runs_left: Option<usize>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) shapes: BTreeMap<String, Vec<i64>>,
     pub(crate) addresses: BTreeMap<String, usize>,
 }
 
 impl Network {
-    /// Adds a line of the script: `input NAME TYPE Nx2x3` or `output NAME TYPE NxKx3 FILE`.
+    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`, `plan WORD` or `runs NUMBER`.
     pub(crate) fn add(&mut self, words: &[&str]) {
+        match words {
+            ["plan", word] => self.plan = word.as_bytes().to_vec(),
+            ["runs", number] => self.runs_left = Some(number.parse().expect("a number")),
+            _ => self.add_tensor(words),
+        }
+    }
+
+    fn add_tensor(&mut self, words: &[&str]) {
         let [direction, name, data_type, shape, content @ ..] = words else { panic!("{words:?}: a tensor's line") };
         self.tensors.push(Tensor {
             name: CString::new(*name).expect("a name"),
@@ -66,16 +76,22 @@ impl Network {
         tensor.shape.iter().map(size).collect()
     }
 
-    /// Writes every output, as much of it as the run asks for, to its address. False: one has none.
-    pub(crate) fn run(&self) -> bool {
+    /// Writes every output, as much of it as the run asks for, to its address, in the order of `stream`. False: a run too many, or an
+    /// output has no address.
+    pub(crate) fn run(&mut self, stream: usize) -> bool {
+        if let Some(left) = &mut self.runs_left {
+            let Some(fewer) = left.checked_sub(1) else { return false };
+            *left = fewer;
+        }
         self.tensors.iter().filter(|tensor| !tensor.is_input).all(|tensor| {
             let name = tensor.name.to_string_lossy();
             let (Some(&address), Some(file)) = (self.addresses.get(&*name), &tensor.content) else { return false };
-            let content = std::fs::read(file).expect("the output that the test has written");
-            let bytes = self.resolved(tensor).iter().product::<i64>() as usize * size_of::<f32>();
-            let bytes = bytes.min(content.len());
-            // SAFETY: the caller's word, as for a real library: memory of the tensor's size lies there.
-            unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, bytes) };
+            let mut content = std::fs::read(file).expect("the output that the test has written");
+            content.truncate(self.resolved(tensor).iter().product::<i64>() as usize * size_of::<f32>());
+            driver::ask(stream, move || {
+                // SAFETY: the caller's word, as for a real library: memory of the tensor's size lies there.
+                unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
+            });
             true
         })
     }

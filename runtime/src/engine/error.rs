@@ -41,6 +41,9 @@ pub enum LoadError {
         library = .0.display()
     )]
     NoCudaProvider(PathBuf),
+    /// No CUDA device.
+    #[error(transparent)]
+    Device(#[from] rszs_cuda::Error),
     /// A GPU was asked for, and the processor would have computed.
     #[error("expected every node of the model on the GPU, found {nodes} left to the processor by ONNX Runtime")]
     NotOnGpu {
@@ -87,7 +90,10 @@ impl LoadError {
     pub(super) fn is_absent(&self) -> bool {
         match self {
             Self::NoLibrary(_) | Self::NoCudaProvider(_) => true,
-            Self::TensorRt(error) => error.is_absent(),
+            Self::Device(error) | Self::TensorRt(TensorRtError::Device(error)) => {
+                matches!(error, rszs_cuda::Error::NoDriver | rszs_cuda::Error::NoDevice { .. })
+            }
+            Self::TensorRt(error) => matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. })),
             Self::NotOnGpu { .. }
             | Self::Library { .. }
             | Self::Model { .. }

@@ -10,6 +10,7 @@ use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 use rszs_bundle::Precision;
+use rszs_cuda::Device;
 
 use super::library::{Refusal, candidates};
 use super::placement::{RECORD, elsewhere, placement};
@@ -52,8 +53,12 @@ impl OnnxRuntimeSession {
     /// there to the processor, without a word.
     pub fn load(model: &[u8], threads: usize, library: Option<&Path>, provider: Provider) -> Result<Self, LoadError> {
         let library = load_library(library)?;
-        if matches!(provider, Provider::Cuda(_)) && !ep::CUDA::is_available().unwrap_or_default() {
-            return Err(LoadError::NoCudaProvider(library.path.clone()));
+        if matches!(provider, Provider::Cuda(_)) {
+            if !ep::CUDA::is_available().unwrap_or_default() {
+                return Err(LoadError::NoCudaProvider(library.path.clone()));
+            }
+            // Without one the provider fails, too, in words that name whichever of its libraries is loaded first.
+            Device::open(0)?;
         }
         let refused =
             |error: ort::Error| LoadError::Model { engine: "ONNX Runtime", reason: one_line(&error.to_string()) };

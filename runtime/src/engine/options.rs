@@ -49,11 +49,14 @@ impl EngineOptions {
         EngineKind::ALL.into_iter().filter(|&kind| is_allowed(kind)).collect()
     }
 
-    /// Precisions of model files that may be run here, each once. Where no CUDA device is, a GPU's need not be held in memory.
+    /// Precisions of model files that may be run here, each once. Where no CUDA device is and nobody asked for one, a GPU's need not be
+    /// held in memory.
     pub fn precisions_here(&self) -> Vec<Precision> {
         let kinds = self.kinds();
-        let has_device = kinds.iter().any(|kind| kind.is_gpu()) && Device::count().is_ok_and(|count| count > 0);
-        let usable = kinds.into_iter().filter(|kind| has_device || !kind.is_gpu());
+        let is_asked_for = self.kind.is_some() || self.precision.is_some();
+        let has_device = || Device::count().is_ok_and(|count| count > 0);
+        let with_gpu = kinds.iter().any(|kind| kind.is_gpu()) && (is_asked_for || has_device());
+        let usable = kinds.into_iter().filter(|kind| with_gpu || !kind.is_gpu());
         let mut precisions: Vec<Precision> = usable.flat_map(|kind| kind.precisions()).copied().collect();
         precisions.sort();
         precisions.dedup();
@@ -77,6 +80,14 @@ mod tests {
             |rows, limit| EngineOptions { rows: NonZero::new(rows), ..EngineOptions::default() }.largest_rows(limit);
         assert_eq!([largest(0, None), largest(64, None), largest(65, None)], [64, 64, 128]);
         assert_eq!(largest(65, Some(100)), 100);
+    }
+
+    #[test]
+    fn half_precision_is_held_where_a_gpu_may_run_it() {
+        let of = |kind, precision| EngineOptions { kind, precision, ..EngineOptions::default() }.precisions_here();
+        assert!(of(Some(EngineKind::TensorRt), None).contains(&Precision::Fp16));
+        assert!(of(None, Some(Precision::Fp16)).contains(&Precision::Fp16));
+        assert_eq!(of(Some(EngineKind::Cpu), None), [Precision::Fp32, Precision::Int8]);
     }
 
     #[test]

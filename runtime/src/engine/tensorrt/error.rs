@@ -55,15 +55,6 @@ pub enum TensorRtError {
 }
 
 impl TensorRtError {
-    /// Whether driver, device or library are simply not on this machine.
-    pub(in crate::engine) fn is_absent(&self) -> bool {
-        matches!(
-            self,
-            Self::Device(rszs_cuda::Error::NoDriver | rszs_cuda::Error::NoDevice { .. })
-                | Self::Load(rszs_tensorrt::LoadError::NotFound { .. })
-        )
-    }
-
     /// Whether the library does not take the plan, which another one might cure.
     pub(super) fn is_refused_plan(&self) -> bool {
         match self {
