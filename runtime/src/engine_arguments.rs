@@ -31,7 +31,7 @@ pub struct EngineArguments {
     #[arg(long, value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
 
-    /// Folder of the plans that TensorRT has built on this machine [default: rszs/engines in XDG_CACHE_HOME or ~/.cache]
+    /// Folder of the plans that TensorRT has built on this machine [default: rszs/engines in the user's folder for caches]
     #[arg(long, value_name = "DIR")]
     pub engine_cache: Option<PathBuf>,
 }

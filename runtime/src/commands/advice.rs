@@ -37,25 +37,18 @@ impl Platform {
 
     /// What brings `kind` to this machine; nothing where nothing does, or nothing is known to.
     fn package(self, kind: EngineKind, has_driver: bool) -> Option<String> {
+        let needs_driver = self == Self::Desktop && kind.is_gpu() && !has_driver;
         let text = match (self, kind) {
-            (Self::NoGpu, EngineKind::TensorRt | EngineKind::TensorRtRtx | EngineKind::Cuda)
-            | (_, EngineKind::Embedded) => {
-                return None;
-            }
-            (Self::Desktop, EngineKind::TensorRt | EngineKind::TensorRtRtx | EngineKind::Cuda) if !has_driver => {
+            _ if needs_driver => {
                 "NVIDIA's driver: `sudo ubuntu-drivers install` on Ubuntu, `sudo apt install nvidia-driver` (non-free) on Debian"
             }
             (Self::JetPack6 | Self::JetPack7, EngineKind::TensorRt) => "TensorRT: `sudo apt install nvidia-jetpack`",
             (Self::Desktop, EngineKind::TensorRt) => {
                 "TensorRT: `sudo apt install tensorrt` from NVIDIA's CUDA repository for your system"
             }
-            // TensorRT-RTX builds for no Orin, and where TensorRT is at hand it adds nothing.
-            (Self::JetPack6 | Self::JetPack7, EngineKind::TensorRtRtx) => return None,
             (Self::Desktop, EngineKind::TensorRtRtx) => {
                 "TensorRT-RTX, instead of TensorRT: unpack NVIDIA's archive and name its lib folder in LD_LIBRARY_PATH"
             }
-            // What is published for JetPack 6 is older than 1.24.
-            (Self::JetPack6, EngineKind::Cuda) => return None,
             (Self::JetPack7 | Self::Desktop, EngineKind::Cuda) => {
                 "ONNX Runtime on the GPU: `pip install onnxruntime-gpu` in an active Python environment (needs CUDA 13 and cuDNN 9)"
             }
@@ -63,6 +56,9 @@ impl Platform {
                 "a faster engine on the processor: `pip install onnxruntime` in an active Python environment, or put libonnxruntime.so \
                  (1.24 or later) beside the program, or name it with ORT_DYLIB_PATH"
             }
+            // TensorRT-RTX builds for no Orin, and beside TensorRT it adds nothing on a Jetson. What is published of ONNX Runtime with CUDA
+            // for JetPack 6 is older than 1.24.
+            (Self::NoGpu | Self::JetPack6 | Self::JetPack7, _) | (_, EngineKind::Embedded) => return None,
         };
         Some(text.to_owned())
     }

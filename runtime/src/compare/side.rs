@@ -94,7 +94,7 @@ impl Side {
         let library = engine.onnxruntime.clone().filter(|_| name.engine.takes_library());
         let arguments = EngineArguments { engine: name.engine, onnxruntime: library, ..engine.clone() };
         let rows = NonZero::new(queries.len());
-        let options = EngineOptions { watch, rows, ..arguments.options()? };
+        let options = EngineOptions { rows, watch, ..arguments.options()? };
         let mut bundle = open_bundle(name.bundle.as_deref(), &options)?;
         let segmenter = Segmenter::new(layout(&bundle, ground)?, usize::from(arguments.batch));
         let started = engine::start(&bundle, &options)?;

@@ -57,7 +57,7 @@ impl EngineOptions {
         let has_device = || Device::count().is_ok_and(|count| count > 0);
         let with_gpu = kinds.iter().any(|kind| kind.is_gpu()) && (is_asked_for || has_device());
         let usable = kinds.into_iter().filter(|kind| with_gpu || !kind.is_gpu());
-        let mut precisions: Vec<Precision> = usable.flat_map(|kind| kind.precisions()).copied().collect();
+        let mut precisions: Vec<Precision> = usable.flat_map(EngineKind::precisions).copied().collect();
         precisions.sort();
         precisions.dedup();
         precisions

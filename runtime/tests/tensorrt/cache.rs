@@ -143,5 +143,5 @@ fn a_plan_that_cannot_be_written_is_a_warning_and_the_engine_serves() {
         run.stderr
     );
     let left = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert!(left.into_iter().all(|name| !name.ends_with(".part")), "nothing half written is left");
+    assert!(left.into_iter().all(|name| !name.contains(".part")), "nothing half written is left");
 }

@@ -54,7 +54,7 @@ fn outermost_phases(watch: BuildWatch) -> impl FnMut(BuildProgress<'_>) -> Contr
                 watch.tell(&BuildNews::Phase { name: phase, steps });
             }
             BuildProgress::Step { phase, step } if phase == outermost => {
-                watch.tell(&BuildNews::Step { done: step + 1 })
+                watch.tell(&BuildNews::Step { done: step + 1 });
             }
             BuildProgress::Start { .. } | BuildProgress::Step { .. } | BuildProgress::Finish { .. } => {}
         }
