@@ -9,6 +9,7 @@ use rszs_hot::{Decision, TileLayout};
 
 use crate::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
+use crate::device::DeviceSegmenter;
 use crate::engine::{self, BuildWatch, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub batch: usize,
     /// What to keep of each image.
     pub keep: Keep,
+    /// Who hears of what is slower than it could be.
+    pub watch: BuildWatch,
 }
 
 /// Opens the bundle that was typed, or the default one, with the model files that engines of `options` may run on this machine.
@@ -95,6 +98,7 @@ impl Plan {
             sink,
             batch: usize::from(arguments.engine.batch),
             keep: Keep { masks: arguments.rle, scores: arguments.scores },
+            watch: options.watch,
         })
     }
 }
@@ -122,6 +126,16 @@ impl Plan {
         let queries = &self.queries;
         let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
         let observe = |outcome| observe(outcome, queries);
+        if let Some(engine) = self.started.engine.on_device() {
+            let device = engine.device().clone();
+            match DeviceSegmenter::new(&device, engine, self.layout, self.batch, queries, self.keep) {
+                Ok(mut segmenter) => {
+                    return pipeline::run_frames(jobs, &settings, &mut segmenter, &mut self.sink, observe);
+                }
+                // The masks are the same either way; only the way is longer.
+                Err(error) => self.watch.warn(&format!("frames go through the processor: {error}")),
+            }
+        }
         pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
     }
 }

@@ -364,6 +364,17 @@ int cuEventSynchronize(void *handle) {
     return state().margins_are_whole() ? SUCCESS : ILLEGAL_ADDRESS;
 }
 
+// Whoever asks again and again comes to the end: a question that is answered with no lets the device work.
+int cuEventQuery(void *handle) {
+    BEGIN_IN_CONTEXT("cuEventQuery");
+    REFUSE_IN_CAPTURE();
+    const auto event = event_of(handle);
+    if (!event) return INVALID_VALUE;
+    if (event->reached == event->recorded) return SUCCESS;
+    event->stream->run_until(event->position);
+    return NOT_READY;
+}
+
 int cuEventElapsedTime(float *milliseconds, void *from, void *until) {
     BEGIN_IN_CONTEXT("cuEventElapsedTime");
     const auto start = event_of(from), end = event_of(until);

@@ -46,6 +46,16 @@ impl Event {
         check("cuEventSynchronize", unsafe { sys::cuEventSynchronize(self.handle) })
     }
 
+    /// Whether the device has come to it. Does not wait.
+    pub fn is_reached(&self) -> Result<bool, Error> {
+        self.device.make_current()?;
+        // SAFETY: the handle is alive.
+        match unsafe { sys::cuEventQuery(self.handle) } {
+            sys::CUresult::CUDA_ERROR_NOT_READY => Ok(false),
+            code => check("cuEventQuery", code).map(|()| true),
+        }
+    }
+
     /// Time on the device from `earlier` to this, to about half a microsecond. Both come from [`Device::timer`], and the device has
     /// come to both.
     pub fn since(&self, earlier: &Self) -> Result<Duration, Error> {

@@ -61,7 +61,7 @@ mod version;
 
 pub use result::CallError;
 pub use safe::{
-    BuildProgress, Builder, BuilderConfig, BuilderFlag, DataType, Direction, Engine, EngineTensor, Error,
+    BuildProgress, Builder, BuilderConfig, BuilderFlag, ContextId, DataType, Direction, Engine, EngineTensor, Error,
     ExecutionContext, Library, LibraryFiles, LoadError, LoadedPlan, LogLine, LogLines, Logger, Network, ParseFault,
     Plan, ProfileShapes, Runtime, Severity, TensorInfo,
 };

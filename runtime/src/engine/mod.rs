@@ -25,7 +25,7 @@ pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
 pub(crate) use start::first_of_each;
 pub use start::{Skipped, Started, attempts, prove, start};
-pub use tensorrt::{DeviceCall, TensorRtError, TensorRtSession};
+pub use tensorrt::{TensorRtError, TensorRtSession};
 pub use watch::{BuildNews, BuildWatch};
 
 /// Tiles and queries of one call.
@@ -62,6 +62,16 @@ pub trait TileEngine {
 #[derive(Debug)]
 pub struct Engine {
     session: Session,
+}
+
+impl Engine {
+    /// Itself on the addresses of a device, where it computes on one.
+    pub fn on_device(&mut self) -> Option<&mut TensorRtSession> {
+        match &mut self.session {
+            Session::TensorRt(session) => Some(session),
+            Session::OnnxRuntime(_) | Session::Embedded(_) => None,
+        }
+    }
 }
 
 impl TileEngine for Engine {

@@ -74,6 +74,11 @@ impl BuildWatch {
         }
     }
 
+    /// Tells of something that is slower than it could be.
+    pub(crate) fn warn(&self, text: &str) {
+        self.tell(&BuildNews::Warning(text));
+    }
+
     /// Whether somebody asked to stop.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupt.is_raised()

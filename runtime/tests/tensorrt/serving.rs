@@ -79,6 +79,32 @@ fn masks_come_from_tensorrt_and_one_query_is_two_rows() {
 }
 
 #[test]
+fn tiles_stay_on_the_device_and_batches_are_captured_once() {
+    let machine = Installation::new(100_300);
+    let (picture, output) = (machine.path("picture.png"), machine.path("out"));
+    image::RgbImage::from_fn(900, 500, |x, y| image::Rgb([x as u8, y as u8, 90])).save(&picture).unwrap();
+    let arguments = ["--bundle", &bundle(), "--queries", "flood,building", "--engine", "tensorrt", "--json"];
+    let run = machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &picture]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let Some(Event::End(end)) = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .rfind(|event| matches!(event, Event::End(_)))
+    else {
+        panic!("{}", run.stdout)
+    };
+    // 7 batches of two and one of one, of which the library saw: the self-test, then one of two, one of two captured, one of one.
+    assert_eq!(end.done.unwrap().tiles, 15);
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 4);
+    // For the self-test, for two tiles, for one.
+    assert_eq!(machine.calls("VCudaEngine::createExecutionContext"), 3);
+    let faults =
+        machine.transcript().into_iter().filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
+    assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
 fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower_on_the_processor() {
     let machine = Installation::new(110_400);
     let output = machine.path("out");

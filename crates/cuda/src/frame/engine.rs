@@ -53,7 +53,8 @@ pub trait DeviceEngine {
     fn logits(&self) -> LogitType;
 
     /// Whether what it asks of a stream can be captured into a graph. The frame path asks once for each number of tiles before it
-    /// captures.
+    /// captures. What was captured must stay valid while other numbers of tiles are asked for: TensorRT wants an execution context of
+    /// its own for each of them.
     fn is_capturable(&self) -> bool;
 
     /// Asks `stream` for the logits of the first `count` tiles, and does not wait for them. The error is a sentence for people.
@@ -64,4 +65,24 @@ pub trait DeviceEngine {
         shape: &EngineShape,
         count: usize,
     ) -> Result<(), String>;
+}
+
+impl<E: DeviceEngine + ?Sized> DeviceEngine for &mut E {
+    fn logits(&self) -> LogitType {
+        (**self).logits()
+    }
+
+    fn is_capturable(&self) -> bool {
+        (**self).is_capturable()
+    }
+
+    fn enqueue(
+        &mut self,
+        stream: &Stream,
+        tensors: &EngineTensors,
+        shape: &EngineShape,
+        count: usize,
+    ) -> Result<(), String> {
+        (**self).enqueue(stream, tensors, shape, count)
+    }
 }

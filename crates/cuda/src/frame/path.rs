@@ -112,6 +112,12 @@ impl<E: DeviceEngine> FramePath<E> {
         self.under_way.len() < PLACES
     }
 
+    /// Whether the oldest frame under way can be collected without waiting.
+    pub fn is_done(&self) -> Result<bool, FrameError> {
+        let place = self.under_way.front().ok_or(FrameError::Nothing)?;
+        Ok(self.places[*place].is_done()?)
+    }
+
     /// Starts on a frame, `image_rgb: [H, W, 3]`, and does not wait for it: its pixels travel while the frame before is computed.
     ///
     /// A frame that cannot be started leaves those under way alone.

@@ -188,6 +188,11 @@ impl FramePlace {
         self.times[moment as usize].record(stream)
     }
 
+    /// Whether the results are on the host.
+    pub(super) fn is_done(&self) -> Result<bool, Error> {
+        self.times[Moment::DecideEnds as usize].is_reached()
+    }
+
     /// Waits for the frame and shows its results.
     pub(super) fn results(&self, rules: usize, queries: usize, engine_rows: usize) -> Result<FrameResults<'_>, Error> {
         self.times[Moment::DecideEnds as usize].synchronize()?;

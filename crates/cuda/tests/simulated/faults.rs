@@ -2,50 +2,15 @@
 
 use half::f16;
 use rszs_cuda::frame::{
-    BadLogit, DeviceEngine, EngineShape, EngineTensors, FrameError, FrameKeep, FramePath, LogitType,
+    BadLogit, DeviceEngine, EngineShape, EngineTensors, FrameError, FrameKeep, FramePath, FrameRule, FrameSettings,
+    LogitType,
 };
 use rszs_cuda::{Device, Error, Stream};
-use rszs_cuda_simulator::Simulator;
-use rszs_hot::Decision;
+use rszs_hot::{BlendError, Decision};
 
 use crate::frames::{EVERYTHING, frame, network, rules, settings, simulated};
-
-/// Every logit is `value`.
-struct Constant {
-    simulator: &'static Simulator,
-    value: f32,
-    logits: LogitType,
-}
-
-impl DeviceEngine for Constant {
-    fn logits(&self) -> LogitType {
-        self.logits
-    }
-
-    fn is_capturable(&self) -> bool {
-        true
-    }
-
-    #[expect(unsafe_code, reason = "the simulator's device memory is named by addresses")]
-    fn enqueue(
-        &mut self,
-        stream: &Stream,
-        tensors: &EngineTensors,
-        shape: &EngineShape,
-        count: usize,
-    ) -> Result<(), String> {
-        let (start, value, kind) = (tensors.logits, self.value, self.logits);
-        let len = count * shape.rows * (shape.tile_px / 4).pow(2);
-        // SAFETY: the frame path has made room for a batch at this address.
-        self.simulator.ask(stream.handle(), move || unsafe {
-            match kind {
-                LogitType::F32 => std::slice::from_raw_parts_mut(start as *mut f32, len).fill(value),
-                LogitType::F16 => std::slice::from_raw_parts_mut(start as *mut f16, len).fill(f16::from_f32(value)),
-            }
-        });
-        Ok(())
-    }
-}
+use crate::network::{Network, level};
+use crate::oracle::expected;
 
 #[test]
 fn a_logit_that_is_not_finite_is_told_by_tile_and_rule() {
@@ -58,28 +23,40 @@ fn a_logit_that_is_not_finite_is_told_by_tile_and_rule() {
         (f32::NAN, LogitType::F16),
         (1e9, LogitType::F16),
     ] {
-        let engine = Constant { simulator: rszs_cuda_simulator::load(), value, logits };
-        let mut path = FramePath::new(&device, engine, &settings(&rules, Decision::Multilabel, 1, 2)).unwrap();
-        path.submit(&frame((90, 70), 1), 90, 70, FrameKeep::default()).unwrap();
-        assert_eq!(path.collect().unwrap().bad_logit, Some(BadLogit { tile: 0, rule: 0 }), "{value}");
+        // The rules read the rows 2, 0 and 1, so the second rule is the first that reads the row 0.
+        let embeddings = [value, value, 1.0, 1.0];
+        let settings = settings(&rules, Decision::Multilabel, 1, 2);
+        let settings = FrameSettings { embeddings: Some(&embeddings), ..settings };
+        let engine = Network { score: level, ..network(logits) };
+        let mut path = FramePath::new(&device, engine, &settings).unwrap();
+        let rgb = frame((90, 70), 1);
+        path.submit(&rgb, 90, 70, FrameKeep::default()).unwrap();
+        assert_eq!(path.collect().unwrap().bad_logit, Some(BadLogit { tile: 0, rule: 1 }), "{value}");
+        let host = expected(&rgb, (90, 70), &settings, (logits, level)).unwrap_err();
+        assert_eq!(host, BlendError::NotFinite { tile: 0, query: 1 });
     }
 }
 
 #[test]
 fn every_half_is_read_exactly() {
-    // A tile of 64 logits stands alone in its frame, so a logit of the frame is the engine's, rounded to 2^-14.
-    let rules = &rules(1);
+    let sizes = [1_u16, 2, 0x3ff, 0x400, 0x401, 0x3c00, 0x5bff].into_iter().chain((0..0x5c00).step_by(37));
+    let halves: Vec<f16> = sizes.flat_map(|bits| [bits, bits | 0x8000]).map(f16::from_bits).collect();
     let device = Device::open(simulated()).unwrap();
-    for bits in (0..=u16::MAX).step_by(37).chain([1, 0x3ff, 0x400, 0x7bff, 0x8000, 0xfbff]) {
-        let half = f16::from_bits(bits);
-        if !half.is_finite() || half.to_f32().abs() > 255.0 {
-            continue;
-        }
-        let engine = Constant { simulator: rszs_cuda_simulator::load(), value: half.to_f32(), logits: LogitType::F16 };
-        let mut path = FramePath::new(&device, engine, &settings(rules, Decision::Multilabel, 1, 1)).unwrap();
+    for halves in halves.chunks(200) {
+        let rule = |engine_row| FrameRule { engine_row, ..rules(1)[0] };
+        let rules: Vec<_> = (0..halves.len()).map(rule).collect();
+        let embeddings: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
+        let settings = settings(&rules, Decision::Multilabel, 1, 1);
+        let settings = FrameSettings { embeddings: Some(&embeddings), engine_rows: halves.len(), ..settings };
+        let engine = Network { score: level, ..network(LogitType::F16) };
+        let mut path = FramePath::new(&device, engine, &settings).unwrap();
         path.submit(&[0; 32 * 32 * 3], 32, 32, EVERYTHING).unwrap();
-        let rounded = (half.to_f32() + 768.0) - 768.0;
-        assert_eq!(path.collect().unwrap().logits[0].to_bits(), rounded.to_bits(), "{bits:#06x}");
+        let results = path.collect().unwrap();
+        // One tile stands alone in its frame, so a logit of the frame is the engine's, rounded to 2^-14.
+        for (plane, half) in results.logits.chunks_exact(64).zip(halves) {
+            let rounded = (half.to_f32() + 768.0) - 768.0;
+            assert_eq!(plane[63].to_bits(), rounded.to_bits(), "{:#06x}", half.to_bits());
+        }
     }
 }
 

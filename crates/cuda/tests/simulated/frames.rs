@@ -4,7 +4,7 @@ use rszs_cuda::Device;
 use rszs_cuda::frame::{Absence, FrameKeep, FramePath, FrameResults, FrameRule, FrameSettings, LogitType};
 use rszs_hot::{Decision, QueryRule, TileLayout};
 
-use crate::network::Network;
+use crate::network::{Network, level, waves};
 use crate::oracle::{Expected, expected};
 
 /// Tiles of 32 pixels that share 8.
@@ -54,7 +54,7 @@ pub(crate) fn frame((width_px, height_px): (u32, u32), seed: u32) -> Vec<u8> {
 }
 
 pub(crate) fn network(logits: LogitType) -> Network {
-    Network { simulator: rszs_cuda_simulator::load(), logits, is_capturable: true }
+    Network { simulator: rszs_cuda_simulator::load(), score: waves, logits, is_capturable: true }
 }
 
 fn found(results: &FrameResults<'_>) -> Expected {
@@ -77,7 +77,7 @@ fn compare(ordinal: u32, sizes: &[(u32, u32)], settings: &FrameSettings<'_>, kin
     let check = |path: &mut FramePath<Network>, (rgb, size): &(Vec<u8>, (u32, u32))| {
         let results = path.collect().unwrap();
         assert_eq!(results.bad_logit, None);
-        let expected = expected(rgb, *size, settings, kind).unwrap();
+        let expected = expected(rgb, *size, settings, (kind, waves)).unwrap();
         assert!(found(&results) == expected, "{size:?}, {settings:?}, {kind:?}: other bits than rszs_hot");
     };
     for (index, (rgb, size)) in frames.iter().enumerate() {
@@ -143,7 +143,29 @@ fn an_engine_that_cannot_be_captured_gives_the_same_bits() {
     let (rgb, size) = (frame((131, 77), 5), (131, 77));
     for _ in 0..3 {
         path.submit(&rgb, size.0, size.1, EVERYTHING).unwrap();
-        assert!(found(&path.collect().unwrap()) == expected(&rgb, size, &settings, LogitType::F32).unwrap());
+        assert!(found(&path.collect().unwrap()) == expected(&rgb, size, &settings, (LogitType::F32, waves)).unwrap());
+    }
+}
+
+#[test]
+fn a_pixel_that_rounding_lifts_above_its_threshold_is_decided_as_on_the_host() {
+    // Every logit over its temperature is the threshold itself, or next to it; interpolation rounds some pixels above it.
+    let rule = |place: u16| {
+        let threshold = 0.5 + f32::from(place) / 500.0;
+        let level = rszs_hot::logit(threshold);
+        FrameRule { rule: QueryRule::new(threshold, 1.0 / level).unwrap(), engine_row: 0, absence: None }
+    };
+    let rules: Vec<_> = (10..240).map(rule).collect();
+    let embeddings = Some(&[1.0_f32][..]);
+    for (reduction, size) in [(1, (70, 9)), (2, (70, 20)), (4, (130, 40))] {
+        let settings =
+            FrameSettings { engine_rows: 1, embeddings, ..settings(&rules, Decision::Multilabel, reduction, 2) };
+        let device = Device::open(simulated()).unwrap();
+        let engine = Network { score: level, ..network(LogitType::F32) };
+        let mut path = FramePath::new(&device, engine, &settings).unwrap();
+        let rgb = frame(size, 1);
+        path.submit(&rgb, size.0, size.1, EVERYTHING).unwrap();
+        assert!(found(&path.collect().unwrap()) == expected(&rgb, size, &settings, (LogitType::F32, level)).unwrap());
     }
 }
 

@@ -5,9 +5,18 @@ use rszs_cuda::Stream;
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda_simulator::Simulator;
 
-/// Logits `[K, T4, T4]` and presences `[K]` of one tile `[T, T, 3]`: a logit looks at its 4×4 pixels and at where it is in its tile, so
-/// that tiles disagree where they overlap.
-pub(crate) fn score(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]) {
+/// Logits `[K, T4, T4]` and presences `[K]` of one tile `[T, T, 3]` and embeddings `[K, D]`.
+pub(crate) type Score = fn(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]);
+
+/// Every logit of a query is its embedding, D being 1.
+pub(crate) fn level(_: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]) {
+    let planes = logits.chunks_exact_mut((tile_px / 4).pow(2));
+    planes.zip(embeddings).for_each(|(plane, value)| plane.fill(*value));
+    presence.fill(0.5);
+}
+
+/// A logit looks at its 4×4 pixels and at where it is in its tile, so that tiles disagree where they overlap.
+pub(crate) fn waves(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]) {
     let side = tile_px / 4;
     let width = embeddings.len() / presence.len();
     for (query, presence) in presence.iter_mut().enumerate() {
@@ -36,6 +45,7 @@ pub(crate) fn rounded(logit: f32, logits: LogitType) -> f32 {
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) simulator: &'static Simulator,
+    pub(crate) score: Score,
     pub(crate) logits: LogitType,
     pub(crate) is_capturable: bool,
 }
@@ -56,14 +66,14 @@ impl DeviceEngine for Network {
         shape: &EngineShape,
         count: usize,
     ) -> Result<(), String> {
-        let (tensors, shape, kind) = (*tensors, *shape, self.logits);
-        self.simulator.ask(stream.handle(), move || run(&tensors, &shape, kind, count));
+        let (tensors, shape, kind, score) = (*tensors, *shape, self.logits, self.score);
+        self.simulator.ask(stream.handle(), move || run(&tensors, &shape, kind, score, count));
         Ok(())
     }
 }
 
 #[expect(unsafe_code, reason = "the simulator's device memory is named by addresses")]
-fn run(tensors: &EngineTensors, shape: &EngineShape, kind: LogitType, count: usize) {
+fn run(tensors: &EngineTensors, shape: &EngineShape, kind: LogitType, score: Score, count: usize) {
     let EngineShape { tile_px, rows, width, .. } = *shape;
     let (tile_len, plane) = (tile_px * tile_px * 3, tile_px / 4 * (tile_px / 4));
     // SAFETY: the frame path has made room for a batch at these addresses, and the simulator's device memory is the host's.

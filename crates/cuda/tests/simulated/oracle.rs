@@ -6,7 +6,7 @@ use rszs_hot::{
     words_per_row,
 };
 
-use crate::network::{rounded, score};
+use crate::network::{Score, rounded};
 
 /// What a frame must give.
 #[derive(Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) fn expected(
     rgb: &[u8],
     size: (u32, u32),
     settings: &FrameSettings<'_>,
-    kind: LogitType,
+    (kind, score): (LogitType, Score),
 ) -> Result<Expected, BlendError> {
     let grid = TileGrid::new(size.0, size.1, settings.layout).unwrap();
     let rules: Vec<QueryRule> = settings.rules.iter().map(|rule| rule.rule).collect();

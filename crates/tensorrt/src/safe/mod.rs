@@ -27,7 +27,7 @@ pub use engine::Engine;
 pub use error::{Error, ParseFault};
 pub use library::{Library, LibraryFiles};
 pub use load_error::LoadError;
-pub use loaded_plan::LoadedPlan;
+pub use loaded_plan::{ContextId, LoadedPlan};
 pub use log::{LogLine, LogLines, Logger, Severity};
 pub use network::Network;
 pub use plan::Plan;

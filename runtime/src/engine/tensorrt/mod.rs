@@ -18,7 +18,7 @@ use rszs_tensorrt::Library;
 pub use error::TensorRtError;
 pub(super) use library::library_name;
 pub(super) use request::PlanRequest;
-pub use session::{DeviceCall, TensorRtSession};
+pub use session::TensorRtSession;
 
 use super::cache::{CacheFault, CacheKey, CacheLock, EngineCache, Surroundings};
 use super::{BuildNews, EngineKind, EngineOptions};
@@ -154,6 +154,6 @@ impl<'a> PlanSource<'a> {
     }
 
     fn warn(&self, fault: &CacheFault) {
-        self.options.watch.tell(&BuildNews::Warning(&fault.to_string()));
+        self.options.watch.warn(&fault.to_string());
     }
 }

@@ -1,30 +1,14 @@
 //! A plan that runs: on addresses of the device, or with values of the host around them.
 #![allow(unsafe_code, reason = "addresses and streams of the device are promises that no type keeps")]
 
+use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda::{Device, DeviceBuffer, HostBuffer, Stream};
-use rszs_tensorrt::{DataType, Direction, EngineTensor, Library, LoadedPlan};
+use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, LoadedPlan};
 
 use super::{PlanRequest, TensorRtError};
 use crate::engine::{EngineError, NamedInput, NamedOutput, Values};
 
 const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
-
-/// One call: sizes, and where its tensors lie on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeviceCall {
-    /// N.
-    pub tiles: usize,
-    /// K.
-    pub rows: usize,
-    /// `uint8 [N, H, W, 3]`.
-    pub tiles_address: u64,
-    /// `f32 [K, D]`; not looked at for a folded model.
-    pub queries_address: u64,
-    /// `f32 [N, K, H/4, W/4]`.
-    pub logits_address: u64,
-    /// `f32 [N, K]`.
-    pub presence_address: u64,
-}
 
 /// One model in TensorRT, with memory for its largest call.
 #[derive(Debug)]
@@ -34,11 +18,20 @@ pub struct TensorRtSession {
     most_tiles: usize,
     most_rows: usize,
     joint_width: Option<usize>,
-    /// N and K that the context was told.
-    shape: Option<(usize, usize)>,
+    /// For values of the host, of any size.
+    host: ShapedContext,
+    /// For calls on addresses, one for each number of tiles: what was captured into a graph refers to its context.
+    captured: Vec<ShapedContext>,
     buffers: Buffers,
     stream: Stream,
     device: Device,
+}
+
+/// A context, and N and K that it was told.
+#[derive(Debug, Clone, Copy)]
+struct ShapedContext {
+    id: ContextId,
+    shape: Option<(usize, usize)>,
 }
 
 /// Memory on both sides, for values that come from the host.
@@ -61,12 +54,14 @@ impl TensorRtSession {
         request: &PlanRequest<'_>,
     ) -> Result<Self, TensorRtError> {
         device.make_current()?;
-        let plan = LoadedPlan::new(library, plan)?;
+        let mut plan = LoadedPlan::new(library, plan)?;
         check_tensors(&plan.tensors()?, request.joint_width.is_some())?;
+        let host = ShapedContext { id: plan.add_context()?, shape: None };
         let PlanRequest { tile_px, most_tiles, most_rows, joint_width, .. } = *request;
         let buffers = Buffers::new(&device, request)?;
         let stream = device.stream()?;
-        Ok(Self { plan, tile_px, most_tiles, most_rows, joint_width, shape: None, buffers, stream, device })
+        let captured = Vec::new();
+        Ok(Self { plan, tile_px, most_tiles, most_rows, joint_width, host, captured, buffers, stream, device })
     }
 
     /// The device that it computes on.
@@ -74,59 +69,68 @@ impl TensorRtSession {
         &self.device
     }
 
-    /// Asks `stream` for one call. Returns before it has run.
+    /// Asks `stream`, the handle of one, for a call of `context`. Returns before it has run.
     ///
     /// # Safety
-    /// The addresses are those of memory of this session's device, aligned to 256 bytes, of at least the sizes that `call` tells, and
-    /// stay until the call has run. Nothing else asked of another stream runs with this session at the same time.
-    pub unsafe fn enqueue(&mut self, call: &DeviceCall, stream: &Stream) -> Result<(), TensorRtError> {
-        // SAFETY: the caller's word; the stream is alive.
-        unsafe { self.enqueue_on(call, stream.handle()) }
-    }
-
-    /// # Safety
-    /// As for [`enqueue`](Self::enqueue); `stream` is the handle of a living stream of the device.
-    unsafe fn enqueue_on(&mut self, call: &DeviceCall, stream: u64) -> Result<(), TensorRtError> {
+    /// The stream is one of the session's device. The addresses are those of memory of that device, aligned to 256 bytes, of the sizes
+    /// that the context was told, and stay until the call has run.
+    unsafe fn enqueue_on(
+        &mut self,
+        context: ContextId,
+        tensors: &EngineTensors,
+        stream: u64,
+    ) -> Result<(), TensorRtError> {
         self.device.make_current()?;
-        self.set_shape(call.tiles, call.rows)?;
-        // SAFETY: the sizes are those that the context was told, and the caller vouches for the addresses.
+        // SAFETY: the caller's word.
         unsafe {
-            self.plan.set_address("tiles", call.tiles_address)?;
+            self.plan.set_address(context, "tiles", tensors.tiles)?;
             if self.joint_width.is_some() {
-                self.plan.set_address("queries", call.queries_address)?;
+                self.plan.set_address(context, "queries", tensors.queries)?;
             }
-            self.plan.set_address("logits", call.logits_address)?;
-            self.plan.set_address("presence", call.presence_address)?;
-            self.plan.enqueue(stream)?;
+            self.plan.set_address(context, "logits", tensors.logits)?;
+            self.plan.set_address(context, "presence", tensors.presence)?;
+            self.plan.enqueue(context, stream)?;
         }
         Ok(())
     }
 
-    /// Tells the context the sizes of a call, and checks that the outputs are as large as the contract says: they are written without
+    /// Tells `context` the sizes of a call, and checks that the outputs are as large as the contract says: they are written without
     /// another look.
-    fn set_shape(&mut self, tiles: usize, rows: usize) -> Result<(), TensorRtError> {
-        if self.shape == Some((tiles, rows)) {
-            return Ok(());
+    fn shaped(&mut self, context: ShapedContext, tiles: usize, rows: usize) -> Result<ShapedContext, TensorRtError> {
+        if context.shape == Some((tiles, rows)) {
+            return Ok(context);
         }
         let Self { most_tiles, most_rows, .. } = *self;
         if tiles > most_tiles || rows > most_rows {
             return Err(TensorRtError::TooLarge { most_tiles, most_rows, tiles, rows });
         }
-        self.shape = None;
+        let id = context.id;
         let (side, n, k) = (self.tile_px as i64, tiles as i64, rows as i64);
-        self.plan.set_input_shape("tiles", &[n, side, side, 3])?;
+        self.plan.set_input_shape(id, "tiles", &[n, side, side, 3])?;
         if let Some(width) = self.joint_width {
-            self.plan.set_input_shape("queries", &[k, width as i64])?;
+            self.plan.set_input_shape(id, "queries", &[k, width as i64])?;
         }
         let logits_side = (self.tile_px / STRIDE) as i64;
         for (name, expected) in [("logits", vec![n, k, logits_side, logits_side]), ("presence", vec![n, k])] {
-            let found = self.plan.shape(name)?;
+            let found = self.plan.shape(id, name)?;
             if found != expected {
                 return Err(TensorRtError::Shape { name, expected, found });
             }
         }
-        self.shape = Some((tiles, rows));
-        Ok(())
+        Ok(ShapedContext { id, shape: Some((tiles, rows)) })
+    }
+
+    /// The context of calls on addresses with so many tiles; a new one the first time.
+    fn captured_context(&mut self, tiles: usize, rows: usize) -> Result<ContextId, TensorRtError> {
+        let known = self.captured.iter().find(|context| context.shape == Some((tiles, rows)));
+        if let Some(context) = known {
+            return Ok(context.id);
+        }
+        self.device.make_current()?;
+        let new = ShapedContext { id: self.plan.add_context()?, shape: None };
+        let shaped = self.shaped(new, tiles, rows)?;
+        self.captured.push(shaped);
+        Ok(shaped.id)
     }
 
     /// Runs with values of the host: copies them to the device, runs, copies the results back.
@@ -144,7 +148,9 @@ impl TensorRtSession {
             (tiles, rows) = (output.shape[0], output.shape[1]);
         }
         // Before anything is copied to buffers of this size.
-        self.set_shape(tiles, rows)?;
+        self.device.make_current()?;
+        self.host.shape = None;
+        self.host = self.shaped(self.host, tiles, rows)?;
         for input in inputs {
             match input.values {
                 Values::U8(values) => self.buffers.upload_tiles(values, &self.stream)?,
@@ -154,18 +160,16 @@ impl TensorRtSession {
             }
         }
         let buffers = &self.buffers;
-        let call = DeviceCall {
-            tiles,
-            rows,
-            tiles_address: buffers.tiles.1.address(),
-            queries_address: buffers.queries.address(),
-            logits_address: buffers.logits.1.address(),
-            presence_address: buffers.presence.1.address(),
+        let tensors = EngineTensors {
+            tiles: buffers.tiles.1.address(),
+            queries: buffers.queries.address(),
+            logits: buffers.logits.1.address(),
+            presence: buffers.presence.1.address(),
         };
         let stream = self.stream.handle();
-        // SAFETY: the buffers are the session's own and hold its largest call, of which `set_shape` has made sure; the copies below wait
+        // SAFETY: the buffers are the session's own and hold its largest call, of which `shaped` has made sure; the copies below wait
         // for the call on the same stream.
-        unsafe { self.enqueue_on(&call, stream)? };
+        unsafe { self.enqueue_on(self.host.id, &tensors, stream)? };
         for output in outputs {
             let (host, there) = match output.name {
                 "logits" => &mut self.buffers.logits,
@@ -178,6 +182,32 @@ impl TensorRtSession {
         // Reports what failed on the device after the call was asked for.
         self.stream.synchronize()?;
         Ok(())
+    }
+}
+
+impl DeviceEngine for TensorRtSession {
+    fn logits(&self) -> LogitType {
+        LogitType::F32
+    }
+
+    fn is_capturable(&self) -> bool {
+        true
+    }
+
+    fn enqueue(
+        &mut self,
+        stream: &Stream,
+        tensors: &EngineTensors,
+        shape: &EngineShape,
+        count: usize,
+    ) -> Result<(), String> {
+        let mut enqueue = || {
+            let context = self.captured_context(count, shape.rows)?;
+            // SAFETY: the frame path's tensors have room for its largest batch, which has as many rows and no fewer tiles, and live as
+            // long as the frame path, which waits for its streams.
+            unsafe { self.enqueue_on(context, tensors, stream.handle()) }
+        };
+        enqueue().map_err(|error: TensorRtError| error.to_string())
     }
 }
 
