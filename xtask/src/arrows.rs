@@ -43,7 +43,17 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-graph",
         ]),
     ),
-    ("rszs-edge", Allowed::Only(&["rszs-hot", "rszs-bundle", "rszs-tokenizer", "rszs-tensorrt", "rszs-cuda", "rszs-cuda-simulator"])),
+    (
+        "rszs-edge",
+        Allowed::Only(&[
+            "rszs-hot",
+            "rszs-bundle",
+            "rszs-tokenizer",
+            "rszs-tensorrt",
+            "rszs-cuda",
+            "rszs-cuda-simulator",
+        ]),
+    ),
     ("rszs-tests", Allowed::Everything),
     ("rszs-bench", Allowed::Everything),
     ("xtask", Allowed::Only(&[])),

@@ -1,4 +1,4 @@
-//! CUDA through the driver alone: a device, streams, graphs, buffers.
+//! CUDA through the driver alone: a device, streams, graphs, buffers; and the frame path on them ([`frame`]).
 //!
 //! The driver is loaded while the program runs. Building needs nothing of NVIDIA's, and on a machine without a driver or without a
 //! device [`Device::open`] says so instead of ending the program.

@@ -15,7 +15,7 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use libloading::Library;
 
@@ -47,9 +47,17 @@ pub struct Simulator {
 
 /// Compiles the simulator, if no test has before, and loads it.
 ///
+/// The calling thread has it for itself until the thread ends: a process has one simulator, and tests that run as threads would see each
+/// other's failures and counts. Threads that the test starts do not call this.
+///
 /// Panics where there is no C++ compiler or it refuses a kernel: nothing of this crate runs outside tests.
 pub fn load() -> &'static Simulator {
     static LOADED: OnceLock<Simulator> = OnceLock::new();
+    static TURN: Mutex<()> = Mutex::new(());
+    thread_local! {
+        static MY_TURN: MutexGuard<'static, ()> = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+    MY_TURN.with(|_| ());
     LOADED.get_or_init(|| {
         let file = compiled();
         // SAFETY: the library is our own and initialises nothing when it is loaded.

@@ -224,6 +224,8 @@ impl<E: DeviceEngine> FramePath<E> {
             }
             Batches::Seen => {}
         }
+        // An engine may still settle what its first call of these sizes has begun: TensorRT wants that call to be over.
+        compute.synchronize()?;
         let mut graph = compute.capture(ask)?;
         graph.launch(compute)?;
         graphs[count] = Batches::Captured(graph);

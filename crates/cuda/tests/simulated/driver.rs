@@ -26,7 +26,6 @@ fn devices_are_described() {
     assert_eq!(buffer.address() % 256, 0);
 }
 
-/// Calls are counted for the whole process, so everything that counts is in this one test, and in a process of its own under nextest.
 #[test]
 fn from_the_third_on_a_batch_is_one_call() {
     let simulator = rszs_cuda_simulator::load();

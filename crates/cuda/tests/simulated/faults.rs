@@ -8,9 +8,8 @@ use rszs_cuda::frame::{
 use rszs_cuda::{Device, Error, Stream};
 use rszs_hot::{BlendError, Decision};
 
-use crate::frames::{EVERYTHING, frame, network, rules, settings, simulated};
+use crate::frames::{EVERYTHING, frame, host, network, rules, settings, simulated};
 use crate::network::{Network, level};
-use crate::oracle::expected;
 
 #[test]
 fn a_logit_that_is_not_finite_is_told_by_tile_and_rule() {
@@ -32,7 +31,7 @@ fn a_logit_that_is_not_finite_is_told_by_tile_and_rule() {
         let rgb = frame((90, 70), 1);
         path.submit(&rgb, 90, 70, FrameKeep::default()).unwrap();
         assert_eq!(path.collect().unwrap().bad_logit, Some(BadLogit { tile: 0, rule: 1 }), "{value}");
-        let host = expected(&rgb, (90, 70), &settings, (logits, level)).unwrap_err();
+        let host = host(&rgb, (90, 70), &settings, (logits, level)).unwrap_err();
         assert_eq!(host, BlendError::NotFinite { tile: 0, query: 1 });
     }
 }

@@ -1,11 +1,11 @@
 //! Whole frames, bit for bit against the oracle.
 
 use rszs_cuda::Device;
-use rszs_cuda::frame::{Absence, FrameKeep, FramePath, FrameResults, FrameRule, FrameSettings, LogitType};
-use rszs_hot::{Decision, QueryRule, TileLayout};
+use rszs_cuda::frame::{Absence, FrameKeep, FramePath, FrameRule, FrameSettings, LogitType};
+use rszs_hot::{BlendError, Decision, QueryRule, TileLayout};
 
-use crate::network::{Network, level, waves};
-use crate::oracle::{Expected, expected};
+use crate::network::{Network, Score, level, on_host, waves};
+use crate::oracle::{Expected, expected, found};
 
 /// Tiles of 32 pixels that share 8.
 pub(crate) const LAYOUT: TileLayout = TileLayout { tile_px: 32, overlap_px: 8, stride_px: 4 };
@@ -57,15 +57,14 @@ pub(crate) fn network(logits: LogitType) -> Network {
     Network { simulator: rszs_cuda_simulator::load(), score: waves, logits, is_capturable: true }
 }
 
-fn found(results: &FrameResults<'_>) -> Expected {
-    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
-    Expected {
-        classes: results.classes.to_vec(),
-        masks: results.masks.to_vec(),
-        regions: results.regions().collect(),
-        presence: bits(results.presence),
-        logits: bits(results.logits),
-    }
+/// What the host finds with the network `score`.
+pub(crate) fn host(
+    rgb: &[u8],
+    size: (u32, u32),
+    settings: &FrameSettings<'_>,
+    (kind, score): (LogitType, Score),
+) -> Result<Expected, BlendError> {
+    expected(rgb, size, settings, on_host(score, settings.embeddings.unwrap(), kind))
 }
 
 /// Frames of `sizes` through one path, two at a time.
@@ -77,7 +76,7 @@ fn compare(ordinal: u32, sizes: &[(u32, u32)], settings: &FrameSettings<'_>, kin
     let check = |path: &mut FramePath<Network>, (rgb, size): &(Vec<u8>, (u32, u32))| {
         let results = path.collect().unwrap();
         assert_eq!(results.bad_logit, None);
-        let expected = expected(rgb, *size, settings, (kind, waves)).unwrap();
+        let expected = host(rgb, *size, settings, (kind, waves)).unwrap();
         assert!(found(&results) == expected, "{size:?}, {settings:?}, {kind:?}: other bits than rszs_hot");
     };
     for (index, (rgb, size)) in frames.iter().enumerate() {
@@ -143,7 +142,7 @@ fn an_engine_that_cannot_be_captured_gives_the_same_bits() {
     let (rgb, size) = (frame((131, 77), 5), (131, 77));
     for _ in 0..3 {
         path.submit(&rgb, size.0, size.1, EVERYTHING).unwrap();
-        assert!(found(&path.collect().unwrap()) == expected(&rgb, size, &settings, (LogitType::F32, waves)).unwrap());
+        assert!(found(&path.collect().unwrap()) == host(&rgb, size, &settings, (LogitType::F32, waves)).unwrap());
     }
 }
 
@@ -165,7 +164,7 @@ fn a_pixel_that_rounding_lifts_above_its_threshold_is_decided_as_on_the_host() {
         let mut path = FramePath::new(&device, engine, &settings).unwrap();
         let rgb = frame(size, 1);
         path.submit(&rgb, size.0, size.1, EVERYTHING).unwrap();
-        assert!(found(&path.collect().unwrap()) == expected(&rgb, size, &settings, (LogitType::F32, level)).unwrap());
+        assert!(found(&path.collect().unwrap()) == host(&rgb, size, &settings, (LogitType::F32, level)).unwrap());
     }
 }
 

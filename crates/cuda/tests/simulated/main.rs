@@ -7,5 +7,9 @@ mod driver;
 mod faults;
 mod frames;
 mod network;
+#[path = "../../examples/check/oracle.rs"]
 mod oracle;
+#[path = "../../examples/check/replay.rs"]
+mod replay;
+mod replayed;
 mod streams;

@@ -41,6 +41,20 @@ pub(crate) fn rounded(logit: f32, logits: LogitType) -> f32 {
     }
 }
 
+/// The network for the oracle: what a tile gives, its logits rounded as an engine of `kind` rounds them.
+pub(crate) fn on_host(
+    score: Score,
+    embeddings: &[f32],
+    kind: LogitType,
+) -> impl FnMut(usize, &[u8], &mut [f32], &mut [f32]) {
+    move |_, pixels, logits, presence| {
+        score(pixels, (pixels.len() / 3).isqrt(), embeddings, logits, presence);
+        for logit in logits {
+            *logit = rounded(*logit, kind);
+        }
+    }
+}
+
 /// The network on a stream.
 #[derive(Debug)]
 pub(crate) struct Network {
