@@ -261,6 +261,10 @@ fn int8_is_refused_by_the_embedded_engine_and_an_unknown_precision_lists_the_kno
     assert_eq!(run.code, 4, "{}", run.stderr);
     let expected = "embedded: expected a model file of precision fp32, found --precision int8";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
+    let (bundle, output) = (bundle(), folder.path().join("auto"));
+    let arguments = ["--queries", "flood", "--bundle", bundle.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let run = edge(&[&arguments[..], &["--precision", "int8"]].concat());
+    assert!(!run.stderr.contains("tensorrt skipped"), "nobody asked for it: {}", run.stderr);
     let run = segment(&folder.path().join("out"), &["--precision", "fp8"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
     assert!(run.stderr.contains("auto, fp32, fp16, int8"), "{}", run.stderr);

@@ -88,7 +88,9 @@ fn attempts_of<'a>(
     let mut models = models(kind, bundle, options).peekable();
     let nothing = models.peek().is_none().then(|| {
         let reason = no_model(kind, options.precision, bundle.manifest().precisions()).to_string();
-        Err(Skipped { kind, reason, is_absent: false })
+        // A precision that was typed rules engines out; who did not ask for this one need not hear of it.
+        let is_absent = options.kind.is_none() && options.precision.is_some();
+        Err(Skipped { kind, reason, is_absent })
     });
     let row_limit = bundle.manifest().engine.max_queries.map(|most| most as usize);
     let mut is_absent = false;
