@@ -128,6 +128,9 @@ impl Plan {
         let observe = |outcome| observe(outcome, queries);
         if let Some(engine) = self.started.engine.on_device() {
             let device = engine.device().clone();
+            if let Err(error) = engine.try_capture() {
+                self.watch.warn(&format!("batches are asked for one by one, without CUDA graphs: {error}"));
+            }
             match DeviceSegmenter::new(&device, engine, self.layout, self.batch, queries, self.keep) {
                 Ok(mut segmenter) => {
                     return pipeline::run_frames(jobs, &settings, &mut segmenter, &mut self.sink, observe);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::driver;
@@ -28,19 +29,23 @@ const K: i64 = -2;
 pub(crate) struct Network {
     /// Bytes of its plan; everything else is refused as NVIDIA's libraries refuse the plan of another version.
     pub(crate) plan: Vec<u8>,
-    /// Runs that succeed before the first that does not; nothing: all of them.
-    runs_left: Option<usize>,
+    /// Runs so far.
+    runs: usize,
+    /// Runs that fail, the first being 1.
+    failing_runs: Option<RangeInclusive<usize>>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) shapes: BTreeMap<String, Vec<i64>>,
     pub(crate) addresses: BTreeMap<String, usize>,
 }
 
 impl Network {
-    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`, `plan WORD` or `runs NUMBER`.
+    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`, `plan WORD` or `failing-runs FIRST LAST`.
     pub(crate) fn add(&mut self, words: &[&str]) {
         match words {
             ["plan", word] => self.plan = word.as_bytes().to_vec(),
-            ["runs", number] => self.runs_left = Some(number.parse().expect("a number")),
+            ["failing-runs", first, last] => {
+                self.failing_runs = Some(first.parse().expect("a number")..=last.parse().expect("a number"));
+            }
             _ => self.add_tensor(words),
         }
     }
@@ -76,12 +81,12 @@ impl Network {
         tensor.shape.iter().map(size).collect()
     }
 
-    /// Writes every output, as much of it as the run asks for, to its address, in the order of `stream`. False: a run too many, or an
-    /// output has no address.
+    /// Writes every output, as much of it as the run asks for, to its address, in the order of `stream`. False: the run is to
+    /// fail, or an output has no address.
     pub(crate) fn run(&mut self, stream: usize) -> bool {
-        if let Some(left) = &mut self.runs_left {
-            let Some(fewer) = left.checked_sub(1) else { return false };
-            *left = fewer;
+        self.runs += 1;
+        if self.failing_runs.as_ref().is_some_and(|failing| failing.contains(&self.runs)) {
+            return false;
         }
         self.tensors.iter().filter(|tensor| !tensor.is_input).all(|tensor| {
             let name = tensor.name.to_string_lossy();

@@ -18,7 +18,7 @@ use crate::plan::open_bundle;
 
 /// What `rszs-edge build` is told.
 ///
-/// TensorRT builds a plan for the GPU that it runs on, for sizes up to --batch and --rows, and keeps it in --engine-cache. A run
+/// TensorRT builds a plan for the GPU that it runs on, for calls of up to --batch tiles and --query-count queries, and keeps it in --engine-cache. A run
 /// that asks for no more takes it from there. Engines that need no building are tested all the same.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
@@ -36,9 +36,9 @@ pub struct BuildArguments {
     #[command(flatten)]
     pub engine: EngineArguments,
 
-    /// Queries of a run: plans take as many, in steps of 64
-    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=254))]
-    pub rows: u16,
+    /// Queries of a run, with --decision exclusive the bundle's other words too: plans take as many, in steps of 64
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub query_count: u16,
 
     /// Write results to stdout as JSON Lines instead of text
     #[arg(long)]
@@ -75,7 +75,8 @@ impl BuildArguments {
                 *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(build);
             }
         });
-        let options = EngineOptions { watch, rows: NonZero::new(usize::from(self.rows)), ..self.engine.options()? };
+        let options =
+            EngineOptions { watch, rows: NonZero::new(usize::from(self.query_count)), ..self.engine.options()? };
         let bundle = open_bundle(self.bundle.as_deref(), &options)?;
         let (mut any_passed, mut skipped) = (false, Vec::new());
         for result in engine::first_of_each(&bundle, &options) {

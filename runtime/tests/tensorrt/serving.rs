@@ -38,7 +38,7 @@ fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
 #[test]
 fn the_profile_holds_every_call_that_was_announced() {
     let machine = Installation::new(100_300);
-    machine.build(&["--engine", "tensorrt", "--batch", "4", "--rows", "70"]);
+    machine.build(&["--engine", "tensorrt", "--batch", "4", "--query-count", "70"]);
     let transcript = machine.transcript();
     let profile: Vec<&str> = transcript
         .iter()
@@ -94,14 +94,25 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     else {
         panic!("{}", run.stdout)
     };
-    // 7 batches of two and one of one, of which the library saw: the self-test, then one of two, one of two captured, one of one.
+    // 7 batches of two and one of one, of which the library saw: the self-test, a trial, then one of two, one of two captured, one of one.
     assert_eq!(end.done.unwrap().tiles, 15);
-    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 4);
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 5);
     // For the self-test, for two tiles, for one.
     assert_eq!(machine.calls("VCudaEngine::createExecutionContext"), 3);
     let faults =
         machine.transcript().into_iter().filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
     assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn a_plan_that_cannot_be_captured_runs_batch_by_batch() {
+    let machine = Installation::new(110_400);
+    machine.script(&["failing-runs 2 2"]);
+    let output = machine.path("out");
+    let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--engine", "tensorrt", "--output", &output]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("warning: batches are asked for one by one, without CUDA graphs: "), "{}", run.stderr);
+    assert!(machine.calls("VExecutionContext::enqueueV3") > 4, "one a batch");
 }
 
 #[test]

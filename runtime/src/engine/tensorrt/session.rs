@@ -22,6 +22,7 @@ pub struct TensorRtSession {
     host: ShapedContext,
     /// For calls on addresses, one for each number of tiles: what was captured into a graph refers to its context.
     captured: Vec<ShapedContext>,
+    is_capturable: bool,
     buffers: Buffers,
     stream: Stream,
     device: Device,
@@ -60,13 +61,34 @@ impl TensorRtSession {
         let PlanRequest { tile_px, most_tiles, most_rows, joint_width, .. } = *request;
         let buffers = Buffers::new(&device, request)?;
         let stream = device.stream()?;
-        let captured = Vec::new();
-        Ok(Self { plan, tile_px, most_tiles, most_rows, joint_width, host, captured, buffers, stream, device })
+        Ok(Self {
+            plan,
+            tile_px,
+            most_tiles,
+            most_rows,
+            joint_width,
+            host,
+            captured: Vec::new(),
+            is_capturable: false,
+            buffers,
+            stream,
+            device,
+        })
     }
 
     /// The device that it computes on.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Tries whether a run can be captured into a graph, which not every plan can, by NVIDIA's guide. Comes after a first run, the
+    /// self-test's; the error says why calls are asked for one by one.
+    pub fn try_capture(&mut self) -> Result<(), TensorRtError> {
+        let (stream, tensors) = (self.device.stream()?, self.buffers.tensors());
+        // SAFETY: as in `try_run`. What is captured is dropped and never launched.
+        stream.capture(|stream| unsafe { self.enqueue_on(self.host.id, &tensors, stream.handle()) })?;
+        self.is_capturable = true;
+        Ok(())
     }
 
     /// Asks `stream`, the handle of one, for a call of `context`. Returns before it has run.
@@ -159,14 +181,7 @@ impl TensorRtSession {
                 Values::I32(_) => {}
             }
         }
-        let buffers = &self.buffers;
-        let tensors = EngineTensors {
-            tiles: buffers.tiles.1.address(),
-            queries: buffers.queries.address(),
-            logits: buffers.logits.1.address(),
-            presence: buffers.presence.1.address(),
-        };
-        let stream = self.stream.handle();
+        let (tensors, stream) = (self.buffers.tensors(), self.stream.handle());
         // SAFETY: the buffers are the session's own and hold its largest call, of which `shaped` has made sure; the copies below wait
         // for the call on the same stream.
         unsafe { self.enqueue_on(self.host.id, &tensors, stream)? };
@@ -191,7 +206,7 @@ impl DeviceEngine for TensorRtSession {
     }
 
     fn is_capturable(&self) -> bool {
-        true
+        self.is_capturable
     }
 
     fn enqueue(
@@ -231,6 +246,15 @@ impl Buffers {
             logits: (device.host_buffer(logits)?, device.buffer(logits)?),
             presence: (device.host_buffer(presence)?, device.buffer(presence)?),
         })
+    }
+
+    fn tensors(&self) -> EngineTensors {
+        EngineTensors {
+            tiles: self.tiles.1.address(),
+            queries: self.queries.address(),
+            logits: self.logits.1.address(),
+            presence: self.presence.1.address(),
+        }
     }
 
     fn upload_tiles(&mut self, values: &[u8], stream: &Stream) -> Result<(), rszs_cuda::Error> {
