@@ -49,6 +49,33 @@ fn a_self_test_without_an_engine_that_passes_exits_with_4() {
 }
 
 #[test]
+fn a_gpu_that_was_asked_for_is_never_replaced_by_the_processor() {
+    let (code, stdout, stderr) = edge(&["selftest", "--bundle", &bundle(), "--engine", "cuda"]);
+    // A machine of a developer's may have both, the provider and a GPU.
+    if code != 0 {
+        assert_eq!(code, 4, "{stderr}");
+        let reasons = [
+            "this ONNX Runtime has no CUDA provider (",
+            "libcuda.so.1: ",
+            "CUDA device 0: ",
+            "no library of ONNX Runtime",
+        ];
+        assert!(reasons.iter().any(|reason| stdout.starts_with(&format!("cuda         no      {reason}"))), "{stdout}");
+    }
+    assert!(!stdout.contains("cpu"), "{stdout}");
+}
+
+#[test]
+fn a_build_is_a_self_test_where_there_is_nothing_to_build() {
+    let (code, stdout, stderr) = edge(&["build", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let [line] = &lines(&stdout)[..] else { panic!("{stdout}") };
+    assert!(line["passed"] == true && line["plan_bytes"].is_null(), "{line}");
+    let (code, ..) = edge(&["build", "--bundle", "nowhere"]);
+    assert_eq!(code, 3);
+}
+
+#[test]
 fn an_engine_agrees_with_itself_on_every_name_of_the_vocabulary() {
     let side = format!("{}@embedded", bundle());
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::installation::{Installation, Run};
+use crate::installation::{Installation, Run, bundle};
 
 const TENSORRT: [&str; 2] = ["--engine", "tensorrt"];
 
@@ -144,4 +144,21 @@ fn a_plan_that_cannot_be_written_is_a_warning_and_the_engine_serves() {
     );
     let left = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(left.into_iter().all(|name| !name.contains(".part")), "nothing half written is left");
+}
+
+#[test]
+fn a_full_disk_is_a_warning_and_the_engine_serves() {
+    let machine = Installation::new(110_400);
+    machine.script(&[&format!("plan {}", "x".repeat(1 << 20))]);
+    let bundle = bundle();
+    let arguments = [&["build", "--bundle", &bundle][..], &TENSORRT].concat();
+    // Half a mebibyte, in blocks of 512 or of 1024 bytes, as shells differ; the recorder's own file needs less.
+    let run = machine.edge_on_small_disk(512, &arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("expected to keep the built engine, found: File too large"), "{}", run.stderr);
+    let left: Vec<_> = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["lock"], "nothing half written is left");
+    // With room again, it is kept.
+    assert_eq!(machine.edge(&arguments).code, 0);
+    assert!(machine.plan().metadata().unwrap().len() > 1 << 20);
 }

@@ -111,7 +111,18 @@ impl Installation {
 
     /// `rszs-edge` on this machine.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-edge"));
+        self.wrapped(Command::new(env!("CARGO_BIN_EXE_rszs-edge")), arguments)
+    }
+
+    /// `rszs-edge` with files of at most `blocks` blocks of 512 bytes: a write beyond that fails, as on a disk that is full.
+    pub(crate) fn edge_on_small_disk(&self, blocks: u32, arguments: &[&str]) -> Run {
+        let mut shell = Command::new("sh");
+        let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &line, env!("CARGO_BIN_EXE_rszs-edge")]);
+        self.wrapped(shell, arguments).output().unwrap().into()
+    }
+
+    fn wrapped(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments);
         command.env("LD_LIBRARY_PATH", self.libraries());
         command.env("RECORDER_SCRIPT", self.folder.path().join("script"));

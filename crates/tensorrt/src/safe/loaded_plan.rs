@@ -53,6 +53,11 @@ impl LoadedPlan {
         self.contexts[context.0].set_input_shape(input, shape)
     }
 
+    /// See [`ExecutionContext::infer_shapes`].
+    pub fn infer_shapes(&mut self, context: ContextId) -> Result<(), Error> {
+        self.contexts[context.0].infer_shapes()
+    }
+
     /// See [`ExecutionContext::shape`].
     pub fn shape(&self, context: ContextId, tensor: &str) -> Result<Vec<i64>, Error> {
         self.contexts[context.0].shape(tensor)

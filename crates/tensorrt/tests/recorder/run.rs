@@ -87,6 +87,7 @@ fn a_loaded_plan_moves_to_another_thread_and_is_deleted_in_order() {
         recorder.transcript();
         let elsewhere = std::thread::spawn(move || {
             plan.set_input_shape(second, "tiles", &[3, 8]).unwrap();
+            plan.infer_shapes(second).unwrap();
             assert_eq!(plan.shape(first, "tiles").unwrap(), [3, -1]);
             // SAFETY: the recorder reads nothing there.
             unsafe { plan.set_address(second, "tiles", 0x7_0000_0000) }.unwrap();
@@ -96,6 +97,7 @@ fn a_loaded_plan_moves_to_another_thread_and_is_deleted_in_order() {
         elsewhere.join().unwrap();
         let expected = [
             "VExecutionContext::setInputShape(tiles, [3, 8])",
+            "VExecutionContext::inferShapes(1)",
             "VExecutionContext::getTensorShape(tiles)",
             "VExecutionContext::setTensorAddress(tiles, 0x700000000)",
             "VExecutionContext::enqueueV3(0x500000000)",

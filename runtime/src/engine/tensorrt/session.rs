@@ -132,6 +132,7 @@ impl TensorRtSession {
         if let Some(width) = self.joint_width {
             self.plan.set_input_shape(id, "queries", &[k, width as i64])?;
         }
+        self.plan.infer_shapes(id)?;
         let logits_side = (self.tile_px / STRIDE) as i64;
         for (name, expected) in [("logits", vec![n, k, logits_side, logits_side]), ("presence", vec![n, k])] {
             let found = self.plan.shape(id, name)?;
