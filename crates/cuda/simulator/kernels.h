@@ -25,8 +25,16 @@ template <typename... Arguments> Kernel kernel(void (*function)(Arguments...)) {
         return [function, copied, grid, block] {
             gridDim = grid;
             blockDim = block;
-            for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) {
-                for (threadIdx.x = 0; threadIdx.x < block.x; ++threadIdx.x) std::apply(function, copied);
+            // Forwards and backwards in turn: no result may depend on which thread is first.
+            static bool backwards = false;
+            backwards = !backwards;
+            const auto numbered = [](unsigned place, unsigned count) { return backwards ? count - 1 - place : place; };
+            for (unsigned a = 0; a < grid.x; ++a) {
+                blockIdx.x = numbered(a, grid.x);
+                for (unsigned b = 0; b < block.x; ++b) {
+                    threadIdx.x = numbered(b, block.x);
+                    std::apply(function, copied);
+                }
             }
         };
     };

@@ -97,3 +97,41 @@ fn version(number: i32) -> (u32, u32) {
     let number = number.unsigned_abs();
     (number / 1000, number % 1000 / 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Names in `sys::cu…(` of every source file in `folder`.
+    fn called(folder: &Path, names: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                called(&path, names);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let calls = text.split("sys::").skip(1).filter_map(|after| after.split_once('('));
+            let is_name = |name: &&str| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+            let functions = calls.map(|(name, _)| name).filter(is_name);
+            names.extend(functions.filter(|name| name.starts_with("cu") && *name != "culib").map(str::to_owned));
+        }
+    }
+
+    #[test]
+    fn every_function_that_is_called_is_looked_for_first() {
+        let mut names = BTreeSet::new();
+        called(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
+        let looked_for: BTreeSet<String> = FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(names, looked_for, "cudarc panics where one is missing");
+    }
+
+    #[test]
+    fn versions_are_read_as_nvidia_writes_them() {
+        assert_eq!((version(12060), version(13000)), ((12, 6), (13, 0)));
+    }
+}
