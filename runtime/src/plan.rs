@@ -9,7 +9,7 @@ use rszs_hot::{Decision, TileLayout};
 
 use crate::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
-use crate::device::DeviceSegmenter;
+use crate::device::frame_path;
 use crate::engine::{self, BuildWatch, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
@@ -126,18 +126,9 @@ impl Plan {
         let queries = &self.queries;
         let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
         let observe = |outcome| observe(outcome, queries);
-        if let Some(engine) = self.started.engine.on_device() {
-            let device = engine.device().clone();
-            if let Err(error) = engine.try_capture() {
-                self.watch.warn(&format!("batches are asked for one by one, without CUDA graphs: {error}"));
-            }
-            match DeviceSegmenter::new(&device, engine, self.layout, self.batch, queries, self.keep) {
-                Ok(mut segmenter) => {
-                    return pipeline::run_frames(jobs, &settings, &mut segmenter, &mut self.sink, observe);
-                }
-                // The masks are the same either way; only the way is longer.
-                Err(error) => self.watch.warn(&format!("frames go through the processor: {error}")),
-            }
+        let path = frame_path(&self.started.engine, self.layout, self.batch, queries, self.keep, &self.watch);
+        if let Some(mut path) = path {
+            return pipeline::run_frames(jobs, &settings, &mut path, &mut self.sink, observe);
         }
         pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
     }

@@ -8,14 +8,15 @@ use clap::ValueEnum;
 use rszs_bundle::Bundle;
 use rszs_hot::Decision;
 
-use crate::engine::{self, BuildWatch, EngineOptions, Started};
+use crate::device::{DeviceSegmenter, frame_path};
+use crate::engine::{self, BuildWatch, EngineOptions, SharedTensorRt, Started};
 use crate::engine_arguments::{EngineArguments, EngineChoice};
 use crate::error::Error;
 use crate::ground::GroundSample;
 use crate::layout::layout;
 use crate::plan::open_bundle;
 use crate::queries::{QuerySet, TypedQuery};
-use crate::segment::{Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
+use crate::segment::{FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
 use crate::source::Frame;
 use crate::text::TextTower;
 
@@ -50,6 +51,8 @@ pub struct Side {
     /// What it found in the last frame.
     pub segmentation: Segmentation,
     segmenter: Segmenter,
+    /// Where the engine computes on a device: what a run would use.
+    on_device: Option<DeviceSegmenter<SharedTensorRt>>,
 }
 
 impl FromStr for SideName {
@@ -94,18 +97,25 @@ impl Side {
         let library = engine.onnxruntime.clone().filter(|_| name.engine.takes_library());
         let arguments = EngineArguments { engine: name.engine, onnxruntime: library, ..engine.clone() };
         let rows = NonZero::new(queries.len());
-        let options = EngineOptions { rows, watch, ..arguments.options()? };
+        let options = EngineOptions { rows, watch: watch.clone(), ..arguments.options()? };
         let mut bundle = open_bundle(name.bundle.as_deref(), &options)?;
-        let segmenter = Segmenter::new(layout(&bundle, ground)?, usize::from(arguments.batch));
+        let (layout, batch) = (layout(&bundle, ground)?, usize::from(arguments.batch));
+        let segmenter = Segmenter::new(layout, batch);
         let started = engine::start(&bundle, &options)?;
         let tower = || TextTower::load(&bundle, started.kind, &options);
         let queries = QuerySet::resolve(queries, Decision::Multilabel, (&bundle).into(), tower)?;
         bundle.take_model_bytes(started.precision);
-        Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter })
+        let on_device = frame_path(&started.engine, layout, batch, &queries, Keep::default(), &watch);
+        Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter, on_device })
     }
 
     /// Segments one frame. [`Difference::add`](super::Difference::add) needs [`Keep::EVERYTHING`].
     pub fn segment(&mut self, frame: &Frame, keep: Keep) -> Result<SegmentTimes, SegmentError> {
+        if let Some(path) = &mut self.on_device {
+            path.set_keep(keep);
+            path.submit(frame)?;
+            return path.collect(&mut self.segmentation);
+        }
         self.segmenter.segment(frame, &self.queries, &mut self.started.engine, keep, &mut self.segmentation)
     }
 

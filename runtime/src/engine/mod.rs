@@ -25,7 +25,7 @@ pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
 pub(crate) use start::first_of_each;
 pub use start::{Skipped, Started, attempts, prove, start};
-pub use tensorrt::{TensorRtError, TensorRtSession};
+pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession};
 pub use watch::{BuildNews, BuildWatch};
 
 /// Tiles and queries of one call.
@@ -66,9 +66,9 @@ pub struct Engine {
 
 impl Engine {
     /// Itself on the addresses of a device, where it computes on one.
-    pub fn on_device(&mut self) -> Option<&mut TensorRtSession> {
-        match &mut self.session {
-            Session::TensorRt(session) => Some(session),
+    pub fn on_device(&self) -> Option<SharedTensorRt> {
+        match &self.session {
+            Session::TensorRt(session) => Some(session.clone()),
             Session::OnnxRuntime(_) | Session::Embedded(_) => None,
         }
     }

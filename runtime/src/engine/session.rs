@@ -3,7 +3,7 @@
 use super::EngineError;
 use super::embedded::EmbeddedSession;
 use super::onnxruntime::OnnxRuntimeSession;
-use super::tensorrt::TensorRtSession;
+use super::tensorrt::SharedTensorRt;
 
 /// Values of one input, row by row.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ impl NamedOutput<'_> {
 #[allow(clippy::large_enum_variant, reason = "one or two in a process, never in a list")]
 pub enum Session {
     /// In TensorRT or TensorRT-RTX.
-    TensorRt(TensorRtSession),
+    TensorRt(SharedTensorRt),
     /// In ONNX Runtime.
     OnnxRuntime(OnnxRuntimeSession),
     /// In the engine inside this program.

@@ -105,6 +105,17 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
 }
 
 #[test]
+fn two_engines_are_compared_on_the_device() {
+    let machine = Installation::new(100_300);
+    let run = machine.edge(&["compare", "@tensorrt", "@tensorrt", "--queries", "flood", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((line["iou"].as_f64(), line["logits_difference_max"].as_f64()), (Some(1.0), Some(0.0)));
+    // Two self-tests, two trials, and twice the built-in scene, batch by batch until it is captured.
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 8);
+}
+
+#[test]
 fn a_plan_that_cannot_be_captured_runs_batch_by_batch() {
     let machine = Installation::new(110_400);
     machine.script(&["failing-runs 2 2"]);

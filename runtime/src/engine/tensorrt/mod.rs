@@ -7,6 +7,7 @@ mod error;
 mod library;
 mod request;
 mod session;
+mod shared;
 
 use std::path::Path;
 use std::time::Instant;
@@ -19,6 +20,7 @@ pub use error::TensorRtError;
 pub(super) use library::library_name;
 pub(super) use request::PlanRequest;
 pub use session::TensorRtSession;
+pub use shared::SharedTensorRt;
 
 use super::cache::{CacheFault, CacheKey, CacheLock, EngineCache, Surroundings};
 use super::{BuildNews, EngineKind, EngineOptions};
@@ -32,13 +34,13 @@ pub(super) fn load(
     kind: EngineKind,
     request: &PlanRequest<'_>,
     options: &EngineOptions,
-) -> Result<TensorRtSession, TensorRtError> {
+) -> Result<SharedTensorRt, TensorRtError> {
     let device = Device::open(ORDINAL)?;
     let library = library::library(kind)?;
     // TensorRT works with the device that is current.
     device.make_current()?;
     let source = PlanSource::new(library, &device, request, options);
-    let load = |plan: &[u8]| TensorRtSession::new(library, device.clone(), plan, request);
+    let load = |plan: &[u8]| TensorRtSession::new(library, device.clone(), plan, request).map(SharedTensorRt::new);
 
     let mut why = match source.read() {
         Ok(Some(plan)) => match load(&plan) {
