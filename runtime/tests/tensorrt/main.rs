@@ -7,4 +7,5 @@
 mod bad_input;
 mod cache;
 mod installation;
+mod real;
 mod serving;
