@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rszs_bundle::{Bundle, VerifyOptions};
+use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
 use rszs_edge::events::Event;
 use serde_json::Value;
 
@@ -102,6 +102,25 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     let faults =
         machine.transcript().into_iter().filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
     assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn half_precision_is_preferred_where_the_bundle_holds_it() {
+    let machine = Installation::new(100_300);
+    let shipped = Bundle::open(bundle().as_ref(), &VerifyOptions::default()).unwrap();
+    // What is in the file does not matter to a library that computes nothing.
+    let model = shipped.model_bytes(Precision::Fp32).unwrap().to_vec();
+    let half = machine.path("half");
+    BundleWriter::from_bundle(shipped).unwrap().model(Precision::Fp16, model).write(half.as_ref()).unwrap();
+    let run = machine.edge(&["build", "--bundle", &half, "--engine", "tensorrt", "--json"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let line: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(line["precision"], "fp16");
+    // TF32, which only the file of 32 bits does without.
+    assert_eq!((machine.calls("VBuilderConfig::setFlag(6)"), machine.calls("VBuilderConfig::clearFlag(6)")), (1, 0));
+    let run = machine.edge(&["build", "--bundle", &half, "--engine", "tensorrt", "--json", "--precision", "fp32"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!((machine.builds(), machine.calls("VBuilderConfig::clearFlag(6)")), (2, 1));
 }
 
 #[test]
