@@ -2,6 +2,7 @@
 //!
 //! Nothing of NVIDIA's is loaded before the CUDA driver has shown a device: on a machine without one this costs one failed look-up.
 
+mod buffers;
 mod build;
 mod error;
 mod library;

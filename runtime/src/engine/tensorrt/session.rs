@@ -2,13 +2,15 @@
 #![allow(unsafe_code, reason = "addresses and streams of the device are promises that no type keeps")]
 
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
-use rszs_cuda::{Device, DeviceBuffer, HostBuffer, Stream};
+use rszs_cuda::{Device, Stream};
 use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, LoadedPlan};
 
+use super::buffers::Buffers;
 use super::{PlanRequest, TensorRtError};
 use crate::engine::{EngineError, NamedInput, NamedOutput, Values};
 
-const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
+/// Pixels per logit.
+pub(super) const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
 
 /// One model in TensorRT, with memory for its largest call.
 #[derive(Debug)]
@@ -33,17 +35,6 @@ pub struct TensorRtSession {
 struct ShapedContext {
     id: ContextId,
     shape: Option<(usize, usize)>,
-}
-
-/// Memory on both sides, for values that come from the host.
-#[derive(Debug)]
-struct Buffers {
-    tiles: (HostBuffer<u8>, DeviceBuffer<u8>),
-    queries: DeviceBuffer<f32>,
-    /// The queries that are on the device: a run has the same ones in every call.
-    uploaded: Vec<f32>,
-    logits: (HostBuffer<f32>, DeviceBuffer<f32>),
-    presence: (HostBuffer<f32>, DeviceBuffer<f32>),
 }
 
 impl TensorRtSession {
@@ -231,47 +222,6 @@ impl Drop for TensorRtSession {
     fn drop(&mut self) {
         // TensorRT gives memory back to the device that is current. Where that fails, the device is gone and its memory with it.
         let _ = self.device.make_current();
-    }
-}
-
-impl Buffers {
-    fn new(device: &Device, request: &PlanRequest<'_>) -> Result<Self, rszs_cuda::Error> {
-        let PlanRequest { tile_px, most_tiles, most_rows, joint_width, .. } = *request;
-        let tiles = most_tiles * tile_px * tile_px * 3;
-        let presence = most_tiles * most_rows;
-        let logits = presence * (tile_px / STRIDE) * (tile_px / STRIDE);
-        Ok(Self {
-            tiles: (device.host_buffer(tiles)?, device.buffer(tiles)?),
-            queries: device.buffer(most_rows * joint_width.unwrap_or_default())?,
-            uploaded: Vec::new(),
-            logits: (device.host_buffer(logits)?, device.buffer(logits)?),
-            presence: (device.host_buffer(presence)?, device.buffer(presence)?),
-        })
-    }
-
-    fn tensors(&self) -> EngineTensors {
-        EngineTensors {
-            tiles: self.tiles.1.address(),
-            queries: self.queries.address(),
-            logits: self.logits.1.address(),
-            presence: self.presence.1.address(),
-        }
-    }
-
-    fn upload_tiles(&mut self, values: &[u8], stream: &Stream) -> Result<(), rszs_cuda::Error> {
-        let (host, there) = &mut self.tiles;
-        host.wait_mut()?[..values.len()].copy_from_slice(values);
-        there.upload(host, values.len(), stream)
-    }
-
-    fn upload_queries(&mut self, values: &[f32], stream: &Stream) -> Result<(), rszs_cuda::Error> {
-        if self.uploaded == values {
-            return Ok(());
-        }
-        self.uploaded.clear();
-        self.queries.write(values, stream)?;
-        self.uploaded.extend_from_slice(values);
-        Ok(())
     }
 }
 
