@@ -11,6 +11,7 @@ use clap::Parser;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::imageops::{FilterType, resize};
 use rszs_edge::arguments::Arguments;
+use rszs_edge::engine::BuildWatch;
 use rszs_edge::interrupt::Interrupt;
 use rszs_edge::pipeline::Job;
 use rszs_edge::plan::Plan;
@@ -18,7 +19,7 @@ use rszs_edge::source::list_inputs;
 
 fn plan(line: &[&str]) -> Plan {
     let arguments = Arguments::parse_from([&["rszs-edge"], line].concat());
-    Plan::resolve(&arguments).expect("the default bundle runs")
+    Plan::resolve(&arguments, BuildWatch::default()).expect("the default bundle runs")
 }
 
 /// Segments one picture and writes its results.

@@ -25,7 +25,7 @@ pub struct Arguments {
     pub bundle: Option<PathBuf>,
 
     /// Engines to measure, separated by commas; one that is not on this machine is named and left out
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "onnxruntime,embedded")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "tensorrt,tensorrt-rtx,cuda,cpu,embedded")]
     pub engine: Vec<EngineChoice>,
 
     /// Precisions of the model file, separated by commas; one that the bundle or the engine lacks is named and left out
@@ -51,6 +51,10 @@ pub struct Arguments {
     /// Library file of ONNX Runtime [default: searched, see rszs-edge --help]
     #[arg(long, value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
+
+    /// Folder of TensorRT's plans, as for rszs-edge
+    #[arg(long, value_name = "DIR")]
+    pub engine_cache: Option<PathBuf>,
 
     /// Frames to measure per configuration; the images are repeated as often as needed
     #[arg(short, long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]

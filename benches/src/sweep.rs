@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rszs_bundle::{Manifest, Precision};
 use rszs_edge::compare::{Difference, Side, SideName};
-use rszs_edge::engine::{EngineOptions, Started};
-use rszs_edge::engine_arguments::{EngineArguments, EngineChoice};
+use rszs_edge::engine::{BuildWatch, EngineOptions, Started};
+use rszs_edge::engine_arguments::EngineArguments;
 use rszs_edge::error::Error as EdgeError;
 use rszs_edge::ground::GroundSample;
 use rszs_edge::machine::Machine;
@@ -37,7 +37,7 @@ const ROOT: &str = "/";
 /// Measures every configuration that `arguments` ask for.
 pub fn run(arguments: &Arguments) -> Result<Report, Error> {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let bundle = open_bundle(arguments.bundle.as_deref())?;
+    let bundle = open_bundle(arguments.bundle.as_deref(), &EngineOptions::default())?;
     let mut images = Vec::new();
     for listed in list_inputs(&arguments.images).into_iter().take(arguments.frames as usize) {
         images.push((listed.image, listed.input.map_err(ImageError::from)?));
@@ -91,9 +91,16 @@ fn engines(arguments: &Arguments) -> Vec<EngineArguments> {
     let (threads, onnxruntime) = (arguments.threads, &arguments.onnxruntime);
     let mut engines = Vec::new();
     for (&engine, &precision) in arguments.engine.iter().flat_map(|e| arguments.precision.iter().map(move |p| (e, p))) {
-        // Only ONNX Runtime has a library to be named.
-        let library = onnxruntime.clone().filter(|_| engine != EngineChoice::Embedded);
-        let of_batch = |&batch| EngineArguments { engine, precision, threads, batch, onnxruntime: library.clone() };
+        let library = onnxruntime.clone().filter(|_| engine.takes_library());
+        let engine_cache = &arguments.engine_cache;
+        let of_batch = |&batch| EngineArguments {
+            engine,
+            precision,
+            threads,
+            batch,
+            onnxruntime: library.clone(),
+            engine_cache: engine_cache.clone(),
+        };
         engines.extend(arguments.batch.iter().map(of_batch));
     }
     engines
@@ -110,7 +117,7 @@ fn configuration(
 ) -> Result<Measured, Error> {
     let queries = parse_queries(typed).map_err(EdgeError::from)?;
     let name = SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine };
-    let mut side = Side::open(&name, engine, &queries, arguments.gsd)?;
+    let mut side = Side::open(&name, engine, &queries, arguments.gsd, BuildWatch::default())?;
     let folder = tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
     let mut bench = Bench {
         sink: Sink::new(folder.path(), PRODUCTS, &side.queries).map_err(EdgeError::from)?,

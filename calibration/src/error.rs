@@ -78,7 +78,7 @@ pub enum Error {
     },
     /// Only one engine has fast products of 8-bit numbers.
     #[error(
-        "--engine: expected ONNX Runtime, which alone runs INT8 faster, found {found}; run `cargo xtask setup` or name it with --onnxruntime"
+        "--engine: expected ONNX Runtime on the processor (cpu), which alone runs INT8 faster, found {found}; run `cargo xtask setup` or name a library with --onnxruntime"
     )]
     NoFastInt8 {
         /// The engine that was started.

@@ -44,7 +44,7 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let checkpoint = unpack(&bundle)?;
     let graph = image_graph(&checkpoint.config, Purpose::Deploy)?;
     let mut deployed = Deployed::start(bundle, &arguments.measure)?;
-    if deployed.started.kind != EngineKind::OnnxRuntime {
+    if deployed.started.kind != EngineKind::Cpu {
         return Err(Error::NoFastInt8 { found: deployed.started.kind.name() });
     }
     let identity = Identity::new("int8", &deployed, &arguments.measure);

@@ -58,8 +58,8 @@ fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() 
     if !has_onnx_runtime(&bundle, test) {
         return;
     }
-    let [auto, typed] = [None, Some(Precision::Fp32)]
-        .map(|precision| start(&bundle, &options(EngineKind::OnnxRuntime, precision)).unwrap());
+    let [auto, typed] =
+        [None, Some(Precision::Fp32)].map(|precision| start(&bundle, &options(EngineKind::Cpu, precision)).unwrap());
     assert_eq!((auto.precision, typed.precision), (Precision::Int8, Precision::Fp32));
     assert!(auto.deviation.logits > typed.deviation.logits, "8-bit steps leave a trace");
 }
@@ -67,7 +67,7 @@ fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() 
 /// Whether ONNX Runtime is on this machine; a line if not.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn has_onnx_runtime(bundle: &Bundle, test: &str) -> bool {
-    let options = EngineOptions { kind: Some(EngineKind::OnnxRuntime), ..EngineOptions::default() };
+    let options = EngineOptions { kind: Some(EngineKind::Cpu), ..EngineOptions::default() };
     let is_there = start(bundle, &options).is_ok();
     if !is_there {
         eprintln!("skipped: {test} needs ONNX Runtime, see `cargo xtask setup`");

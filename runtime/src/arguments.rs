@@ -140,7 +140,10 @@ Examples:
   rszs-edge selftest
       Does every engine of this machine compute what the bundle says?
 
-  rszs-edge compare @onnxruntime @embedded --images flight/
+  rszs-edge build --batch 8
+      Build what TensorRT needs on this machine now, so that the first run does not wait for it.
+
+  rszs-edge compare @cpu @embedded --images flight/
       Where two engines, or two bundles, differ on the same images.
 
   rszs-edge --list-queries
@@ -157,6 +160,11 @@ JSON Lines, each with a \"type\":
   end       once per image: size, files and microseconds per stage, or the error
   summary   once: images segmented and failed, exit status
 
+Engines, best first: tensorrt, tensorrt-rtx, cuda (ONNX Runtime), cpu (ONNX Runtime), embedded. The first that is on this machine and gives
+the bundle's golden outputs is used; --verbose says why each of the others was not. TensorRT's plans are built on this machine, for its GPU,
+and kept in --engine-cache DIR; rm -r that folder clears it. No other plan is ever loaded.
+
+TensorRT is found where the system's loader finds libnvinfer.so or libtensorrt_rtx.so.1 (LD_LIBRARY_PATH, for one from an archive).
 ONNX Runtime 1.24 or later is searched in this order: --onnxruntime, the variable ORT_DYLIB_PATH, the program's folder, ../lib from
 there, third_party/onnxruntime/lib in any folder above, the active Python environment, the system's library path.
 ";

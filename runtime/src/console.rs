@@ -4,9 +4,11 @@ use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::engine::{BuildNews, BuildWatch};
+use crate::interrupt::Interrupt;
 use crate::sink::SinkError;
 
 /// The terminal, or what stands in for one.
@@ -70,6 +72,36 @@ impl Console {
     pub fn error(&self, error: &dyn Display) {
         let label = if self.colours && io::stderr().is_terminal() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
         self.tell(format_args!("{label} {error}"));
+    }
+}
+
+impl Console {
+    /// Tells of engines that are built: a bar on a terminal, a line a phase elsewhere. A raised `interrupt` stops the build.
+    pub fn build_watch(&self, interrupt: Interrupt) -> BuildWatch {
+        let (bar, is_terminal) = (ProgressBar::hidden(), io::stderr().is_terminal());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}, {elapsed}") {
+            bar.set_style(style);
+        }
+        let tell = |line: String| drop(writeln!(io::stderr().lock(), "{line}"));
+        let listener = move |news: &BuildNews<'_>| match *news {
+            BuildNews::Started { what, why } => tell(format!("building {what}: {why}")),
+            BuildNews::Phase { name, steps } if is_terminal => {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                bar.set_length(u64::from(steps));
+                bar.set_position(0);
+                bar.set_message(name.to_owned());
+            }
+            BuildNews::Phase { name, .. } => tell(format!("building: {name}")),
+            BuildNews::Step { done } => bar.set_position(u64::from(done)),
+            BuildNews::Finished { bytes, seconds } => {
+                bar.finish_and_clear();
+                tell(format!("built in {seconds:.1} s, {:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+            }
+            BuildNews::Failed => bar.finish_and_clear(),
+            BuildNews::Waiting => tell("waiting for another process that builds an engine".to_owned()),
+            BuildNews::Warning(warning) => tell(format!("warning: {warning}")),
+        };
+        BuildWatch::new(listener, interrupt)
     }
 }
 

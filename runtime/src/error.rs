@@ -67,6 +67,7 @@ impl Error {
             Self::Engines(_) | Self::Query(_) | Self::Difference(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => {
                 ExitStatus::Usage
             }
+            Self::Engine(NoEngine { is_interrupted: true, .. }) => ExitStatus::Interrupted,
             Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout(_) => ExitStatus::BundleRefused,
             Self::Engine(_) | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Sink(_) => ExitStatus::OutputFailed,

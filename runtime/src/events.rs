@@ -73,11 +73,11 @@ pub struct BundleIdentity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineIdentity {
-    /// `onnxruntime` or `embedded`.
+    /// As `--engine` has it: `tensorrt`, `tensorrt-rtx`, `cuda`, `cpu` or `embedded`.
     pub name: String,
     /// Version and place of the library.
     pub library: String,
-    /// Precision of the model file: `fp32`, `fp16` or `int8`.
+    /// Precision of the model file: `fp32`, `fp16`, `int8` or `int8-fp16`.
     pub precision: String,
     /// Threads it computes with.
     pub threads: usize,

@@ -10,7 +10,7 @@
 //! | [`ground`], [`layout`] | metres per pixel → areas, how small the network sees an image |
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
-//! | [`engine`] | ONNX Runtime or the embedded engine, proven on the bundle's golden set |
+//! | [`engine`] | TensorRT, ONNX Runtime or the embedded engine, proven on the bundle's golden set |
 //! | [`device`] | the frame path on a CUDA device |
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
@@ -50,6 +50,7 @@ pub mod source;
 pub mod text;
 
 use arguments::Arguments;
+use engine::EngineOptions;
 use error::Error;
 use exit::ExitStatus;
 use interrupt::Interrupt;
@@ -70,11 +71,11 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         return command.run(report.console());
     }
     if arguments.list_queries {
-        report.list_queries(&plan::open_bundle(arguments.bundle.as_deref())?)?;
+        report.list_queries(&plan::open_bundle(arguments.bundle.as_deref(), &EngineOptions::default())?)?;
         return Ok(ExitStatus::Done);
     }
     let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
-    let mut plan = Plan::resolve(arguments)?;
+    let mut plan = Plan::resolve(arguments, report.build_watch(interrupt.clone()))?;
     report.begin(&plan)?;
     let jobs = std::mem::take(&mut plan.jobs);
     plan.run(jobs, &interrupt, |outcome, queries| report.outcome(&outcome, queries))?;

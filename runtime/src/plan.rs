@@ -1,6 +1,7 @@
 //! What was resolved: everything that must hold before the first image is read.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
@@ -8,7 +9,8 @@ use rszs_hot::{Decision, TileLayout};
 
 use crate::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
-use crate::engine::{self, EngineKind, EngineOptions, Started};
+use crate::device::frame_path;
+use crate::engine::{self, BuildWatch, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
 use crate::interrupt::Interrupt;
@@ -43,27 +45,34 @@ pub struct Plan {
     pub batch: usize,
     /// What to keep of each image.
     pub keep: Keep,
+    /// Who hears of what is slower than it could be.
+    pub watch: BuildWatch,
 }
 
-/// Opens the bundle that was typed, or the default one.
-pub fn open_bundle(typed: Option<&Path>) -> Result<Bundle, Error> {
+/// Opens the bundle that was typed, or the default one, with the model files that engines of `options` may run on this machine.
+pub fn open_bundle(typed: Option<&Path>, options: &EngineOptions) -> Result<Bundle, Error> {
     let path = typed.map_or_else(default_bundle, |path| Ok(path.to_owned()))?;
-    // Engines on a CPU run nothing else; an accelerator's file need not be held in memory.
-    let keep = vec![Precision::Fp32, Precision::Int8];
+    let keep = options.precisions_here();
     Ok(Bundle::open(&path, &VerifyOptions { keep, ..VerifyOptions::default() })?)
 }
 
 impl Plan {
-    /// Resolves `arguments`, the cheap part first: what was typed wrongly is told before a model is loaded.
-    pub fn resolve(arguments: &Arguments) -> Result<Self, Error> {
+    /// Resolves `arguments`, the cheap part first: what was typed wrongly is told before a model is loaded. The `watch` hears of engines
+    /// that are built.
+    pub fn resolve(arguments: &Arguments, watch: BuildWatch) -> Result<Self, Error> {
         let typed = parse_queries(arguments.queries.as_deref().unwrap_or_default())?;
-        let options = arguments.engine.options()?;
-        let mut bundle = open_bundle(arguments.bundle.as_deref())?;
+        let mut options = EngineOptions { watch, ..arguments.engine.options()? };
+        let mut bundle = open_bundle(arguments.bundle.as_deref(), &options)?;
         let layout = layout(&bundle, arguments.gsd)?;
         let decision = match arguments.decision {
             DecisionChoice::Multilabel => Decision::Multilabel,
             DecisionChoice::Exclusive => Decision::Exclusive,
         };
+        let support = match decision {
+            Decision::Multilabel => 0,
+            Decision::Exclusive => bundle.vocabulary().entries().len(),
+        };
+        options.rows = NonZero::new(typed.len() + support);
         let has_text_tower = bundle.manifest().text.is_some();
         if !has_text_tower {
             resolve_queries(&typed, decision, &bundle, None, &options)?;
@@ -89,6 +98,7 @@ impl Plan {
             sink,
             batch: usize::from(arguments.engine.batch),
             keep: Keep { masks: arguments.rle, scores: arguments.scores },
+            watch: options.watch,
         })
     }
 }
@@ -116,6 +126,10 @@ impl Plan {
         let queries = &self.queries;
         let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
         let observe = |outcome| observe(outcome, queries);
+        let path = frame_path(&self.started.engine, self.layout, self.batch, queries, self.keep, &self.watch);
+        if let Some(mut path) = path {
+            return pipeline::run_frames(jobs, &settings, &mut path, &mut self.sink, observe);
+        }
         pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
     }
 }

@@ -8,10 +8,11 @@ use rszs_bundle::{Bundle, Entry, ThresholdSource};
 use crate::arguments::Arguments;
 use crate::console::Console;
 use crate::describe;
-use crate::engine;
+use crate::engine::BuildWatch;
 use crate::events::{Event, Summary};
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
+use crate::interrupt::Interrupt;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::QuerySet;
@@ -50,12 +51,14 @@ impl Report {
         &mut self.console
     }
 
+    /// What hears of engines that are built, before anything else is told.
+    pub(crate) fn build_watch(&self, interrupt: Interrupt) -> BuildWatch {
+        if self.quiet { BuildWatch::new(|_| {}, interrupt) } else { self.console.build_watch(interrupt) }
+    }
+
     /// Before the first image.
     pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
         let begin = describe::begin(plan);
-        if self.verbose {
-            self.console.tell(format_args!("engine tensorrt not used: {}", engine::tensorrt_status()));
-        }
         for skipped in &plan.started.skipped {
             // An engine that is there and does not work is worth a word even to those who asked for none.
             if self.verbose || !(self.quiet || skipped.is_absent) {

@@ -59,15 +59,21 @@ fn names_in(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn verbose_says_why_tensorrt_is_not_used() {
+fn verbose_names_every_engine_that_would_have_been_better() {
     let folder = tempfile::tempdir().unwrap();
     let image = written(&folder, "a.png", &picture(32, 32), ImageFormat::Png);
-    let run = segment(&folder.path().join("out"), &[&image, "--verbose"]);
-    let line = run.stderr.lines().find(|line| line.contains("engine tensorrt not used: ")).unwrap();
-    let is_reason = line.contains("no TensorRT library found") || line.contains("this program has no engine on it yet");
-    assert!(is_reason, "{line}");
-    let run = segment(&folder.path().join("quiet"), &[&image]);
-    assert!(!run.stderr.contains("tensorrt"), "{}", run.stderr);
+    let (bundle, output) = (bundle(), folder.path().join("out"));
+    let arguments = ["--queries", "flood", "--bundle", bundle.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let run = edge(&[&arguments[..], &["--verbose", "--precision", "fp32", &image]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let named = |middle| {
+        let line = move |line: &str| line.strip_prefix("engine ")?.split_once(middle).map(|(name, _)| name.to_owned());
+        run.stderr.lines().filter_map(line).collect::<Vec<_>>()
+    };
+    let (skipped, used) = (named(" skipped: "), named(", self-test off by "));
+    let engines = ["tensorrt", "tensorrt-rtx", "cuda", "cpu", "embedded"];
+    assert_eq!(skipped, engines[..skipped.len()]);
+    assert!(used[0].starts_with(&format!("{} ", engines[skipped.len()])), "{used:?}");
 }
 
 #[test]
@@ -255,9 +261,13 @@ fn int8_is_refused_by_the_embedded_engine_and_an_unknown_precision_lists_the_kno
     assert_eq!(run.code, 4, "{}", run.stderr);
     let expected = "embedded: expected a model file of precision fp32, found --precision int8";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
+    let (bundle, output) = (bundle(), folder.path().join("auto"));
+    let arguments = ["--queries", "flood", "--bundle", bundle.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let run = edge(&[&arguments[..], &["--precision", "int8"]].concat());
+    assert!(!run.stderr.contains("tensorrt skipped"), "nobody asked for it: {}", run.stderr);
     let run = segment(&folder.path().join("out"), &["--precision", "fp8"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
-    assert!(run.stderr.contains("auto, fp32, int8"), "{}", run.stderr);
+    assert!(run.stderr.contains("auto, fp32, fp16, int8"), "{}", run.stderr);
 }
 
 #[test]

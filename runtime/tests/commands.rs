@@ -42,10 +42,37 @@ fn the_self_test_says_how_far_an_engine_is_off() {
 
 #[test]
 fn a_self_test_without_an_engine_that_passes_exits_with_4() {
-    let library = ["--engine", "onnxruntime", "--onnxruntime", "/dev/null"];
+    let library = ["--engine", "cpu", "--onnxruntime", "/dev/null"];
     let (code, stdout, _) = edge(&[&["selftest", "--bundle", &bundle()], &library[..]].concat());
     assert_eq!(code, 4);
-    assert!(stdout.starts_with("onnxruntime  no ") && stdout.contains("/dev/null"), "{stdout}");
+    assert!(stdout.starts_with("cpu          no ") && stdout.contains("/dev/null"), "{stdout}");
+}
+
+#[test]
+fn a_gpu_that_was_asked_for_is_never_replaced_by_the_processor() {
+    let (code, stdout, stderr) = edge(&["selftest", "--bundle", &bundle(), "--engine", "cuda"]);
+    // A machine of a developer's may have both, the provider and a GPU.
+    if code != 0 {
+        assert_eq!(code, 4, "{stderr}");
+        let reasons = [
+            "this ONNX Runtime has no CUDA provider (",
+            "libcuda.so.1: ",
+            "CUDA device 0: ",
+            "no library of ONNX Runtime",
+        ];
+        assert!(reasons.iter().any(|reason| stdout.starts_with(&format!("cuda         no      {reason}"))), "{stdout}");
+    }
+    assert!(!stdout.contains("cpu"), "{stdout}");
+}
+
+#[test]
+fn a_build_is_a_self_test_where_there_is_nothing_to_build() {
+    let (code, stdout, stderr) = edge(&["build", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let [line] = &lines(&stdout)[..] else { panic!("{stdout}") };
+    assert!(line["passed"] == true && line["plan_bytes"].is_null(), "{line}");
+    let (code, ..) = edge(&["build", "--bundle", "nowhere"]);
+    assert_eq!(code, 3);
 }
 
 #[test]
@@ -115,5 +142,5 @@ fn without_a_bundle_the_doctor_says_what_to_do() {
 fn what_is_no_side_is_a_usage_error() {
     let (code, _, stderr) = edge(&["compare", "@tensorflow", "@embedded"]);
     assert_eq!(code, 2);
-    assert!(stderr.contains("onnxruntime, embedded"), "{stderr}");
+    assert!(stderr.contains("cuda, cpu, embedded"), "{stderr}");
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rszs_tensorrt::{Builder, BuilderConfig, DataType, Error, Library, Logger, Network};
+use rszs_tensorrt::{Builder, BuilderConfig, DataType, Error, Family, Library, Logger, Network};
 
 use super::root;
 
@@ -24,7 +24,7 @@ pub(crate) fn rtx(component: &str) -> Option<PathBuf> {
 
 /// Bytes of the plan that the library in `folder` makes of `model`, for up to four tiles of `side` px and queries of `width`.
 pub(crate) fn plan_bytes(folder: &Path, model: &[u8], side: usize, width: usize) -> Result<usize, Error> {
-    let library = Library::find(Some(folder), Logger::silent()).unwrap();
+    let library = Library::find(Family::TensorRtRtx, Some(folder), Logger::silent()).unwrap();
     let builder = Builder::new(&library)?;
     let network = Network::parse(&builder, model)?;
     for output in network.outputs()? {

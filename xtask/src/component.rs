@@ -21,7 +21,7 @@ pub(crate) enum Component {
     PythonTools,
     /// NVIDIA's run-time compiler, for `cargo xtask kernels` and the test that the kernels compile.
     Nvrtc,
-    /// Libraries of NVIDIA's, for the tests of `crates/tensorrt` alone.
+    /// Libraries of NVIDIA's, for the tests of `crates/tensorrt` and `rszs-edge` alone.
     TensorRt(TensorRtWheel),
 }
 
@@ -29,7 +29,7 @@ impl Component {
     /// What every build and test may need.
     pub(crate) const SETUP: [Component; 4] =
         [Component::Libtorch, Component::OnnxRuntime, Component::PythonTools, Component::Nvrtc];
-    /// What only the tests of `crates/tensorrt` need, and pass without.
+    /// What only the tests of `crates/tensorrt` and `rszs-edge` need, and pass without.
     pub(crate) const TENSORRT: [Component; 4] = [
         Component::TensorRt(WHEELS[0]),
         Component::TensorRt(WHEELS[1]),

@@ -37,7 +37,7 @@ enum Chore {
     /// `$XDG_CACHE_HOME/rszs`, or `~/.cache/rszs`. Links to it are put into `third_party`, where every build looks. A second
     /// run finds everything in place and uses no network. With LIBTORCH set, libtorch is taken from there instead.
     Setup(SetupArguments),
-    /// Fetch NVIDIA's TensorRT-RTX and lean TensorRT into the same cache: 270 MB, for the tests of crates/tensorrt alone
+    /// Fetch NVIDIA's TensorRT-RTX and lean TensorRT into the same cache: 270 MB, for the tests of crates/tensorrt and of rszs-edge alone
     ///
     /// They parse ONNX, build plans and refuse what is wrong without a GPU. Those tests skip themselves where the libraries are not, so
     /// neither `setup` nor `test` fetches them. NVIDIA's licence, which is in the wheels, forbids to pass the libraries on.

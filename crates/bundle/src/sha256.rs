@@ -15,7 +15,7 @@ impl Sha256 {
     }
 
     /// Digest of `parts`, each preceded by its length, so that no two lists share one.
-    pub(crate) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hasher = sha2::Sha256::new();
         for part in parts {
             hasher.update((part.len() as u64).to_le_bytes());

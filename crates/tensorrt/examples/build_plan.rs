@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rszs_tensorrt::{BuildProgress, Builder, BuilderConfig, Library, Logger, Network, Severity};
+use rszs_tensorrt::{BuildProgress, Builder, BuilderConfig, Family, Library, LoadError, Logger, Network, Severity};
 
 type AnyError = Box<dyn std::error::Error>;
 
@@ -44,12 +44,18 @@ fn run() -> Result<(), AnyError> {
         return Err("usage: build_plan MODEL.onnx PLAN [--folder DIR] [--profile …]".into());
     };
 
-    let logger = Logger::new(|line| {
-        if line.severity <= Severity::Warning {
-            eprintln!("{line}");
-        }
-    });
-    let library = Library::find(folder.as_deref(), logger)?;
+    let logger = || {
+        Logger::new(|line| {
+            if line.severity <= Severity::Warning {
+                eprintln!("{line}");
+            }
+        })
+    };
+    let found = Library::find(Family::TensorRt, folder.as_deref(), logger());
+    let library = match found {
+        Err(LoadError::NotFound { .. }) => Library::find(Family::TensorRtRtx, folder.as_deref(), logger())?,
+        found => found?,
+    };
     eprintln!("{} {} from {}", library.family(), library.version(), library.file().display());
 
     let builder = Builder::new(&library)?;

@@ -1,8 +1,15 @@
-//! What a test tells the recorder, and what it reads back.
+//! What a test tells the recorder, and what it reads back: through functions in its own process, through a file in another.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::driver;
+use crate::network::Network;
 
 /// Everything the recorder knows.
 pub(crate) struct State {
@@ -14,17 +21,60 @@ pub(crate) struct State {
     /// Addresses of the interfaces that the caller implements.
     pub(crate) logger: usize,
     pub(crate) monitor: usize,
+    /// What plans and engines are made of; nothing: one tensor of one shape, for everything.
+    pub(crate) network: Option<Network>,
+    /// How long a build takes.
+    pub(crate) build_time: Duration,
+    /// Where calls are written down as well, so that another process can read them.
+    transcript_file: Option<PathBuf>,
 }
 
-static STATE: Mutex<State> =
-    Mutex::new(State { version_number: 0, answers: BTreeMap::new(), transcript: Vec::new(), logger: 0, monitor: 0 });
+impl State {
+    /// As the file says that `RECORDER_SCRIPT` names; each line `version NUMBER`, `answer NAME NUMBER`, `transcript FILE`,
+    /// `build-ms NUMBER`, `driver FUNCTION CODE` (what the simulator of the driver answers from now on) or one of [`Network`]'s. Without
+    /// the variable, nothing is known yet.
+    fn scripted() -> Self {
+        let mut state = Self {
+            version_number: 0,
+            answers: BTreeMap::new(),
+            transcript: Vec::new(),
+            logger: 0,
+            monitor: 0,
+            network: None,
+            build_time: Duration::ZERO,
+            transcript_file: None,
+        };
+        let Some(script) = std::env::var_os("RECORDER_SCRIPT") else { return state };
+        for line in fs::read_to_string(script).expect("the script that the test has written").lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["version", number] => state.version_number = number.parse().expect("a version number"),
+                ["answer", name, number] => {
+                    state.answers.insert(name.to_owned(), number.parse().expect("a number"));
+                }
+                ["build-ms", number] => state.build_time = Duration::from_millis(number.parse().expect("a number")),
+                ["driver", function, code] => driver::fail(function, code.parse().expect("a code")),
+                ["transcript", file] => state.transcript_file = Some(file.into()),
+                _ => state.network.get_or_insert_default().add(&words),
+            }
+        }
+        state
+    }
+}
+
+static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| Mutex::new(State::scripted()));
 
 pub(crate) fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) fn record(line: String) {
-    state().transcript.push(line);
+    let mut state = state();
+    if let Some(file) = &state.transcript_file {
+        let mut file = OpenOptions::new().append(true).create(true).open(file).expect("a file that can be written");
+        writeln!(file, "{line}").expect("room for a line");
+    }
+    state.transcript.push(line);
 }
 
 /// Call it before anything else.

@@ -80,7 +80,11 @@ pub(crate) fn report_progress() -> bool {
         let (start, step) =
             (script::slot("IProgressMonitor::phaseStart"), script::slot("IProgressMonitor::stepComplete"));
         function::<Start>(monitor, start)(monitor, c"Building".as_ptr(), std::ptr::null(), 2);
-        let goes_on = (0..2).all(|number| function::<Step>(monitor, step)(monitor, c"Building".as_ptr(), number));
+        let pause = state().build_time / 2;
+        let goes_on = (0..2).all(|number| {
+            std::thread::sleep(pause);
+            function::<Step>(monitor, step)(monitor, c"Building".as_ptr(), number)
+        });
         let finish = script::slot("IProgressMonitor::phaseFinish");
         function::<Finish>(monitor, finish)(monitor, c"Building".as_ptr());
         goes_on

@@ -24,6 +24,20 @@ pub(crate) struct Shape {
     sizes: [i64; 8],
 }
 
+impl Shape {
+    /// A rank of -1 for what is unknown, as NVIDIA's libraries answer.
+    pub(crate) fn new(shape: Option<Vec<i64>>) -> Self {
+        let mut sizes = [0; 8];
+        let Some(shape) = shape else { return Self { rank: -1, sizes } };
+        sizes[..shape.len()].copy_from_slice(&shape);
+        Self { rank: shape.len() as i32, sizes }
+    }
+
+    fn sizes(&self) -> &[i64] {
+        &self.sizes[..self.rank as usize]
+    }
+}
+
 const SLOTS: usize = 64;
 
 // Both take as many words as any method here; of a method with fewer, the rest is whatever the registers held, and is not looked at.
@@ -34,7 +48,18 @@ extern "C" fn number<const SLOT: usize>(this: *mut Fake, a: usize, b: usize, c: 
 
 extern "C" fn shape<const SLOT: usize>(this: *mut Fake, a: usize, b: usize, c: usize) -> Shape {
     call(this, SLOT, [a, b, c]);
-    Shape { rank: 2, sizes: [3, -1, 0, 0, 0, 0, 0, 0] }
+    match &state().network {
+        // SAFETY: every method of a network's that answers with a shape takes a name first.
+        Some(network) => network.shape(&unsafe { text(a) }),
+        None => Shape { rank: 2, sizes: [3, -1, 0, 0, 0, 0, 0, 0] },
+    }
+}
+
+/// # Safety
+/// `address` is that of a string.
+unsafe fn text(address: usize) -> String {
+    // SAFETY: the caller's word.
+    unsafe { CStr::from_ptr(address as *const c_char) }.to_string_lossy().into_owned()
 }
 
 macro_rules! slots {
@@ -102,12 +127,53 @@ fn call(this: *mut Fake, slot: usize, arguments: [usize; 3]) -> usize {
         exports::log(1, &format!("{method} was told to refuse"));
         return other_answer.unwrap_or(0);
     }
+    if let Some(answer) = of_network(method, arguments) {
+        return answer;
+    }
     match script::answer(method) {
         Answer::Number(number) => number,
         Answer::Object(class) => object(class) as usize,
         Answer::Data(data) => data.as_ptr() as usize,
         Answer::Shape => 0,
     }
+}
+
+/// The answer of a method that the network of a script knows more about.
+fn of_network(method: &str, [a, b, _]: [usize; 3]) -> Option<usize> {
+    let mut state = state();
+    let network = state.network.as_mut()?;
+    // SAFETY: the methods below that use it take a name first.
+    let name = || unsafe { text(a) };
+    Some(match method {
+        "VHostMemory::data" => network.plan.as_ptr() as usize,
+        "VHostMemory::size" => network.plan.len(),
+        "VRuntime::deserializeCudaEngine" => {
+            // SAFETY: the method takes bytes.
+            let is_ours = unsafe { std::slice::from_raw_parts(a as *const u8, b) } == network.plan;
+            if is_ours {
+                return None;
+            }
+            drop(state);
+            exports::log(1, "the plan is of another version or device");
+            0
+        }
+        "VCudaEngine::getNbIOTensors" => network.tensors.len(),
+        "VCudaEngine::getIOTensorName" => network.tensors[a].name.as_ptr() as usize,
+        "VCudaEngine::getTensorIOMode" => network.tensor(&name()).map_or(0, |tensor| 2 - usize::from(tensor.is_input)),
+        "VCudaEngine::getTensorDataType" => network.tensor(&name())?.data_type,
+        "VExecutionContext::setInputShape" => {
+            // SAFETY: the method takes a name and a shape.
+            let sizes = unsafe { &*(b as *const Shape) }.sizes().to_vec();
+            network.shapes.insert(name(), sizes);
+            1
+        }
+        "VExecutionContext::setTensorAddress" => {
+            network.addresses.insert(name(), b);
+            1
+        }
+        "VExecutionContext::enqueueV3" => usize::from(network.run(a)),
+        _ => return None,
+    })
 }
 
 /// The arguments as text.
@@ -117,13 +183,13 @@ fn written(method: &str, values: [usize; 3]) -> String {
     let kinds = script::arguments(method).iter();
     let texts = kinds.map(|kind| match kind {
         // SAFETY: the method takes a string here.
-        Argument::Text => unsafe { CStr::from_ptr(next() as *const c_char) }.to_string_lossy().into_owned(),
+        Argument::Text => unsafe { text(next()) },
         Argument::Integer => (next() as i32).to_string(),
         Argument::Word => format!("{:#x}", next()),
         Argument::Shape => {
             // SAFETY: the method takes a pointer to a shape here.
             let shape = unsafe { *(next() as *const Shape) };
-            format!("{:?}", &shape.sizes[..shape.rank as usize])
+            format!("{:?}", shape.sizes())
         }
         Argument::Bytes => {
             next();

@@ -6,6 +6,8 @@
 #![allow(unsafe_code, reason = "it is called through foreign functions")]
 
 mod control;
+mod driver;
 mod exports;
 mod fake;
+mod network;
 mod script;

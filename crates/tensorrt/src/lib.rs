@@ -5,10 +5,10 @@
 //! building it needs no C++ compiler, no CUDA and no TensorRT. Other versions are refused.
 //!
 //! ```no_run
-//! use rszs_tensorrt::{Builder, BuilderConfig, Library, Logger, Network};
+//! use rszs_tensorrt::{Builder, BuilderConfig, Family, Library, Logger, Network};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let library = Library::find(None, Logger::new(|line| eprintln!("{line}")))?;
+//! let library = Library::find(Family::TensorRt, None, Logger::new(|line| eprintln!("{line}")))?;
 //! let builder = Builder::new(&library)?;
 //! let onnx = std::fs::read("model.onnx")?;
 //! let network = Network::parse(&builder, &onnx)?;
@@ -61,9 +61,9 @@ mod version;
 
 pub use result::CallError;
 pub use safe::{
-    BuildProgress, Builder, BuilderConfig, BuilderFlag, DataType, Direction, Engine, EngineTensor, Error,
-    ExecutionContext, Library, LibraryFiles, LoadError, LogLine, LogLines, Logger, Network, ParseFault, Plan,
-    ProfileShapes, Runtime, Severity, TensorInfo,
+    BuildProgress, Builder, BuilderConfig, BuilderFlag, ContextId, DataType, Direction, Engine, EngineTensor, Error,
+    ExecutionContext, Library, LibraryFiles, LoadError, LoadedPlan, LogLine, LogLines, Logger, Network, ParseFault,
+    Plan, ProfileShapes, Runtime, Severity, TensorInfo,
 };
 pub use sys::driver::DriverError;
 pub use sys::loader::LoaderError;

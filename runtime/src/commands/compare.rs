@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use crate::compare::{Difference, Side, SideName};
 use crate::console::Console;
+use crate::engine::EngineOptions;
 use crate::engine_arguments::EngineArguments;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
+use crate::interrupt::Interrupt;
 use crate::pipeline::ImageError;
 use crate::plan::open_bundle;
 use crate::queries::{TypedQuery, parse_queries};
@@ -20,7 +22,7 @@ use crate::source::{Frame, ImageReader, Listed, list_inputs};
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Examples:
-  rszs-edge compare @onnxruntime @embedded --images flight/
+  rszs-edge compare @cpu @embedded --images flight/
       The default bundle in two engines: the differences are rounding.
 
   rszs-edge compare bundles/nano new/nano --images flight/ --queries flood
@@ -79,9 +81,10 @@ impl CompareArguments {
     pub(super) fn run(&self, console: &mut Console) -> Result<ExitStatus, Error> {
         let typed = match &self.queries {
             Some(typed) => parse_queries(typed)?,
-            None => every_name(&open_bundle(self.a.bundle.as_deref())?),
+            None => every_name(&open_bundle(self.a.bundle.as_deref(), &EngineOptions::default())?),
         };
-        let open = |name: &SideName| Side::open(name, &self.engine, &typed, self.gsd);
+        let watch = console.build_watch(Interrupt::new());
+        let open = |name: &SideName| Side::open(name, &self.engine, &typed, self.gsd, watch.clone());
         let (mut a, mut b) = (open(&self.a)?, open(&self.b)?);
         console.tell(format_args!("A {}: {}", self.a.typed, a.description()));
         console.tell(format_args!("B {}: {}", self.b.typed, b.description()));

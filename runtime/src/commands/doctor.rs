@@ -1,16 +1,19 @@
 //! `rszs-edge doctor`: what is here, what is missing, what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rszs_bundle::Bundle;
+use rszs_cuda::Device;
 use serde::Serialize;
 
+use super::advice::{Platform, advice};
 use super::engine_line::EngineLine;
 use crate::console::Console;
-use crate::engine::{self, EngineKind, EngineOptions, tensorrt_status};
+use crate::engine::{self, EngineOptions};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 use crate::plan::open_bundle;
 
@@ -41,8 +44,6 @@ struct Findings {
     bundle: BundleFinding,
     /// Every engine that this program has.
     engines: Vec<EngineLine>,
-    /// What is known of TensorRT here, on which this program has no engine.
-    tensorrt: String,
     /// What would make it work, or faster; nothing if nothing would.
     advice: Vec<String>,
 }
@@ -56,18 +57,20 @@ enum BundleFinding {
 
 impl DoctorArguments {
     pub(super) fn run(&self, console: &Console) -> Result<ExitStatus, Error> {
-        let opened = open_bundle(self.bundle.as_deref());
-        let engines: Vec<EngineLine> = opened.iter().flat_map(every_engine).collect();
+        let options = EngineOptions { watch: console.build_watch(Interrupt::new()), ..EngineOptions::default() };
+        let opened = open_bundle(self.bundle.as_deref(), &options);
+        let engines: Vec<EngineLine> = opened.iter().flat_map(|bundle| every_engine(bundle, &options)).collect();
+        let machine = Machine::here();
+        let (platform, has_driver) = (Platform::of(&machine, Path::new("/")), Device::count().is_ok());
         let findings = Findings {
             program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
-            machine: Machine::here(),
-            advice: advice(opened.is_ok(), &engines),
+            machine,
+            advice: advice(platform, has_driver, opened.is_ok(), &engines),
             bundle: match &opened {
                 Ok(bundle) => BundleFinding::of(bundle),
                 Err(error) => BundleFinding::Refused(error.to_string()),
             },
             engines,
-            tensorrt: tensorrt_status(),
         };
         if self.json {
             console.print_json(&findings)?;
@@ -119,31 +122,11 @@ impl Findings {
             BundleFinding::Refused(reason) => format!("bundle     {reason}"),
         });
         lines.extend(self.engines.iter().map(|engine| format!("engine     {}", engine.text())));
-        lines.push(format!("tensorrt   {}", self.tensorrt));
         lines.extend(self.advice.iter().map(|advice| format!("to do      {advice}")));
         lines
     }
 }
 
-fn every_engine(bundle: &Bundle) -> Vec<EngineLine> {
-    engine::attempts(bundle, &EngineOptions::default()).map(|result| EngineLine::new(&result, bundle)).collect()
-}
-
-fn advice(has_bundle: bool, engines: &[EngineLine]) -> Vec<String> {
-    let mut advice = Vec::new();
-    if !has_bundle {
-        advice.push(
-            "name a bundle with --bundle DIR, or copy one to share/rszs/bundles/nano beside the program's bin"
-                .to_owned(),
-        );
-    }
-    let onnxruntime = engines.iter().find(|engine| engine.engine == EngineKind::OnnxRuntime.name());
-    if onnxruntime.is_some_and(|engine| !engine.passed) {
-        advice.push(
-            "for a faster engine: `pip install onnxruntime` in an active Python environment, or put libonnxruntime.so (1.24 or later) beside \
-             the program, or name it with ORT_DYLIB_PATH"
-                .to_owned(),
-        );
-    }
-    advice
+fn every_engine(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineLine> {
+    engine::attempts(bundle, options).map(|result| EngineLine::new(&result, bundle)).collect()
 }

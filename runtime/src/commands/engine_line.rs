@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::engine::{Skipped, Started};
 
 /// One engine's result, a line of `--json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct EngineLine {
     /// As `--engine` has it.
     pub(super) engine: &'static str,
@@ -14,22 +14,22 @@ pub(super) struct EngineLine {
     pub(super) passed: bool,
     /// Version and place of its library; nothing if it did not pass.
     #[serde(skip_serializing_if = "Option::is_none")]
-    library: Option<String>,
+    pub(super) library: Option<String>,
     /// Of the model it ran.
     #[serde(skip_serializing_if = "Option::is_none")]
-    precision: Option<String>,
+    pub(super) precision: Option<String>,
     /// Largest absolute difference of any logit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    logits_difference: Option<f32>,
+    pub(super) logits_difference: Option<f32>,
     /// Largest absolute difference of any presence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    presence_difference: Option<f32>,
+    pub(super) presence_difference: Option<f32>,
     /// What is allowed for either.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tolerance: Option<f32>,
+    pub(super) tolerance: Option<f32>,
     /// Why it did not pass.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 impl EngineLine {

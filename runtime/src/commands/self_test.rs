@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::engine_line::EngineLine;
 use crate::console::Console;
-use crate::engine;
+use crate::engine::{self, EngineOptions};
 use crate::engine_arguments::EngineArguments;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::interrupt::Interrupt;
 use crate::plan::open_bundle;
 
 /// What `rszs-edge selftest` is told.
@@ -38,8 +39,9 @@ pub struct SelfTestArguments {
 
 impl SelfTestArguments {
     pub(super) fn run(&self, console: &Console) -> Result<ExitStatus, Error> {
-        let options = self.engine.options()?;
-        let bundle = open_bundle(self.bundle.as_deref())?;
+        let watch = console.build_watch(Interrupt::new());
+        let options = EngineOptions { watch, ..self.engine.options()? };
+        let bundle = open_bundle(self.bundle.as_deref(), &options)?;
         let mut any_passed = false;
         for result in engine::attempts(&bundle, &options) {
             let line = EngineLine::new(&result, &bundle);

@@ -1,5 +1,6 @@
 //! One of the two that are compared.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -7,14 +8,15 @@ use clap::ValueEnum;
 use rszs_bundle::Bundle;
 use rszs_hot::Decision;
 
-use crate::engine::{self, Started};
+use crate::device::{DeviceSegmenter, frame_path};
+use crate::engine::{self, BuildWatch, EngineOptions, SharedTensorRt, Started};
 use crate::engine_arguments::{EngineArguments, EngineChoice};
 use crate::error::Error;
 use crate::ground::GroundSample;
 use crate::layout::layout;
 use crate::plan::open_bundle;
 use crate::queries::{QuerySet, TypedQuery};
-use crate::segment::{Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
+use crate::segment::{FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
 use crate::source::Frame;
 use crate::text::TextTower;
 
@@ -49,6 +51,8 @@ pub struct Side {
     /// What it found in the last frame.
     pub segmentation: Segmentation,
     segmenter: Segmenter,
+    /// Where the engine computes on a device: what a run would use.
+    on_device: Option<DeviceSegmenter<SharedTensorRt>>,
 }
 
 impl FromStr for SideName {
@@ -81,31 +85,41 @@ impl FromStr for SideName {
 }
 
 impl Side {
-    /// Opens the bundle and starts the engine of `name`; precision, threads, batch and library are those of `engine`.
+    /// Opens the bundle and starts the engine of `name`; precision, threads, batch and library are those of `engine`. The `watch` hears
+    /// of an engine that is built.
     pub fn open(
         name: &SideName,
         engine: &EngineArguments,
         queries: &[TypedQuery],
         ground: Option<GroundSample>,
+        watch: BuildWatch,
     ) -> Result<Self, Error> {
-        let mut bundle = open_bundle(name.bundle.as_deref())?;
-        let library = engine.onnxruntime.clone().filter(|_| name.engine != EngineChoice::Embedded);
+        let library = engine.onnxruntime.clone().filter(|_| name.engine.takes_library());
         let arguments = EngineArguments { engine: name.engine, onnxruntime: library, ..engine.clone() };
-        let options = arguments.options()?;
-        let segmenter = Segmenter::new(layout(&bundle, ground)?, usize::from(arguments.batch));
+        let rows = NonZero::new(queries.len());
+        let options = EngineOptions { rows, watch: watch.clone(), ..arguments.options()? };
+        let mut bundle = open_bundle(name.bundle.as_deref(), &options)?;
+        let (layout, batch) = (layout(&bundle, ground)?, usize::from(arguments.batch));
+        let segmenter = Segmenter::new(layout, batch);
         let started = engine::start(&bundle, &options)?;
         let tower = || TextTower::load(&bundle, started.kind, &options);
         let queries = QuerySet::resolve(queries, Decision::Multilabel, (&bundle).into(), tower)?;
         bundle.take_model_bytes(started.precision);
-        Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter })
+        let on_device = frame_path(&started.engine, layout, batch, &queries, Keep::default(), &watch);
+        Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter, on_device })
     }
 
     /// Segments one frame. [`Difference::add`](super::Difference::add) needs [`Keep::EVERYTHING`].
     pub fn segment(&mut self, frame: &Frame, keep: Keep) -> Result<SegmentTimes, SegmentError> {
+        if let Some(path) = &mut self.on_device {
+            path.set_keep(keep);
+            path.submit(frame)?;
+            return path.collect(&mut self.segmentation);
+        }
         self.segmenter.segment(frame, &self.queries, &mut self.started.engine, keep, &mut self.segmentation)
     }
 
-    /// `nano 9 in onnxruntime 1.31.1 (…), fp32`.
+    /// `nano 9 in cpu 1.31.1 (…), fp32`.
     pub fn description(&self) -> String {
         let manifest = self.bundle.manifest();
         let Started { kind, precision, .. } = &self.started;
@@ -125,13 +139,16 @@ mod tests {
     fn a_bundle_an_engine_or_both() {
         assert_eq!(parsed("new/nano"), Ok((Some("new/nano".into()), EngineChoice::Auto)));
         assert_eq!(parsed("@embedded"), Ok((None, EngineChoice::Embedded)));
-        assert_eq!(parsed("a@b/nano@onnxruntime"), Ok((Some("a@b/nano".into()), EngineChoice::Onnxruntime)));
+        assert_eq!(parsed("a@b/nano@tensorrt-rtx"), Ok((Some("a@b/nano".into()), EngineChoice::TensorrtRtx)));
     }
 
     #[test]
     fn an_unknown_engine_lists_the_known_ones() {
         let error = parsed("nano@tensorflow").unwrap_err().to_string();
-        assert!(error.contains("onnxruntime, embedded") && error.contains("nano@tensorflow"), "{error}");
+        assert!(
+            error.contains("auto, tensorrt, tensorrt-rtx, cuda, cpu, embedded") && error.contains("nano@tensorflow"),
+            "{error}"
+        );
         assert!(parsed("").is_err());
     }
 }

@@ -6,3 +6,28 @@
 mod segmenter;
 
 pub use segmenter::DeviceSegmenter;
+
+use rszs_hot::TileLayout;
+
+use crate::engine::{BuildWatch, Engine, SharedTensorRt};
+use crate::queries::QuerySet;
+use crate::segment::Keep;
+
+/// The frame path on the device that `engine` computes on; nothing where it computes on none. Where the path cannot be had, the `watch`
+/// hears why: the masks are the same either way, only the way is longer.
+pub(crate) fn frame_path(
+    engine: &Engine,
+    layout: TileLayout,
+    batch: usize,
+    queries: &QuerySet,
+    keep: Keep,
+    watch: &BuildWatch,
+) -> Option<DeviceSegmenter<SharedTensorRt>> {
+    let engine = engine.on_device()?;
+    if let Err(error) = engine.try_capture() {
+        watch.warn(&format!("batches are asked for one by one, without CUDA graphs: {error}"));
+    }
+    DeviceSegmenter::new(&engine.device(), engine, layout, batch, queries, keep)
+        .map_err(|error| watch.warn(&format!("frames go through the processor: {error}")))
+        .ok()
+}

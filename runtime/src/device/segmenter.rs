@@ -12,20 +12,20 @@ use crate::source::Frame;
 
 /// Segments frames on one device, two under way at a time.
 #[derive(Debug)]
-pub struct DeviceSegmenter<'q, E> {
+pub struct DeviceSegmenter<E> {
     path: FramePath<E>,
-    queries: &'q QuerySet,
+    queries: QuerySet,
     keep: Keep,
 }
 
-impl<'q, E: DeviceEngine> DeviceSegmenter<'q, E> {
+impl<E: DeviceEngine> DeviceSegmenter<E> {
     /// For tiles as in `layout`, at most `batch` in one call of `engine`, which computes on `device`.
     pub fn new(
         device: &Device,
         engine: E,
         layout: TileLayout,
         batch: usize,
-        queries: &'q QuerySet,
+        queries: &QuerySet,
         keep: Keep,
     ) -> Result<Self, FrameError> {
         let rules = rules(queries);
@@ -38,11 +38,18 @@ impl<'q, E: DeviceEngine> DeviceSegmenter<'q, E> {
             engine_rows: queries.engine_rows(),
             embeddings: queries.embeddings(),
         };
-        Ok(Self { path: FramePath::new(device, engine, &settings)?, queries, keep })
+        Ok(Self { path: FramePath::new(device, engine, &settings)?, queries: queries.clone(), keep })
     }
 }
 
-impl<E: DeviceEngine> FrameSegmenter for DeviceSegmenter<'_, E> {
+impl<E> DeviceSegmenter<E> {
+    /// What to keep of the frames to come. Those under way have to be collected before.
+    pub fn set_keep(&mut self, keep: Keep) {
+        self.keep = keep;
+    }
+}
+
+impl<E: DeviceEngine> FrameSegmenter for DeviceSegmenter<E> {
     fn submit(&mut self, frame: &Frame) -> Result<(), SegmentError> {
         let keep = FrameKeep { masks: self.keep.masks, logits: self.keep.scores };
         Ok(self.path.submit(&frame.rgb, frame.width_px, frame.height_px, keep)?)
@@ -58,8 +65,8 @@ impl<E: DeviceEngine> FrameSegmenter for DeviceSegmenter<'_, E> {
 
     fn collect(&mut self, into: &mut Segmentation) -> Result<SegmentTimes, SegmentError> {
         let results = self.path.collect()?;
-        into.resize(&results.grid, self.queries, self.keep);
-        take_presence(&results, self.queries, &mut into.presence)?;
+        into.resize(&results.grid, &self.queries, self.keep);
+        take_presence(&results, &self.queries, &mut into.presence)?;
         into.classes.copy_from_slice(results.classes);
         into.masks.copy_from_slice(results.masks);
         into.logits.copy_from_slice(results.logits);

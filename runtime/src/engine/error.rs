@@ -6,6 +6,7 @@ use rszs_bundle::{GoldenError, Precision};
 
 use super::library::Refusal;
 use super::start::Skipped;
+use super::tensorrt::TensorRtError;
 
 /// One call of an engine failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,24 @@ pub enum LoadError {
     /// No place holds a usable library.
     #[error("no library of ONNX Runtime found: {}", list(.0))]
     NoLibrary(Vec<Refusal>),
+    /// A library of ONNX Runtime that is for the processor alone.
+    #[error(
+        "this ONNX Runtime has no CUDA provider ({library}); name one that has with --onnxruntime FILE",
+        library = .0.display()
+    )]
+    NoCudaProvider(PathBuf),
+    /// No CUDA device.
+    #[error(transparent)]
+    Device(#[from] rszs_cuda::Error),
+    /// A GPU was asked for, and the processor would have computed.
+    #[error("expected every node of the model on the GPU, found {nodes} left to the processor by ONNX Runtime")]
+    NotOnGpu {
+        /// How many of which operator.
+        nodes: String,
+    },
+    /// TensorRT, its device, or the plan.
+    #[error(transparent)]
+    TensorRt(#[from] TensorRtError),
     /// The library was loaded and does not start.
     #[error("{path}: expected ONNX Runtime to start, found: {reason}", path = .path.display())]
     Library {
@@ -66,12 +85,33 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
 }
 
-/// No engine passed.
+impl LoadError {
+    /// Whether the engine is simply not on this machine, which is nothing to worry about.
+    pub(super) fn is_absent(&self) -> bool {
+        match self {
+            Self::NoLibrary(_) | Self::NoCudaProvider(_) => true,
+            Self::Device(error) | Self::TensorRt(TensorRtError::Device(error)) => {
+                matches!(error, rszs_cuda::Error::NoDriver | rszs_cuda::Error::NoDevice { .. })
+            }
+            Self::TensorRt(error) => matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. })),
+            Self::NotOnGpu { .. }
+            | Self::Library { .. }
+            | Self::Model { .. }
+            | Self::Precision { .. }
+            | Self::Run(_)
+            | Self::Golden(_) => false,
+        }
+    }
+}
+
+/// No engine passed, or somebody asked to stop before one did.
 #[derive(Debug, thiserror::Error)]
-#[error("no engine can run this bundle; {}", reasons(.skipped))]
+#[error("{}; {}", if *.is_interrupted { "interrupted before an engine was ready" } else { "no engine can run this bundle" }, reasons(.skipped))]
 pub struct NoEngine {
     /// What was tried, in order.
     pub skipped: Vec<Skipped>,
+    /// Somebody asked to stop; nothing else was tried.
+    pub is_interrupted: bool,
 }
 
 fn list(refusals: &[Refusal]) -> String {

@@ -3,21 +3,30 @@
 //! An engine is used only after it gave the bundle's golden outputs on this machine ([`start`]). Nothing else in this crate knows
 //! which engine runs.
 
+mod cache;
 mod embedded;
 mod error;
+mod kind;
 mod library;
 mod onnxruntime;
+mod options;
+mod placement;
 mod session;
 mod start;
 mod tensorrt;
+mod watch;
 
 pub use embedded::EmbeddedSession;
 pub use error::{EngineError, LoadError, NoEngine};
+pub use kind::EngineKind;
 pub use library::Refusal;
-pub use onnxruntime::OnnxRuntimeSession;
+pub use onnxruntime::{OnnxRuntimeSession, Provider};
+pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
-pub use start::{EngineKind, EngineOptions, Skipped, Started, attempts, prove, start};
-pub use tensorrt::tensorrt_status;
+pub(crate) use start::first_of_each;
+pub use start::{Skipped, Started, attempts, prove, start};
+pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession};
+pub use watch::{BuildNews, BuildWatch};
 
 /// Tiles and queries of one call.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +62,16 @@ pub trait TileEngine {
 #[derive(Debug)]
 pub struct Engine {
     session: Session,
+}
+
+impl Engine {
+    /// Itself on the addresses of a device, where it computes on one.
+    pub fn on_device(&self) -> Option<SharedTensorRt> {
+        match &self.session {
+            Session::TensorRt(session) => Some(session.clone()),
+            Session::OnnxRuntime(_) | Session::Embedded(_) => None,
+        }
+    }
 }
 
 impl TileEngine for Engine {

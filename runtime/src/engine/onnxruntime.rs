@@ -5,10 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ort::environment::Environment;
+use ort::ep::{self, ExecutionProvider};
+use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
+use rszs_bundle::Precision;
+use rszs_cuda::Device;
 
 use super::library::{Refusal, candidates};
+use super::placement::{RECORD, elsewhere, placement};
 use super::session::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
 
@@ -18,6 +23,15 @@ static LIBRARY: OnceLock<Library> = OnceLock::new();
 struct Library {
     path: PathBuf,
     environment: Environment,
+}
+
+/// What computes, in ONNX Runtime's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// The processor.
+    Cpu,
+    /// A GPU, for a model file of this precision.
+    Cuda(Precision),
 }
 
 /// One model loaded into ONNX Runtime.
@@ -34,16 +48,35 @@ impl std::fmt::Debug for OnnxRuntimeSession {
 impl OnnxRuntimeSession {
     /// Loads `model`, the bytes of an ONNX file, for `threads` threads. `library` names the library file; without it the places
     /// listed in `library.rs` are tried.
-    pub fn load(model: &[u8], threads: usize, library: Option<&Path>) -> Result<Self, LoadError> {
+    ///
+    /// A GPU that was asked for computes all of the model or the model is refused: ONNX Runtime by itself would leave what it cannot do
+    /// there to the processor, without a word.
+    pub fn load(model: &[u8], threads: usize, library: Option<&Path>, provider: Provider) -> Result<Self, LoadError> {
         let library = load_library(library)?;
+        if matches!(provider, Provider::Cuda(_)) {
+            if !ep::CUDA::is_available().unwrap_or_default() {
+                return Err(LoadError::NoCudaProvider(library.path.clone()));
+            }
+            // Without one the provider fails, too, in words that name whichever of its libraries is loaded first.
+            Device::open(0)?;
+        }
         let refused =
             |error: ort::Error| LoadError::Model { engine: "ONNX Runtime", reason: one_line(&error.to_string()) };
-        let session = Session::builder(&library.environment)
+        let builder = Session::builder(&library.environment)
             .map_err(refused)?
             .with_intra_threads(threads)
-            .map_err(|error| refused(error.into()))?
-            .commit_from_memory(model)
-            .map_err(refused)?;
+            .map_err(|error| refused(error.into()))?;
+        let mut builder = match provider {
+            Provider::Cpu => builder,
+            Provider::Cuda(precision) => on_cuda(builder, precision).map_err(refused)?,
+        };
+        let session = builder.commit_from_memory(model).map_err(refused)?;
+        if matches!(provider, Provider::Cuda(_)) {
+            let placement = placement(&session).map_err(refused)?;
+            if let Some(nodes) = elsewhere(&placement, ep::CUDA::NAME) {
+                return Err(LoadError::NotOnGpu { nodes });
+            }
+        }
         Ok(Self { session })
     }
 
@@ -72,6 +105,12 @@ impl OnnxRuntimeSession {
         }
         Ok(())
     }
+}
+
+fn on_cuda(builder: SessionBuilder, precision: Precision) -> ort::Result<SessionBuilder> {
+    // The golden set's tolerance of fp32 leaves no room for products with the mantissa of 10 bits of TF32.
+    let cuda = ep::CUDA::default().with_device_id(0).with_tf32(precision != Precision::Fp32);
+    Ok(builder.with_execution_providers([cuda.build().error_on_failure()])?.with_config_entry(RECORD, "1")?)
 }
 
 /// The input where it lies: nothing is copied.
@@ -135,7 +174,21 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
+
+    #[test]
+    fn where_nodes_are_is_what_onnx_runtime_says() {
+        let model = include_bytes!("../../../bundles/nano/model.fp32.onnx");
+        let library = load_library(None).unwrap();
+        let builder = Session::builder(&library.environment).unwrap().with_config_entry(RECORD, "1").unwrap();
+        let session = { builder }.commit_from_memory(model).unwrap();
+        let placement = placement(&session).unwrap();
+        assert_eq!(placement.keys().collect::<Vec<_>>(), [ep::CPU::NAME]);
+        assert_eq!(placement[ep::CPU::NAME]["Conv"], 10);
+        assert_eq!(elsewhere(&placement, ep::CPU::NAME), None);
+        assert!(elsewhere(&placement, ep::CUDA::NAME).unwrap().contains("10 Conv"));
+    }
 
     #[test]
     fn the_version_is_the_release_or_the_commit() {

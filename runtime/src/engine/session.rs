@@ -3,6 +3,7 @@
 use super::EngineError;
 use super::embedded::EmbeddedSession;
 use super::onnxruntime::OnnxRuntimeSession;
+use super::tensorrt::SharedTensorRt;
 
 /// Values of one input, row by row.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,8 @@ impl NamedOutput<'_> {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one or two in a process, never in a list")]
 pub enum Session {
+    /// In TensorRT or TensorRT-RTX.
+    TensorRt(SharedTensorRt),
     /// In ONNX Runtime.
     OnnxRuntime(OnnxRuntimeSession),
     /// In the engine inside this program.
@@ -67,6 +70,7 @@ impl Session {
     /// the engines allocate as they please.
     pub fn run(&mut self, inputs: &[NamedInput<'_>], outputs: &mut [NamedOutput<'_>]) -> Result<(), EngineError> {
         match self {
+            Self::TensorRt(session) => session.run(inputs, outputs),
             Self::OnnxRuntime(session) => session.run(inputs, outputs),
             Self::Embedded(session) => session.run(inputs, outputs),
         }

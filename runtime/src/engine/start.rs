@@ -1,97 +1,12 @@
 //! Choosing an engine and proving that it computes what the bundle says.
 
-use std::num::NonZero;
-use std::path::PathBuf;
-use std::thread::available_parallelism;
-
 use rszs_bundle::{Bundle, Deviation, Golden, Precision};
 
-use super::embedded::EmbeddedSession;
 use super::error::precisions;
-use super::onnxruntime::OnnxRuntimeSession;
+use super::onnxruntime::{OnnxRuntimeSession, Provider};
 use super::session::Session;
-use super::{Engine, LoadError, NoEngine, TileBatch, TileEngine, TileScores};
-
-/// The engines, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineKind {
-    /// ONNX Runtime from a library file.
-    OnnxRuntime,
-    /// The engine inside this program.
-    Embedded,
-}
-
-impl EngineKind {
-    /// Every engine in the order in which they are tried.
-    pub const ALL: [Self; 2] = [Self::OnnxRuntime, Self::Embedded];
-
-    /// As it stands in options and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::OnnxRuntime => "onnxruntime",
-            Self::Embedded => "embedded",
-        }
-    }
-
-    /// Precisions of the model files that it runs well, the preferred one first. A bundle offers INT8 only if it was measured to be
-    /// faster and nearly as good. Half precision is slower on a CPU; it is for accelerators. The embedded engine has no fast
-    /// products of 8-bit numbers.
-    fn precisions(self) -> &'static [Precision] {
-        match self {
-            Self::OnnxRuntime => &[Precision::Int8, Precision::Fp32],
-            Self::Embedded => &[Precision::Fp32],
-        }
-    }
-
-    /// Version and place of the library behind it, once it is loaded.
-    pub fn library(self) -> String {
-        match self {
-            Self::OnnxRuntime => OnnxRuntimeSession::library(),
-            Self::Embedded => EmbeddedSession::library(),
-        }
-    }
-
-    /// Loads the bytes of an ONNX file.
-    pub fn load(self, model: &[u8], options: &EngineOptions) -> Result<Session, LoadError> {
-        let threads = options.threads();
-        match self {
-            Self::OnnxRuntime => {
-                OnnxRuntimeSession::load(model, threads, options.library.as_deref()).map(Session::OnnxRuntime)
-            }
-            Self::Embedded => EmbeddedSession::load(model.to_vec(), threads).map(Session::Embedded),
-        }
-    }
-}
-
-/// How an engine is to be started.
-#[derive(Debug, Clone, Default)]
-pub struct EngineOptions {
-    /// Only this one; nothing: the best that passes.
-    pub kind: Option<EngineKind>,
-    /// Only model files of this precision; nothing: the best that the bundle offers the engine.
-    pub precision: Option<Precision>,
-    /// Threads; nothing: one per core.
-    pub threads: Option<NonZero<usize>>,
-    /// Library file of ONNX Runtime; nothing: searched.
-    pub library: Option<PathBuf>,
-}
-
-impl EngineOptions {
-    /// Threads to compute with.
-    pub fn threads(&self) -> usize {
-        self.threads.or_else(|| available_parallelism().ok()).map_or(1, NonZero::get)
-    }
-
-    fn kinds(&self) -> &[EngineKind] {
-        match self.kind {
-            // A library that was named must be used or refused aloud.
-            Some(EngineKind::OnnxRuntime) => &EngineKind::ALL[..1],
-            Some(EngineKind::Embedded) => &EngineKind::ALL[1..],
-            None if self.library.is_some() => &EngineKind::ALL[..1],
-            None => &EngineKind::ALL,
-        }
-    }
-}
+use super::tensorrt::{self, PlanRequest};
+use super::{Engine, EngineKind, EngineOptions, LoadError, NoEngine, TileBatch, TileEngine, TileScores};
 
 /// An engine that was tried and refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +42,11 @@ pub fn start(bundle: &Bundle, options: &EngineOptions) -> Result<Started, NoEngi
             Ok(started) => return Ok(Started { skipped, ..started }),
             Err(one) => skipped.push(one),
         }
+        if options.watch.is_interrupted() {
+            return Err(NoEngine { skipped, is_interrupted: true });
+        }
     }
-    Err(NoEngine { skipped })
+    Err(NoEngine { skipped, is_interrupted: false })
 }
 
 /// Tries everything that `options` allow, best first, each attempt as it is asked for. Nothing has been skipped before any of them.
@@ -136,7 +54,29 @@ pub fn attempts<'a>(
     bundle: &'a Bundle,
     options: &'a EngineOptions,
 ) -> impl Iterator<Item = Result<Started, Skipped>> + 'a {
-    options.kinds().iter().flat_map(move |&kind| attempts_of(kind, bundle, options))
+    options.kinds().into_iter().flat_map(move |kind| attempts_of(kind, bundle, options))
+}
+
+/// For each engine that `options` allow, the first model file that passes, or why none does.
+pub(crate) fn first_of_each<'a>(
+    bundle: &'a Bundle,
+    options: &'a EngineOptions,
+) -> impl Iterator<Item = Result<Started, Skipped>> + 'a {
+    options.kinds().into_iter().filter_map(move |kind| {
+        let mut reasons = Vec::new();
+        for attempt in attempts_of(kind, bundle, options) {
+            match attempt {
+                Ok(started) => return Some(Ok(started)),
+                Err(one) => reasons.push(one),
+            }
+            if options.watch.is_interrupted() {
+                break;
+            }
+        }
+        let is_absent = reasons.iter().all(|one| one.is_absent);
+        let reason = reasons.into_iter().map(|one| one.reason).reduce(|all, one| format!("{all}; {one}"))?;
+        Some(Err(Skipped { kind, reason, is_absent }))
+    })
 }
 
 /// Every model file that `kind` may run; only the first one where it is not on this machine.
@@ -148,15 +88,18 @@ fn attempts_of<'a>(
     let mut models = models(kind, bundle, options).peekable();
     let nothing = models.peek().is_none().then(|| {
         let reason = no_model(kind, options.precision, bundle.manifest().precisions()).to_string();
-        Err(Skipped { kind, reason, is_absent: false })
+        // A precision that was typed rules engines out; who did not ask for this one need not hear of it.
+        let is_absent = options.kind.is_none() && options.precision.is_some();
+        Err(Skipped { kind, reason, is_absent })
     });
+    let row_limit = bundle.manifest().engine.max_queries.map(|most| most as usize);
     let mut is_absent = false;
     let tried = models.map_while(move |(precision, model)| {
         if is_absent {
             return None;
         }
-        let proven = prove(kind, precision, model, bundle.golden(), options);
-        is_absent = matches!(proven, Err(LoadError::NoLibrary(_)));
+        let proven = prove_limited(kind, precision, model, bundle.golden(), options, row_limit);
+        is_absent = proven.as_ref().is_err_and(LoadError::is_absent);
         Some(match proven {
             Ok((engine, deviation)) => Ok(Started { engine, kind, precision, deviation, skipped: Vec::new() }),
             Err(error) if is_absent => Err(Skipped { kind, reason: error.to_string(), is_absent }),
@@ -200,7 +143,30 @@ pub fn prove(
     golden: &Golden,
     options: &EngineOptions,
 ) -> Result<(Engine, Deviation), LoadError> {
-    let mut engine = Engine { session: kind.load(model, options)? };
+    prove_limited(kind, precision, model, golden, options, None)
+}
+
+/// [`prove`], for a model that takes at most `row_limit` queries.
+fn prove_limited(
+    kind: EngineKind,
+    precision: Precision,
+    model: &[u8],
+    golden: &Golden,
+    options: &EngineOptions,
+    row_limit: Option<usize>,
+) -> Result<(Engine, Deviation), LoadError> {
+    let session = match kind {
+        EngineKind::TensorRt | EngineKind::TensorRtRtx => {
+            let request = PlanRequest::new(precision, model, golden, options, row_limit);
+            Session::TensorRt(tensorrt::load(kind, &request, options)?)
+        }
+        EngineKind::Cuda => {
+            let (threads, library) = (options.threads(), options.library.as_deref());
+            Session::OnnxRuntime(OnnxRuntimeSession::load(model, threads, library, Provider::Cuda(precision))?)
+        }
+        EngineKind::Cpu | EngineKind::Embedded => kind.load(model, options)?,
+    };
+    let mut engine = Engine { session };
     let deviation = self_test(&mut engine, golden, precision)?;
     Ok((engine, deviation))
 }

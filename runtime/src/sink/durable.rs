@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -17,12 +18,20 @@ pub struct PendingFile {
 impl PendingFile {
     /// Starts a file that will be called `path`. What already has that name is left alone until it is replaced.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.part", process::id()));
-        let temporary = path.with_file_name(hidden);
+        let temporary = temporary(path)?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+        Ok(Self { file, temporary, path: path.to_owned() })
+    }
+
+    /// The same, readable and writable by the user alone, and never through a link that somebody put there.
+    pub(crate) fn create_private(path: &Path) -> io::Result<Self> {
+        let temporary = temporary(path)?;
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // What a process of this number left when it was killed.
+            _ => {}
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         Ok(Self { file, temporary, path: path.to_owned() })
     }
 
@@ -49,8 +58,16 @@ impl Drop for PendingFile {
     }
 }
 
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.part", process::id()));
+    Ok(path.with_file_name(hidden))
+}
+
 /// Waits until the names in `folder` are on the disk.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

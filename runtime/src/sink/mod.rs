@@ -1,6 +1,6 @@
 //! Where results go: PNG files that are complete or not there.
 
-mod durable;
+pub(crate) mod durable;
 mod error;
 mod names;
 mod overlay;

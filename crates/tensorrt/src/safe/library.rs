@@ -13,7 +13,12 @@ use crate::sys::slots::Layout;
 use crate::{Family, Version};
 
 /// Names tried, best first.
-const CANDIDATES: [&str; 4] = ["libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so", "libtensorrt_rtx.so.1"];
+fn candidates(family: Family) -> &'static [&'static str] {
+    match family {
+        Family::TensorRt => &["libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so"],
+        Family::TensorRtRtx => &["libtensorrt_rtx.so.1"],
+    }
+}
 
 /// The files of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +56,13 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the best library in `folder`, or the best that the system's loader finds, and its parser from the same place.
+    /// Loads the best library of `family` in `folder`, or the best that the system's loader finds, and its parser from the same place.
     ///
-    /// In this order: TensorRT 11, 10, TensorRT-RTX 1. One that is there and of an unknown version is an error, not a reason to take
+    /// TensorRT 11 comes before 10. One that is there and of an unknown version is an error, not a reason to take
     /// the next. A missing parser is one only when [`Network::parse`](crate::Network::parse) needs it.
-    pub fn find(folder: Option<&Path>, logger: Logger) -> Result<Self, LoadError> {
+    pub fn find(family: Family, folder: Option<&Path>, logger: Logger) -> Result<Self, LoadError> {
         let mut tried = Vec::new();
-        for name in CANDIDATES {
+        for &name in candidates(family) {
             let file = folder.map_or_else(|| name.into(), |folder| folder.join(name));
             match load_inference(&file) {
                 Ok(exports) => {
@@ -69,7 +74,7 @@ impl Library {
                 Err(error) => tried.push(error.to_string()),
             }
         }
-        Err(LoadError::NotFound { tried })
+        Err(LoadError::NotFound { family, tried })
     }
 
     /// Loads exactly these files.
@@ -198,10 +203,12 @@ mod tests {
     #[test]
     fn an_empty_folder_is_named_with_everything_that_was_tried() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Library::find(Some(folder.path()), Logger::silent()).unwrap_err();
-        let LoadError::NotFound { tried } = &error else { panic!("{error}") };
-        assert_eq!(tried.len(), CANDIDATES.len());
+        let error = Library::find(Family::TensorRt, Some(folder.path()), Logger::silent()).unwrap_err();
+        let LoadError::NotFound { tried, .. } = &error else { panic!("{error}") };
+        assert_eq!(tried.len(), 3);
         assert!(error.to_string().contains("libnvinfer.so.10: cannot open shared object file"), "{error}");
+        let error = Library::find(Family::TensorRtRtx, Some(folder.path()), Logger::silent()).unwrap_err();
+        assert!(error.to_string().starts_with("no TensorRT-RTX library found (tried "), "{error}");
     }
 
     #[test]

@@ -8,8 +8,10 @@ use crate::{Family, LoaderError, Version};
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// None of the names could be loaded.
-    #[error("no TensorRT library found (tried {}); install TensorRT 10 or 11 or TensorRT-RTX 1.3 to 1.7", .tried.join(", "))]
+    #[error("no {family} library found (tried {}); install {}", .tried.join(", "), known(*.family))]
     NotFound {
+        /// What was looked for.
+        family: Family,
         /// Every name with the loader's answer.
         tried: Vec<String>,
     },
@@ -58,6 +60,13 @@ pub enum LoadError {
         /// The platform.
         found: &'static str,
     },
+}
+
+fn known(family: Family) -> &'static str {
+    match family {
+        Family::TensorRt => "TensorRT 10 or 11",
+        Family::TensorRtRtx => "TensorRT-RTX 1.3 to 1.7",
+    }
 }
 
 fn or_none(version: Option<u32>) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rszs_tensorrt::{Library, Logger};
+use rszs_tensorrt::{Family, Library, Logger};
 
 /// The folders of TensorRT-RTX: the newest, and one whose builder, parser and logger are those of TensorRT 10.
 pub(crate) const RTX: [&str; 2] = ["tensorrt-rtx-1.7", "tensorrt-rtx-1.4"];
@@ -21,5 +21,5 @@ pub(crate) fn folder(component: &str) -> Option<PathBuf> {
 
 /// A TensorRT-RTX that is there.
 pub(crate) fn rtx(component: &str) -> Option<Library> {
-    Some(Library::find(Some(&folder(component)?), Logger::silent()).unwrap())
+    Some(Library::find(Family::TensorRtRtx, Some(&folder(component)?), Logger::silent()).unwrap())
 }

@@ -1,6 +1,6 @@
 //! From a plan to an enqueued run. No device is there: the recorder writes addresses down and touches none.
 
-use rszs_tensorrt::{Direction, Error, Runtime};
+use rszs_tensorrt::{Direction, Error, LoadedPlan, Runtime};
 
 use crate::recorder::{FAMILIES, Recorder, assert_transcript, driver_calls};
 
@@ -73,4 +73,39 @@ fn names_and_shapes_that_cannot_be_never_reach_the_library() {
     assert_eq!(error.to_string(), "tensor `tiles`: expected at most 8 sizes, found 9");
     assert!(matches!(engine.profile_shapes("a\0b", 0), Err(Error::Name { .. })));
     assert!(recorder.transcript().is_empty());
+}
+
+#[test]
+fn a_loaded_plan_moves_to_another_thread_and_is_deleted_in_order() {
+    for number in FAMILIES {
+        let recorder = Recorder::new(number);
+        let library = Box::leak(Box::new(recorder.open().unwrap()));
+        let mut plan = LoadedPlan::new(library, b"a plan").unwrap();
+        assert_eq!(plan.tensors().unwrap()[0].tensor.name, "tiles");
+        let (first, second) = (plan.add_context().unwrap(), plan.add_context().unwrap());
+        assert_ne!(first, second);
+        recorder.transcript();
+        let elsewhere = std::thread::spawn(move || {
+            plan.set_input_shape(second, "tiles", &[3, 8]).unwrap();
+            plan.infer_shapes(second).unwrap();
+            assert_eq!(plan.shape(first, "tiles").unwrap(), [3, -1]);
+            // SAFETY: the recorder reads nothing there.
+            unsafe { plan.set_address(second, "tiles", 0x7_0000_0000) }.unwrap();
+            // SAFETY: the recorder enqueues nothing.
+            unsafe { plan.enqueue(second, 0x5_0000_0000) }.unwrap();
+        });
+        elsewhere.join().unwrap();
+        let expected = [
+            "VExecutionContext::setInputShape(tiles, [3, 8])",
+            "VExecutionContext::inferShapes(1)",
+            "VExecutionContext::getTensorShape(tiles)",
+            "VExecutionContext::setTensorAddress(tiles, 0x700000000)",
+            "VExecutionContext::enqueueV3(0x500000000)",
+            "delete VExecutionContext",
+            "delete VExecutionContext",
+            "delete VCudaEngine",
+            "delete VRuntime",
+        ];
+        assert_transcript(&recorder.transcript(), &expected, number);
+    }
 }

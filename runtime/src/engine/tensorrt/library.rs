@@ -1,0 +1,41 @@
+//! The libraries of this process, one a family.
+
+use std::sync::OnceLock;
+
+use rszs_tensorrt::{Family, Library, LoadError, Logger};
+
+use crate::engine::EngineKind;
+
+/// Loaded for good: NVIDIA's libraries do not survive an unloading.
+static TENSORRT: OnceLock<Library> = OnceLock::new();
+static TENSORRT_RTX: OnceLock<Library> = OnceLock::new();
+
+fn place(family: Family) -> &'static OnceLock<Library> {
+    match family {
+        Family::TensorRt => &TENSORRT,
+        Family::TensorRtRtx => &TENSORRT_RTX,
+    }
+}
+
+/// The library of `kind`, loaded by the first call.
+pub(super) fn library(kind: EngineKind) -> Result<&'static Library, LoadError> {
+    let family = kind.tensorrt_family().unwrap_or(Family::TensorRt);
+    if let Some(library) = place(family).get() {
+        return Ok(library);
+    }
+    // Errors carry what the library wrote; the rest of it is of no use to an operator.
+    let library = Library::find(family, None, Logger::silent())?;
+    Ok(place(family).get_or_init(|| library))
+}
+
+/// Version and file of a library, once it is loaded.
+pub(in crate::engine) fn library_name(family: Family) -> String {
+    place(family)
+        .get()
+        .map_or_else(String::new, |library| format!("{} ({})", library.version(), library.file().display()))
+}
+
+/// `TensorRT 10.3.0`.
+pub(super) fn name_of(library: &Library) -> String {
+    format!("{} {}", library.family(), library.version())
+}
