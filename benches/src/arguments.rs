@@ -6,6 +6,8 @@ use clap::Parser;
 use rszs_edge::engine_arguments::{EngineChoice, PrecisionChoice};
 use rszs_edge::ground::GroundSample;
 
+use crate::device::Device;
+
 /// Measure the latency of a bundle, stage by stage, beside its accuracy.
 ///
 /// Every combination of --engine, --precision, --batch and --queries segments the same images again and again, one after the other, from reading a file to
@@ -54,6 +56,14 @@ pub struct Arguments {
     #[arg(short, long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub frames: u32,
 
+    /// Device whose published peaks the network's work a second is compared with, whatever it ran on
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    pub peak: Option<Device>,
+
+    /// Measure nothing: predict from the cost model what named devices need for one tile of these networks
+    #[arg(long, value_name = "PRESETS", value_delimiter = ',', value_parser = preset_names())]
+    pub predict: Vec<String>,
+
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -71,6 +81,10 @@ pub struct Arguments {
     pub baseline: Option<PathBuf>,
 }
 
+fn preset_names() -> Vec<&'static str> {
+    rszs_network::Config::presets().map(|(name, _)| name).to_vec()
+}
+
 const AFTER_LONG_HELP: &str = "\
 Examples:
   rszs-bench
@@ -78,6 +92,9 @@ Examples:
 
   rszs-bench --batch 1,4 --queries flood --queries flood,building,road flight/ --json today.json
       Four configurations in each engine.
+
+  rszs-bench --predict b16
+      How long at best on an RTX 3090 and on Jetsons?
 
   rszs-bench --baseline yesterday.json
       What became slower? Medians whose 95 % confidence intervals do not overlap count as different.

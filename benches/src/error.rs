@@ -20,6 +20,12 @@ pub enum Error {
         /// Each with its reason.
         skipped: Vec<String>,
     },
+    /// A preset that cannot be built.
+    #[error("network: {0}")]
+    Network(#[from] rszs_graph::GraphError),
+    /// The engine does not run one large product.
+    #[error("one large product: {0}")]
+    Gemm(#[from] rszs_edge::engine::LoadError),
     /// No report of this program.
     #[error("{path}: expected a report of rszs-bench --json, schema {schema}, found: {found}", path = path.display(), schema = crate::report::SCHEMA)]
     Report {
@@ -47,7 +53,8 @@ impl Error {
         let status = match self {
             Self::Edge(error) => error.exit_status(),
             Self::Image(_) | Self::Report { .. } => ExitStatus::Usage,
-            Self::NoEngine { .. } => ExitStatus::NoEngine,
+            Self::Network(_) => ExitStatus::BundleRefused,
+            Self::NoEngine { .. } | Self::Gemm(_) => ExitStatus::NoEngine,
             Self::Write { .. } | Self::Stdout(_) => ExitStatus::OutputFailed,
         };
         status.code()

@@ -5,7 +5,8 @@
 //! | [`arguments`] | what was typed |
 //! | [`sweep`] | every configuration in turn, on the same images |
 //! | [`stages`] | histograms of times, by stage |
-//! | [`condition`], [`allocations`] | whether the machine slowed down meanwhile, what was allocated |
+//! | [`condition`], [`allocations`], [`accelerator`] | whether the machine slowed down meanwhile, what was allocated, memory and energy of a GPU |
+//! | [`gemm`], [`device`], [`roofline`] | what the engine reaches in one product, published peaks, predictions from the cost model |
 //! | [`report`] | the JSON form |
 //! | [`table`], [`csv`], [`page`] | for people, for spreadsheets, for browsers |
 //! | [`baseline`] | what became slower than an earlier report says |
@@ -17,14 +18,18 @@
 //! | `pipeline` | files to files in one process, and starting it |
 //! | `process` | whole processes: `rszs-edge` beside `python/baseline.py`, which does the same job in plain Python |
 
+pub mod accelerator;
 pub mod allocations;
 pub mod arguments;
 pub mod baseline;
 pub mod condition;
 pub mod csv;
+pub mod device;
 pub mod error;
+pub mod gemm;
 pub mod page;
 pub mod report;
+pub mod roofline;
 pub mod stages;
 pub mod sweep;
 pub mod table;
@@ -37,9 +42,18 @@ use arguments::Arguments;
 use baseline::Change;
 use error::Error;
 use report::Report;
+use roofline::{Prediction, TileCost};
+use rszs_network::{Config, Purpose, image_graph};
+
+/// Queries that predictions are for.
+const PREDICTED_QUERIES: usize = 2;
 
 /// Measures what `arguments` ask for and tells it. Returns whether something became slower than the baseline.
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
+    if !arguments.predict.is_empty() {
+        predict(&arguments.predict)?;
+        return Ok(false);
+    }
     // Read first: an hour of measuring must not end in a misspelt name.
     let baseline = arguments.baseline.as_deref().map(Report::read).transpose()?;
     let report = sweep::run(arguments)?;
@@ -55,6 +69,17 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     let changes = baseline::changes(&baseline, &report);
     print(&baseline::text(&changes))?;
     Ok(changes.iter().any(Change::is_regression))
+}
+
+/// Tells what named devices need for one tile of each preset.
+fn predict(presets: &[String]) -> Result<(), Error> {
+    for name in presets {
+        let Some(config) = Config::preset(name) else { continue };
+        let cost = TileCost::of(&image_graph(&config, Purpose::Deploy)?, PREDICTED_QUERIES);
+        let what = format!("{name}, {} px, {PREDICTED_QUERIES} queries", config.tile_px);
+        print(&(roofline::table(&what, &cost, &Prediction::all(&cost)) + "\n"))?;
+    }
+    Ok(())
 }
 
 fn print(text: &str) -> Result<(), Error> {

@@ -6,8 +6,10 @@ use std::path::Path;
 use rszs_edge::machine::Machine;
 use serde::{Deserialize, Serialize};
 
+use crate::accelerator::Accelerator;
 use crate::condition::Condition;
 use crate::error::Error;
+use crate::roofline::{Prediction, TileCost};
 use crate::stages::Stages;
 
 /// Version of this form.
@@ -31,8 +33,24 @@ pub struct Report {
     pub images: Vec<String>,
     /// Engines that were asked for and left out, with the reason.
     pub skipped: Vec<String>,
+    /// What one tile of the bundle's network costs, and what named devices are predicted to need for it; nothing for a network that this program does
+    /// not know.
+    #[serde(default)]
+    pub roofline: Option<Roofline>,
     /// In the order in which they ran. The first is the reference of all accuracies.
     pub configurations: Vec<Measured>,
+}
+
+/// Cost of one tile and predictions from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roofline {
+    /// Queries that it is for.
+    pub query_count: usize,
+    /// Cost of one tile.
+    pub cost: TileCost,
+    /// For every named device and precision.
+    pub predictions: Vec<Prediction>,
 }
 
 /// Which bundle.
@@ -87,6 +105,12 @@ pub struct Measured {
     pub megapixels_per_s: f64,
     /// Largest resident memory while frames were measured. The reference's masks and logits, kept for the comparison, are in it.
     pub peak_memory_bytes: Option<u64>,
+    /// Memory and energy of an accelerator, where one tells.
+    #[serde(default)]
+    pub accelerator: Accelerator,
+    /// How much work the engine did a second, beside what it could do.
+    #[serde(default)]
+    pub achieved: Option<Achieved>,
     /// Allocations a frame in the whole process, but for libraries loaded at run time.
     pub allocations_per_frame: f64,
     /// Beside the first configuration that has the same queries; nothing for that one.
@@ -101,6 +125,32 @@ pub struct Measured {
     pub after: Condition,
     /// Why these times are not to be trusted, if anything tells.
     pub invalid: Option<String>,
+}
+
+/// Work a second, by the cost model and the time of the stage `engine`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Achieved {
+    /// Milliseconds a tile.
+    pub tile_ms: f64,
+    /// Multiply-accumulates a second.
+    pub macs_per_s: f64,
+    /// The same in one large product by the same engine on this machine; FP32 alone.
+    pub gemm_macs_per_s: Option<f64>,
+    /// The device of `--peak`.
+    pub peak: Option<PeakOf>,
+}
+
+/// A device to compare with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeakOf {
+    /// Its name.
+    pub device: String,
+    /// Multiply-accumulates a second in the precision that ran.
+    pub macs_per_s: f64,
+    /// What it is predicted to need for a tile.
+    pub predicted_ms: f64,
 }
 
 /// How far results are from the reference's, the worst query counting.

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use rszs_bundle::{Manifest, Precision};
 use rszs_edge::compare::{Difference, Side, SideName};
+use rszs_edge::engine::{EngineOptions, Started};
 use rszs_edge::engine_arguments::{EngineArguments, EngineChoice};
 use rszs_edge::error::Error as EdgeError;
 use rszs_edge::ground::GroundSample;
@@ -14,12 +16,18 @@ use rszs_edge::queries::parse_queries;
 use rszs_edge::segment::{Keep, Segmentation};
 use rszs_edge::sink::{Products, Sink};
 use rszs_edge::source::{Frame, ImageReader, Input, list_inputs};
+use rszs_graph::Graph;
+use rszs_network::{Config, Purpose, image_graph};
 
+use crate::accelerator::Watch;
 use crate::allocations;
 use crate::arguments::Arguments;
 use crate::condition::{Condition, peak_memory_bytes, reset_peak_memory};
+use crate::device::Device;
 use crate::error::Error;
-use crate::report::{Accuracy, BundleIdentity, Configuration, Measured, Report, SCHEMA};
+use crate::gemm;
+use crate::report::{Accuracy, Achieved, BundleIdentity, Configuration, Measured, PeakOf, Report, Roofline, SCHEMA};
+use crate::roofline::{Prediction, TileCost};
 use crate::stages::{FrameTimes, Stages};
 
 /// Only masks: what a run writes beside them is a matter of taste.
@@ -34,11 +42,12 @@ pub fn run(arguments: &Arguments) -> Result<Report, Error> {
     for listed in list_inputs(&arguments.images).into_iter().take(arguments.frames as usize) {
         images.push((listed.image, listed.input.map_err(ImageError::from)?));
     }
+    let graph = network(bundle.manifest());
     let (mut configurations, mut skipped) = (Vec::new(), Vec::new());
     for queries in &arguments.queries {
         let mut reference = None;
         for engine in engines(arguments) {
-            match configuration(arguments, &engine, queries, &images, &mut reference) {
+            match configuration(arguments, &engine, queries, &images, graph.as_ref(), &mut reference) {
                 Ok(measured) => configurations.push(measured),
                 Err(Error::Edge(EdgeError::Engine(error))) => skipped.push(error.to_string()),
                 Err(error) => return Err(error),
@@ -62,8 +71,19 @@ pub fn run(arguments: &Arguments) -> Result<Report, Error> {
         },
         images: images.into_iter().map(|(name, _)| name).collect(),
         skipped,
+        roofline: graph.as_ref().zip(configurations.first()).map(|(graph, first)| {
+            let query_count = first.configuration.query_count;
+            let cost = TileCost::of(graph, query_count);
+            Roofline { query_count, cost, predictions: Prediction::all(&cost) }
+        }),
         configurations,
     })
+}
+
+/// The network of a bundle, if it is one that this program knows.
+fn network(manifest: &Manifest) -> Option<Graph> {
+    let config: Config = serde_json::from_value(manifest.network.clone()).ok()?;
+    image_graph(&config, Purpose::Deploy).ok()
 }
 
 /// Every combination of engine, precision and batch.
@@ -85,6 +105,7 @@ fn configuration(
     engine: &EngineArguments,
     typed: &str,
     images: &[(String, Input)],
+    graph: Option<&Graph>,
     reference: &mut Option<Vec<Segmentation>>,
 ) -> Result<Measured, Error> {
     let queries = parse_queries(typed).map_err(EdgeError::from)?;
@@ -110,6 +131,7 @@ fn configuration(
     }
 
     reset_peak_memory();
+    let watch = Watch::start(Path::new(ROOT));
     let before = Condition::now(Path::new(ROOT));
     let (allocated, start) = (allocations::so_far(), Instant::now());
     let (mut frames, mut tiles, mut pixels) = (Vec::new(), 0, 0.0);
@@ -120,13 +142,20 @@ fn configuration(
     }
     let (elapsed, allocated) = (start.elapsed().as_secs_f64(), allocations::so_far() - allocated);
     let after = Condition::now(Path::new(ROOT));
+    let (peak_memory_bytes, accelerator) = (peak_memory_bytes(), watch.stop());
     let started = &side.started;
-    let count = frames.len() as f64;
+    let (count, stages) = (frames.len() as f64, Stages::of(&frames));
+    let options = engine.options().map_err(EdgeError::from)?;
+    let achieved = graph.map(|graph| {
+        let cost = TileCost::of(graph, queries.len());
+        let tile_s = stages.engine.mean_us / 1e6 * count / tiles as f64;
+        achieved(&cost, tile_s, started, &options, arguments.peak)
+    });
     Ok(Measured {
         configuration: Configuration {
             engine: started.kind.name().to_owned(),
             precision: started.precision.to_string(),
-            threads: engine.options().map_err(EdgeError::from)?.threads(),
+            threads: options.threads(),
             batch: usize::from(engine.batch),
             queries: typed.to_owned(),
             query_count: queries.len(),
@@ -135,10 +164,12 @@ fn configuration(
         library: started.kind.library(),
         frames: frames.len(),
         tiles,
-        stages: Stages::of(&frames),
+        stages,
         frames_per_s: count / elapsed,
         megapixels_per_s: pixels / 1e6 / elapsed,
-        peak_memory_bytes: peak_memory_bytes(),
+        peak_memory_bytes,
+        accelerator,
+        achieved: achieved.transpose()?,
         allocations_per_frame: allocated as f64 / count,
         accuracy,
         self_test_difference: started.deviation.logits.max(started.deviation.presence),
@@ -146,6 +177,29 @@ fn configuration(
         invalid: before.invalidated_by(&after),
         before,
         after,
+    })
+}
+
+/// Work a second of an engine that needs `tile_s` seconds for a tile of `cost`.
+fn achieved(
+    cost: &TileCost,
+    tile_s: f64,
+    started: &Started,
+    options: &EngineOptions,
+    peak: Option<Device>,
+) -> Result<Achieved, Error> {
+    let is_fp32 = started.precision == Precision::Fp32;
+    let peak = peak.map(|device| {
+        let peak = device.peak();
+        let [compute, memory] = cost.seconds(&peak, started.precision);
+        let device = device.name().to_owned();
+        PeakOf { device, macs_per_s: peak.of(started.precision), predicted_ms: 1e3 * compute.max(memory) }
+    });
+    Ok(Achieved {
+        tile_ms: 1e3 * tile_s,
+        macs_per_s: cost.macs as f64 / tile_s,
+        gemm_macs_per_s: is_fp32.then(|| gemm::macs_per_s(started.kind, options)).transpose()?,
+        peak,
     })
 }
 

@@ -55,6 +55,7 @@ fn describe(text: &mut String, measured: &Measured) {
         measured.tiles as f64 / measured.frames as f64,
         measured.allocations_per_frame
     );
+    text.push_str(&work(measured));
     match &measured.accuracy {
         None => {
             let _ = writeln!(
@@ -73,4 +74,35 @@ fn describe(text: &mut String, measured: &Measured) {
             );
         }
     }
+}
+
+/// Lines on work a second and on what an accelerator tells; nothing where nothing is known.
+fn work(measured: &Measured) -> String {
+    let mut text = String::new();
+    if let Some(achieved) = &measured.achieved {
+        // Writing into a text cannot fail.
+        let _ = write!(text, "  {:.2} ms and {:.1} GMAC/s in the engine", achieved.tile_ms, achieved.macs_per_s / 1e9);
+        if let Some(gemm) = achieved.gemm_macs_per_s {
+            let share = 100.0 * achieved.macs_per_s / gemm;
+            let _ = write!(text, ", {share:.0} % of one large product there ({:.1} GMAC/s)", gemm / 1e9);
+        }
+        if let Some(peak) = &achieved.peak {
+            let share = 100.0 * achieved.macs_per_s / peak.macs_per_s;
+            let _ = write!(
+                text,
+                ", {share:.2} % of the peak of {} (predicted: {:.2} ms a tile)",
+                peak.device, peak.predicted_ms
+            );
+        }
+        text.push('\n');
+    }
+    let accelerator = &measured.accelerator;
+    if let Some(bytes) = accelerator.peak_memory_bytes {
+        let _ =
+            writeln!(text, "  peak {:.0} MiB on the accelerator, of all programs", bytes as f64 / f64::from(1 << 20));
+    }
+    if let Some(joules) = accelerator.energy_j {
+        let _ = writeln!(text, "  {:.3} J a frame", joules / measured.frames as f64);
+    }
+    text
 }

@@ -31,7 +31,7 @@ fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
     let ((json, json_text), (csv, csv_text), (html, html_text)) =
         (path(&folder, "a.json"), path(&folder, "a.csv"), path(&folder, "a.html"));
     let files = ["--json", &json_text, "--csv", &csv_text, "--html", &html_text];
-    let output = bench(&folder, &[&["--batch", "1,2"], &files[..]].concat());
+    let output = bench(&folder, &[&["--batch", "1,2", "--peak", "orin-nano-super"], &files[..]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let report = Report::read(&json).unwrap();
@@ -40,7 +40,14 @@ fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
     assert!(first.accuracy.is_none(), "it is the reference");
     assert!(second.accuracy.unwrap().least_iou > 0.999, "{:?}", second.accuracy);
     assert!(first.allocations_per_frame > 0.0, "the program counts them");
+    let roofline = report.roofline.as_ref().unwrap();
+    assert!(roofline.predictions.iter().all(|prediction| prediction.measured_ms.is_none()), "{roofline:?}");
     for measured in &report.configurations {
+        let achieved = measured.achieved.as_ref().unwrap();
+        let by_hand = roofline.cost.macs as f64 / (measured.stages.engine.mean_us / 1e6);
+        assert!((achieved.macs_per_s / by_hand - 1.0).abs() < 1e-6, "one tile a frame: {achieved:?}");
+        assert!(achieved.gemm_macs_per_s.unwrap() > 0.0, "{achieved:?}");
+        assert_eq!(achieved.peak.as_ref().unwrap().device, "Orin Nano Super");
         assert_eq!((measured.frames, measured.tiles), (10, 10));
         let parts: f64 = measured.stages.in_order().iter().map(|(_, times)| times.mean_us).sum();
         let whole = measured.stages.whole.mean_us;
@@ -71,10 +78,17 @@ fn what_became_slower_is_named_and_the_exit_status_tells() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("SLOWER"));
 
+    // The same times mean nothing on other images or another machine.
+    let mut other_images = report.clone();
+    other_images.images.push("another.png".to_owned());
     report.machine.processor = "another".to_owned();
-    let (other, other_text) = path(&folder, "other.json");
-    fs::write(other, report.to_json()).unwrap();
-    assert_eq!(bench(&folder, &["--baseline", &other_text]).status.code(), Some(0));
+    for (name, report) in [("images.json", other_images), ("machine.json", report)] {
+        let (other, other_text) = path(&folder, name);
+        fs::write(other, report.to_json()).unwrap();
+        let output = bench(&folder, &["--baseline", &other_text]);
+        assert_eq!(output.status.code(), Some(0), "{name}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("other machine, images or configurations"), "{name}");
+    }
 }
 
 #[test]
@@ -87,4 +101,26 @@ fn a_baseline_that_is_no_report_is_refused_before_anything_is_measured() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("baseline.json: expected a report of rszs-bench --json"), "{stderr}");
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_report_of_an_earlier_release_is_a_baseline_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, text) = path(&folder, "now.json");
+    assert!(bench(&folder, &["--json", &text]).status.success());
+    let mut report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert!(report.as_object_mut().unwrap().remove("roofline").is_some());
+    let configuration = report["configurations"][0].as_object_mut().unwrap();
+    assert!(configuration.remove("achieved").is_some() && configuration.remove("accelerator").is_some());
+    fs::write(&json, report.to_string()).unwrap();
+    assert!(Report::read(&json).unwrap().configurations[0].achieved.is_none());
+}
+
+#[test]
+fn predictions_measure_nothing_and_need_no_bundle() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-bench"));
+    let output = command.args(["--predict", "nano,b16", "--bundle", "/nowhere"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("| RTX 3090 | fp16 |").count(), 2, "{text}");
 }

@@ -38,7 +38,7 @@ pub enum Command {
     ///
     /// Ranges are observed on tiles of training pictures, as the deployed pipeline cuts them. Masks of both precisions are then
     /// measured on --split, and the time of a tile in one process. INT8 is written if a tile is at least 1.05 times as fast and
-    /// the mean intersection over union loses at most one point; otherwise the report says why not. It holds for the processor it ran on: measure
+    /// the mean intersection over union loses at most one point, and its outputs on the golden set are near enough; otherwise the report says why not. It holds for the processor it ran on: measure
     /// where you deploy.
     Int8(Int8Arguments),
     /// Show what half precision does to every node: how near its values come to 65504, and how far rounding moves them
@@ -123,6 +123,10 @@ pub struct Int8Arguments {
     /// Leave the products that are most sensitive for what they cost in float, up to this share of the multiply-accumulates
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
     pub float_share: f64,
+
+    /// Write model.int8-fp16.onnx as well, the same steps for TensorRT: if its masks are as good, though nothing here measures how fast it is
+    #[arg(long)]
+    pub tensorrt_unmeasured: bool,
 
     /// Print what would be written, and write no bundle
     #[arg(long)]

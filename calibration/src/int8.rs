@@ -1,16 +1,14 @@
 //! `rszs-calibrate int8`: quantizes the heavy products, measures both precisions, writes INT8 where it is worth it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
 use rszs_bundle::{Bundle, BundleWriter, Precision, SignatureState};
-use rszs_edge::engine::{Engine, EngineKind, TileBatch, TileEngine, TileScores, prove};
+use rszs_edge::engine::{Engine, EngineKind, LoadError, TileBatch, TileEngine, TileScores, prove};
 use rszs_edge::engine_arguments::PrecisionChoice;
 use rszs_edge::queries::Words;
 use rszs_export::bundle::model;
 use rszs_export::unpack::unpack;
-use rszs_graph::{Graph, Product};
 use rszs_network::{Purpose, image_graph};
 
 use crate::arguments::{Int8Arguments, MeasureArguments};
@@ -20,21 +18,16 @@ use crate::evaluate::evaluation;
 use crate::evaluation_report::SetEvaluation;
 use crate::exit::ExitStatus;
 use crate::identity::Identity;
-use crate::int8_report::{Int8Report, Quantized, SelfTest};
+use crate::int8_report::{Int8Report, Measured, SelfTest, TensorRt};
 use crate::mask_count::count_masks;
 use crate::output::Output;
-use crate::probe::{Bench, observe};
-use crate::sensitivity::{left_in_float, logits_of, measure, root_mean_square};
+use crate::probe::Bench;
+use crate::quantization::quantize;
 use crate::sets::{LabelledSet, chosen, labelled, open_sets};
+use crate::tensorrt_file::tensorrt_file;
 use crate::threshold_report::Written;
 use crate::tile_recorder::tiles_of_sets;
 use crate::verdict::{Comparison, Verdict};
-
-/// A lighter product costs more to quantize than it saves: share of all multiply-accumulates.
-const LIGHTEST: f64 = 0.001;
-
-/// Tiles that sensitivity and noise are measured on.
-const SENSITIVITY_TILES: usize = 4;
 
 /// Runs of each engine before the clock starts, and while it runs.
 const ROUNDS: [usize; 2] = [3, 25];
@@ -64,16 +57,27 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
         options: &options,
     };
     output.tell(format_args!("observing {} tiles", tiles.len()));
-    let (quantized_graph, quantized) = quantize(&graph, &tiles, arguments, bench, || {
+    let (network, quantized) = quantize(&graph, &tiles, arguments, bench, || {
         if deployed.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
     })?;
-    let onnx = model("model.int8.onnx", &quantized_graph, &checkpoint)?;
-    let (mut engine, deviation) = prove(bench.kind, Precision::Int8, &onnx, deployed.bundle.golden(), &options)?;
-
-    let self_test = SelfTest {
-        difference: deviation.logits.max(deviation.presence),
-        tolerance: deployed.bundle.golden().tolerance.of(Precision::Int8),
+    let onnx = model("model.int8.onnx", &network.graph, &network.checkpoint)?;
+    let golden = deployed.bundle.golden();
+    let proven = match prove(bench.kind, Precision::Int8, &onnx, golden, &options) {
+        Ok((engine, deviation)) => Ok((engine, SelfTest::of(deviation, golden, Precision::Int8))),
+        Err(LoadError::Golden(error)) => Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?),
+        Err(error) => return Err(error.into()),
     };
+    let (mut engine, self_test) = match proven {
+        Ok(proven) => proven,
+        Err(verdict) => {
+            // What no engine would take is not measured any further.
+            let report = Int8Report { identity, quantized, measured: None, verdict, tensorrt: None, written: None };
+            output.results(&report.table(), &report)?;
+            return Ok(ExitStatus::LeftAsItWas);
+        }
+    };
+    let tensorrt = arguments.tensorrt_unmeasured.then(|| tensorrt_file(&network, golden, bench)).transpose()?;
+
     let words: usize = deployed.bundle.vocabulary().entries().len();
     let embeddings = deployed.bundle.vocabulary().embeddings().to_vec();
     let [fp32_us, int8_us] = tile_times(&mut deployed.started.engine, &mut engine, &tiles, &embeddings, words)?;
@@ -81,50 +85,34 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let int8 = evaluate(&mut sets, &mut deployed, Some(&mut engine), &arguments.measure, output)?;
     let comparison = Comparison { fp32_us, int8_us, fp32_iou: mean_iou(&fp32), int8_iou: mean_iou(&int8) };
     let verdict = comparison.verdict();
-    let written = if verdict == Verdict::WorthIt && !arguments.dry_run {
+    let mut files = Vec::new();
+    if verdict == Verdict::WorthIt {
+        files.push((Precision::Int8, onnx));
+    }
+    let tensorrt = match tensorrt {
+        Some(Ok(mut file)) => {
+            let masks = evaluate(&mut sets, &mut deployed, Some(&mut file.engine), &arguments.measure, output)?;
+            let report = file.report(mean_iou(&masks), comparison.fp32_iou);
+            if report.verdict == Verdict::Unmeasured {
+                files.push((Precision::Int8Fp16, file.onnx));
+            }
+            Some(TensorRt::Proven(report))
+        }
+        Some(Err(refused)) => Some(TensorRt::Refused(refused)),
+        None => None,
+    };
+    let written = if files.is_empty() || arguments.dry_run {
+        None
+    } else {
         if deployed.bundle.signature() != SignatureState::Unsigned {
             output.tell("the bundle was signed, and what is written is not: sign it again");
         }
-        Some(write(deployed.bundle, onnx, arguments.output.as_deref().unwrap_or(&arguments.measure.bundle))?)
-    } else {
-        None
+        Some(write(deployed.bundle, files, arguments.output.as_deref().unwrap_or(&arguments.measure.bundle))?)
     };
-    let report = Int8Report { identity, quantized, self_test, comparison, verdict, fp32, int8, written };
+    let measured = Some(Measured { self_test, comparison, fp32, int8 });
+    let report = Int8Report { identity, quantized, measured, verdict, tensorrt, written };
     output.results(&report.table(), &report)?;
     Ok(if verdict == Verdict::WorthIt { ExitStatus::Done } else { ExitStatus::LeftAsItWas })
-}
-
-/// Observes ranges, searches for what stays in float, and rewrites the graph.
-fn quantize(
-    graph: &Graph,
-    tiles: &[Vec<u8>],
-    arguments: &Int8Arguments,
-    bench: Bench<'_>,
-    step: impl FnMut() -> Result<(), Error>,
-) -> Result<(Graph, Quantized), Error> {
-    let products = graph.products(LIGHTEST);
-    let names: BTreeSet<&str> = products.iter().flat_map(Product::activations).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let magnitudes: BTreeMap<String, f32> = observe(graph, &names, tiles, arguments.observer, bench)?;
-    let few = tiles.len().min(SENSITIVITY_TILES);
-    let few: Vec<&[u8]> = (0..few).map(|index| tiles[index * tiles.len() / few].as_slice()).collect();
-    // Where nothing may stay in float, there is nothing to search.
-    let searched = if arguments.float_share > 0.0 { products.as_slice() } else { &[] };
-    let sensitivities = measure(graph, searched, &magnitudes, &few, bench, step)?;
-    let left = left_in_float(&sensitivities, arguments.float_share);
-    let chosen: BTreeSet<String> =
-        products.iter().map(|product| product.name.clone()).filter(|name| !left.contains(name)).collect();
-    let quantized = graph.quantize(&chosen, &magnitudes, &bench.checkpoint.parameters)?;
-    let noise = root_mean_square(&logits_of(graph, &few, bench)?, &logits_of(&quantized, &few, bench)?);
-    let report = Quantized {
-        observer: arguments.observer,
-        tiles: tiles.len(),
-        products: chosen.len(),
-        left_in_float: left.into_iter().collect(),
-        noise,
-        sensitivities,
-    };
-    Ok((quantized, report))
 }
 
 /// Median microseconds a tile of both engines, which take turns: what slows the machine slows both.
@@ -184,9 +172,10 @@ fn mean_iou(sets: &[SetEvaluation]) -> f64 {
     found.iter().sum::<f64>() / found.len() as f64
 }
 
-/// Writes `bundle` with the INT8 file `onnx` as the next release to `target`.
-fn write(bundle: Bundle, onnx: Vec<u8>, target: &Path) -> Result<Written, Error> {
-    let mut writer = BundleWriter::from_bundle(bundle)?.model(Precision::Int8, onnx);
+/// Writes `bundle` with the model `files` as the next release to `target`.
+fn write(bundle: Bundle, files: Vec<(Precision, Vec<u8>)>, target: &Path) -> Result<Written, Error> {
+    let writer = BundleWriter::from_bundle(bundle)?;
+    let mut writer = files.into_iter().fold(writer, |writer, (precision, onnx)| writer.model(precision, onnx));
     writer.manifest_mut().counter += 1;
     Ok(Written::of(&writer.write(target)?))
 }

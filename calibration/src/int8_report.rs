@@ -1,12 +1,14 @@
 //! What `rszs-calibrate int8` found, for programs and for people.
 
+use rszs_bundle::{Deviation, Golden, Precision};
 use serde::Serialize;
 
 use crate::evaluation_report::SetEvaluation;
 use crate::identity::Identity;
-use crate::observer::Observer;
-use crate::sensitivity::Sensitivity;
+use crate::migration::Migrated;
+use crate::quantization::Quantized;
 use crate::table::{Table, percent};
+use crate::tensorrt_file::TensorRtReport;
 use crate::threshold_report::Written;
 use crate::verdict::{Comparison, Verdict};
 
@@ -18,19 +20,39 @@ pub struct Int8Report {
     pub identity: Identity,
     /// What was quantized.
     pub quantized: Quantized,
-    /// How the INT8 file does on the bundle's golden set.
-    pub self_test: SelfTest,
-    /// Both precisions beside each other.
-    pub comparison: Comparison,
+    /// Both precisions beside each other; nothing where the file does not even give the golden outputs.
+    #[serde(flatten)]
+    pub measured: Option<Measured>,
     /// Whether it is worth it.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// The file for `TensorRT`, if it was asked for.
+    pub tensorrt: Option<TensorRt>,
+    /// The new bundle, if one was written.
+    pub written: Option<Written>,
+}
+
+/// What was measured of the file for CPUs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Measured {
+    /// How it does on the bundle's golden set.
+    pub self_test: SelfTest,
+    /// Both precisions beside each other.
+    pub comparison: Comparison,
     /// The sets in FP32.
     pub fp32: Vec<SetEvaluation>,
     /// The sets in INT8.
     pub int8: Vec<SetEvaluation>,
-    /// The new bundle, if one was written.
-    pub written: Option<Written>,
+}
+
+/// What came of the file for `TensorRT`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum TensorRt {
+    /// It gives the golden outputs.
+    Proven(TensorRtReport),
+    /// It does not.
+    Refused(Verdict),
 }
 
 /// The largest difference from the golden set.
@@ -42,27 +64,18 @@ pub struct SelfTest {
     pub tolerance: f32,
 }
 
-/// How the graph was quantized.
-#[derive(Debug, Clone, Serialize)]
-pub struct Quantized {
-    /// How ranges were chosen.
-    pub observer: Observer,
-    /// Training tiles that were observed.
-    pub tiles: usize,
-    /// Products in INT8.
-    pub products: usize,
-    /// Heavy products that stay in float.
-    pub left_in_float: Vec<String>,
-    /// Root mean square of the change of the logits, of all products together.
-    pub noise: f64,
-    /// What each product does alone.
-    pub sensitivities: Vec<Sensitivity>,
+impl SelfTest {
+    /// Of an engine that ran a file of `precision`.
+    pub fn of(deviation: Deviation, golden: &Golden, precision: Precision) -> Self {
+        let difference = deviation.logits.max(deviation.presence);
+        Self { difference, tolerance: golden.tolerance.of(precision) }
+    }
 }
 
 impl Int8Report {
     /// For people, in Markdown.
     pub fn table(&self) -> String {
-        let Self { quantized, comparison, verdict, .. } = self;
+        let Self { quantized, verdict, .. } = self;
         let left = match quantized.left_in_float.as_slice() {
             [] => "none left in float".to_owned(),
             names => format!("{} left in float ({})", names.len(), names.join(", ")),
@@ -71,22 +84,57 @@ impl Int8Report {
             Some(Written { path, counter, .. }) => format!("written to {path} as release {counter}"),
             None => "nothing written".to_owned(),
         };
-        format!(
-            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. \
-             Logits change by {:.3} (root mean square); off the golden set by {:.2} at most (allowed {:.2}).\n\n{}\n{verdict}: {:.2} times as fast, mean IoU {:+.2} points; {written}.\n",
+        let quantization = format!(
+            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. {} Logits change by {:.3} (root mean square).\n",
             self.identity.line(),
             quantized.products,
             quantized.observer,
             quantized.tiles,
+            migrated(&quantized.migrations),
             quantized.noise,
-            self.self_test.difference,
-            self.self_test.tolerance,
-            self.numbers(),
-            comparison.speed_up(),
-            -100.0 * comparison.loss(),
-        )
+        );
+        let measured = match &self.measured {
+            None => format!("\n{verdict}; {written}.\n"),
+            Some(measured) => format!(
+                "Off the golden set by {:.2} at most (allowed {:.2}).\n\n{}\n{verdict}: {:.2} times as fast, mean IoU {:+.2} points; {written}.\n",
+                measured.self_test.difference,
+                measured.self_test.tolerance,
+                measured.numbers(),
+                measured.comparison.speed_up(),
+                -100.0 * measured.comparison.loss(),
+            ),
+        };
+        quantization + &measured + &self.accelerators()
     }
 
+    /// A line on the file for `TensorRT`.
+    fn accelerators(&self) -> String {
+        match &self.tensorrt {
+            None => "For accelerators: nothing measured, so no model.int8-fp16.onnx (--tensorrt-unmeasured writes one all the same).\n".to_owned(),
+            Some(TensorRt::Refused(verdict)) => format!("model.int8-fp16.onnx: {verdict}.\n"),
+            Some(TensorRt::Proven(report)) => format!(
+                "model.int8-fp16.onnx, {:.1} MB: {}; off the golden set by {:.2} in the oracle and {:.2} in ONNX Runtime (allowed {:.2}), mean IoU {} %.\n",
+                report.bytes as f64 / 1e6,
+                report.verdict,
+                report.oracle.difference,
+                report.onnx_runtime.difference,
+                report.oracle.tolerance,
+                percent(Some(report.iou)),
+            ),
+        }
+    }
+}
+
+/// A sentence on outliers.
+fn migrated(migrations: &[Migrated]) -> String {
+    let moved = migrations.iter().filter(|one| one.alpha.is_some()).count();
+    match migrations.len() {
+        0 => "No activation has uneven channels.".to_owned(),
+        uneven => format!("Outliers of {moved} of {uneven} activations with uneven channels moved into weights."),
+    }
+}
+
+impl Measured {
     fn numbers(&self) -> Table {
         let mut table = Table::new(&["set", "query", "FP32", "INT8", "change"], 2);
         for (fp32, int8) in self.fp32.iter().zip(&self.int8) {

@@ -14,7 +14,8 @@
 //! | [`pool`], [`presence`], [`temperature`], [`choice`] | counts of several sets together; the three numbers taken from them |
 //! | [`thresholds`], [`evaluate`], [`int8`], [`fp16`], [`mask_count`] | the commands, and counting masks |
 //! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training pictures → ranges of activations, products that stay in float |
-//! | [`verdict`] | whether INT8 is worth it |
+//! | [`migration`], [`quantization`] | outliers moved into weights, and the INT8 graph made of all that |
+//! | [`tensorrt_file`], [`verdict`] | the same steps for `TensorRT`; whether INT8 is worth it |
 //! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`fp16_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
 //!
 //! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is worthless.
@@ -36,18 +37,21 @@ pub mod identity;
 pub mod int8;
 pub mod int8_report;
 pub mod mask_count;
+pub mod migration;
 pub mod observer;
 pub mod output;
 pub mod pipeline;
 pub mod pool;
 pub mod presence;
 pub mod probe;
+pub mod quantization;
 pub mod score_count;
 pub mod sensitivity;
 pub mod sets;
 pub mod statement;
 pub mod table;
 pub mod temperature;
+pub mod tensorrt_file;
 pub mod threshold_report;
 pub mod thresholds;
 pub mod tile_recorder;

@@ -1,6 +1,6 @@
 //! What `rszs-calibrate thresholds` found, for programs and for people.
 
-use rszs_bundle::{Bundle, Temperature, Threshold};
+use rszs_bundle::{Bundle, CurvePoint, Temperature, Threshold};
 use rszs_metrics::{OperatingPoint, PrecisionRecall, ScoreHistogram};
 use serde::Serialize;
 
@@ -187,6 +187,17 @@ pub fn curve_at(pool: &Pool, temperature: f64) -> Vec<OperatingPoint> {
         point.threshold = score_at(logit_of(point.threshold), temperature);
     }
     points
+}
+
+/// What the bundle keeps of the curve: scores from 0.05 to 0.95 in steps of 0.05 as thresholds, shares to four digits.
+pub fn stored_curve(pool: &Pool, temperature: f64) -> Vec<CurvePoint> {
+    let digits = |share: f64| (share * 1e4).round() / 1e4;
+    let at = |step: u32| {
+        let threshold = digits(f64::from(step) * 0.05);
+        let point = pool.point_at(flat_of(threshold, temperature));
+        CurvePoint { threshold, precision: digits(point.precision), recall: digits(point.recall) }
+    };
+    (1..20).map(at).collect()
 }
 
 impl ThresholdReport {

@@ -24,7 +24,9 @@ use crate::score_count::{ScoreCount, count_scores};
 use crate::sets::{chosen, open_sets};
 use crate::statement::{Statement, statements};
 use crate::temperature::fit_temperature;
-use crate::threshold_report::{LeftQuery, QueryReport, Setting, ThresholdReport, Written, curve_at, set_parts};
+use crate::threshold_report::{
+    LeftQuery, QueryReport, Setting, ThresholdReport, Written, curve_at, set_parts, stored_curve,
+};
 
 /// Nearest to 0 and to 1 that a threshold may be: the runtime takes neither.
 const ENDS: [f64; 2] = [1e-7, 1.0 - 1e-7];
@@ -196,6 +198,7 @@ pub fn calibrate(
             f1: after.f1,
             set: set.clone(),
             date: date.to_owned(),
+            curve: stored_curve(&pool, temperature),
         });
         entry.threshold_source = ThresholdSource::Calibrated { set, images };
         let curve = curve_at(&pool, temperature);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rszs_bundle::GoldenError;
 use serde::Serialize;
 
 /// A tile must be faster by this factor at least: less is the noise of a clock.
@@ -39,6 +40,17 @@ pub enum Verdict {
         /// By how much the mean `IoU` falls.
         found: f64,
     },
+    /// The file does not give the bundle's golden outputs: no engine would take it.
+    OffTheGoldenSet {
+        /// Name of the output.
+        output: &'static str,
+        /// The largest difference; NaN if the output holds one.
+        found: f32,
+        /// What an engine may be off.
+        allowed: f32,
+    },
+    /// Masks are as good; nothing here can tell how fast they come.
+    Unmeasured,
 }
 
 impl Comparison {
@@ -65,6 +77,18 @@ impl Comparison {
     }
 }
 
+impl Verdict {
+    /// Of a file whose outputs are off; an error of any other kind comes back.
+    pub fn off_the_golden_set(error: GoldenError) -> Result<Self, GoldenError> {
+        match error {
+            GoldenError::Mismatch { tensor, found, tolerance, .. } => {
+                Ok(Self::OffTheGoldenSet { output: tensor, found, allowed: tolerance })
+            }
+            other => Err(other),
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,6 +105,13 @@ impl fmt::Display for Verdict {
                 100.0 * LARGEST_LOSS,
                 100.0 * found
             ),
+            Self::OffTheGoldenSet { output, found, allowed } => write!(
+                f,
+                "INT8 is not offered: expected {output} within {allowed:.2} of the golden set, found {found:.2} off (try another --observer, or a larger --float-share)"
+            ),
+            Self::Unmeasured => {
+                write!(f, "within tolerance; how fast it is was not measured: nothing here runs it on an accelerator")
+            }
         }
     }
 }
@@ -107,6 +138,13 @@ mod tests {
             verdict(2000.0, 0.5).to_string().split(": ").nth(1).unwrap(),
             "expected a tile at least 1.05 times as fast, found 0.50"
         );
+    }
+
+    #[test]
+    fn a_file_off_the_golden_set_says_by_how_much_and_what_to_try() {
+        let verdict = Verdict::OffTheGoldenSet { output: "logits", found: 2.0, allowed: 1.25 };
+        let text = verdict.to_string();
+        assert!(text.contains("expected logits within 1.25 of the golden set, found 2.00 off (try another"), "{text}");
     }
 
     #[test]

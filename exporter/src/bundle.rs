@@ -157,7 +157,7 @@ pub fn export_bundle(
     let (_, report) = check(&image_model, &image, &cases, request.ort_library.as_deref())
         .map_err(|source| ExportError::Check { file: "model.fp32.onnx", source })?;
     progress(&CheckedFile { file: "model.fp32.onnx", report });
-    let half_model = request.half.then(|| half_model(&image, checkpoint)).transpose()?;
+    let half_model = request.half.then(|| half_model(HALF_FILE, &image, checkpoint)).transpose()?;
     if let Some(model) = &half_model {
         let report = check_half(model, &image, parameters, &cases, request.ort_library.as_deref())
             .map_err(|source| ExportError::Check { file: HALF_FILE, source })?;
@@ -200,9 +200,9 @@ pub fn model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Resu
     encoded(file, lower(graph, &checkpoint.parameters, name, &notes(graph, &checkpoint.config)))
 }
 
-/// The bytes of `model.fp16.onnx`.
-fn half_model(graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
-    encoded(HALF_FILE, lower_half(graph, &checkpoint.parameters, "model", &notes(graph, &checkpoint.config)))
+/// [`model`] in half precision: `model.fp16.onnx`, or of a quantized graph `model.int8-fp16.onnx`.
+pub fn half_model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
+    encoded(file, lower_half(graph, &checkpoint.parameters, "model", &notes(graph, &checkpoint.config)))
 }
 
 fn encoded(file: &'static str, model: Result<ModelProto, LowerError>) -> Result<Vec<u8>, ExportError> {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use rszs_graph::{Element, Graph, Node, Op, Shape, Tensor};
 
 use crate::onnx::{AttributeProto, ModelProto, data_type};
-use half::element_types;
+use half::{element_types, with_half_scales};
 use writer::Writer;
 
 pub use error::LowerError;
@@ -38,14 +38,16 @@ pub fn lower(
     lower_as(vec![ElementType::F32; graph.nodes().len()], graph, parameters, name, notes)
 }
 
-/// The whole file in half precision, with the inputs and outputs of [`lower`]. See `lower/half.rs` for what stays in 32 bits.
+/// The whole file in half precision, with the inputs and outputs of [`lower`]. See `lower/half.rs` for what stays in 32 bits. Of a
+/// quantized graph it is the file that `TensorRT` multiplies in 8 bits.
 pub fn lower_half(
     graph: &Graph,
     parameters: &BTreeMap<String, Tensor>,
     name: &str,
     notes: &[(&str, String)],
 ) -> Result<ModelProto, LowerError> {
-    lower_as(element_types(graph)?, graph, parameters, name, notes)
+    let graph = with_half_scales(graph);
+    lower_as(element_types(&graph), &graph, parameters, name, notes)
 }
 
 fn lower_as(
@@ -155,7 +157,7 @@ fn lower_node(
             writer.node(index, "Expand", vec![x(), target], vec![]);
         }
         Op::Quantize { scales } => quantize::lower_quantize(writer, index, node, scales, parameters)?,
-        Op::Dequantize { scales } => quantize::lower_dequantize(writer, index, node, scales),
+        Op::Dequantize { scales } => quantize::lower_dequantize(writer, index, node, scales)?,
         Op::Gather => writer.node(index, "Gather", inputs, vec![AttributeProto::int("axis", 0)]),
         // Inputs are listed apart. Dropout does nothing outside training: whoever reads it reads its input.
         Op::Input { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {}

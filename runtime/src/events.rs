@@ -195,11 +195,11 @@ pub struct Done {
 pub struct Times {
     /// Reading and decoding the image.
     pub decode_us: u64,
-    /// Copying tiles out of it.
+    /// Copying tiles out of it; on a device, copying the image there.
     pub tile_us: u64,
-    /// The engine.
+    /// The engine; on a device, cutting tiles and blending as well, which one graph does.
     pub engine_us: u64,
-    /// Blending tiles.
+    /// Blending tiles; 0 on a device.
     pub blend_us: u64,
     /// Upsampling, thresholds, statistics.
     pub decide_us: u64,

@@ -11,6 +11,7 @@
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
 //! | [`engine`] | ONNX Runtime or the embedded engine, proven on the bundle's golden set |
+//! | [`device`] | the frame path on a CUDA device |
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
 //! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
@@ -28,6 +29,7 @@ pub mod compare;
 pub mod console;
 mod default_bundle;
 mod describe;
+pub mod device;
 pub mod engine;
 pub mod engine_arguments;
 pub mod error;

@@ -5,12 +5,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake;
+#[path = "fake/on_stream.rs"]
+mod on_stream;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use fake::{ColourEngine, LAYOUT, frame, queries};
-use rszs_edge::segment::{Keep, Segmentation, Segmenter};
+use on_stream::on_stream;
+use rszs_edge::device::DeviceSegmenter;
+use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
 use rszs_hot::Decision;
 
 thread_local! {
@@ -76,4 +80,23 @@ fn after_the_first_frame_nothing_is_allocated() {
             assert_eq!(allocations_of(|| segment(&second)), 0, "{decision:?}, {reduction}, {keep:?}");
         }
     }
+}
+
+#[test]
+fn on_a_device_nothing_is_allocated_once_its_graphs_are_captured() {
+    let queries = queries("red,green,blue", Decision::Multilabel);
+    let keep = Keep { masks: true, scores: true };
+    let (device, engine) = on_stream(ColourEngine);
+    let mut segmenter = DeviceSegmenter::new(&device, engine, LAYOUT, 4, &queries, keep).unwrap();
+    let (mut segmentation, image) = (Segmentation::default(), frame(133, 71));
+    // The fake engine allocates where it runs: in `collect`, when the simulator must work.
+    let mut submit = || {
+        let allocations = allocations_of(|| segmenter.submit(&image).unwrap());
+        segmenter.collect(&mut segmentation).unwrap();
+        allocations
+    };
+    assert!(submit() > 0, "buffers come from somewhere");
+    // 18 tiles are four batches of 4 and one of 2, which is captured in the second frame.
+    submit();
+    assert_eq!(submit(), 0);
 }

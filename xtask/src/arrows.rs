@@ -21,6 +21,8 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-data", Allowed::Only(&[])),
     ("rszs-metrics", Allowed::Only(&[])),
     ("rszs-tensorrt", Allowed::Only(&[])),
+    ("rszs-cuda", Allowed::Only(&["rszs-hot", "rszs-cuda-simulator"])),
+    ("rszs-cuda-simulator", Allowed::Only(&[])),
     ("rszs-hot", Allowed::Only(&[])),
     ("rszs-network", Allowed::Only(&["rszs-graph"])),
     (
@@ -41,7 +43,17 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-graph",
         ]),
     ),
-    ("rszs-edge", Allowed::Only(&["rszs-hot", "rszs-bundle", "rszs-tokenizer", "rszs-tensorrt"])),
+    (
+        "rszs-edge",
+        Allowed::Only(&[
+            "rszs-hot",
+            "rszs-bundle",
+            "rszs-tokenizer",
+            "rszs-tensorrt",
+            "rszs-cuda",
+            "rszs-cuda-simulator",
+        ]),
+    ),
     ("rszs-tests", Allowed::Everything),
     ("rszs-bench", Allowed::Everything),
     ("xtask", Allowed::Only(&[])),

@@ -19,13 +19,16 @@ pub(crate) enum Component {
     OnnxRuntime,
     /// A Python interpreter with the official `onnx` and `onnxruntime` packages, for tests and the baseline of the benches.
     PythonTools,
+    /// NVIDIA's run-time compiler, for `cargo xtask kernels` and the test that the kernels compile.
+    Nvrtc,
     /// Libraries of NVIDIA's, for the tests of `crates/tensorrt` alone.
     TensorRt(TensorRtWheel),
 }
 
 impl Component {
     /// What every build and test may need.
-    pub(crate) const SETUP: [Component; 3] = [Component::Libtorch, Component::OnnxRuntime, Component::PythonTools];
+    pub(crate) const SETUP: [Component; 4] =
+        [Component::Libtorch, Component::OnnxRuntime, Component::PythonTools, Component::Nvrtc];
     /// What only the tests of `crates/tensorrt` need, and pass without.
     pub(crate) const TENSORRT: [Component; 4] = [
         Component::TensorRt(WHEELS[0]),
@@ -40,6 +43,7 @@ impl Component {
             Component::Libtorch => "libtorch 2.11.0",
             Component::OnnxRuntime => "ONNX Runtime 1.31.1",
             Component::PythonTools => "Python test packages",
+            Component::Nvrtc => "NVRTC 12.0.140",
             Component::TensorRt(wheel) => wheel.name,
         }
     }
@@ -50,6 +54,7 @@ impl Component {
             Component::Libtorch => include_str!("../requirements/libtorch.txt"),
             Component::OnnxRuntime => include_str!("../requirements/onnxruntime.txt"),
             Component::PythonTools => include_str!("../../tests/python/requirements.txt"),
+            Component::Nvrtc => include_str!("../requirements/nvrtc.txt"),
             Component::TensorRt(wheel) => wheel.requirements,
         }
     }
@@ -60,6 +65,7 @@ impl Component {
             Component::Libtorch => "xtask/requirements/libtorch.txt",
             Component::OnnxRuntime => "xtask/requirements/onnxruntime.txt",
             Component::PythonTools => "tests/python/requirements.txt",
+            Component::Nvrtc => "xtask/requirements/nvrtc.txt",
             Component::TensorRt(wheel) => wheel.requirements_path,
         }
     }
@@ -70,6 +76,7 @@ impl Component {
             Component::Libtorch => "libtorch-2.11.0",
             Component::OnnxRuntime => "onnxruntime-1.31.1",
             Component::PythonTools => "python-tools",
+            Component::Nvrtc => "nvrtc-12.0.140",
             Component::TensorRt(wheel) => wheel.stem(),
         };
         let digest = Sha256::new().chain_update(LAYOUT).chain_update(self.requirements()).finalize();
@@ -82,6 +89,7 @@ impl Component {
             Component::Libtorch => "third_party/libtorch",
             Component::OnnxRuntime => "third_party/onnxruntime",
             Component::PythonTools => "third_party/python",
+            Component::Nvrtc => "third_party/nvrtc",
             Component::TensorRt(wheel) => wheel.link,
         }
     }
@@ -92,6 +100,7 @@ impl Component {
             Component::Libtorch => 543_671_508,
             Component::OnnxRuntime => 23_760_988,
             Component::PythonTools => 70_000_000,
+            Component::Nvrtc => 23_410_082,
             Component::TensorRt(wheel) => wheel.download_bytes,
         }
     }
@@ -102,6 +111,7 @@ impl Component {
             Component::Libtorch => 1_100_000_000,
             Component::OnnxRuntime => 60_000_000,
             Component::PythonTools => 400_000_000,
+            Component::Nvrtc => 90_000_000,
             Component::TensorRt(_) => 350_000_000,
         }
     }
@@ -123,7 +133,7 @@ impl Component {
                 system == "linux" && matches!(architecture, "x86_64" | "aarch64") && gnu,
                 "put a libonnxruntime.so of version 1.24 or newer at third_party/onnxruntime/lib/libonnxruntime.so",
             ),
-            Component::TensorRt(_) => (
+            Component::TensorRt(_) | Component::Nvrtc => (
                 "Linux on x86_64 with the GNU C library",
                 system == "linux" && architecture == "x86_64" && gnu,
                 "the tests that need it skip themselves",
@@ -149,6 +159,10 @@ impl Component {
                 (entry == "onnxruntime/capi/libonnxruntime.so.1.31.1").then(|| PathBuf::from(ONNX_RUNTIME_LIBRARY))
             }
             Component::PythonTools => None,
+            Component::Nvrtc => {
+                let path = entry.strip_prefix("nvidia/cuda_nvrtc/")?;
+                NVRTC_LIBRARIES.contains(&path).then(|| PathBuf::from(path))
+            }
             Component::TensorRt(wheel) => wheel.destination(entry),
         }
     }
@@ -159,6 +173,7 @@ impl Component {
             Component::Libtorch => &LIBTORCH_LIBRARIES,
             Component::OnnxRuntime => &[ONNX_RUNTIME_LIBRARY],
             Component::PythonTools => &["bin/python"],
+            Component::Nvrtc => &NVRTC_LIBRARIES,
             Component::TensorRt(wheel) => wheel.libraries,
         }
     }
@@ -170,7 +185,7 @@ impl Component {
             Component::Libtorch => {
                 &[("lib/libtorch.so", "INPUT ( libtorch_cpu.so libc10.so )\n"), ("build-version", "2.11.0\n")]
             }
-            Component::OnnxRuntime | Component::PythonTools | Component::TensorRt(_) => &[],
+            Component::OnnxRuntime | Component::PythonTools | Component::Nvrtc | Component::TensorRt(_) => &[],
         }
     }
 
@@ -184,6 +199,8 @@ const LIBTORCH_LIBRARIES: [&str; 5] =
     ["lib/libc10.so", "lib/libtorch_cpu.so", "lib/libgomp.so.1", "lib/libcudart.so.13", "lib/libcupti.so.13"];
 
 const ONNX_RUNTIME_LIBRARY: &str = "lib/libonnxruntime.so";
+
+const NVRTC_LIBRARIES: [&str; 2] = ["lib/libnvrtc.so.12", "lib/libnvrtc-builtins.so.12.0"];
 
 #[cfg(test)]
 mod tests {

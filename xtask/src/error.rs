@@ -67,6 +67,15 @@ pub(crate) enum Error {
 
     #[error("{}", .0.join("\nerror: "))]
     Arrows(Vec<String>),
+
+    #[error("{}: expected NVIDIA's run-time compiler, found: {source} (run `cargo xtask setup`)", .library.display())]
+    NoNvrtc { library: PathBuf, source: libloading::Error },
+
+    #[error("{} for {architecture}: expected a kernel that compiles, found:\n{log}", .source_file.display())]
+    Kernel { source_file: PathBuf, architecture: &'static str, log: String },
+
+    #[error("{}: expected what the sources beside it compile to, found other text (run `cargo xtask kernels` and commit it)", .ptx.display())]
+    StalePtx { ptx: PathBuf },
 }
 
 impl Error {
@@ -90,7 +99,10 @@ impl Error {
             | Error::Incomplete { .. }
             | Error::Command { .. }
             | Error::Metadata(_)
-            | Error::Arrows(_) => false,
+            | Error::Arrows(_)
+            | Error::NoNvrtc { .. }
+            | Error::Kernel { .. }
+            | Error::StalePtx { .. } => false,
         }
     }
 

@@ -1,10 +1,12 @@
-//! Developer chores of this workspace: `cargo xtask setup | tensorrt | test | arrows`.
+//! Developer chores of this workspace: `cargo xtask setup | tensorrt | test | arrows | kernels`.
 
 mod arrows;
 mod cache;
 mod cargo;
 mod component;
 mod error;
+mod kernels;
+mod nvrtc;
 mod pip;
 mod report;
 mod setup;
@@ -29,7 +31,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Fetch libtorch, ONNX Runtime and the Python packages of the tests, once, into a cache outside the project
+    /// Fetch libtorch, ONNX Runtime, NVRTC and the Python packages of the tests, once, into a cache outside the project
     ///
     /// Downloads go through pip and are checked against the hashes in xtask/requirements and tests/python. The cache is
     /// `$XDG_CACHE_HOME/rszs`, or `~/.cache/rszs`. Links to it are put into `third_party`, where every build looks. A second
@@ -44,6 +46,17 @@ enum Chore {
     Test(SetupArguments),
     /// Check that no package depends on one that the design does not allow it to
     Arrows,
+    /// Compile the CUDA kernels: write the PTX that the programs carry, and prove that every architecture's assembler takes it
+    ///
+    /// Needs NVRTC, which `setup` fetches, and no GPU.
+    Kernels(KernelArguments),
+}
+
+#[derive(clap::Args)]
+struct KernelArguments {
+    /// Write nothing; fail where the committed PTX is not what the sources give
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -73,6 +86,13 @@ fn run(chore: &Chore) -> Result<(), Error> {
         Chore::Arrows => {
             let dependencies = arrows::check_workspace(root)?;
             report::line(&format!("arrows: {dependencies} dependencies between workspace packages, all allowed"));
+            Ok(())
+        }
+        Chore::Kernels(arguments) => {
+            let sizes = if arguments.check { kernels::check(root)? } else { kernels::write(root)? };
+            for (architecture, bytes) in sizes {
+                report::line(&format!("{architecture}: {bytes} bytes"));
+            }
             Ok(())
         }
     }

@@ -77,7 +77,7 @@ fn fetch(component: Component, root: &Path, cache: &Path, folder: &Path, python:
     let working = cache::working_folder(cache)?;
     let unpacked = working.path.join("unpacked");
     match component {
-        Component::Libtorch | Component::OnnxRuntime | Component::TensorRt(_) => {
+        Component::Libtorch | Component::OnnxRuntime | Component::Nvrtc | Component::TensorRt(_) => {
             let wheels = working.path.join("wheels");
             python.download(component, root, &wheels)?;
             unpack_all(component, &wheels, &unpacked)?;

@@ -113,6 +113,9 @@ fn where_it_comes_from_is_recorded_and_unlabelled_queries_stay_as_they_are() {
     let calibration = entries[0].calibration.as_ref().unwrap();
     assert_eq!((calibration.n_pixels, calibration.set.as_str()), (8 * 39 * 28, label.as_str()));
     assert_eq!(calibration.date, "2026-08-22");
+    let curve = &calibration.curve;
+    assert_eq!((curve.len(), curve[0].threshold, curve[18].threshold), (19, 0.05, 0.95));
+    assert!(curve.is_sorted_by(|a, b| a.recall >= b.recall) && curve[0].recall > curve[18].recall, "{curve:?}");
     assert_eq!(entries[2], vocabulary.entries()[2]);
 }
 

@@ -63,6 +63,35 @@ pub struct Calibration {
     pub set: String,
     /// ISO 8601, e.g. `2026-08-22`.
     pub date: String,
+    /// What other thresholds give, by rising threshold; at most [`Calibration::LIMIT_POINTS`]. Empty in bundles of earlier releases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<CurvePoint>,
+}
+
+/// What a threshold gives on the set that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurvePoint {
+    /// Score from which a pixel belongs to the class.
+    pub threshold: f64,
+    /// Share of the pixels found that are right.
+    pub precision: f64,
+    /// Share of the right pixels that are found.
+    pub recall: f64,
+}
+
+impl Calibration {
+    /// More points than this are no summary: the whole curve is in the report of calibration.
+    pub const LIMIT_POINTS: usize = 32;
+
+    /// What the curve must be, if it is not.
+    fn curve_fault(&self) -> Option<&'static str> {
+        let numbers = |point: &CurvePoint| [point.threshold, point.precision, point.recall];
+        let is_bounded = self.curve.iter().flat_map(numbers).all(|number| (0.0..=1.0).contains(&number));
+        let is_rising = self.curve.is_sorted_by(|a, b| a.threshold < b.threshold);
+        let fits = is_bounded && is_rising && self.curve.len() <= Self::LIMIT_POINTS;
+        (!fits).then_some("at most 32 points of numbers in [0, 1], by rising threshold")
+    }
 }
 
 impl Entry {
@@ -95,6 +124,9 @@ impl Entry {
                 if !(0.0..=1.0).contains(&score) {
                     return error(field, "a number in [0, 1]", score.to_string());
                 }
+            }
+            if let Some(expected) = calibration.curve_fault() {
+                return error("calibration.curve", expected, format!("{:?}", calibration.curve));
             }
         }
         Ok(())

@@ -33,10 +33,11 @@ pub(crate) const GOLDEN_FOLDER: &str = "golden";
 
 impl FileName {
     /// All files there can be.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Model(Precision::Fp32),
         Self::Model(Precision::Fp16),
         Self::Model(Precision::Int8),
+        Self::Model(Precision::Int8Fp16),
         Self::Text,
         Self::Tokenizer,
         Self::VocabularyRows,
@@ -51,6 +52,7 @@ impl FileName {
             Self::Model(Precision::Fp32) => "model.fp32.onnx",
             Self::Model(Precision::Fp16) => "model.fp16.onnx",
             Self::Model(Precision::Int8) => "model.int8.onnx",
+            Self::Model(Precision::Int8Fp16) => "model.int8-fp16.onnx",
             Self::Text => "text.fp32.onnx",
             Self::Tokenizer => "tokenizer.json",
             Self::VocabularyRows => "vocabulary.json",

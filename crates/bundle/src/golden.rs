@@ -109,12 +109,13 @@ impl Tolerance {
     /// A presence is a cosine: it lies in [-1, 1], however large logits are.
     pub const LARGEST_OF_PRESENCE: f32 = 0.05;
 
-    /// What is allowed for `precision`.
+    /// What is allowed for `precision`. Where 8-bit steps and 16-bit values meet, both roundings add up.
     pub fn of(&self, precision: Precision) -> f32 {
         match precision {
             Precision::Fp32 => self.fp32,
             Precision::Fp16 => self.fp16,
             Precision::Int8 => self.int8,
+            Precision::Int8Fp16 => self.int8 + self.fp16,
         }
     }
 }

@@ -51,7 +51,7 @@ mod vocabulary_files;
 mod write;
 
 pub use bundle::{Bundle, SignatureState};
-pub use entry::{Calibration, Entry, ThresholdSource};
+pub use entry::{Calibration, CurvePoint, Entry, ThresholdSource};
 pub use error::{BundleError, EntryKind, SizeExpectation};
 pub use file_name::FileName;
 pub use golden::{Deviation, Golden, GoldenError, GoldenShape, Tolerance};

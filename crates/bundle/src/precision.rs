@@ -11,13 +11,16 @@ pub enum Precision {
     Fp32,
     /// 16-bit floats, with 32-bit islands.
     Fp16,
-    /// 8-bit integers with explicit quantise and dequantise nodes.
+    /// 8-bit integers with explicit quantise and dequantise nodes; the rest in 32 bits, as CPUs want it.
     Int8,
+    /// The same with signed integers around zero, 16-bit scales and the rest as in [`Precision::Fp16`], as `TensorRT` wants it.
+    #[serde(rename = "int8-fp16")]
+    Int8Fp16,
 }
 
 impl Precision {
     /// All of them, widest first.
-    pub const ALL: [Self; 3] = [Self::Fp32, Self::Fp16, Self::Int8];
+    pub const ALL: [Self; 4] = [Self::Fp32, Self::Fp16, Self::Int8, Self::Int8Fp16];
 
     /// As it stands in file names and options.
     pub fn as_str(self) -> &'static str {
@@ -25,6 +28,7 @@ impl Precision {
             Self::Fp32 => "fp32",
             Self::Fp16 => "fp16",
             Self::Int8 => "int8",
+            Self::Int8Fp16 => "int8-fp16",
         }
     }
 }

@@ -119,6 +119,17 @@ impl Graph {
         Ok(Self { nodes: rewrite.nodes, outputs })
     }
 
+    /// The graph with each scale of its 8-bit steps changed by `change`, as a file that stores scales in fewer bits wants it.
+    #[must_use]
+    pub fn map_scales(mut self, change: impl Fn(f32) -> f32) -> Self {
+        for node in &mut self.nodes {
+            if let Op::Quantize { scales } | Op::Dequantize { scales } = &mut node.op {
+                *scales = scales.map(&change);
+            }
+        }
+        self
+    }
+
     fn is_by_weight(&self, node: &Node) -> bool {
         let is_param = |place: usize| matches!(self.node(node.inputs[place]).op, Op::Param { .. });
         is_param(1) && !is_param(0)

@@ -46,6 +46,17 @@ impl Scales {
         }
     }
 
+    /// Each number changed by `change`.
+    #[must_use]
+    pub fn map(&self, change: impl Fn(f32) -> f32) -> Self {
+        match self {
+            &Self::Tensor(scale) => Self::Tensor(change(scale)),
+            Self::Channels { axis, values } => {
+                Self::Channels { axis: *axis, values: values.iter().map(|&scale| change(scale)).collect() }
+            }
+        }
+    }
+
     /// `x` in steps: whole numbers from -128 to 127, halves to the even one.
     pub fn quantize(&self, x: &Tensor) -> Vec<f32> {
         self.each(x, |value, scale| (value / scale).round_ties_even().clamp(-LARGEST_STEP - 1.0, LARGEST_STEP))

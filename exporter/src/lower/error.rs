@@ -35,12 +35,6 @@ pub enum LowerError {
         /// `N` or `K`.
         symbol: &'static str,
     },
-    /// 8-bit steps in a file of half precision.
-    #[error("{name}: expected no 8-bit steps in a file of half precision, found some; export fp16 and int8 apart")]
-    StepsInHalf {
-        /// The node.
-        name: String,
-    },
     /// A number beyond 65504.
     #[error("{name}: expected magnitudes of at most 65504 for half precision, found {found}; export fp32 alone")]
     TooLargeForHalf {

@@ -4,6 +4,9 @@
 //! and where a node computes in another one, its input goes through a `Cast`, once for all such readers. In 32 bits stay sums over
 //! many elements (statistics of norms, softmax, means, lengths), what comes from the host, and arithmetic between such values: the
 //! normalisation of tiles and the cosine. Products by weights, convolutions and activation functions are 16-bit.
+//!
+//! 8-bit steps of such a file are signed and around zero, with 16-bit scales: what `DequantizeLinear` makes has the type of its
+//! scale, so 32-bit scales would take everything between two products to 32 bits. TensorRT takes no other zero than 0.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,26 +51,25 @@ impl ElementType {
 }
 
 /// The type that each node of `graph` computes in and its value has. Whole numbers that the host feeds count as [`ElementType::F32`].
-pub(super) fn element_types(graph: &Graph) -> Result<Vec<ElementType>, LowerError> {
+pub(super) fn element_types(graph: &Graph) -> Vec<ElementType> {
     let mut types = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
         // A fixed tensor takes the type of its company.
         let mut read = node.inputs.iter().filter(|&&id| !matches!(graph.node(id).op, Op::Constant { .. }));
         let is_single = read.all(|id| types[id.index()] == ElementType::F32);
         let read = if is_single { ElementType::F32 } else { ElementType::F16 };
-        let found = element_type(&node.op, read);
-        types.push(found.ok_or_else(|| LowerError::StepsInHalf { name: node.name.clone() })?);
+        types.push(element_type(&node.op, read));
     }
     for (index, node) in graph.nodes().iter().enumerate() {
         if matches!(node.op, Op::Param { .. } | Op::Constant { .. }) {
             types[index] = stored_type(graph, index, &types);
         }
     }
-    Ok(types)
+    types
 }
 
-/// The type that `op` computes in. `read` is [`ElementType::F32`] if all that it reads is. Nothing for 8-bit steps.
-fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
+/// The type that `op` computes in. `read` is [`ElementType::F32`] if all that it reads is.
+fn element_type(op: &Op, read: ElementType) -> ElementType {
     match op {
         // As the host feeds it, as bytes become reals, and sums over many elements.
         Op::Input { .. }
@@ -76,8 +78,8 @@ fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
         | Op::LayerNorm { .. }
         | Op::GroupNorm { .. }
         | Op::L2Normalize
-        | Op::Softmax => Some(ElementType::F32),
-        // Most of all time and memory, or no more sensitive than what follows.
+        | Op::Softmax => ElementType::F32,
+        // Most of all time and memory, or no more sensitive than what follows. For 8-bit steps it is the type of their scales.
         Op::Param { .. }
         | Op::Constant { .. }
         | Op::Conv2d { .. }
@@ -87,7 +89,9 @@ fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
         | Op::Relu
         | Op::Gelu
         | Op::QuickGelu
-        | Op::Sigmoid => Some(ElementType::F16),
+        | Op::Sigmoid
+        | Op::Quantize { .. }
+        | Op::Dequantize { .. } => ElementType::F16,
         // Arithmetic between islands, as a cosine, stays one; a product by a weight reads 16 bits. The rest moves elements.
         Op::MatMul
         | Op::Add
@@ -102,16 +106,22 @@ fn element_type(op: &Op, read: ElementType) -> Option<ElementType> {
         | Op::Expand
         | Op::Gather
         | Op::Dropout { .. }
-        | Op::DropPath { .. } => Some(read),
-        Op::Quantize { .. } | Op::Dequantize { .. } => None,
+        | Op::DropPath { .. } => read,
     }
 }
 
-/// A tensor that islands alone read, as the gain of a norm, is stored as they want it: no `Cast` of a weight.
+/// A tensor that islands alone read, as the gain of a norm, is stored as they want it: no `Cast` of a weight. A weight in 8-bit steps
+/// becomes them before anything is rounded to 16 bits.
 fn stored_type(graph: &Graph, index: usize, types: &[ElementType]) -> ElementType {
     let is_reader = |node: &Node| node.inputs.iter().any(|id| id.index() == index);
     let mut readers = graph.nodes().iter().zip(types).filter(|(node, _)| is_reader(node));
-    if readers.all(|(_, &found)| found == ElementType::F32) { ElementType::F32 } else { ElementType::F16 }
+    let is_exact = |node: &Node, found| found == ElementType::F32 || matches!(node.op, Op::Quantize { .. });
+    if readers.all(|(node, &found)| is_exact(node, found)) { ElementType::F32 } else { ElementType::F16 }
+}
+
+/// The graph with scales as the file stores them, each the nearest 16-bit number above zero.
+pub(super) fn with_half_scales(graph: &Graph) -> Graph {
+    graph.clone().map_scales(|scale| f16::from_f32(scale).max(f16::from_bits(1)).to_f32())
 }
 
 /// What the oracle makes of a graph in half precision.
@@ -141,9 +151,6 @@ impl fmt::Display for Peak {
 /// Why a graph cannot be interpreted in half precision.
 #[derive(Debug, thiserror::Error)]
 pub enum HalfError {
-    /// It has no types.
-    #[error(transparent)]
-    Types(#[from] LowerError),
     /// The oracle cannot run it.
     #[error("oracle: {0}")]
     Oracle(#[from] InterpretError),
@@ -188,7 +195,8 @@ pub fn interpret_half_with(
     parameters: &BTreeMap<String, Tensor>,
     mut visit: impl FnMut(&Node, ElementType, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, HalfError> {
-    let types = element_types(graph)?;
+    let graph = &with_half_scales(graph);
+    let types = element_types(graph);
     let round = |id: NodeId, value: &Tensor| {
         (types[id.index()] == ElementType::F16).then(|| {
             let halves = value.values.iter().map(|&value| f16::from_f32(value).to_f32());

@@ -21,21 +21,28 @@ pub(super) fn lower_quantize(
         let tensor = parameter(source, parameters)?;
         writer.steps(&node.name, &tensor.shape, &scales.quantize(tensor));
     } else {
-        let inputs = vec![writer.edge(node.inputs[0]), writer.scales(scales), writer.byte_zero()];
+        let x = writer.inputs(index).swap_remove(0);
+        let inputs = vec![x, writer.scales(index, scales)?, writer.zero_of_values(index)];
         writer.node(index, "QuantizeLinear", inputs, axis_of(scales));
     }
     Ok(())
 }
 
-pub(super) fn lower_dequantize(writer: &mut Writer<'_>, index: usize, node: &Node, scales: &Scales) {
+pub(super) fn lower_dequantize(
+    writer: &mut Writer<'_>,
+    index: usize,
+    node: &Node,
+    scales: &Scales,
+) -> Result<(), LowerError> {
     let steps = writer.edge(node.inputs[0]);
     let zero = if writer.is_weight_in_steps(node.inputs[0]) {
         writer.step_zeros(scales.values().len())
     } else {
-        writer.byte_zero()
+        writer.zero_of_values(index)
     };
-    let inputs = vec![steps, writer.scales(scales), zero];
+    let inputs = vec![steps, writer.scales(index, scales)?, zero];
     writer.node(index, "DequantizeLinear", inputs, axis_of(scales));
+    Ok(())
 }
 
 fn axis_of(scales: &Scales) -> Vec<AttributeProto> {

@@ -68,6 +68,10 @@ impl<'a> Writer<'a> {
     /// The names of what node `index` reads, in the type that it computes in.
     pub(super) fn inputs(&mut self, index: usize) -> Vec<String> {
         let (graph, to) = (self.graph, self.types[index]);
+        if is_weight_in_steps(graph, &graph.nodes()[index]) {
+            // Its parameter becomes steps while the file is written.
+            return vec![];
+        }
         graph.nodes()[index].inputs.iter().map(|&id| self.edge_as(id, to)).collect()
     }
 
@@ -103,24 +107,28 @@ impl<'a> Writer<'a> {
         self.weights.push(TensorProto::signed_bytes(name, shape, steps.iter().map(|&step| step as i8)));
     }
 
-    /// What a step is worth, without axes or one a channel.
-    pub(super) fn scales(&mut self, scales: &Scales) -> String {
+    /// What a step is worth, without axes or one a channel, in the type of node `index`.
+    pub(super) fn scales(&mut self, index: usize, scales: &Scales) -> Result<String, LowerError> {
         match scales {
-            &Scales::Tensor(scale) => {
-                self.share(format!("number.{scale}"), |name| TensorProto::floats(name, &[], &[scale]))
-            }
+            &Scales::Tensor(scale) => self.number(index, scale),
             Scales::Channels { values, .. } => {
                 let name = format!("scales.{}", self.weights.len());
-                self.weights.push(TensorProto::floats(&name, &[values.len()], values));
-                name
+                self.weight(index, &name, &[values.len()], values)?;
+                Ok(name)
             }
         }
     }
 
-    /// The byte that stands for zero. The steps -128 to 127 are stored as 0 to 255: on a CPU, products of bytes by signed bytes
-    /// are the fast ones (a sixth faster than signed by signed in ONNX Runtime 1.31 with AVX512-VNNI).
-    pub(super) fn byte_zero(&mut self) -> String {
-        self.share("byte.128".to_owned(), |name| TensorProto::byte(name, 128))
+    /// What stands for zero among the steps of a value, node `index` of them. For CPUs the steps -128 to 127 are stored as 0 to 255:
+    /// there, products of bytes by signed bytes are the fast ones (a sixth faster than signed by signed in ONNX Runtime 1.31 with
+    /// AVX512-VNNI). Accelerators, whose files are 16-bit, take signed ones alone.
+    pub(super) fn zero_of_values(&mut self, index: usize) -> String {
+        match self.types[index] {
+            ElementType::F16 => {
+                self.share("step.0".to_owned(), |name| TensorProto::signed_bytes(name, &[], std::iter::once(0)))
+            }
+            ElementType::F32 => self.share("byte.128".to_owned(), |name| TensorProto::byte(name, 128)),
+        }
     }
 
     /// The zeros of a weight in steps: no offset.
@@ -245,6 +253,7 @@ impl<'a> Writer<'a> {
             _ => !output_names.contains(edge),
         });
         let element = |node: &Node, real: &ElementType| match node.op {
+            Op::Quantize { .. } if *real == ElementType::F16 => data_type::INT8,
             Op::Quantize { .. } => data_type::UINT8,
             _ => real.data_type(),
         };

@@ -35,7 +35,7 @@ pub use decide::{DecideBuffers, DecideError, DecidedRow, Decider, Decision, MAX_
 pub use fill::fill_tile;
 pub use logits::{LogitRows, LogitRowsError};
 pub use mask::{transpose_mask, words_per_row};
-pub use region::{Bounds, RegionStatistics};
+pub use region::{Bounds, RegionStatistics, RegionSums, SCORE_STEPS};
 pub use rle::{RleError, RunEncoder, RunSink, decode_runs, read_coco_counts, write_coco_counts};
 pub use rule::{QueryRule, RuleError};
 pub use sigmoid::{logit, sigmoid};

@@ -46,4 +46,14 @@ impl QueryRule {
         }
         Ok(Self { threshold_logit: logit(threshold), inverse_temperature })
     }
+
+    /// The logit over its temperature above which a pixel is in the mask.
+    pub fn threshold_logit(&self) -> f32 {
+        self.threshold_logit
+    }
+
+    /// What logits are multiplied with.
+    pub fn inverse_temperature(&self) -> f32 {
+        self.inverse_temperature
+    }
 }

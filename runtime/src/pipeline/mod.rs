@@ -7,10 +7,17 @@
 //!   └───────────────┴── segmentations ────────────────────┘        buffers go back to where they are filled
 //! ```
 //!
+//! Where a device does what is between reading and writing, one stage does:
+//!
+//! ```text
+//! read ──frame──▶ device ──masks──▶ write ──outcome──▶ caller
+//! ```
+//!
 //! The next image is read and the last one written while this one is in the engine. Buffers come from pools that are never
 //! enlarged, so a slow stage makes the others wait and memory stays bounded. An image that fails takes its place in the queue as an
 //! error; the others go on. Outcomes arrive in the order of the inputs.
 
+mod device_stage;
 mod message;
 mod pool;
 mod stage;
@@ -25,13 +32,17 @@ pub use message::{FrameTimes, ImageError, ImageResult, Outcome};
 use crate::engine::TileEngine;
 use crate::interrupt::Interrupt;
 use crate::queries::QuerySet;
-use crate::segment::{Keep, ScoredTiles, Segmentation};
+use crate::segment::{FrameSegmenter, Keep, ScoredTiles, Segmentation};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, Input, SourceError};
+use device_stage::DeviceStage;
 use pool::Pool;
 
 /// Frames in memory: one being read, one in the engine, one being written.
 const FRAMES: usize = 3;
+
+/// The same with a device, which has two at a time.
+const FRAMES_WITH_DEVICE: usize = 4;
 
 /// Batches of logits in memory: one in the engine, one being blended.
 const BATCHES: usize = 2;
@@ -76,19 +87,59 @@ pub fn run(
     settings: &Settings<'_>,
     engine: &mut (impl TileEngine + Send),
     sink: &mut Sink,
+    observe: impl FnMut(Outcome) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
+    run_through(jobs, settings, Between::Tiles(engine), sink, observe)
+}
+
+/// The same where `segmenter` makes segmentations of frames by itself.
+pub fn run_frames(
+    jobs: Vec<Job>,
+    settings: &Settings<'_>,
+    segmenter: &mut (impl FrameSegmenter + Send),
+    sink: &mut Sink,
+    observe: impl FnMut(Outcome) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
+    run_through(jobs, settings, Between::Frames(segmenter), sink, observe)
+}
+
+/// What stands between reading and writing.
+enum Between<'a> {
+    Tiles(&'a mut (dyn TileEngine + Send)),
+    Frames(&'a mut (dyn FrameSegmenter + Send)),
+}
+
+fn run_through(
+    jobs: Vec<Job>,
+    settings: &Settings<'_>,
+    between: Between<'_>,
+    sink: &mut Sink,
     mut observe: impl FnMut(Outcome) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
-    let frames = Pool::new((0..FRAMES).map(|_| Frame::default()));
-    let batches = Pool::new((0..BATCHES).map(|_| ScoredTiles::default()));
+    let count = match between {
+        Between::Tiles(_) => FRAMES,
+        Between::Frames(_) => FRAMES_WITH_DEVICE,
+    };
+    let frames = Pool::new((0..count).map(|_| Frame::default()));
     let segmentations = Pool::new((0..SEGMENTATIONS).map(|_| Segmentation::default()));
     let (read_to, read_from) = sync_channel(QUEUE);
-    let (scored_to, scored_from) = sync_channel(QUEUE);
     let (composed_to, composed_from) = sync_channel(QUEUE);
     let (outcome_to, outcome_from) = sync_channel(QUEUE);
     thread::scope(|scope| {
         scope.spawn(move || stage::read(jobs, settings.interrupt, frames, &read_to));
-        scope.spawn(move || stage::engine(&read_from, settings, engine, batches, &scored_to));
-        scope.spawn(move || stage::compose(&scored_from, settings, segmentations, &composed_to));
+        match between {
+            Between::Tiles(engine) => {
+                let batches = Pool::new((0..BATCHES).map(|_| ScoredTiles::default()));
+                let (scored_to, scored_from) = sync_channel(QUEUE);
+                scope.spawn(move || stage::engine(&read_from, settings, engine, batches, &scored_to));
+                scope.spawn(move || stage::compose(&scored_from, settings, segmentations, &composed_to));
+            }
+            Between::Frames(segmenter) => {
+                scope.spawn(move || {
+                    DeviceStage::new(settings, segmenter, segmentations, &composed_to).run(&read_from);
+                });
+            }
+        }
         let writer = scope.spawn(move || stage::write(&composed_from, settings, sink, &outcome_to));
         let mut observed = Ok(());
         for outcome in &outcome_from {

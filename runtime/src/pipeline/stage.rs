@@ -39,7 +39,7 @@ pub(super) fn read(jobs: Vec<Job>, interrupt: &Interrupt, frames: Pool<Frame>, t
 pub(super) fn engine(
     from: &Receiver<Read>,
     settings: &Settings<'_>,
-    engine: &mut impl TileEngine,
+    engine: &mut (dyn TileEngine + Send),
     batches: Pool<ScoredTiles>,
     to: &SyncSender<Step>,
 ) {
@@ -63,7 +63,7 @@ pub(super) fn engine(
 fn run_frame(
     frame: &Frame,
     settings: &Settings<'_>,
-    engine: &mut impl TileEngine,
+    engine: &mut (dyn TileEngine + Send),
     runner: &mut TileRunner,
     batches: &Pool<ScoredTiles>,
     to: &SyncSender<Step>,

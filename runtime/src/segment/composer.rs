@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rszs_hot::{BlendWeights, Blender, DecideBuffers, Decider, TileGrid, words_per_row};
 
 use super::{Keep, ScoredTiles, SegmentError, Segmentation};
-use crate::queries::QuerySet;
+use crate::queries::{Query, QuerySet};
 
 /// Rows of logits beside those of a tile that a band must hold: the pixels between two rows of tiles look at both.
 const EXTRA_BAND_ROWS: usize = 1;
@@ -104,7 +104,7 @@ impl Composition<'_> {
         let presence = scored.presence.chunks_exact(rows);
         for ((tile, logits), presence) in scored.tiles.clone().zip(logits).zip(presence) {
             let start = Instant::now();
-            self.note_presence(tile, presence)?;
+            note_presence(self.queries, tile, presence, self.presence)?;
             self.blend(tile, logits, presence, plane)?;
             let blend = start.elapsed();
             self.times.blend += blend;
@@ -122,17 +122,6 @@ impl Composition<'_> {
         if self.next_row_px < self.grid.height_px() { Err(missing.into()) } else { Ok(self.times) }
     }
 
-    fn note_presence(&mut self, tile: usize, presence: &[f32]) -> Result<(), SegmentError> {
-        for (highest, &query) in self.presence.iter_mut().zip(self.queries.rows()) {
-            let found = presence[query];
-            if !found.is_finite() {
-                return Err(SegmentError::Presence { tile, query, found });
-            }
-            *highest = highest.max(found);
-        }
-        Ok(())
-    }
-
     fn blend(&mut self, tile: usize, logits: &[f32], presence: &[f32], plane: usize) -> Result<(), SegmentError> {
         let rows = self.queries.rows();
         let is_absent = |rule: usize| {
@@ -147,8 +136,7 @@ impl Composition<'_> {
         for (rule, out) in self.gathered.chunks_exact_mut(plane).enumerate() {
             out.copy_from_slice(&logits[rows[rule] * plane..][..plane]);
             if is_absent(rule) {
-                let temperature = self.queries.queries()[rule].temperature.get();
-                let highest = ABSENT_LOGIT * temperature.max(1.0);
+                let highest = absent_logit(&self.queries.queries()[rule]);
                 for logit in out {
                     *logit = logit.min(highest);
                 }
@@ -178,4 +166,26 @@ impl Composition<'_> {
         }
         Ok(())
     }
+}
+
+/// What a logit of `query` becomes, at most, in a tile where it is absent.
+pub(crate) fn absent_logit(query: &Query) -> f32 {
+    ABSENT_LOGIT * query.temperature.get().max(1.0)
+}
+
+/// Takes the presences `[K]` of one tile into `highest`, one per query.
+pub(crate) fn note_presence(
+    queries: &QuerySet,
+    tile: usize,
+    presence: &[f32],
+    highest: &mut [f32],
+) -> Result<(), SegmentError> {
+    for (highest, &query) in highest.iter_mut().zip(queries.rows()) {
+        let found = presence[query];
+        if !found.is_finite() {
+            return Err(SegmentError::Presence { tile, query, found });
+        }
+        *highest = highest.max(found);
+    }
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use rszs_hot::{BlendError, DecideError, LogitRowsError, TileError};
 
+use rszs_cuda::frame::FrameError;
+
 use crate::engine::EngineError;
 
 /// One frame could not be segmented.
@@ -39,4 +41,7 @@ pub enum SegmentError {
     /// Blended logits of an unexpected size.
     #[error(transparent)]
     Rows(#[from] LogitRowsError),
+    /// The device could not segment the frame.
+    #[error(transparent)]
+    Device(#[from] FrameError),
 }

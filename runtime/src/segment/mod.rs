@@ -4,6 +4,8 @@
 //! [`Segmenter`] one after the other. Both keep their buffers, and after the first frame of a size neither allocates: not for
 //! tiles, not for blending, not for the decision, not for statistics. Engines, and the codecs at both ends, allocate as they
 //! please and are outside this promise.
+//!
+//! Where a device does all of it, a [`FrameSegmenter`] takes the place of both.
 
 mod composer;
 mod error;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use rszs_hot::{TileGrid, TileLayout};
 
 pub use composer::{ComposeTimes, Composer, Composition};
+pub(crate) use composer::{absent_logit, note_presence};
 pub use error::SegmentError;
 pub use runner::{BatchTimes, ScoredTiles, TileRunner};
 pub use segmentation::{Keep, Segmentation};
@@ -24,6 +27,9 @@ use crate::queries::QuerySet;
 use crate::source::Frame;
 
 /// Time spent on one frame.
+///
+/// On a device, as its events tell: `tile` is copying the frame there, `engine` is cutting, the engine and blending, which one graph does
+/// for each batch, `blend` is nothing, and `decide` holds the way back as well.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SegmentTimes {
     /// Copying tiles.
@@ -34,6 +40,21 @@ pub struct SegmentTimes {
     pub blend: Duration,
     /// Upsampling, deciding, counting.
     pub decide: Duration,
+}
+
+/// What makes segmentations of frames by itself, several under way at a time. The pipeline knows no more of a device than this.
+pub trait FrameSegmenter {
+    /// Starts on a frame and does not wait for it. A frame that cannot be started leaves those under way alone.
+    fn submit(&mut self, frame: &Frame) -> Result<(), SegmentError>;
+
+    /// Whether another frame may be submitted before one is collected.
+    fn has_room(&self) -> bool;
+
+    /// Whether the oldest frame under way can be collected without waiting.
+    fn is_done(&self) -> Result<bool, SegmentError>;
+
+    /// Waits for the oldest frame under way and takes its results. An error is that frame's; it is under way no more.
+    fn collect(&mut self, into: &mut Segmentation) -> Result<SegmentTimes, SegmentError>;
 }
 
 /// Segments frames one after the other on the calling thread.

@@ -47,7 +47,7 @@ impl TileRunner {
         grid: &TileGrid,
         tiles: Range<usize>,
         queries: &QuerySet,
-        engine: &mut impl TileEngine,
+        engine: &mut (impl TileEngine + ?Sized),
         scored: &mut ScoredTiles,
     ) -> Result<BatchTimes, SegmentError> {
         let start = Instant::now();

@@ -37,13 +37,13 @@ pub struct Segmentation {
     /// `[queries, H, words_per_row(W)]` if masks were to be kept, else empty.
     pub masks: Vec<u64>,
     /// `[rules, H4, W4]` if scores were to be kept, else empty.
-    pub(super) logits: Vec<f32>,
+    pub(crate) logits: Vec<f32>,
     grid: Option<TileGrid>,
 }
 
 impl Segmentation {
     /// Takes the sizes of the frame to come.
-    pub(super) fn resize(&mut self, grid: &TileGrid, queries: &QuerySet, keep: Keep) {
+    pub(crate) fn resize(&mut self, grid: &TileGrid, queries: &QuerySet, keep: Keep) {
         let count = queries.queries().len();
         let rows = grid.height_px() as usize;
         (self.width_px, self.height_px, self.tiles) = (grid.width_px(), grid.height_px(), grid.len());

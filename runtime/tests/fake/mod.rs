@@ -15,6 +15,7 @@ pub(crate) const LAYOUT: TileLayout = TileLayout { tile_px: 32, overlap_px: 8, s
 /// D: red, green, blue.
 const WIDTH: usize = 3;
 
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct ColourEngine;
 
 impl TileEngine for ColourEngine {

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, files_below, golden, manifest, vocabulary, writer};
 use crate::onnx_bytes::good_model;
-use rszs_bundle::{Bundle, BundleWriter, Precision, Threshold, VerifyOptions, WriteError};
+use rszs_bundle::{Bundle, BundleWriter, Calibration, CurvePoint, Precision, Threshold, VerifyOptions, WriteError};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,19 +106,51 @@ fn calibration_can_change_thresholds_and_add_a_model() {
     let fixture = Fixture::new();
     let mut rows = vocabulary().entries().to_vec();
     rows[0].threshold = Threshold::new(0.31).unwrap();
+    rows[0].calibration = Some(calibration(&[0.25, 0.75]));
     let calibrated = vocabulary().with_entries(rows).unwrap();
     BundleWriter::from_bundle(fixture.open().unwrap())
         .unwrap()
         .vocabulary(&calibrated)
         .unwrap()
         .model(Precision::Int8, good_model())
+        .model(Precision::Int8Fp16, good_model())
         .write(&fixture.path())
         .unwrap();
     let bundle = fixture.open().unwrap();
     assert_eq!(bundle.vocabulary(), &calibrated);
     assert_eq!(bundle.golden(), &golden());
-    assert_eq!(bundle.manifest().precisions().count(), 2);
+    let precisions: Vec<_> = bundle.manifest().precisions().collect();
+    assert_eq!(precisions, [Precision::Fp32, Precision::Int8, Precision::Int8Fp16]);
+    assert!(fixture.path().join("model.int8-fp16.onnx").is_file());
     assert!(bundle.text_bytes().is_some());
+}
+
+/// What calibration measured, with a curve at these thresholds.
+fn calibration(thresholds: &[f64]) -> Calibration {
+    let point = |&threshold: &f64| CurvePoint { threshold, precision: threshold, recall: 1.0 - threshold };
+    let curve = thresholds.iter().map(point).collect();
+    Calibration { n_pixels: 9, iou: 0.5, f1: 0.6, set: "own/val".to_owned(), date: "2026-11-27".to_owned(), curve }
+}
+
+#[test]
+fn a_calibration_of_an_earlier_release_has_no_curve() {
+    let json = r#"{ "n_pixels": 9, "iou": 0.5, "f1": 0.6, "set": "own/val", "date": "2026-11-27" }"#;
+    assert_eq!(serde_json::from_str::<Calibration>(json).unwrap(), calibration(&[]));
+}
+
+#[test]
+fn a_curve_that_is_none_is_refused() {
+    let refused = |thresholds: &[f64]| {
+        let mut rows = vocabulary().entries().to_vec();
+        rows[0].calibration = Some(calibration(thresholds));
+        vocabulary().with_entries(rows).unwrap_err().to_string()
+    };
+    let long: Vec<f64> = (0..33).map(|step| f64::from(step) / 40.0).collect();
+    for thresholds in [&[0.5, 0.25][..], &[0.5, 0.5], &[1.5], &[f64::NAN], &long] {
+        let message = refused(thresholds);
+        let expected = "calibration.curve: expected at most 32 points of numbers in [0, 1], by rising threshold";
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 #[test]

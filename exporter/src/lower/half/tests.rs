@@ -51,6 +51,9 @@ fn walk(graph: &GraphProto) -> BTreeMap<String, i32> {
         let element = match operator(node) {
             "Cast" => to.unwrap().i.unwrap() as i32,
             "Shape" => data_type::INT64,
+            // Steps have the type of their zero, what is made of them that of its scale.
+            "QuantizeLinear" => types[&node.input[2]],
+            "DequantizeLinear" => types[&node.input[1]],
             _ => types[&node.input[0]],
         };
         types.insert(node.output[0].clone(), element);
@@ -119,7 +122,7 @@ fn sums_over_many_elements_are_islands_and_products_by_weights_are_not() {
 #[test]
 fn the_cosine_is_an_island() {
     let graph = &graphs()[0];
-    let types = element_types(graph).unwrap();
+    let types = element_types(graph);
     let index = graph.nodes().iter().position(|node| node.name == "align.l2_normalize").unwrap();
     let (_, presence) = graph.outputs().iter().find(|(name, _)| name == "presence").unwrap();
     assert!(types[index..=presence.index()].iter().all(|&found| found == ElementType::F32));
@@ -188,13 +191,52 @@ fn a_weight_that_half_precision_cannot_hold_is_named() {
     );
 }
 
-#[test]
-fn eight_bit_steps_are_refused_by_name() {
+/// `x`, at most 1, times a weight, both in 8-bit steps.
+fn quantized_product(weight: [f32; 2]) -> (Graph, BTreeMap<String, Tensor>) {
+    let parameters = BTreeMap::from([("weight".to_owned(), Tensor::new([2, 1], weight.to_vec()))]);
     let magnitudes = [("x".to_owned(), 1.0)].into();
-    let parameters = BTreeMap::from([("weight".to_owned(), Tensor::filled([2, 1], 1.0))]);
     let quantized = product().quantize(&BTreeSet::from(["matmul".to_owned()]), &magnitudes, &parameters).unwrap();
-    let error = lower_half(&quantized, &parameters, "test", &[]).unwrap_err();
-    assert!(matches!(&error, LowerError::StepsInHalf { name } if name == "x.quantize"), "{error}");
+    (quantized, parameters)
+}
+
+#[test]
+fn eight_bit_steps_are_signed_around_zero_with_16_bit_scales() {
+    let (quantized, parameters) = quantized_product([1.0, -0.5]);
+    let file = lower_half(&quantized, &parameters, "test", &[]).unwrap().graph.unwrap();
+    let nodes: Vec<_> = file.node.iter().map(operator).collect();
+    assert_eq!(nodes, ["Cast", "QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "MatMul", "Cast"]);
+    let stored = |name: &String| file.initializer.iter().find(|tensor| tensor.name.as_ref() == Some(name)).unwrap();
+    for node in &file.node[1..4] {
+        let [_, scale, zero] = &node.input[..] else { panic!("{node:?}") };
+        assert_eq!(stored(scale).data_type, Some(data_type::FLOAT16), "{node:?}");
+        assert_eq!(stored(zero).data_type, Some(data_type::INT8), "{node:?}");
+        assert!(stored(zero).raw_data.as_ref().unwrap().iter().all(|&byte| byte == 0), "{node:?}");
+    }
+    assert_eq!(stored(&file.node[3].input[0]).raw_data.as_deref(), Some([127_u8, 192].as_slice()), "127 and -64");
+    let types = walk(&file);
+    for value in &file.value_info {
+        let name = value.name.as_deref().unwrap();
+        assert_eq!(declared(value), types[name], "{name}");
+    }
+}
+
+#[test]
+fn a_weight_too_small_for_a_16_bit_scale_keeps_a_scale_above_zero() {
+    let (quantized, parameters) = quantized_product([1e-7, 0.0]);
+    let file = lower_half(&quantized, &parameters, "test", &[]).unwrap().graph.unwrap();
+    let scales = file.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(&file.node[3].input[1])).unwrap();
+    assert_eq!(scales.raw_data.as_deref(), Some([1, 0].as_slice()), "the smallest 16-bit number above zero");
+}
+
+#[test]
+fn the_oracle_takes_steps_with_the_scales_that_the_file_holds() {
+    let (quantized, parameters) = quantized_product([1.0, -0.5]);
+    let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![1.0, 0.25]))].into();
+    let run = interpret_half(&quantized, &feeds, &parameters).unwrap();
+    let scale = f16::from_f32(1.0 / 127.0).to_f32();
+    let half = |value: f32| f16::from_f32(value).to_f32();
+    let (ones, quarter, weight) = (half(127.0 * scale), half(32.0 * scale), half(-64.0 * scale));
+    assert_eq!(run.outputs[0].1.values, [half(ones * ones + quarter * weight)]);
 }
 
 #[test]

@@ -1,0 +1,40 @@
+//! Plans by NVIDIA's builder, where its libraries were fetched. Nothing runs on a GPU.
+
+use std::path::{Path, PathBuf};
+
+use rszs_tensorrt::{Builder, BuilderConfig, DataType, Error, Library, Logger, Network};
+
+use super::root;
+
+/// A part of `third_party`, or a line that says why a test does nothing.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub(crate) fn fetched(path: &str, command: &str) -> Option<PathBuf> {
+    let path = root().join("third_party").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: this needs {} (`cargo xtask {command}` fetches it)", path.display());
+    None
+}
+
+/// The libraries of a `TensorRT-RTX`, if they were fetched.
+pub(crate) fn rtx(component: &str) -> Option<PathBuf> {
+    fetched(&format!("{component}/lib"), "tensorrt")
+}
+
+/// Bytes of the plan that the library in `folder` makes of `model`, for up to four tiles of `side` px and queries of `width`.
+pub(crate) fn plan_bytes(folder: &Path, model: &[u8], side: usize, width: usize) -> Result<usize, Error> {
+    let library = Library::find(Some(folder), Logger::silent()).unwrap();
+    let builder = Builder::new(&library)?;
+    let network = Network::parse(&builder, model)?;
+    for output in network.outputs()? {
+        assert_eq!(output.data_type, DataType::Float32, "{output}");
+    }
+    let mut config = BuilderConfig::new(&builder)?;
+    let (side, width) = (side as i64, width as i64);
+    let tiles = [1, 1, 4].map(|count| [count, side, side, 3]);
+    let queries = [2, 8, 64].map(|count| [count, width]);
+    let profile = [("tiles", tiles.each_ref().map(|s| &s[..])), ("queries", queries.each_ref().map(|s| &s[..]))];
+    config.add_profile(&profile)?;
+    Ok(network.build(&config)?.bytes().len())
+}
