@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rszs_graph::{Dim, Graph, K, N, Node, Op, Scales};
 use tch::{Kind, Tensor};
 
+use crate::device::upload;
 use crate::{Parameters, Precision, TrainError};
 
 /// Whether the ops that only act in training do.
@@ -205,9 +206,10 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
         let precision = self.mode.precision();
         match op {
             Op::Input { .. } | Op::Param { .. } => unreachable!("{}: fed, not computed", node.name),
-            Op::Constant { values } => Tensor::f_from_slice(values)?
-                .f_reshape(self.symbols.lengths(&node.shape.0))?
-                .f_to_device(self.parameters.device()),
+            Op::Constant { values } => {
+                let constant = Tensor::f_from_slice(values)?.f_reshape(self.symbols.lengths(&node.shape.0))?;
+                upload(&constant, self.parameters.device())
+            }
             Op::ToReal => inputs[0].f_to_kind(Kind::Float),
 
             Op::Add => inputs[0].f_add(inputs[1]),
@@ -322,5 +324,5 @@ fn scale_tensor(scales: &Scales, x: &Tensor) -> Result<Tensor, tch::TchError> {
     if let &Scales::Channels { axis, .. } = scales {
         shape[axis] = x.size()[axis];
     }
-    Tensor::f_from_slice(scales.values())?.f_reshape(shape)?.f_to_device(x.device())
+    upload(&Tensor::f_from_slice(scales.values())?.f_reshape(shape)?, x.device())
 }

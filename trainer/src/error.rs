@@ -114,6 +114,18 @@ pub enum TrainError {
         /// What is known.
         reason: String,
     },
+    /// A device that cannot be had.
+    #[error("--device {device}: expected {expected}, found {found}; {hint}")]
+    Device {
+        /// What was asked for.
+        device: String,
+        /// What should have been there.
+        expected: String,
+        /// What was there.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A launcher that says too little.
     #[error("environment {name}: expected {expected}, found {found}")]
     Environment {

@@ -26,7 +26,7 @@ use crate::durable::write_atomically;
 use crate::overlay::write_overlay;
 use crate::run::{Run, tell};
 use crate::train::TOKENIZER;
-use crate::{Parameters, Prompts, RunConfig, TextEncoder, TrainError};
+use crate::{Parameters, Precision, Prompts, RunConfig, TextEncoder, TrainError};
 
 pub use labels::{LabelClass, LabelScores};
 pub use model::Model;
@@ -68,15 +68,21 @@ pub struct EvaluateOptions {
 
 /// Evaluates a checkpoint on validation splits and writes `scores.json`, `overlays/` and `reports/` into the run's folder, or into its folder
 /// `gsnet` by that protocol.
-pub fn evaluate(config: &RunConfig, options: &EvaluateOptions, run: &Run) -> Result<Vec<SetScores>, TrainError> {
+pub fn evaluate(
+    config: &RunConfig,
+    options: &EvaluateOptions,
+    run: &Run,
+    device: Device,
+) -> Result<Vec<SetScores>, TrainError> {
     let EvaluateOptions { weights, sets, limit, protocol, novel } = options;
     let settings: EvaluateSettings = config.section("evaluate")?;
+    Precision::Float32.prepare(device);
     let checkpoint = Checkpoint::read(weights)?;
     // The checkpoint knows its network better than the description does.
     let network: rszs_network::Config = serde_json::from_str(&checkpoint.origin.config)?;
     let graph = rszs_network::image_graph(&network, Purpose::Train)?;
     let text_graph = rszs_network::text_graph(&network)?;
-    let mut parameters = Parameters::initialise(&[&graph, &text_graph], 0, Device::Cpu)?;
+    let mut parameters = Parameters::initialise(&[&graph, &text_graph], 0, device)?;
     checkpoint.load_into(&mut parameters)?;
 
     let mut opened = Vec::new();

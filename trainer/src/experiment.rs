@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Serialize;
+use tch::Device;
 
 use crate::evaluate::Protocol;
 use crate::run::tell;
@@ -96,13 +97,13 @@ impl Experiment {
     }
 }
 
-/// Runs what is left of a plan and returns its table, which is also in the experiment's folder, after every run.
-pub fn run(config: &RunConfig, plan: &Plan) -> Result<Table, TrainError> {
+/// Runs what is left of a plan on `device` ([`Experiment::Figure4`] times the processor) and returns its table, which is also in the experiment's folder, after every run.
+pub fn run(config: &RunConfig, plan: &Plan, device: Device) -> Result<Table, TrainError> {
     plan.begin()?;
     let mut results = Vec::new();
     for (number, planned) in plan.runs.iter().enumerate() {
         tell(&format!("{}: run {} of {}, {}", plan.experiment.name(), number + 1, plan.runs.len(), planned.name));
-        results.push(runs::finish(config, plan, planned)?);
+        results.push(runs::finish(config, plan, planned, device)?);
         Table::new(plan, &results).write(&plan.folder)?;
     }
     Ok(Table::new(plan, &results))

@@ -7,7 +7,7 @@ use std::path::Path;
 use rszs_data::rng::hash_name;
 use rszs_data::{AidRsicd, DenseSet, RgbImage, Rng, Split, catalogue};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::TrainError;
 use crate::run::tell;
@@ -102,12 +102,14 @@ fn resized(image: &RgbImage, side_px: usize) -> Result<Tensor, TchError> {
 }
 
 /// The teacher's features as targets: `F16 [N, T, P]`, centred, decorrelated, scaled. Read from `folder` if a run with the
-/// same pictures and settings has left them there.
+/// same pictures and settings has left them there. The teacher runs on `device`; its features come back to the processor, which has room
+/// for all of them and is not slow with float64.
 pub fn targets(
     parts: &[&Tiles],
     data_root: &Path,
     settings: &TeacherSettings,
     folder: &Path,
+    device: Device,
 ) -> Result<Vec<Tensor>, TrainError> {
     let names = parts.iter().flat_map(|part| &part.names).fold(String::new(), |all, name| all + name + "\n");
     let identity = format!("{settings:?} {:?} {names}", parts.first().map(|part| part.tiles.size()));
@@ -117,7 +119,7 @@ pub fn targets(
         tell(&format!("{}: teacher features read", path.display()));
         read_cache(&path)?
     } else {
-        let teacher = Teacher::read(&data_root.join(&settings.weights))?;
+        let teacher = Teacher::read(&data_root.join(&settings.weights), device)?;
         let all = compute(&teacher, parts, settings)?;
         write_cache(&path, &all)?;
         all
@@ -133,7 +135,8 @@ fn compute(teacher: &Teacher, parts: &[&Tiles], settings: &TeacherSettings) -> R
     for part in parts {
         for chunk in part.tiles.f_split(CHUNK as i64, 0)? {
             let map = teacher.features(&chunk)?;
-            features.push(map.f_flatten(2, 3)?.f_transpose(1, 2)?.f_to_kind(Kind::Half)?.f_contiguous()?);
+            let cells = map.f_flatten(2, 3)?.f_transpose(1, 2)?.f_to_kind(Kind::Half)?.f_contiguous()?;
+            features.push(cells.f_to_device(Device::Cpu)?); // sync: once a chunk
             done += chunk.size()[0];
             if features.len().is_multiple_of(64) {
                 let rate = done as f64 / started.elapsed().as_secs_f64();
@@ -156,7 +159,7 @@ struct Components {
 impl Components {
     fn fit(features: &[Tensor], settings: &TeacherSettings) -> Result<Self, TchError> {
         let channels = features.first().map_or(0, |chunk| chunk.size()[2]);
-        let options = (Kind::Double, tch::Device::Cpu);
+        let options = (Kind::Double, Device::Cpu);
         let mut sum = Tensor::f_zeros([channels], options)?;
         let mut products = Tensor::f_zeros([channels, channels], options)?;
         let mut count = 0;
@@ -211,7 +214,6 @@ fn write_cache(path: &Path, targets: &Tensor) -> Result<(), TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     fn settings(whitening: f64) -> TeacherSettings {
         TeacherSettings { weights: String::new(), components: 2, whitening, crops_per_set: 0, crop_side_px: [4, 8] }

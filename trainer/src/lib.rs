@@ -22,6 +22,7 @@ mod states;
 mod tensorboard;
 
 pub mod checkpoint;
+pub mod device;
 pub mod evaluate;
 pub mod experiment;
 pub mod features;

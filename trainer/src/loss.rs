@@ -65,10 +65,12 @@ impl Counts {
     pub fn of_all(targets: &Tensor, communicator: &mut Communicator) -> Result<Self, TrainError> {
         let labelled = targets.f_ne(i64::from(UNLABELLED))?;
         let showing = shows(targets, POSITIVE)?.f_any_dim(1, false)?;
-        // sync: twice a step
-        let count = |of: Tensor| Ok::<_, TrainError>(of.f_sum(Kind::Int64)?.f_int64_value(&[])? as f64);
+        let mut numbers = [0_i64; 2];
+        let both = Tensor::f_stack(&[labelled.f_sum(Kind::Int64)?, showing.f_sum(Kind::Int64)?], 0)?;
+        both.f_copy_data(&mut numbers, 2)?; // sync: once a step
         let (images, queries, ..) = targets.size4()?;
-        let mut counts = [count(labelled)?, count(showing)?, (images * queries) as f64];
+        let [labelled, showing] = numbers;
+        let mut counts = [labelled, showing, images * queries].map(|count| count as f64);
         communicator.sum(&mut counts)?;
         let [labelled, showing, maps] = counts.map(|count| count.max(1.0));
         Ok(Self { labelled, showing, maps })

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use rszs_train::RunConfig;
+use rszs_train::device::{self, DeviceChoice};
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
@@ -16,6 +17,7 @@ use rszs_train::prepare::Prepare;
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
 use rszs_train::train::{TrainOptions, job, train_together};
+use tch::Device;
 
 /// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its predecessor was.
 ///
@@ -132,6 +134,8 @@ enum Command {
         /// Threads of libtorch.
         #[arg(long, value_name = "COUNT", default_value_t = 2)]
         threads: u16,
+        #[command(flatten)]
+        device: OnDevice,
     },
 }
 
@@ -166,6 +170,17 @@ struct Common {
     /// Threads of libtorch.
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     threads: u16,
+    #[command(flatten)]
+    device: OnDevice,
+}
+
+#[derive(Debug, clap::Args)]
+struct OnDevice {
+    /// Where to compute: auto, cpu, cuda or cuda:N.
+    ///
+    /// auto takes a CUDA device where libtorch sees one. Of several processes on a machine each takes the device of its LOCAL_RANK.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
 }
 
 impl Description {
@@ -174,10 +189,21 @@ impl Description {
     }
 }
 
+impl OnDevice {
+    fn open(&self) -> Result<Device> {
+        let device = self.device.open()?;
+        if device.is_cuda() {
+            tell(&format!("computing on {}", device::name(device)));
+        }
+        Ok(device)
+    }
+}
+
 impl Common {
-    fn open(&self) -> Result<(RunConfig, Run)> {
+    fn open(&self) -> Result<(RunConfig, Run, Device)> {
         tch::set_num_threads(i32::from(self.threads));
-        Ok((self.description.read()?, Run::open(&self.run)?))
+        let device = self.device.open()?;
+        Ok((self.description.read()?, Run::open(&self.run)?, device))
     }
 }
 
@@ -195,8 +221,8 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Prepare(prepare) => prepare.run()?,
         Command::Pretrain { common } => {
-            let (config, mut run) = common.open()?;
-            pretrain(&config, &mut run)?;
+            let (config, mut run, device) = common.open()?;
+            pretrain(&config, &mut run, device)?;
         }
         Command::Import { description, clip, tokenizer, dino, allow_pickle, output } => {
             let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
@@ -204,20 +230,32 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Train { common, from, exclude_queries, nproc } => {
             if nproc.get() > 1 && Environment::read()?.is_none() {
+                common.device.device.expect_for(nproc.get())?;
                 return Ok(launch(nproc)?);
             }
             end_with_launcher()?;
-            let (config, mut run) = common.open()?;
+            let (config, mut run, device) = common.open()?;
             let options = TrainOptions { from, exclude_queries };
             let communicator = Communicator::from_environment(&job(&config, &options)?)?;
-            train_together(&config, &options, &mut run, communicator)?;
+            train_together(&config, &options, &mut run, device, communicator)?;
         }
         Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {
-            let (config, run) = common.open()?;
+            let (config, run, device) = common.open()?;
             let options = EvaluateOptions { weights, sets, limit, protocol, novel };
-            report(&table(&evaluate(&config, &options, &run)?))?;
+            report(&table(&evaluate(&config, &options, &run, device)?))?;
         }
-        Command::Experiment { name, description, runs, from, pictures, protocol, novel, plan: only_plan, threads } => {
+        Command::Experiment {
+            name,
+            description,
+            runs,
+            from,
+            pictures,
+            protocol,
+            novel,
+            plan: only_plan,
+            threads,
+            device,
+        } => {
             tch::set_num_threads(i32::from(threads));
             let Pictures { sets, limit } = pictures;
             let config = description.read()?;
@@ -225,7 +263,7 @@ fn run(command: Command) -> Result<()> {
             if only_plan {
                 report(&plan.to_string())?;
             } else {
-                report(&experiment::run(&config, &plan)?.to_string())?;
+                report(&experiment::run(&config, &plan, device.open()?)?.to_string())?;
             }
         }
     }

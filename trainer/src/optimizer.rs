@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use crate::device::upload;
 use crate::{Parameters, TrainError, group};
 
 /// How weights follow gradients.
@@ -124,14 +125,21 @@ impl AdamW {
         })
     }
 
-    /// Goes on from a saved [`AdamW::state`] after `steps` steps, `skipped` of which changed nothing. Other names in `state`
-    /// are left alone.
-    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, steps: u64, skipped: u64) -> Result<(), TrainError> {
+    /// Goes on, with moments on `device`, from a saved [`AdamW::state`] after `steps` steps, `skipped` of which changed nothing.
+    /// Other names in `state` are left alone.
+    pub fn restore(
+        &mut self,
+        state: &BTreeMap<String, Tensor>,
+        steps: u64,
+        skipped: u64,
+        device: Device,
+    ) -> Result<(), TrainError> {
         (self.steps, self.skipped) = (steps, skipped);
         for (key, mean) in state {
             let Some(name) = key.strip_prefix("mean.") else { continue };
             if let Some(square) = state.get(&format!("square.{name}")) {
-                let moments = Moments { mean: mean.f_detach_copy()?, square: square.f_detach_copy()? };
+                let own = |saved: &Tensor| upload(&saved.f_detach_copy()?, device);
+                let moments = Moments { mean: own(mean)?, square: own(square)? };
                 self.moments.insert(name.to_owned(), moments);
             }
         }
@@ -149,7 +157,6 @@ fn decays(name: &str, tensor: &Tensor) -> bool {
 #[allow(clippy::float_cmp, reason = "exact numbers")]
 mod tests {
     use super::*;
-    use tch::Device;
 
     fn settings() -> AdamWSettings {
         AdamWSettings {

@@ -6,6 +6,7 @@ use rszs_graph::{Graph, Op, initial_value};
 use tch::{Device, Tensor};
 
 use crate::TrainError;
+use crate::device::upload;
 
 /// Trained tensors of one or more graphs. The name in the graph is the key here and in a checkpoint; graphs that use the same
 /// name share the tensor.
@@ -64,7 +65,7 @@ impl Parameters {
     /// Adds a tensor, trainable, or puts it in the place of the one of the same name.
     #[expect(clippy::needless_pass_by_value, reason = "the tensor is given away: its memory is shared from here on")]
     pub fn insert(&mut self, name: &str, tensor: Tensor) -> Result<(), TrainError> {
-        let tensor = tensor.f_detach()?.f_to_device(self.device)?.f_set_requires_grad(true)?;
+        let tensor = upload(&tensor.f_detach()?, self.device)?.f_set_requires_grad(true)?;
         self.tensors.insert(name.to_owned(), tensor);
         Ok(())
     }

@@ -26,9 +26,12 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Prepares libtorch for this precision, and returns what a person should know before a run in it.
-    pub fn prepare(self) -> Option<&'static str> {
+    /// Prepares libtorch for this precision on `device`, and returns what a person should know before a run in it.
+    pub fn prepare(self, device: Device) -> Option<&'static str> {
         tf32::allow(self == Self::Tf32);
+        if device.is_cuda() {
+            return None;
+        }
         match self {
             Self::BFloat16 if !multiplies_bfloat16() => {
                 Some("bfloat16: this processor has no instructions for it; expect precision = \"float32\" to be faster")
@@ -39,7 +42,7 @@ impl Precision {
         }
     }
 
-    /// A product of factors in this type, as float32.
+    /// A product of factors in this type, as float32. On a CUDA device the factors are of this type when they are multiplied.
     pub(crate) fn product<const FACTORS: usize>(
         self,
         factors: [&Tensor; FACTORS],

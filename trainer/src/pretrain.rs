@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{self, Checkpoint, Origin};
+use crate::device::upload;
 use crate::durable::write_atomically;
 use crate::features::{TeacherSettings, Tiles, targets};
 use crate::run::{Run, tell};
@@ -98,8 +99,8 @@ pub struct LossWeights {
     pub names: f64,
 }
 
-/// Trains, or goes on where the last checkpoint in the run's folder stopped.
-pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
+/// Trains on `device`, or goes on where the last checkpoint in the run's folder stopped.
+pub fn pretrain(config: &RunConfig, run: &mut Run, device: Device) -> Result<(), TrainError> {
     let settings: PretrainSettings = config.section("pretrain")?;
     if settings.precision == Precision::Float16 {
         let reason =
@@ -107,10 +108,10 @@ pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
         return Err(config.invalid(reason.to_owned()));
     }
     run.lock()?;
-    settings.precision.prepare().into_iter().for_each(tell);
-    let data = Data::open(config, &settings, run)?;
+    settings.precision.prepare(device).into_iter().for_each(tell);
+    let data = Data::open(config, &settings, run, device)?;
     let network = config.network().clone().with_tile_px(settings.tile_px);
-    let mut stage = Stage::new(&data, &settings, &network)?;
+    let mut stage = Stage::new(&data, &settings, &network, device)?;
     if run.path(STATE).is_file() {
         stage.restore(run)?;
         tell(&format!("going on after step {}", stage.origin.step));
@@ -119,7 +120,7 @@ pub fn pretrain(config: &RunConfig, run: &mut Run) -> Result<(), TrainError> {
     stage.train(run)
 }
 
-/// Everything that is read before the first step.
+/// Everything that is read before the first step. Pictures and targets of the teacher stay on the processor: all of them may not fit on a device.
 struct Data {
     aid_rsicd: AidRsicd,
     train: Pool,
@@ -131,7 +132,7 @@ struct Data {
 }
 
 impl Data {
-    fn open(config: &RunConfig, settings: &PretrainSettings, run: &Run) -> Result<Self, TrainError> {
+    fn open(config: &RunConfig, settings: &PretrainSettings, run: &Run, device: Device) -> Result<Self, TrainError> {
         let root = &config.data().root;
         let templates = config.section::<PromptSettings>("prompts")?.templates;
         let aid_rsicd = AidRsicd::open(&root.join("aid_rsicd"))?;
@@ -148,13 +149,13 @@ impl Data {
             tokenizer
         };
         let needed = words.iter().chain(aid_rsicd.scenes()).cloned().collect();
-        let names = TextTargets::new(&clip_text, &needed, settings.text.held_out_names, settings.seed)?;
+        let names = TextTargets::new(&clip_text, &needed, settings.text.held_out_names, settings.seed)?.on(device)?;
 
         tell("reading pictures");
         let train = Tiles::aid_rsicd(&aid_rsicd, Split::Train, settings.tile_px)?;
         let val = Tiles::aid_rsicd(&aid_rsicd, Split::Val, settings.tile_px)?;
         let crops = Tiles::crops(root, &settings.teacher, settings.tile_px, settings.seed)?;
-        let features = targets(&[&train, &val, &crops], root, &settings.teacher, &run.path(""))?;
+        let features = targets(&[&train, &val, &crops], root, &settings.teacher, &run.path(""), device)?;
         let pool = |tiles: Tiles, part: usize| Pool { tiles: tiles.tiles, targets: features[part].shallow_clone() };
         let (train, val, crops) = (pool(train, 0), pool(val, 1), pool(crops, 2));
         Ok(Self { aid_rsicd, train, val, crops, names, templates, tokenizer })
@@ -194,10 +195,15 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(data: &'a Data, settings: &'a PretrainSettings, network: &Config) -> Result<Self, TrainError> {
+    fn new(
+        data: &'a Data,
+        settings: &'a PretrainSettings,
+        network: &Config,
+        device: Device,
+    ) -> Result<Self, TrainError> {
         let image = image_graph(network, Purpose::Train)?;
         let text = text_graph(network)?;
-        let mut parameters = Parameters::initialise(&[&image, &text], settings.seed, Device::Cpu)?;
+        let mut parameters = Parameters::initialise(&[&image, &text], settings.seed, device)?;
         let components = settings.teacher.components;
         for (name, inputs) in [(RSI_HEAD, network.rsi.width), (VLM_HEAD, network.joint_width)] {
             let mut rng = Rng::keyed(&[settings.seed, hash_name(name)]);
@@ -258,11 +264,14 @@ impl<'a> Stage<'a> {
             let (losses, rate) = if step < alone {
                 (self.text_losses(step)?, settings.text_alone.at(step))
             } else {
-                (self.losses(&batches.at(step - alone)?, step)?, settings.schedule.at(step - alone))
+                (
+                    self.losses(&batches.at(step - alone)?.on(self.parameters.device())?, step)?,
+                    settings.schedule.at(step - alone),
+                )
             };
-            let sum = losses
-                .iter()
-                .try_fold(Tensor::from(0.0_f32), |sum, (_, weight, loss)| sum.f_add(&loss.f_mul_scalar(*weight)?))?;
+            let nothing = upload(&Tensor::from(0.0_f32), self.parameters.device())?;
+            let sum =
+                losses.iter().try_fold(nothing, |sum, (_, weight, loss)| sum.f_add(&loss.f_mul_scalar(*weight)?))?;
             sum.f_backward()?;
             let gradient_norm = self.optimizer.step(&self.parameters, rate)?;
             self.origin.step += 1;
@@ -378,7 +387,7 @@ impl<'a> Stage<'a> {
                 hint: "the run was stopped between two files; start again",
             });
         }
-        self.optimizer.restore(&state.tensors, step, 0)?;
+        self.optimizer.restore(&state.tensors, step, 0, self.parameters.device())?;
         for (name, tensor) in state.tensors.into_iter().filter(|(name, _)| is_scaffold(name)) {
             self.parameters.insert(&name, tensor)?;
         }

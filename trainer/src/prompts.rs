@@ -7,6 +7,7 @@ use rszs_tokenizer::Tokenizer;
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
+use crate::device::upload;
 use crate::{Mode, Parameters, TrainError, eval};
 
 /// How a word becomes sentences.
@@ -33,7 +34,7 @@ impl TextEncoder<'_> {
     pub fn embed(&self, texts: &[String], parameters: &Parameters, mode: Mode) -> Result<Tensor, TrainError> {
         let (tokens, end) = self.tokens(texts)?;
         let device = parameters.device();
-        let feeds = BTreeMap::from([("tokens", tokens.f_to_device(device)?), ("end", end.f_to_device(device)?)]);
+        let feeds = BTreeMap::from([("tokens", upload(&tokens, device)?), ("end", upload(&end, device)?)]);
         let outputs = eval(self.graph, &["embeddings"], &feeds, parameters, mode)?;
         Ok(outputs["embeddings"].shallow_clone())
     }

@@ -10,9 +10,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::TrainError;
+use crate::device::upload;
 
 /// Pixels of the input per cell of the features, both axes.
 pub const STRIDE_PX: i64 = 16;
@@ -86,12 +87,13 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// Reads the archive of gluon arrays.
-    pub fn read(path: &Path) -> Result<Self, TrainError> {
+    /// Reads the archive of gluon arrays. The network is on `device`.
+    pub fn read(path: &Path, device: Device) -> Result<Self, TrainError> {
         let arrays = Tensor::read_npz(path)
             .map_err(|error| unusable(path, "an .npz archive of arrays", &error.to_string()))?
             .into_iter()
-            .collect();
+            .map(|(name, array)| Ok((name, upload(&array, device)?)))
+            .collect::<Result<_, TchError>>()?;
         Self::from_arrays(&arrays, path)
     }
 
@@ -111,10 +113,10 @@ impl Teacher {
         Ok(Self { input, stem, blocks, output: source.affine("stage4_batchnorm0", CHANNELS)? })
     }
 
-    /// `tiles: U8 [N, H, W, 3]` to `[N, 1024, H/16, W/16]`, not negative: the activation that stage 4 would read.
+    /// `tiles: U8 [N, H, W, 3]`, wherever they are, to `[N, 1024, H/16, W/16]`, not negative: the activation that stage 4 would read.
     pub fn features(&self, tiles: &Tensor) -> Result<Tensor, TchError> {
         let _no_grad = tch::no_grad_guard();
-        let pixels = tiles.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
+        let pixels = upload(tiles, self.stem.weight.device())?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
         let mut x = self.stem.apply(&self.input.apply(&pixels)?)?.f_relu()?;
         x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         for block in &self.blocks {
@@ -158,8 +160,9 @@ impl Arrays<'_> {
     /// Bytes to ImageNet units, then the batch norm on the input, as one step.
     fn input(&self) -> Result<ChannelAffine, TrainError> {
         let [scale, offset] = self.statistics("batchnorm0", 3)?;
-        let deviation = Tensor::from_slice(&STANDARD_DEVIATION);
-        let mean = Tensor::from_slice(&MEAN);
+        let [mean, deviation] =
+            [MEAN, STANDARD_DEVIATION].map(|values| upload(&Tensor::f_from_slice(&values)?, scale.device()));
+        let (mean, deviation) = (mean?, deviation?);
         let offset = offset.f_sub(&scale.f_mul(&mean)?.f_div(&deviation)?)?;
         let scale = scale.f_div(&deviation)?.f_div_scalar(255.0)?;
         Ok(ChannelAffine { scale: per_channel(&scale)?, offset: per_channel(&offset)? })
@@ -216,7 +219,6 @@ fn unusable(path: &Path, expected: &str, found: &str) -> TrainError {
 mod tests {
     use super::*;
     use rszs_data::Rng;
-    use tch::Device;
 
     /// Rounding in f32 over 40 layers of order-one numbers.
     const FLOAT32: f64 = 1e-3;

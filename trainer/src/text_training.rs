@@ -10,9 +10,10 @@ use rszs_data::{AidRsicd, ClipText, Rng, Split};
 use rszs_tokenizer::Tokenizer;
 use rszs_tokenizer::train::train_merges;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Reduction, TchError, Tensor};
+use tch::{Device, Kind, Reduction, TchError, Tensor};
 
 use crate::TrainError;
+use crate::device::upload;
 
 /// The prompt that the targets were made with.
 pub const TARGET_TEMPLATE: &str = "a {}";
@@ -67,7 +68,13 @@ impl TextTargets {
     /// The vectors of some rows, `[rows, D]`.
     pub fn rows(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
         let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        Ok(self.vectors.f_index_select(0, &Tensor::f_from_slice(&rows)?)?)
+        Ok(self.vectors.f_index_select(0, &upload(&Tensor::f_from_slice(&rows)?, self.vectors.device())?)?)
+    }
+
+    /// The same with the vectors on `device`.
+    pub fn on(mut self, device: Device) -> Result<Self, TrainError> {
+        self.vectors = upload(&self.vectors, device)?;
+        Ok(self)
     }
 
     /// Random training rows, with repetition, and a prompt for each.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rszs_data::Prefetch;
+use tch::Device;
 
 use crate::parallel::Communicator;
 use crate::run::Run;
@@ -38,9 +39,9 @@ pub struct TrainOptions {
     pub exclude_queries: Vec<String>,
 }
 
-/// Trains in `run`, from its last state if there is one.
-pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run) -> Result<(), TrainError> {
-    train_together(config, options, run, Communicator::Single)
+/// Trains in `run` on `device`, from its last state if there is one.
+pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run, device: Device) -> Result<(), TrainError> {
+    train_together(config, options, run, device, Communicator::Single)
 }
 
 /// What all ranks of a run must agree on, for [`Communicator::from_environment`].
@@ -48,14 +49,15 @@ pub fn job(config: &RunConfig, options: &TrainOptions) -> Result<String, TrainEr
     Ok(format!("{options:?}\n{}", config.resolved()?))
 }
 
-/// Trains in `run` with all processes of `communicator`, each of which calls this; the first alone writes there.
+/// Trains in `run`, on a device of its own, with all processes of `communicator`, each of which calls this; the first alone writes there.
 pub fn train_together(
     config: &RunConfig,
     options: &TrainOptions,
     run: &mut Run,
+    device: Device,
     communicator: Communicator,
 ) -> Result<(), TrainError> {
-    let mut session = Session::start(config, options, run, communicator)?;
+    let mut session = Session::start(config, options, run, device, communicator)?;
     let settings = session.settings.clone();
     let steps = settings.schedule.steps;
     let mut batches =

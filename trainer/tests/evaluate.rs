@@ -52,7 +52,7 @@ fn evaluated_on(
         protocol,
         novel: novel.iter().map(|&word| word.to_owned()).collect(),
     };
-    evaluate(&config, &options, &Run::open(&folder.join("run")).unwrap())
+    evaluate(&config, &options, &Run::open(&folder.join("run")).unwrap(), Device::Cpu)
 }
 
 fn json(path: &Path) -> Value {

@@ -14,6 +14,7 @@ use rszs_train::evaluate::Protocol;
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::{RunConfig, TrainError};
 use serde_json::Value;
+use tch::Device;
 
 const SETS: [&str; 2] = ["dubai", "flood_area"];
 
@@ -67,14 +68,14 @@ fn description(changes: &[String]) -> RunConfig {
 fn run(experiment: Experiment, config: &RunConfig, options: &ExperimentOptions) -> Value {
     let plan = Plan::new(experiment, config, options).unwrap();
     assert!(!plan.to_string().contains("| finished |"), "{plan}");
-    let table = experiment::run(config, &plan).unwrap().to_string();
+    let table = experiment::run(config, &plan, Device::Cpu).unwrap().to_string();
     let folder = options.runs.join(experiment.name());
     assert_eq!(fs::read_to_string(folder.join("table.md")).unwrap(), format!("{table}\n"));
 
     assert_eq!(plan.to_string().matches("| finished |").count(), plan.runs.len(), "{plan}");
     let metrics = |run: &str| fs::read(folder.join(run).join("metrics.jsonl")).unwrap_or_default();
     let before: Vec<Vec<u8>> = plan.runs.iter().map(|run| metrics(&run.name)).collect();
-    assert_eq!(experiment::run(config, &plan).unwrap().to_string(), table);
+    assert_eq!(experiment::run(config, &plan, Device::Cpu).unwrap().to_string(), table);
     assert!(plan.runs.iter().map(|run| metrics(&run.name)).eq(before), "a finished run was repeated");
     serde_json::from_slice(&fs::read(folder.join("table.json")).unwrap()).unwrap()
 }
@@ -196,7 +197,7 @@ fn rows_of_two_plans_are_not_put_into_one_table() {
     let (config, options) = (description(&changes(folder.path(), 1)), options(folder.path()));
     let begin = |options: &ExperimentOptions| -> Result<String, TrainError> {
         let plan = Plan::new(Experiment::Figure3, &config, options)?;
-        Ok(experiment::run(&config, &plan)?.to_string())
+        Ok(experiment::run(&config, &plan, Device::Cpu)?.to_string())
     };
     begin(&options).unwrap();
     let message = begin(&ExperimentOptions { limit: None, ..options }).unwrap_err().to_string();

@@ -14,7 +14,7 @@ use rszs_train::import::{ImportOptions, Published, import};
 use rszs_train::run::Run;
 use rszs_train::train::{TOKENIZER, TrainOptions, WEIGHTS, train};
 use rszs_train::{PositionRule, RunConfig, interpolate_positions};
-use tch::Tensor;
+use tch::{Device, Tensor};
 use zip::write::SimpleFileOptions;
 
 fn golden(name: &str) -> PathBuf {
@@ -81,7 +81,7 @@ fn training_starts_from_imported_weights() {
 
     let run = folder.path().join("run");
     let from = TrainOptions { from: options.output, exclude_queries: Vec::new() };
-    train(&config, &from, &mut Run::open(&run).unwrap()).unwrap();
+    train(&config, &from, &mut Run::open(&run).unwrap(), Device::Cpu).unwrap();
     let trained = Checkpoint::read(&run.join(WEIGHTS)).unwrap();
     for (name, before) in &imported.tensors {
         let moved = (before - &trained.tensors[name]).abs().max().double_value(&[]);

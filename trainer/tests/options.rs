@@ -24,7 +24,7 @@ fn state_after_a_step(folder: &Path, name: &str, more: &[String]) -> Result<Chec
     let mut changes = support::changes(folder, 1);
     changes.extend_from_slice(more);
     let options = TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
-    train(&RunConfig::read(&support::nano(), &changes)?, &options, &mut Run::open(&path)?)?;
+    train(&RunConfig::read(&support::nano(), &changes)?, &options, &mut Run::open(&path)?, Device::Cpu)?;
     Checkpoint::read(&path.join("states/step_00000001.safetensors"))
 }
 

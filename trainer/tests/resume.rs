@@ -19,7 +19,7 @@ fn try_run(folder: &Path, name: &str, steps: u64, more: &[&str]) -> Result<PathB
     let mut changes = support::changes(folder, steps);
     changes.extend(more.iter().map(|&change| change.to_owned()));
     let options = TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
-    train(&RunConfig::read(&support::nano(), &changes)?, &options, &mut Run::open(&path)?)?;
+    train(&RunConfig::read(&support::nano(), &changes)?, &options, &mut Run::open(&path)?, Device::Cpu)?;
     Ok(path)
 }
 

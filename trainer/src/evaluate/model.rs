@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rszs_graph::Graph;
 use tch::{Kind, Tensor};
 
+use crate::device::upload;
 use crate::{Mode, Parameters, Prompts, TrainError, eval};
 
 /// What is evaluated.
@@ -26,12 +27,13 @@ impl Model<'_> {
         let side = self.tile_px;
         let shape = [(tiles.len() / (side * side * 3)) as i64, side as i64, side as i64, 3];
         let tiles = Tensor::f_from_data_size(tiles, &shape, Kind::Uint8)?;
+        let tiles = upload(&tiles, self.parameters.device())?;
         let feeds = BTreeMap::from([("tiles", &tiles), ("queries", vectors)]);
         let _guard = tch::no_grad_guard();
         let outputs = eval(self.graph, &["logits"], &feeds, self.parameters, Mode::Evaluate)?;
         let logits = outputs["logits"].f_contiguous()?;
         let mut values = vec![0.0_f32; logits.numel()];
-        logits.f_copy_data(&mut values, logits.numel())?;
+        logits.f_copy_data(&mut values, logits.numel())?; // sync: once a pass
         Ok(values)
     }
 }

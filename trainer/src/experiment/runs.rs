@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tch::Device;
+
 use super::measure::Efficiency;
 use super::result::SetResult;
 use super::{Plan, PlannedRun, RunResult};
@@ -25,7 +27,12 @@ pub(super) fn state(folder: &Path) -> &'static str {
 }
 
 /// Reads the result of a run, or trains it to its end and evaluates it.
-pub(super) fn finish(config: &RunConfig, plan: &Plan, planned: &PlannedRun) -> Result<RunResult, TrainError> {
+pub(super) fn finish(
+    config: &RunConfig,
+    plan: &Plan,
+    planned: &PlannedRun,
+    device: Device,
+) -> Result<RunResult, TrainError> {
     let folder = plan.path(planned);
     let path = folder.join(RESULT);
     if path.is_file() {
@@ -37,7 +44,7 @@ pub(super) fn finish(config: &RunConfig, plan: &Plan, planned: &PlannedRun) -> R
         Some(from) => {
             let mut run = Run::open(&folder)?;
             let options = TrainOptions { from: from.clone(), exclude_queries: plan.novel.clone() };
-            train(&config, &options, &mut run)?;
+            train(&config, &options, &mut run, device)?;
             let options = EvaluateOptions {
                 weights: run.path(WEIGHTS),
                 sets: plan.sets.clone(),
@@ -45,7 +52,7 @@ pub(super) fn finish(config: &RunConfig, plan: &Plan, planned: &PlannedRun) -> R
                 protocol: plan.protocol,
                 novel: plan.novel.clone(),
             };
-            RunResult::Scores(evaluate(&config, &options, &run)?.iter().map(SetResult::of).collect())
+            RunResult::Scores(evaluate(&config, &options, &run, device)?.iter().map(SetResult::of).collect())
         }
     };
     write_atomically(&path, &serde_json::to_vec_pretty(&result)?)?;

@@ -64,6 +64,7 @@ fn start(rank: usize, size: usize, port: u16) -> io::Result<Child> {
         .args(std::env::args_os().skip(1))
         .env("RANK", rank.to_string())
         .env("LOCAL_RANK", rank.to_string())
+        .env("LOCAL_WORLD_SIZE", size.to_string())
         .env("WORLD_SIZE", size.to_string())
         .env("MASTER_ADDR", "127.0.0.1")
         .env(LAUNCHER, std::process::id().to_string())

@@ -8,6 +8,7 @@ use tch::{Kind, Tensor};
 use super::star::Star;
 use super::{Environment, Transport};
 use crate::TrainError;
+use crate::device::upload;
 
 /// Ranks connected through rank 0.
 #[derive(Debug)]
@@ -95,9 +96,10 @@ fn sum(star: &mut Star, numbers: Numbers) -> Result<Numbers, TrainError> {
         }
         Numbers::Bucket(bucket) => {
             let mut numbers = vec![0.0_f32; bucket.numel()];
+            // sync: once a bucket, and not in the thread that asks the device for the backward pass
             bucket.f_to_kind(Kind::Float)?.f_copy_data(&mut numbers, bucket.numel())?;
             star.sum(&mut numbers)?;
-            Ok(Numbers::Bucket(Tensor::f_from_slice(&numbers)?.f_to_device(bucket.device())?))
+            Ok(Numbers::Bucket(upload(&Tensor::f_from_slice(&numbers)?, bucket.device())?))
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Letters: N pictures (the first A of them have sentences), T cells, P components of the teacher.
 
 use rszs_data::{AidRsicd, Rng, Split};
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::device::upload;
 
 /// What one step sees.
 #[derive(Debug)]
@@ -18,6 +20,15 @@ pub struct Batch {
     pub positives: Tensor,
     /// `i64 [A]`: the scene of each.
     pub scenes: Tensor,
+}
+
+impl Batch {
+    /// Its tensors on `device`.
+    pub(super) fn on(self, device: Device) -> Result<Self, TchError> {
+        let Self { tiles, targets, captions, positives, scenes } = self;
+        let [tiles, targets, positives, scenes] = [tiles, targets, positives, scenes].map(|own| upload(&own, device));
+        Ok(Self { tiles: tiles?, targets: targets?, captions, positives: positives?, scenes: scenes? })
+    }
 }
 
 /// Pictures with their targets.

@@ -54,6 +54,8 @@ pub fn neighbour_accuracy(
     let mean = known.f_mean_dim([0].as_slice(), true, Kind::Float)?;
     let (known, queries) = (unit_rows(&known.f_sub(&mean)?)?, unit_rows(&queries.f_sub(&mean)?)?);
     let (_, nearest) = queries.f_matmul(&known.f_transpose(0, 1)?)?.f_topk(NEIGHBOURS, 1, true, true)?;
+    // Scenes are on the processor, features may be elsewhere.
+    let nearest = nearest.f_to_device(known_scenes.device())?;
     let votes = known_scenes.f_index_select(0, &nearest.f_reshape([-1])?)?.f_view_as(&nearest)?;
     let votes = Vec::<Vec<i64>>::try_from(votes)?;
     let scenes = Vec::<i64>::try_from(scenes)?;
@@ -69,14 +71,22 @@ fn majority(votes: &[i64]) -> i64 {
 
 /// Share of rows of `scores: [N, S]` whose largest entry is at `right: i64 [N]`.
 pub fn naming_accuracy(scores: &Tensor, right: &Tensor) -> Result<f64, TchError> {
-    scores.f_argmax(1, false)?.f_eq_tensor(right)?.f_mean(Kind::Double)?.f_double_value(&[])
+    scores
+        .f_argmax(1, false)?
+        .f_to_device(right.device())?
+        .f_eq_tensor(right)?
+        .f_mean(Kind::Double)?
+        .f_double_value(&[])
 }
 
 /// Share of rows of `scores: [N, C]` with an entry that `fits: bool [N, C]` among the `rank` largest, or among all if C is
 /// smaller.
 pub fn recall(scores: &Tensor, fits: &Tensor, rank: i64) -> Result<f64, TchError> {
     let (_, best) = scores.f_topk(rank.min(scores.size()[1]), 1, true, true)?;
-    fits.f_gather(1, &best, false)?.f_any_dim(1, false)?.f_mean(Kind::Double)?.f_double_value(&[])
+    fits.f_gather(1, &best.f_to_device(fits.device())?, false)?
+        .f_any_dim(1, false)?
+        .f_mean(Kind::Double)?
+        .f_double_value(&[])
 }
 
 /// Every different sentence of a split, sorted, and which picture each fits: `bool [N, C]`.

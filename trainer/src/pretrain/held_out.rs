@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use super::batch::Pool;
 use super::evaluation::{self, Report};
 use super::{RSI_HEAD, Stage, VLM_HEAD, pooled};
+use crate::device::upload;
 use crate::text_training::{self, TARGET_TEMPLATE, unit_rows};
 use crate::{Mode, TrainError};
 
@@ -69,11 +70,15 @@ impl Stage<'_> {
         let rows = Tensor::f_from_slice(&rows)?;
         let (mut rsi, mut pictures, mut cosines) = (Vec::new(), Vec::new(), [0.0; 2]);
         for chunk in rows.f_split(CHUNK, 0)? {
-            let outputs = self.image_outputs(&pool.tiles.f_index_select(0, &chunk)?, Mode::Evaluate)?;
-            let target = pool.targets.f_index_select(0, &chunk)?.f_to_kind(Kind::Float)?;
+            let device = self.parameters.device();
+            let [tiles, target] =
+                [&pool.tiles, &pool.targets].map(|all| upload(&all.f_index_select(0, &chunk)?, device));
+            let outputs = self.image_outputs(&tiles?, Mode::Evaluate)?;
+            let target = target?.f_to_kind(Kind::Float)?;
             for ((output, head), sum) in outputs.iter().zip([VLM_HEAD, RSI_HEAD]).zip(&mut cosines) {
                 let predicted = output.f_matmul(self.parameters.get(head)?)?;
                 let cosine = Tensor::f_cosine_similarity(&predicted, &target, -1, 1e-6)?.f_mean(Kind::Float)?;
+                // sync: twice a chunk
                 *sum += cosine.f_double_value(&[])? * chunk.size()[0] as f64 / count as f64;
             }
             pictures.push(pooled(&outputs[0])?);

@@ -88,7 +88,7 @@ fn data(folder: &Path) -> Data {
 fn run_in(folder: &Path, data: &Data, steps: u64, stop_after: Option<u64>) -> BTreeMap<String, Tensor> {
     let settings = settings(steps);
     let mut run = Run::open(folder).unwrap();
-    let mut stage = Stage::new(data, &settings, &network()).unwrap();
+    let mut stage = Stage::new(data, &settings, &network(), Device::Cpu).unwrap();
     if run.path(STATE).is_file() {
         stage.restore(&run).unwrap();
     }
@@ -121,7 +121,7 @@ fn the_weights_are_the_three_towers_only_and_every_one_of_them_moves() {
     let data = data(folder.path());
     let settings = settings(2);
     let mut run = Run::open(&folder.path().join("run")).unwrap();
-    let mut stage = Stage::new(&data, &settings, &network()).unwrap();
+    let mut stage = Stage::new(&data, &settings, &network(), Device::Cpu).unwrap();
     let start = stage.parameters.detached_copy().unwrap();
     stage.train(&mut run).unwrap();
     let weights = Checkpoint::read(&run.path(WEIGHTS)).unwrap().tensors;

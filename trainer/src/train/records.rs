@@ -1,6 +1,7 @@
 //! Lines of `metrics.jsonl`.
 
 use serde::Serialize;
+use tch::Tensor;
 
 use crate::LossScale;
 use crate::TrainError;
@@ -23,10 +24,13 @@ pub(super) struct StepLosses {
 impl StepLosses {
     /// Adds the losses of one part of a batch.
     pub(super) fn add(&mut self, part: &Loss) -> Result<(), TrainError> {
-        // sync: once a part
-        self.total += part.total.f_double_value(&[])?;
-        self.segmentation += part.segmentation.f_double_value(&[])?;
-        self.alignment += part.alignment.f_double_value(&[])?;
+        let mut losses = [0.0_f32; 3];
+        let all = Tensor::f_stack(&[&part.total, &part.segmentation, &part.alignment], 0)?;
+        all.f_copy_data(&mut losses, 3)?; // sync: once a part
+        let [total, segmentation, alignment] = losses.map(f64::from);
+        self.total += total;
+        self.segmentation += segmentation;
+        self.alignment += alignment;
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use super::texts::{Texts, backward_from};
 use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
 use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
+use crate::device::upload;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
 use crate::loss::Counts;
@@ -56,6 +57,7 @@ impl Session {
         config: &RunConfig,
         options: &TrainOptions,
         run: &mut Run,
+        device: Device,
         mut communicator: Communicator,
     ) -> Result<Self, TrainError> {
         if communicator.leads() {
@@ -67,8 +69,8 @@ impl Session {
         let settings: TrainSettings = config.section("train")?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
-        settings.precision.prepare().into_iter().for_each(|line| communicator.tell(line));
-        let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, Device::Cpu)?;
+        settings.precision.prepare(device).into_iter().for_each(|line| communicator.tell(line));
+        let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, device)?;
         start_from(&options.from, config.network(), &mut parameters, &communicator)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
 
@@ -263,7 +265,9 @@ impl Session {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let targets = self.sampler.targets(batch, &words);
         let shape = [images, words.len() as i64, side, side];
-        Ok((tiles, Tensor::f_from_data_size(&targets, &shape, Kind::Uint8)?))
+        let targets = Tensor::f_from_data_size(&targets, &shape, Kind::Uint8)?;
+        let device = self.parameters.device();
+        Ok((upload(&tiles, device)?, upload(&targets, device)?))
     }
 
     /// Scores of the averaged weights on a part of the validation splits.
@@ -271,6 +275,8 @@ impl Session {
         let settings: EvaluateSettings = config.section("evaluate")?;
         let step = self.optimizer.steps();
         let quick = Some(settings.quick_images);
+        let device = self.parameters.device();
+        Precision::Float32.prepare(device);
         let prompts = self.texts.prompts(self.average.weights())?;
         for source in self.sampler.sources() {
             if source.set.is_empty(Split::Val) {
@@ -299,6 +305,8 @@ impl Session {
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
         }
+        // What a person should know of it was said at the start.
+        self.settings.precision.prepare(device);
         Ok(())
     }
 }

@@ -49,6 +49,7 @@ impl Session {
         self.origin.step = self.optimizer.steps();
         for (name, tensor) in self.parameters.trainable() {
             // A gradient can be finite and the step along it not: such weights never take the place of good ones.
+            // sync: once a tensor of a checkpoint, which is copied to the processor anyway
             if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
                 return Err(TrainError::NotFinite { what: format!("weight {name}"), step: self.origin.step });
             }
@@ -91,7 +92,7 @@ impl Session {
         }
         let skipped = self.loss_scale.skipped();
         self.average.restore(&with_prefix(&state, "average.")?, step - skipped)?;
-        self.optimizer.restore(&state.tensors, step, skipped)?;
+        self.optimizer.restore(&state.tensors, step, skipped, self.parameters.device())?;
         self.communicator.tell(&format!("{}: going on at step {step}", state.path.display()));
         if state.origin.data != self.origin.data {
             self.communicator
