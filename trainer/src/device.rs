@@ -152,16 +152,17 @@ pub fn name(device: Device) -> String {
     }
 }
 
-/// A tensor of the processor on `device`; the same tensor where that is the processor.
+/// A tensor on `device`; the same tensor where it is there already.
 ///
-/// To a CUDA device it goes through pinned memory and the call does not wait: libtorch keeps that memory until the copy is done, and what
-/// is asked of the device afterwards comes after the copy.
+/// From the processor to a CUDA device it goes through pinned memory and the call does not wait: libtorch keeps that memory until the copy is
+/// done, and what is asked of the device afterwards comes after the copy. `pin_memory` would do the same and warn at every call: tch gives it
+/// a device, which libtorch no longer wants.
 pub(crate) fn upload(tensor: &Tensor, device: Device) -> Result<Tensor, TchError> {
-    if !device.is_cuda() {
+    if !device.is_cuda() || tensor.device().is_cuda() {
         return tensor.f_to_device(device);
     }
-    let (is_waited_for, is_copied_anyway) = (false, false);
-    tensor.f_pin_memory(device)?.f_to_device_(device, tensor.kind(), !is_waited_for, is_copied_anyway)
+    let non_blocking = true;
+    tensor.f_internal_pin_memory(device)?.f_to_device_(device, tensor.kind(), non_blocking, false)
 }
 
 #[cfg(test)]

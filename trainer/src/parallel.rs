@@ -5,7 +5,7 @@
 //! the same step. Rank 0 alone writes the run's folder.
 //!
 //! The sum goes through rank 0 over plain TCP (`star.rs`). MPI would need Open MPI and libclang wherever the trainer is built;
-//! this needs nothing. NCCL would need tensors on a GPU, where this trainer has none yet. `SCALING.md` says where the star's
+//! this needs nothing. Gradients on a CUDA device come through the processor: there is no NCCL. `SCALING.md` says where the star's
 //! one link becomes the limit.
 
 mod environment;
