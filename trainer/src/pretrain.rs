@@ -5,33 +5,32 @@
 //! their scenes, are brought together. Letters: N pictures, T cells, C channels, D joint width, P components of the teacher.
 
 pub mod batch;
+mod data;
 pub mod evaluation;
 mod held_out;
 pub mod loss;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rszs_data::Rng;
 use rszs_data::rng::hash_name;
-use rszs_data::{AidRsicd, ClipText, Rng, Split, catalogue};
 use rszs_graph::Graph;
 use rszs_network::{Config, Purpose, image_graph, text_graph};
-use rszs_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::device::upload;
-use crate::durable::write_atomically;
-use crate::features::{TeacherSettings, Tiles, targets};
+use crate::features::TeacherSettings;
 use crate::run::{Run, tell};
-use crate::text_training::{self, TextSettings, TextTargets, unit_rows};
+use crate::text_training::{self, TextSettings, unit_rows};
 use crate::{
-    AdamW, AdamWSettings, Mode, Parameters, Precision, Progress, PromptSettings, RunConfig, Schedule, TextEncoder,
-    TrainError, eval, group,
+    AdamW, AdamWSettings, Mode, Parameters, Precision, Progress, RunConfig, Schedule, TextEncoder, TrainError, eval,
+    group,
 };
-use batch::{Batch, Batches, Pool};
+use batch::{Batch, Batches};
+use data::Data;
 
 /// The weights, for the next stage.
 pub const WEIGHTS: &str = "pretrain.safetensors";
@@ -118,69 +117,6 @@ pub fn pretrain(config: &RunConfig, run: &mut Run, device: Device) -> Result<(),
     }
     run.forget_after(stage.origin.step)?;
     stage.train(run)
-}
-
-/// Everything that is read before the first step. Pictures and targets of the teacher stay on the processor: all of them may not fit on a device.
-struct Data {
-    aid_rsicd: AidRsicd,
-    train: Pool,
-    val: Pool,
-    crops: Pool,
-    names: TextTargets,
-    templates: Vec<String>,
-    tokenizer: Tokenizer,
-}
-
-impl Data {
-    fn open(config: &RunConfig, settings: &PretrainSettings, run: &Run, device: Device) -> Result<Self, TrainError> {
-        let root = &config.data().root;
-        let templates = config.section::<PromptSettings>("prompts")?.templates;
-        let aid_rsicd = AidRsicd::open(&root.join("aid_rsicd"))?;
-        let clip_text = ClipText::open(&root.join("clip_text"))?;
-        let words = query_words(root)?;
-
-        let path = run.path(TOKENIZER);
-        let tokenizer = if path.is_file() {
-            Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::file(&path))?)?
-        } else {
-            let vocabulary = config.network().text.vocabulary;
-            let tokenizer = text_training::tokenizer(&aid_rsicd, &clip_text.names, &words, &templates, vocabulary);
-            write_atomically(&path, &tokenizer.to_json())?;
-            tokenizer
-        };
-        let needed = words.iter().chain(aid_rsicd.scenes()).cloned().collect();
-        let names = TextTargets::new(&clip_text, &needed, settings.text.held_out_names, settings.seed)?.on(device)?;
-
-        tell("reading pictures");
-        let train = Tiles::aid_rsicd(&aid_rsicd, Split::Train, settings.tile_px)?;
-        let val = Tiles::aid_rsicd(&aid_rsicd, Split::Val, settings.tile_px)?;
-        let crops = Tiles::crops(root, &settings.teacher, settings.tile_px, settings.seed)?;
-        let features = targets(&[&train, &val, &crops], root, &settings.teacher, &run.path(""), device)?;
-        let pool = |tiles: Tiles, part: usize| Pool { tiles: tiles.tiles, targets: features[part].shallow_clone() };
-        let (train, val, crops) = (pool(train, 0), pool(val, 1), pool(crops, 2));
-        Ok(Self { aid_rsicd, train, val, crops, names, templates, tokenizer })
-    }
-
-    /// What [`Report::rsi_scene_neighbours`] is for the teacher itself: the student's upper bound, and the proof that its
-    /// weights were read right.
-    fn teacher_neighbours(&self) -> Result<f64, TrainError> {
-        let mean = |pool: &Pool| pool.targets.f_mean_dim([1].as_slice(), false, Kind::Float);
-        let scenes = |split| evaluation::scenes(&self.aid_rsicd, split);
-        let (known, queries) = (mean(&self.train)?, mean(&self.val)?);
-        evaluation::neighbour_accuracy(&known, &scenes(Split::Train)?, &queries, &scenes(Split::Val)?)
-    }
-}
-
-/// Every word that the mask sets answer to.
-fn query_words(data_root: &Path) -> Result<Vec<String>, TrainError> {
-    let mut words = BTreeSet::new();
-    for set in catalogue::NAMES {
-        let set = catalogue::open(set, data_root)?;
-        for concept in set.classes().concepts() {
-            words.extend(concept.words().map(str::to_owned));
-        }
-    }
-    Ok(words.into_iter().collect())
 }
 
 struct Stage<'a> {

@@ -1,8 +1,13 @@
 //! Pretraining on generated pictures, a few steps of a tiny network.
 
-use super::*;
-use rszs_data::fixtures;
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use rszs_data::{AidRsicd, ClipText, Split, fixtures};
+
+use super::batch::Pool;
+use super::*;
+use crate::text_training::TextTargets;
 
 const TILE_PX: usize = 64;
 const COMPONENTS: i64 = 3;
