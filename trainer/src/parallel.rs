@@ -11,7 +11,10 @@
 mod environment;
 mod gradient_sum;
 mod launch;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod star;
+mod sum_thread;
 mod tcp;
 
 use std::fmt::Debug;
@@ -22,7 +25,6 @@ use crate::TrainError;
 pub use environment::Environment;
 pub(crate) use gradient_sum::GradientSum;
 pub use launch::{end_with_launcher, launch};
-use tcp::Tcp;
 
 /// What adds up numbers over ranks. All ranks make the same calls in the same order.
 pub trait Transport: Debug {
@@ -57,7 +59,7 @@ impl Communicator {
     pub fn from_environment(job: &str) -> Result<Self, TrainError> {
         Ok(match Environment::read()? {
             None => Self::Single,
-            Some(environment) => Self::Ranks(Box::new(Tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
+            Some(environment) => Self::Ranks(Box::new(tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
         })
     }
 
