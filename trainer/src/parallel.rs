@@ -10,17 +10,19 @@
 
 mod environment;
 mod gradient_sum;
+mod kind;
 mod launch;
 mod star;
 mod tcp;
 
 use std::fmt::Debug;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::TrainError;
 pub use environment::Environment;
 pub(crate) use gradient_sum::GradientSum;
+pub use kind::TransportKind;
 pub use launch::{end_with_launcher, launch};
 use tcp::Tcp;
 
@@ -53,12 +55,22 @@ pub enum Communicator {
 
 impl Communicator {
     /// The ranks that the environment says, once all are there; one process where it says nothing. `job` must be the same text
-    /// for all: what they train.
-    pub fn from_environment(job: &str) -> Result<Self, TrainError> {
-        Ok(match Environment::read()? {
-            None => Self::Single,
-            Some(environment) => Self::Ranks(Box::new(Tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
-        })
+    /// for all: what they train. This rank computes on `device`.
+    pub fn from_environment(job: &str, kind: TransportKind, device: Device) -> Result<Self, TrainError> {
+        let Some(environment) = Environment::read()? else { return Ok(Self::Single) };
+        let job = rszs_data::rng::hash_name(&format!("{}\n{job}", kind.name()));
+        Ok(Self::Ranks(match kind {
+            TransportKind::Auto | TransportKind::Tcp => Box::new(Tcp::join(&environment, job)?),
+            TransportKind::Nccl => {
+                let found = crate::device::name(device);
+                return Err(TrainError::Transport {
+                    transport: kind.name(),
+                    expected: "a build with NCCL".to_owned(),
+                    found,
+                    hint: "give --transport tcp".to_owned(),
+                });
+            }
+        }))
     }
 
     /// This process, from 0.
