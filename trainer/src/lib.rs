@@ -19,6 +19,7 @@ mod progress;
 mod prompts;
 mod schedule;
 mod states;
+mod stop;
 mod tensorboard;
 
 pub mod checkpoint;
@@ -50,3 +51,4 @@ pub use progress::{Progress, peak_resident_bytes};
 pub use prompts::{PromptSettings, Prompts, TextEncoder};
 pub use schedule::Schedule;
 pub use states::States;
+pub use stop::{Ending, Stop};

@@ -10,6 +10,7 @@
 
 mod environment;
 mod gradient_sum;
+mod kind;
 mod launch;
 #[cfg(feature = "mpi")]
 mod mpi;
@@ -19,11 +20,12 @@ mod tcp;
 
 use std::fmt::Debug;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::TrainError;
 pub use environment::Environment;
-pub(crate) use gradient_sum::GradientSum;
+pub use gradient_sum::GradientSum;
+pub use kind::TransportKind;
 pub use launch::{end_with_launcher, launch};
 
 /// What adds up numbers over ranks. All ranks make the same calls in the same order.
@@ -55,12 +57,23 @@ pub enum Communicator {
 
 impl Communicator {
     /// The ranks that the environment says, once all are there; one process where it says nothing. `job` must be the same text
-    /// for all: what they train.
-    pub fn from_environment(job: &str) -> Result<Self, TrainError> {
-        Ok(match Environment::read()? {
-            None => Self::Single,
-            Some(environment) => Self::Ranks(Box::new(tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
-        })
+    /// for all: what they train. This rank computes on `device`. Over MPI it is MPI that says who is who.
+    pub fn from_environment(job: &str, kind: TransportKind, device: Device) -> Result<Self, TrainError> {
+        let job = rszs_data::rng::hash_name(&format!("{}\n{job}", kind.name()));
+        Ok(Self::Ranks(match (kind, Environment::read()?) {
+            (TransportKind::Mpi, _) => over_mpi(job)?,
+            (TransportKind::Auto | TransportKind::Tcp | TransportKind::Nccl, None) => return Ok(Self::Single),
+            (TransportKind::Auto | TransportKind::Tcp, Some(environment)) => Box::new(tcp::join(&environment, job)?),
+            (TransportKind::Nccl, Some(_)) => {
+                let found = crate::device::name(device);
+                return Err(TrainError::Transport {
+                    transport: kind.name(),
+                    expected: "a build with NCCL".to_owned(),
+                    found,
+                    hint: "give --transport tcp".to_owned(),
+                });
+            }
+        }))
     }
 
     /// This process, from 0.
@@ -99,6 +112,14 @@ impl Communicator {
         }
     }
 
+    /// What every rank says, in the order of ranks; numbers that are not finite are not for this.
+    pub fn gather<const COUNT: usize>(&mut self, own: [f64; COUNT]) -> Result<Vec<[f64; COUNT]>, TrainError> {
+        let mut all = vec![[0.0; COUNT]; self.size()];
+        all[self.rank()] = own;
+        self.sum(all.as_flattened_mut())?;
+        Ok(all)
+    }
+
     /// Returns when every rank has come here.
     pub fn wait_for_all(&mut self) -> Result<(), TrainError> {
         self.sum(&mut [])
@@ -110,4 +131,19 @@ impl Communicator {
             Self::Ranks(transport) => Some(&mut **transport),
         }
     }
+}
+
+#[cfg(feature = "mpi")]
+fn over_mpi(job: u64) -> Result<Box<dyn Transport>, TrainError> {
+    Ok(Box::new(sum_thread::SumThread::start(move || mpi::Mpi::join(job))?))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn over_mpi(_: u64) -> Result<Box<dyn Transport>, TrainError> {
+    Err(TrainError::Transport {
+        transport: TransportKind::Mpi.name(),
+        expected: "a program built for MPI".to_owned(),
+        found: "one that is not".to_owned(),
+        hint: "build with `--features mpi`, which needs Open MPI and libclang (trainer/SCALING.md), or give --transport tcp".to_owned(),
+    })
 }

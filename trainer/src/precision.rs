@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
-mod tf32;
+pub(crate) mod tf32;
 
 /// The type of the factors of matrix products and convolutions. Everything else (norms, softmax, losses, weights, gradients
 /// of weights, the optimiser) stays in float32.

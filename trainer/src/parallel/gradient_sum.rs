@@ -15,7 +15,8 @@ const BUCKET_BYTES: usize = 25 << 20;
 const NUMBER_BYTES: usize = 4;
 
 /// One sum over all ranks of every gradient. All ranks add the same names in the same order.
-pub(crate) struct GradientSum<'a> {
+#[derive(Debug)]
+pub struct GradientSum<'a> {
     /// Nothing where one process trains.
     transport: Option<&'a mut dyn Transport>,
     parameters: &'a Parameters,
@@ -29,18 +30,20 @@ pub(crate) struct GradientSum<'a> {
 }
 
 impl<'a> GradientSum<'a> {
-    pub(crate) fn new(communicator: &'a mut Communicator, parameters: &'a Parameters) -> Self {
+    /// A sum of the gradients of `parameters`, in buckets of 25 MiB.
+    pub fn new(communicator: &'a mut Communicator, parameters: &'a Parameters) -> Self {
         Self::in_buckets_of(BUCKET_BYTES, communicator, parameters)
     }
 
-    fn in_buckets_of(bucket_bytes: usize, communicator: &'a mut Communicator, parameters: &'a Parameters) -> Self {
+    /// The same in buckets of another size.
+    pub fn in_buckets_of(bucket_bytes: usize, communicator: &'a mut Communicator, parameters: &'a Parameters) -> Self {
         let transport = communicator.transport();
         let (added, filling, sent) = (BTreeSet::new(), Vec::new(), Vec::new());
         Self { transport, parameters, bucket_bytes, added, filling, filled_bytes: 0, sent }
     }
 
     /// Takes gradients that will not change any more; sends a bucket that is full.
-    pub(crate) fn add(&mut self, names: &[String]) -> Result<(), TrainError> {
+    pub fn add(&mut self, names: &[String]) -> Result<(), TrainError> {
         if self.transport.is_none() {
             return Ok(());
         }
@@ -58,7 +61,7 @@ impl<'a> GradientSum<'a> {
     }
 
     /// Takes every gradient that was not added, and returns once each is the sum over all ranks.
-    pub(crate) fn finish(mut self) -> Result<(), TrainError> {
+    pub fn finish(mut self) -> Result<(), TrainError> {
         let parameters = self.parameters;
         let names: Vec<String> = parameters.trainable().map(|(name, _)| name.to_owned()).collect();
         self.add(&names)?;

@@ -45,7 +45,7 @@ impl Mpi {
         let world = universe.world();
         let leave = Some(world.duplicate());
         let ranks = Self { universe: Some(universe), world, leave };
-        let mut jobs = vec![0; ranks.size()];
+        let mut jobs = vec![0_u64; ranks.size()];
         ranks.world.all_gather_into(&job, &mut jobs[..]);
         match jobs.iter().position(|&theirs| theirs != jobs[0]) {
             None => Ok(ranks),

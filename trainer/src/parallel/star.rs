@@ -189,7 +189,10 @@ fn gather(environment: &Environment, job: u64) -> Result<Vec<TcpStream>, TrainEr
                     return Err(failed(rank, "came twice, or is not of this run".to_owned()));
                 }
                 if theirs != job {
-                    return Err(failed(rank, "trains another description, --from or words than rank 0".to_owned()));
+                    return Err(failed(
+                        rank,
+                        "trains another description, --from, words or --transport than rank 0".to_owned(),
+                    ));
                 }
                 peers[rank - 1] = Some(stream);
             }

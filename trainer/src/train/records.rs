@@ -12,16 +12,18 @@ use crate::parallel::Communicator;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Default)]
-pub(super) struct StepLosses {
+pub(super) struct StepNumbers {
     pub(super) total: f64,
     pub(super) segmentation: f64,
     pub(super) alignment: f64,
     /// Nothing for a step that was skipped.
     pub(super) gradient_norm: Option<f64>,
     pub(super) learning_rate: f64,
+    /// How long the step waited for its batch, on the rank that waited longest.
+    pub(super) data_wait_s: f64,
 }
 
-impl StepLosses {
+impl StepNumbers {
     /// Adds the losses of one part of a batch.
     pub(super) fn add(&mut self, part: &Loss) -> Result<(), TrainError> {
         let mut losses = [0.0_f32; 3];
@@ -46,11 +48,11 @@ impl StepLosses {
 /// Means since the last line of metrics.
 #[derive(Default)]
 pub(super) struct LossWindow {
-    steps: Vec<StepLosses>,
+    steps: Vec<StepNumbers>,
 }
 
 impl LossWindow {
-    pub(super) fn add(&mut self, step: &StepLosses) {
+    pub(super) fn add(&mut self, step: &StepNumbers) {
         self.steps.push(*step);
     }
 
@@ -63,7 +65,7 @@ impl LossWindow {
     ) -> StepRecord {
         let steps = std::mem::take(&mut self.steps);
         let norms: Vec<f64> = steps.iter().filter_map(|losses| losses.gradient_norm).collect();
-        let mean = |part: fn(&StepLosses) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
+        let mean = |part: fn(&StepNumbers) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
         StepRecord {
             kind: "step",
             step,
@@ -73,6 +75,7 @@ impl LossWindow {
             gradient_norm: norms.iter().sum::<f64>() / norms.len().max(1) as f64,
             learning_rate: steps.last().map_or(0.0, |losses| losses.learning_rate),
             images_per_s,
+            data_wait_s: mean(|numbers| numbers.data_wait_s),
             peak_resident_bytes,
             loss_scale: loss_scale.map(LossScale::factor),
             skipped_steps: loss_scale.map(LossScale::skipped),
@@ -105,6 +108,8 @@ pub(super) struct StepRecord {
     pub(super) gradient_norm: f64,
     pub(super) learning_rate: f64,
     pub(super) images_per_s: f64,
+    /// Of a step, on the rank that waited longest.
+    pub(super) data_wait_s: f64,
     pub(super) peak_resident_bytes: Option<u64>,
     /// Of float16 alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +129,7 @@ impl StepRecord {
             ("train/gradient_norm", self.gradient_norm),
             ("train/learning_rate", self.learning_rate),
             ("train/images_per_s", self.images_per_s),
+            ("train/data_wait_s", self.data_wait_s),
         ];
         of_all.into_iter().chain(self.loss_scale.map(|factor| ("train/loss_scale", factor))).collect()
     }
