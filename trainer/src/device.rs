@@ -131,10 +131,10 @@ impl LocalRanks {
             variable(name).map(|value| value.parse().map_err(|_| invalid(value))).transpose()
         };
         let is_alone = number("WORLD_SIZE")?.is_none_or(|size| size == 1);
-        Ok(Self {
-            rank: number("LOCAL_RANK")?.or(is_alone.then_some(0)),
-            size: number("LOCAL_WORLD_SIZE")?.unwrap_or(1),
-        })
+        // Open MPI has names of its own.
+        let rank = number("LOCAL_RANK")?.or(number("OMPI_COMM_WORLD_LOCAL_RANK")?);
+        let size = number("LOCAL_WORLD_SIZE")?.or(number("OMPI_COMM_WORLD_LOCAL_SIZE")?);
+        Ok(Self { rank: rank.or(is_alone.then_some(0)), size: size.unwrap_or(1) })
     }
 }
 

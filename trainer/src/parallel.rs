@@ -4,8 +4,8 @@
 //! is summed over all ranks: which sources it shows, what its losses are means over, losses, gradients. Then every rank takes
 //! the same step. Rank 0 alone writes the run's folder.
 //!
-//! The sum goes through rank 0 over plain TCP (`star.rs`). MPI would need Open MPI and libclang wherever the trainer is built;
-//! this needs nothing. Gradients on a CUDA device come through the processor: there is no NCCL. `SCALING.md` says where the star's
+//! The sum goes through rank 0 over plain TCP (`star.rs`), or over MPI in a program that is built for it. MPI needs Open MPI and libclang
+//! wherever the trainer is built; TCP needs nothing, so it is the default. Gradients on a CUDA device come through the processor: there is no NCCL. `SCALING.md` says where the star's
 //! one link becomes the limit.
 
 mod environment;
