@@ -1,10 +1,10 @@
-// The functions of libcuda that this project calls, on host memory. Device 0 is discrete, device 1 shares memory with the host.
+// The functions of libcuda that this project calls, on host memory. Device 1 shares memory with the host, the others are discrete.
 
 #include "kernels.h"
 
 namespace {
 
-constexpr int DEVICES = 2;
+constexpr int DEVICES = 3;
 constexpr int DRIVER_VERSION = 12000;
 
 enum Attribute { INTEGRATED = 18, CAN_MAP_HOST_MEMORY = 19, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76 };
@@ -13,7 +13,7 @@ constexpr unsigned HOST_ALLOC_DEVICEMAP = 2;
 struct Context {
     int device;
 };
-Context contexts[DEVICES] = {{0}, {1}};
+Context contexts[DEVICES] = {{0}, {1}, {2}};
 thread_local Context *current = nullptr;
 thread_local int captures = 0;
 
@@ -71,6 +71,15 @@ int simulator_ask(void *handle, void (*function)(void *), void *data) {
     return SUCCESS;
 }
 
+// Work that is asked for until `function` gives a number other than 0, as work that waits for other processes.
+int simulator_ask_again(void *handle, int (*function)(void *), void *data) {
+    std::lock_guard<std::recursive_mutex> lock(state().mutex);
+    const auto stream = stream_of(handle);
+    if (!stream || stream->captured) return INVALID_VALUE;
+    stream->ask_again([function, data] { return function(data) != 0; });
+    return SUCCESS;
+}
+
 int cuInit(unsigned) {
     BEGIN("cuInit");
     return SUCCESS;
@@ -102,7 +111,7 @@ int cuDeviceGet(int *device, int ordinal) {
 
 int cuDeviceGetName(char *name, int length, int device) {
     BEGIN("cuDeviceGetName");
-    std::strncpy(name, device == 0 ? "simulated board" : "simulated module", length);
+    std::strncpy(name, device == 1 ? "simulated module" : "simulated board", length);
     return SUCCESS;
 }
 
@@ -121,10 +130,10 @@ int cuDeviceTotalMem_v2(size_t *bytes, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     BEGIN("cuDeviceGetAttribute");
     switch (attribute) {
-    case INTEGRATED: *value = device; return SUCCESS;
+    case INTEGRATED: *value = device == 1; return SUCCESS;
     case CAN_MAP_HOST_MEMORY: *value = 1; return SUCCESS;
     case CAPABILITY_MAJOR: *value = 8; return SUCCESS;
-    case CAPABILITY_MINOR: *value = 6 + device; return SUCCESS;
+    case CAPABILITY_MINOR: *value = device == 1 ? 7 : 6; return SUCCESS;
     default: return INVALID_VALUE;
     }
 }
@@ -277,7 +286,7 @@ int cuStreamWaitEvent(void *handle, void *event_handle, unsigned) {
     if (!stream || !event) return INVALID_VALUE;
     if (stream->captured) return CAPTURE_UNSUPPORTED;
     if (event->stream) {
-        stream->ask([awaited = event->stream, position = event->position] { awaited->run_until(position); });
+        stream->ask_again([awaited = event->stream, position = event->position] { return awaited->try_until(position); });
     }
     return SUCCESS;
 }
@@ -371,7 +380,7 @@ int cuEventQuery(void *handle) {
     const auto event = event_of(handle);
     if (!event) return INVALID_VALUE;
     if (event->reached == event->recorded) return SUCCESS;
-    event->stream->run_until(event->position);
+    event->stream->try_until(event->position);
     return NOT_READY;
 }
 

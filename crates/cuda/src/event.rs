@@ -39,6 +39,14 @@ impl Event {
         check("cuEventRecord", unsafe { sys::cuEventRecord(self.handle, stream.raw()) })
     }
 
+    /// Moves it to behind what the legacy default stream of the device has been asked so far: where libraries work that were
+    /// given no stream, libtorch among them.
+    pub fn record_on_default_stream(&self) -> Result<(), Error> {
+        self.device.make_current()?;
+        // SAFETY: the handle is alive; a null stream is the default stream of the current context.
+        check("cuEventRecord", unsafe { sys::cuEventRecord(self.handle, std::ptr::null_mut()) })
+    }
+
     /// Waits until the device has come to it. Returns at once if it was never recorded.
     pub fn synchronize(&self) -> Result<(), Error> {
         self.device.make_current()?;
