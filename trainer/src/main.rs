@@ -233,7 +233,8 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Train { common, from, exclude_queries, nproc, transport } => {
             if nproc.get() > 1 && Environment::read()?.is_none() {
-                common.device.device.expect_for(nproc.get())?;
+                let device = common.device.device.expect_for(nproc.get())?;
+                transport.expect_on(device)?;
                 return Ok(launch(nproc)?);
             }
             end_with_launcher()?;

@@ -1,6 +1,7 @@
 //! What goes wrong with NCCL ends the job by an error that names the rank.
 
 use std::io::{BufRead, BufReader};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::rank::{Job, failure};
@@ -81,4 +82,29 @@ fn a_rank_that_lacks_nccl_is_named_by_all_where_nccl_was_asked_for() {
             "{told}"
         );
     }
+}
+
+#[test]
+fn nccl_on_processors_is_refused_once_before_ranks_are_started() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-train"));
+    command.args([
+        "train",
+        "--from",
+        "none",
+        "--run",
+        "none",
+        "--nproc",
+        "2",
+        "--transport",
+        "nccl",
+        "--device",
+        "cpu",
+    ]);
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(
+        told,
+        "error: --transport nccl: expected a CUDA device for every rank, found cpu; give --device cuda, or --transport tcp\n"
+    );
 }

@@ -234,6 +234,7 @@ impl Drop for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::tell;
 
     #[test]
     fn versions_are_written_as_nvidia_writes_them() {
@@ -252,7 +253,7 @@ mod tests {
     #[ignore = "needs NVIDIA's NCCL in LD_LIBRARY_PATH and a machine without a GPU; run by hand, as SCALING.md says"]
     fn the_real_library_refuses_a_machine_without_a_gpu() {
         let library = Library::open().unwrap();
-        println!("version {}", library.version());
+        tell(&format!("NCCL {}", library.version()));
         let id = library.unique_id().unwrap();
         assert!(id.iter().any(|byte| *byte != 0));
         let made = Group::begin(library, 1, 0, &id).and_then(|group| {
@@ -261,6 +262,8 @@ mod tests {
             }
             Ok(group)
         });
-        println!("{}", made.unwrap_err());
+        let refusal = made.unwrap_err().to_string();
+        tell(&refusal);
+        assert!(refusal.contains("expected success, found nccl"), "{refusal}");
     }
 }
