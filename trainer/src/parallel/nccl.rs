@@ -12,6 +12,7 @@ mod library;
 mod seat;
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use rszs_cuda::{Device, Event, Stream};
@@ -84,17 +85,16 @@ impl Nccl {
     /// Makes the group: all ranks call this together.
     fn join(mut star: Star, means: Means) -> Result<Self, TrainError> {
         let Means { library, device } = means;
-        let failed = |star: &Star, error: NcclError| broken(star, &error.to_string());
         // Rank 0 makes it and the others are told: theirs is empty.
         let mine = match star.rank() {
-            0 => library.unique_id().map_err(|error| failed(&star, error))?.to_vec(),
+            0 => library.unique_id().map_err(|error| broken(&star, &error))?.to_vec(),
             _ => Vec::new(),
         };
         let ids = star.exchange(&serde_json::to_string(&mine)?)?;
         let id: Vec<u8> = serde_json::from_str(&ids[0])?;
-        let stream = device.stream().map_err(|error| broken(&star, &error.to_string()))?;
-        device.make_current().map_err(|error| broken(&star, &error.to_string()))?;
-        let group = Group::begin(library, star.size(), star.rank(), &id).map_err(|error| failed(&star, error))?;
+        let stream = device.stream().map_err(|error| broken(&star, &error))?;
+        device.make_current().map_err(|error| broken(&star, &error))?;
+        let group = Group::begin(library, star.size(), star.rank(), &id).map_err(|error| broken(&star, &error))?;
         let mut nccl = Self { group, buckets: VecDeque::new(), stream, device, star };
         nccl.settle()?;
         if nccl.star.rank() == 0 {
@@ -129,24 +129,12 @@ impl Nccl {
             }
             std::thread::sleep(PAUSE);
         }
-        broken(&self.star, &error.to_string())
+        broken(&self.star, error)
     }
 
-    /// Asks for the sum of `bucket`; returns what is behind it on the stream.
-    fn sum_on_stream(&mut self, bucket: &Tensor) -> Result<Event, TrainError> {
-        let failed = |error: rszs_cuda::Error, star: &Star| broken(star, &error.to_string());
-        let computed = self.device.event().map_err(|error| failed(error, &self.star))?;
-        let ordered = computed.record_on_default_stream().and_then(|()| self.stream.wait(&computed));
-        ordered.map_err(|error| failed(error, &self.star))?;
-        // SAFETY: `start` made it float32 without gaps, on the device of the stream. It is kept in `buckets` until the stream has come
-        // behind the sum, or `group` was dropped.
-        let asked = unsafe { self.group.sum(bucket.data_ptr(), bucket.numel(), &self.stream) };
-        asked.map_err(|error| self.explain(&error))?;
-        // Only then is the sum on the stream.
-        self.settle()?;
-        let summed = self.device.event().map_err(|error| failed(error, &self.star))?;
-        summed.record(&self.stream).map_err(|error| failed(error, &self.star))?;
-        Ok(summed)
+    /// What `call` gives of the driver, or its error with this rank.
+    fn driver<T>(&self, call: impl FnOnce() -> Result<T, rszs_cuda::Error>) -> Result<T, TrainError> {
+        call().map_err(|error| broken(&self.star, &error))
     }
 }
 
@@ -165,24 +153,31 @@ impl Transport for Nccl {
 
     fn start(&mut self, bucket: Tensor) -> Result<(), TrainError> {
         let numbers = bucket.f_to_kind(Kind::Float)?.f_contiguous()?;
-        let summed = self.sum_on_stream(&numbers)?;
+        let (address, count) = (numbers.data_ptr(), numbers.numel());
+        let (computed, summed) = self.driver(|| Ok((self.device.event()?, self.device.event()?)))?;
+        self.driver(|| computed.record_on_default_stream())?;
+        self.driver(|| self.stream.wait(&computed))?;
         self.buckets.push_back(Bucket { numbers, summed });
-        Ok(())
+        // SAFETY: the bucket is float32 without gaps, on the device of the stream. It stays in `buckets` until the stream has come behind the
+        // sum, or, after an error, until `group` was dropped.
+        let asked = unsafe { self.group.sum(address, count, &self.stream) };
+        asked.map_err(|error| self.explain(&error))?;
+        // Only then is the sum on the stream, and the event behind it.
+        self.settle()?;
+        let bucket = &self.buckets[self.buckets.len() - 1];
+        self.driver(|| bucket.summed.record(&self.stream))
     }
 
     fn finish(&mut self) -> Result<Tensor, TrainError> {
-        let Some(bucket) = self.buckets.front() else { unreachable!("a bucket is finished after it was started") };
-        let mut is_summed = bucket.summed.is_reached();
-        while !is_summed.map_err(|error| broken(&self.star, &error.to_string()))? {
+        while !self.driver(|| self.buckets[0].summed.is_reached())? {
             self.look()?;
             std::thread::sleep(PAUSE);
-            is_summed = self.buckets[0].summed.is_reached();
         }
-        let Some(Bucket { numbers, .. }) = self.buckets.pop_front() else { unreachable!("it was there above") };
-        Ok(numbers)
+        let bucket = self.buckets.pop_front().expect("looked at above");
+        Ok(bucket.numbers)
     }
 }
 
-fn broken(star: &Star, reason: &str) -> TrainError {
-    TrainError::Rank { rank: star.rank(), size: star.size(), reason: reason.to_owned() }
+fn broken(star: &Star, reason: &dyn Display) -> TrainError {
+    TrainError::Rank { rank: star.rank(), size: star.size(), reason: reason.to_string() }
 }
