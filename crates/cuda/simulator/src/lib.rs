@@ -5,7 +5,8 @@
 //! asks for CUDA.
 //!
 //! A stream does nothing before somebody waits for it, and then no more than is waited for: whoever forgets to wait reads old values.
-//! Writing past the ends of a device buffer is an error of the next wait. Device 0 is discrete; device 1 shares memory with the host.
+//! Writing past the ends of a device buffer is an error of the next wait. Device 1 shares memory with the host, devices 0 and 2
+//! are discrete.
 //!
 //! What it does not show: times, the assembler of a device, threads at the same time.
 #![allow(unsafe_code, reason = "the simulator is a foreign library")]
