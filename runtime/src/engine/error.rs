@@ -83,6 +83,9 @@ pub enum LoadError {
     /// The outputs are not the golden ones.
     #[error("self-test: {0}")]
     Golden(#[from] GoldenError),
+    /// The same of a plan, which is kept.
+    #[error("self-test: {0}; `rszs-edge build --again` with the same bundle and --batch builds another plan")]
+    GoldenOfPlan(#[source] GoldenError),
 }
 
 impl LoadError {
@@ -99,7 +102,8 @@ impl LoadError {
             | Self::Model { .. }
             | Self::Precision { .. }
             | Self::Run(_)
-            | Self::Golden(_) => false,
+            | Self::Golden(_)
+            | Self::GoldenOfPlan(_) => false,
         }
     }
 }

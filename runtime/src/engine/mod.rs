@@ -25,7 +25,7 @@ pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
 pub(crate) use start::first_of_each;
 pub use start::{Skipped, Started, attempts, prove, start};
-pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession};
+pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession, serve_builds};
 pub use watch::{BuildNews, BuildWatch};
 
 /// Tiles and queries of one call.

@@ -4,8 +4,10 @@
 //! hands to it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod again;
 mod bad_input;
 mod cache;
 mod installation;
+mod isolation;
 mod real;
 mod serving;
