@@ -151,6 +151,15 @@ impl Device {
         check("cuCtxSynchronize", unsafe { functions::cuCtxSynchronize() })
     }
 
+    /// Whether the device still does what it is asked for. One that has failed answers with its error, in every library of the process, until
+    /// the process ends; one that is short of memory is alive.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.stream().and_then(|stream| stream.synchronize()) {
+            Err(Error::Call { code: functions::OUT_OF_MEMORY, .. }) => Ok(()),
+            other => other,
+        }
+    }
+
     /// Whether pinned memory is read in place.
     pub(crate) fn reads_host_memory_in_place(&self) -> bool {
         self.context.description.is_integrated && self.context.maps_host_memory

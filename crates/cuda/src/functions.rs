@@ -19,6 +19,7 @@ use crate::error::Error;
 pub(crate) type Code = u32;
 
 pub(crate) const SUCCESS: Code = CUresult::CUDA_SUCCESS as Code;
+pub(crate) const OUT_OF_MEMORY: Code = CUresult::CUDA_ERROR_OUT_OF_MEMORY as Code;
 pub(crate) const NO_DEVICE: Code = CUresult::CUDA_ERROR_NO_DEVICE as Code;
 pub(crate) const NOT_READY: Code = CUresult::CUDA_ERROR_NOT_READY as Code;
 const NOT_INITIALIZED: Code = CUresult::CUDA_ERROR_NOT_INITIALIZED as Code;

@@ -16,6 +16,8 @@ mod start;
 mod tensorrt;
 mod watch;
 
+use rszs_cuda::Device;
+
 pub use embedded::EmbeddedSession;
 pub use error::{EngineError, LoadError, NoEngine};
 pub use kind::EngineKind;
@@ -27,6 +29,9 @@ pub(crate) use start::first_of_each;
 pub use start::{Skipped, Started, attempts, prove, start};
 pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession, serve_builds};
 pub use watch::{BuildNews, BuildWatch};
+
+/// The one device that is used.
+const ORDINAL: u32 = 0;
 
 /// Tiles and queries of one call.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +61,11 @@ pub struct TileScores<'a> {
 pub trait TileEngine {
     /// Runs one batch. The outputs have exactly the lengths that the batch asks for.
     fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError>;
+}
+
+/// The device that engines of `kind` compute on; nothing for those on the processor.
+pub(crate) fn device_of(kind: EngineKind) -> Option<Device> {
+    kind.is_gpu().then(|| Device::open(ORDINAL).ok()).flatten()
 }
 
 /// The bundle's model in an engine that passed the self-test.

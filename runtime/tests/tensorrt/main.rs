@@ -9,5 +9,6 @@ mod bad_input;
 mod cache;
 mod installation;
 mod isolation;
+mod lost_device;
 mod real;
 mod serving;

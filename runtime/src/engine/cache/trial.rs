@@ -51,6 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::used_underscore_binding, reason = "the lock is let go of in the place of the system")]
     fn a_trial_that_ends_leaves_nothing_and_two_that_do_not_are_too_many() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mark");

@@ -26,11 +26,8 @@ pub use session::TensorRtSession;
 pub use shared::SharedTensorRt;
 
 use super::cache::{CacheFault, CacheKey, CacheLock, EngineCache, Surroundings, Trial};
-use super::{BuildNews, EngineKind, EngineOptions};
+use super::{BuildNews, EngineKind, EngineOptions, ORDINAL};
 use crate::machine::file_line;
-
-/// The one device that is used.
-const ORDINAL: u32 = 0;
 
 /// A session whose plan is on trial until the caller has seen that it runs.
 #[derive(Debug)]

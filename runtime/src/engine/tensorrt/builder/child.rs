@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use super::message::{Message, ReadOrder, write_built};
 use crate::engine::tensorrt::build::{self, Built};
-use crate::engine::tensorrt::{ORDINAL, PlanRequest, TensorRtError, library};
-use crate::engine::{BuildNews, BuildWatch};
+use crate::engine::tensorrt::{PlanRequest, TensorRtError, library};
+use crate::engine::{BuildNews, BuildWatch, ORDINAL};
 use crate::interrupt::Interrupt;
 
 /// How often the parent hears of lines that are of no use to it but as a sign of life.
