@@ -93,7 +93,8 @@ impl LoadError {
     pub(super) fn is_absent(&self) -> bool {
         match self {
             Self::NoLibrary(_) | Self::NoCudaProvider(_) => true,
-            Self::Device(error) | Self::TensorRt(TensorRtError::Device(error)) => {
+            Self::Device(error)
+            | Self::TensorRt(TensorRtError::Device(error) | TensorRtError::DeviceAndLibrary { device: error, .. }) => {
                 matches!(error, rszs_cuda::Error::NoDriver | rszs_cuda::Error::NoDevice { .. })
             }
             Self::TensorRt(error) => matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. })),

@@ -10,6 +10,14 @@ pub enum TensorRtError {
     /// No device, or it refused.
     #[error(transparent)]
     Device(#[from] rszs_cuda::Error),
+    /// No device, and no library that could use one.
+    #[error("{device}; and {library}")]
+    DeviceAndLibrary {
+        /// Why there is no device.
+        device: rszs_cuda::Error,
+        /// What was looked for.
+        library: rszs_tensorrt::LoadError,
+    },
     /// No library, or not one that is known.
     #[error(transparent)]
     Load(#[from] rszs_tensorrt::LoadError),

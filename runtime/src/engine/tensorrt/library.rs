@@ -1,5 +1,6 @@
 //! The libraries of this process, one a family.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use rszs_tensorrt::{Family, Library, LoadError, Logger};
@@ -15,6 +16,11 @@ fn place(family: Family) -> &'static OnceLock<Library> {
         Family::TensorRt => &TENSORRT,
         Family::TensorRtRtx => &TENSORRT_RTX,
     }
+}
+
+/// The file of the library of `kind`, which is not loaded.
+pub(super) fn look_for(kind: EngineKind) -> Result<PathBuf, LoadError> {
+    Library::look_for(kind.tensorrt_family().unwrap_or(Family::TensorRt))
 }
 
 /// The library of `kind`, loaded by the first call, whose `logger` it keeps.

@@ -43,7 +43,11 @@ pub(super) fn load(
     request: &PlanRequest<'_>,
     options: &EngineOptions,
 ) -> Result<Loaded, TensorRtError> {
-    let device = Device::open(ORDINAL)?;
+    let device = Device::open(ORDINAL).map_err(|device| match library::look_for(kind) {
+        Ok(_) => TensorRtError::Device(device),
+        // Who installs one of them should not have to come back for the other.
+        Err(library) => TensorRtError::DeviceAndLibrary { device, library },
+    })?;
     // Errors carry what the library wrote; the rest of it is of no use to an operator.
     let library = library::library(kind, Logger::silent())?;
     // TensorRT works with the device that is current.
