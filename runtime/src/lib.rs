@@ -14,7 +14,7 @@
 //! | [`device`] | the frame path on a CUDA device |
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
-//! | [`run`] | all of it, and another engine where a device is lost |
+//! | [`mod@run`] | all of it, and another engine where a device is lost |
 //! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
 //! | [`commands`], [`compare`], [`machine`] | what `rszs-edge` does beside segmenting |
 //!

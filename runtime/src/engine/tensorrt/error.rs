@@ -16,7 +16,7 @@ pub enum TensorRtError {
         /// Why there is no device.
         device: rszs_cuda::Error,
         /// What was looked for.
-        library: rszs_tensorrt::LoadError,
+        library: Box<rszs_tensorrt::LoadError>,
     },
     /// No library, or not one that is known.
     #[error(transparent)]

@@ -46,7 +46,7 @@ pub(super) fn load(
     let device = Device::open(ORDINAL).map_err(|device| match library::look_for(kind) {
         Ok(_) => TensorRtError::Device(device),
         // Who installs one of them should not have to come back for the other.
-        Err(library) => TensorRtError::DeviceAndLibrary { device, library },
+        Err(library) => TensorRtError::DeviceAndLibrary { device, library: Box::new(library) },
     })?;
     // Errors carry what the library wrote; the rest of it is of no use to an operator.
     let library = library::library(kind, Logger::silent())?;
