@@ -31,7 +31,15 @@ pub(super) fn serve() -> ExitCode {
 fn try_serve() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = Parent::take_stdout()?;
-    let order = ReadOrder::read(BufReader::new(io::stdin()))?;
+    let order = match ReadOrder::read(BufReader::new(io::stdin())) {
+        Ok(order) => order,
+        Err(error) => {
+            let found = format!("stdin: expected an order of this program's, found: {error}");
+            let reason = format!("{found} (to build a plan ahead: rszs-edge build)");
+            parent.write(|to| Message::Failed { reason }.write(to))?;
+            return Err(error);
+        }
+    };
     if getppid().map(Pid::as_raw_pid) != Some(order.line.parent as i32) {
         // It ended before the signal was set.
         return Err(io::ErrorKind::BrokenPipe.into());
