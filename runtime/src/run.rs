@@ -61,10 +61,10 @@ impl Plan {
                 Err(Stop::Sink(error)) => return Err(error),
                 Err(Stop::DeviceLost(lost)) => lost,
             };
-            // Its destructors would call into a device that answers with errors; what they free is gone with it.
-            std::mem::forget(self.started.engine.on_device());
+            self.started.engine.leak();
             match self.take_over(&lost) {
                 Ok(()) => observe(RunNews::EngineChanged(self))?,
+                Err(_) if interrupt.is_raised() => return Ok(()),
                 Err(reason) => return self.refuse(&jobs[done..], &lost, &reason, observe),
             }
         }

@@ -82,6 +82,16 @@ impl Engine {
             Session::OnnxRuntime(_) | Session::Embedded(_) => None,
         }
     }
+
+    /// Keeps what the library holds until the process ends: destructors would call into a device that answers with errors, and what they
+    /// free is gone with it.
+    pub(crate) fn leak(&self) {
+        match &self.session {
+            Session::TensorRt(session) => std::mem::forget(session.clone()),
+            Session::OnnxRuntime(session) => session.leak(),
+            Session::Embedded(_) => {}
+        }
+    }
 }
 
 impl TileEngine for Engine {

@@ -69,6 +69,16 @@ fn another_engine_takes_over_at_the_image_where_the_device_was_lost() {
 }
 
 #[test]
+fn a_device_that_is_lost_while_batches_are_captured_costs_no_image() {
+    let machine = Installation::new(10_701);
+    machine.script(&["driver-at-run 4 * 719"]);
+    let run = segment(&machine, &[256, 256, 500, 256], &[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(ends(&run), [None, None, None, None]);
+    assert!(run.stderr.contains("warning: engine tensorrt-rtx has lost its device: "), "{}", run.stderr);
+}
+
+#[test]
 fn an_engine_that_was_asked_for_has_no_other_and_every_image_is_named() {
     let machine = Installation::new(100_300);
     lose_at_the_fourth(&machine, 719);
