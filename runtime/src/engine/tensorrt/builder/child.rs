@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rszs_cuda::Device;
 use rszs_tensorrt::{LogLine, Logger, Severity};
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, getppid};
 
 use super::message::{Message, ReadOrder, write_built};
 use crate::engine::tensorrt::build::{self, Built};
@@ -29,7 +29,9 @@ pub(super) fn serve() -> ExitCode {
 
 /// An error is that of a pipe: the parent is gone, or there never was one.
 fn try_serve() -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // No library of TensorRT's is known elsewhere.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let parent = Parent::take_stdout()?;
     let order = match ReadOrder::read(BufReader::new(io::stdin())) {
         Ok(order) => order,
