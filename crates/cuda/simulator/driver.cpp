@@ -10,6 +10,24 @@ constexpr int DRIVER_VERSION = 12000;
 enum Attribute { INTEGRATED = 18, CAN_MAP_HOST_MEMORY = 19, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76 };
 constexpr unsigned HOST_ALLOC_DEVICEMAP = 2;
 
+struct Words {
+    const char *name, *explanation;
+};
+// Those that tests let a call answer with.
+const std::map<int, Words> CODES = {
+    {INVALID_VALUE, {"CUDA_ERROR_INVALID_VALUE", "invalid argument"}},
+    {OUT_OF_MEMORY, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
+    {36, {"CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER", "API call requires a newer CUDA driver"}},
+    {46, {"CUDA_ERROR_DEVICE_UNAVAILABLE", "CUDA-capable device(s) is/are busy or unavailable"}},
+    {INVALID_CONTEXT, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}},
+    {218, {"CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"}},
+    {ILLEGAL_ADDRESS, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
+    {702, {"CUDA_ERROR_LAUNCH_TIMEOUT", "the launch timed out and was terminated"}},
+    {719, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
+    {CAPTURE_UNSUPPORTED, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
+    {999, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
+};
+
 struct Context {
     int device;
 };
@@ -91,9 +109,17 @@ int cuDriverGetVersion(int *version) {
     return SUCCESS;
 }
 
+// As a driver of CUDA 13 knows them, or as none does.
+int cuGetErrorName(int code, const char **text) {
+    const auto found = CODES.find(code);
+    *text = found == CODES.end() ? nullptr : found->second.name;
+    return found == CODES.end() ? INVALID_VALUE : SUCCESS;
+}
+
 int cuGetErrorString(int code, const char **text) {
-    *text = code == OUT_OF_MEMORY ? "out of memory" : "a code of the simulator";
-    return SUCCESS;
+    const auto found = CODES.find(code);
+    *text = found == CODES.end() ? nullptr : found->second.explanation;
+    return found == CODES.end() ? INVALID_VALUE : SUCCESS;
 }
 
 int cuDeviceGetCount(int *count) {

@@ -76,7 +76,7 @@ impl Simulator {
         &self.file
     }
 
-    /// Lets every call of the driver's function `function` return `code` from now on; 0 ends that.
+    /// Lets every call of the driver's function `function` (`*`: of any) return `code` from now on; 0 ends that.
     pub fn fail(&self, function: &str, code: i32) {
         type Fail = unsafe extern "C" fn(*const c_char, c_int);
         let name = CString::new(function).expect("names of functions hold no zero");
