@@ -141,6 +141,9 @@ pub enum TrainError {
         /// What to do.
         hint: &'static str,
     },
+    /// The driver of a CUDA device.
+    #[error(transparent)]
+    Cuda(#[from] rszs_cuda::Error),
     /// A launcher that says too little.
     #[error("environment {name}: expected {expected}, found {found}")]
     Environment {

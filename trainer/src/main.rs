@@ -236,7 +236,8 @@ fn run(command: Command) -> Result<Ending> {
             let stop = Stop::on_signals()?;
             if nproc.get() > 1 && Environment::read()?.is_none() {
                 transport.expect_launcher()?;
-                common.device.device.expect_for(nproc.get())?;
+                let device = common.device.device.expect_for(nproc.get())?;
+                transport.expect_on(device)?;
                 return Ok(launch(nproc, &stop)?);
             }
             end_with_launcher()?;

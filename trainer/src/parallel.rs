@@ -4,9 +4,9 @@
 //! is summed over all ranks: which sources it shows, what its losses are means over, losses, gradients. Then every rank takes
 //! the same step. Rank 0 alone writes the run's folder.
 //!
-//! The sum goes through rank 0 over plain TCP (`star.rs`), or over MPI in a program that is built for it. MPI needs Open MPI and libclang
-//! wherever the trainer is built; TCP needs nothing, so it is the default. Gradients on a CUDA device come through the processor: there is no NCCL. `SCALING.md` says where the star's
-//! one link becomes the limit.
+//! Sums go through rank 0 over plain TCP (`star.rs`), which needs nothing. Gradients on CUDA devices go from device to device by NCCL
+//! (`nccl.rs`), where there is one. A program that is built for it sums over MPI (`mpi.rs`): that needs Open MPI and libclang wherever the
+//! trainer is built. `SCALING.md` says where the star's one link becomes the limit.
 
 mod environment;
 mod gradient_sum;
@@ -14,6 +14,7 @@ mod kind;
 mod launch;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod nccl;
 mod star;
 mod sum_thread;
 mod tcp;
@@ -27,6 +28,8 @@ pub use environment::Environment;
 pub use gradient_sum::GradientSum;
 pub use kind::TransportKind;
 pub use launch::{end_with_launcher, launch};
+use nccl::nccl_or_tcp;
+use star::Star;
 
 /// What adds up numbers over ranks. All ranks make the same calls in the same order.
 pub trait Transport: Debug {
@@ -59,20 +62,29 @@ impl Communicator {
     /// The ranks that the environment says, once all are there; one process where it says nothing. `job` must be the same text
     /// for all: what they train. This rank computes on `device`. Over MPI it is MPI that says who is who.
     pub fn from_environment(job: &str, kind: TransportKind, device: Device) -> Result<Self, TrainError> {
-        let job = rszs_data::rng::hash_name(&format!("{}\n{job}", kind.name()));
-        Ok(Self::Ranks(match (kind, Environment::read()?) {
-            (TransportKind::Mpi, _) => over_mpi(job)?,
-            (TransportKind::Auto | TransportKind::Tcp | TransportKind::Nccl, None) => return Ok(Self::Single),
-            (TransportKind::Auto | TransportKind::Tcp, Some(environment)) => Box::new(tcp::join(&environment, job)?),
-            (TransportKind::Nccl, Some(_)) => {
-                let found = crate::device::name(device);
-                return Err(TrainError::Transport {
-                    transport: kind.name(),
-                    expected: "a build with NCCL".to_owned(),
-                    found,
-                    hint: "give --transport tcp".to_owned(),
-                });
-            }
+        if kind == TransportKind::Mpi {
+            return Ok(Self::Ranks(over_mpi(job_number(job, kind))?));
+        }
+        let Some(environment) = Environment::read()? else { return Ok(Self::Single) };
+        let ordinal = match device {
+            Device::Cuda(number) => Some(number as u32),
+            _ => None,
+        };
+        Self::connect(&environment, job, kind, ordinal)
+    }
+
+    /// The ranks of `environment`, once all are there. `ordinal` is the number of this rank's CUDA device; nothing on the processor.
+    pub fn connect(
+        environment: &Environment,
+        job: &str,
+        kind: TransportKind,
+        ordinal: Option<u32>,
+    ) -> Result<Self, TrainError> {
+        let job = job_number(job, kind);
+        Ok(Self::Ranks(match kind {
+            TransportKind::Tcp => Box::new(tcp::over(Star::join(environment, job)?)?),
+            TransportKind::Auto | TransportKind::Nccl => nccl_or_tcp(Star::join(environment, job)?, kind, ordinal)?,
+            TransportKind::Mpi => over_mpi(job)?,
         }))
     }
 
@@ -131,6 +143,11 @@ impl Communicator {
             Self::Ranks(transport) => Some(&mut **transport),
         }
     }
+}
+
+/// What ranks compare: they train the same and sum alike.
+fn job_number(job: &str, kind: TransportKind) -> u64 {
+    rszs_data::rng::hash_name(&format!("{}\n{job}", kind.name()))
 }
 
 #[cfg(feature = "mpi")]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rszs_data::Prefetch;
 use tch::Device;
 
+use crate::device_memory::DeviceMemory;
 use crate::parallel::Communicator;
 use crate::run::{Run, tell};
 use crate::tensorboard::EventFile;
@@ -63,7 +64,8 @@ pub fn train_together(
     let mut batches =
         Prefetch::start(&session.sampler, session.optimizer.steps(), config.data().workers, config.data().ahead);
     let ending = if session.communicator.leads() {
-        lead(config, &mut session, &mut batches, run, stop)?
+        let memory = DeviceMemory::of(device)?;
+        lead(config, &mut session, &mut batches, memory, run, stop)?
     } else {
         follow(&mut session, &mut batches, run, stop)?
     };
@@ -77,6 +79,7 @@ fn lead(
     config: &RunConfig,
     session: &mut Session,
     batches: &mut Prefetch,
+    mut memory: DeviceMemory,
     run: &mut Run,
     stop: &Stop,
 ) -> Result<Ending, TrainError> {
@@ -92,9 +95,10 @@ fn lead(
         losses.add(&numbers);
         progress.advance();
         let step = session.optimizer.steps();
-        if step % settings.log_every_steps == 0 || step == steps {
+        if step.is_multiple_of(settings.log_every_steps) || step == steps {
             let speed = progress.take_images_per_s();
-            let record = losses.take(step, speed, peak_resident_bytes(), session.loss_scale());
+            let device_memory = memory.look()?;
+            let record = losses.take(step, speed, peak_resident_bytes(), device_memory, session.loss_scale());
             run.record(&record)?;
             curves.scalars(step, record.curves())?;
             let waiting_percent = 100.0 * record.data_wait_s * record.images_per_s / step_images as f64;
@@ -102,9 +106,9 @@ fn lead(
                 "loss {:.4} align {:.3} waiting for data {waiting_percent:.0} %",
                 record.segmentation, record.alignment
             );
-            progress.show(&message, record.images_per_s);
+            progress.show(&message, record.images_per_s, device_memory);
         }
-        let evaluates = settings.evaluate_every_steps > 0 && step % settings.evaluate_every_steps == 0;
+        let evaluates = settings.evaluate_every_steps > 0 && step.is_multiple_of(settings.evaluate_every_steps);
         if evaluates && step < steps && !is_asked {
             session.evaluate(config, run, &mut curves)?;
             progress.take_images_per_s();

@@ -1,8 +1,10 @@
 //! What `--transport` asks for.
 
 use clap::ValueEnum;
+use tch::Device;
 
 use crate::TrainError;
+use crate::device;
 
 /// How ranks sum their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,6 +28,19 @@ impl TransportKind {
             Self::Nccl => "nccl",
             Self::Mpi => "mpi",
         }
+    }
+
+    /// Refuses what cannot be on `device`, before processes are started.
+    pub fn expect_on(self, device: Device) -> Result<(), TrainError> {
+        if self != Self::Nccl || device.is_cuda() {
+            return Ok(());
+        }
+        Err(TrainError::Transport {
+            transport: self.name(),
+            expected: "a CUDA device for every rank".to_owned(),
+            found: device::name(device),
+            hint: "give --device cuda, or --transport tcp".to_owned(),
+        })
     }
 
     /// Refuses `--nproc`, whose ranks mpirun would not know.

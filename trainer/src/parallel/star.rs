@@ -4,6 +4,8 @@
 //! in the order of ranks, so that sums repeat to the bit, and sends the sum to all. A rank that ends closes its connection:
 //! rank 0 sees it where it waits for the numbers, and tells the others with the length [`LOST`] and the rank.
 
+mod watch;
+
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::AddAssign;

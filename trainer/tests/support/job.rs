@@ -183,7 +183,7 @@ pub(crate) fn a_signal_stops_all_ranks_after_a_saved_step(launcher: Launcher, si
     let launcher_id = Pid::from_child(&job);
     let is_rank = |id: &Pid| *id != launcher_id;
     let id = |process: &PathBuf| Pid::from_raw(process.file_name()?.to_str()?.parse().ok()?);
-    let rank = processes_of(folder).iter().filter_map(id).filter(is_rank).last().expect("a rank");
+    let rank = processes_of(folder).iter().filter_map(id).rfind(is_rank).expect("a rank");
     kill_process(if to_the_launcher { launcher_id } else { rank }, signal).expect("a process");
     let asked = Instant::now();
     let Output { status, stderr, .. } = job.wait_with_output().expect("a child");
