@@ -26,6 +26,7 @@ use crate::condition::{Condition, peak_memory_bytes, reset_peak_memory};
 use crate::device::Device;
 use crate::error::Error;
 use crate::gemm;
+use crate::nvml;
 use crate::report::{Accuracy, Achieved, BundleIdentity, Configuration, Measured, PeakOf, Report, Roofline, SCHEMA};
 use crate::roofline::{Prediction, TileCost};
 use crate::stages::{FrameTimes, Stages};
@@ -138,7 +139,7 @@ fn configuration(
     }
 
     reset_peak_memory();
-    let watch = Watch::start(Path::new(ROOT));
+    let watch = Watch::start(Path::new(ROOT), nvml::LIBRARY);
     let before = Condition::now(Path::new(ROOT));
     let (allocated, start) = (allocations::so_far(), Instant::now());
     let (mut frames, mut tiles, mut pixels) = (Vec::new(), 0, 0.0);
@@ -181,7 +182,7 @@ fn configuration(
         accuracy,
         self_test_difference: started.deviation.logits.max(started.deviation.presence),
         self_test_tolerance: side.bundle.golden().tolerance.of(started.precision),
-        invalid: before.invalidated_by(&after),
+        invalid: before.invalidated_by(&after).or_else(|| accelerator.invalidated_by(started.kind.is_gpu())),
         before,
         after,
     })

@@ -1,14 +1,16 @@
-//! What to install, by the machine. Where each name of a package comes from, looked up on 2026-11-27:
-//!
-//! * `ubuntu-drivers install`: ubuntu/ubuntu-release-notes, issue 213; the program is in `ubuntu-drivers-common` of 22.04 to 26.04.
-//! * `nvidia-driver`: Debian's package index, section non-free: 535.261.03 in Debian 12, 550.163.01 in Debian 13. Both are of CUDA 12.
-//! * `nvidia-jetpack`: "How to Install and Configure JetPack SDK" of JetPack 6.0 to 6.2 and "JetPack SDK Setup" of the user guides of Orin Nano,
-//!   AGX Orin and Thor (JetPack 7). It brings TensorRT: 10.3 with JetPack 6.1 and 6.2, 10.16 with JetPack 7.2.
-//! * `tensorrt`: "Debian Package Installation" in NVIDIA's guides to TensorRT 10.16 and 11.3, for Ubuntu 22.04 and later and Debian 12.
-//! * `tensorrt-rtx-cu13-libs`: the wheel, which `cargo xtask tensorrt` unpacks; `tensorrt-rtx-cu12-libs` is beside it in the index.
-//! * `onnxruntime-gpu`: the wheels of 1.31.1. Their CUDA provider asks for libcublas.so.13 and libcudart.so.13, which the extra parts `cuda` and `cudnn`
-//!   install into `nvidia/cu13/lib`. Only Python looks there by itself. The x86-64 wheel holds code for compute capability 7.5, 8.0, 8.6, 8.9,
-//!   9.0 and 12.0, the one for aarch64 for 8.9, 9.0, 12.0 and 12.1: neither Orin (8.7) nor Thor (11.0).
+//! What to install, by the machine.
+
+// Where each name of a package comes from, looked up on 2026-11-27:
+//
+// * `ubuntu-drivers install`: ubuntu/ubuntu-release-notes, issue 213; the program is in `ubuntu-drivers-common` of 22.04 to 26.04.
+// * `nvidia-driver`: Debian's package index, section non-free: 535.261.03 in Debian 12, 550.163.01 in Debian 13. Both are of CUDA 12.
+// * `nvidia-jetpack`: "How to Install and Configure JetPack SDK" of JetPack 6.0 to 6.2 and "JetPack SDK Setup" of the user guides of Orin Nano,
+//   AGX Orin and Thor (JetPack 7). It brings TensorRT: 10.3 with JetPack 6.1 and 6.2, 10.16 with JetPack 7.2.
+// * `tensorrt`: "Debian Package Installation" in NVIDIA's guides to TensorRT 10.16 and 11.3, for Ubuntu 22.04 and later and Debian 12.
+// * `tensorrt-rtx-cu13-libs`: the wheel, which `cargo xtask tensorrt` unpacks; `tensorrt-rtx-cu12-libs` is beside it in the index.
+// * `onnxruntime-gpu`: the wheels of 1.31.1. Their CUDA provider asks for libcublas.so.13 and libcudart.so.13, which the extra parts `cuda` and `cudnn`
+//   install into `nvidia/cu13/lib`. Only Python looks there by itself. The x86-64 wheel holds code for compute capability 7.5, 8.0, 8.6, 8.9,
+//   9.0 and 12.0, the one for aarch64 for 8.9, 9.0, 12.0 and 12.1: neither Orin (8.7) nor Thor (11.0).
 
 use std::fs;
 use std::path::Path;
