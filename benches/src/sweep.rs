@@ -117,7 +117,8 @@ fn configuration(
     reference: &mut Option<Vec<Segmentation>>,
 ) -> Result<Measured, Error> {
     let queries = parse_queries(typed).map_err(EdgeError::from)?;
-    let name = SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine };
+    let name =
+        SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine, precision: None };
     let mut side = Side::open(&name, engine, &queries, arguments.gsd, BuildWatch::default())?;
     let folder = tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
     let mut bench = Bench {
