@@ -155,7 +155,7 @@ impl Session {
             Outcome::Skipped { reason } => ("skipped", reason.as_str()),
             Outcome::Failed { reason } => ("FAILED", reason.as_str()),
         };
-        report::line(&format!("{:<24} {word:<8} {:>6.1} s  {reason}", done.step, done.duration_s));
+        report::line(&format!("{:<26} {word:<8} {:>6.1} s  {reason}", done.step, done.duration_s));
         let result = if word == "ran" { Ok(done.text.clone()) } else { Err(reason.to_owned()) };
         self.reports.push(done);
         result

@@ -97,7 +97,7 @@ esac"#,
     assert_eq!(reason("compare-tensorrt-rtx-fp32"), "the self-test did not try it");
     assert_eq!(step(&summary, "compare-cuda-fp16")["numbers"]["mean_iou"], 0.98);
     assert!(reason("compare-cuda-fp32").contains("expected its results, found \"ladida\""));
-    assert_eq!(step(&summary, "bench-b16")["numbers"]["cuda fp16 batch 1"], "2.00 ms a tile, 3.00 ms a frame");
+    assert_eq!(step(&summary, "bench-b16-cuda")["numbers"]["cuda fp16 batch 1"], "2.00 ms a tile, 3.00 ms a frame");
     assert!(reason("train-l14").starts_with("no program step_time in "));
     let failed = summary["steps"].as_array().unwrap().iter().filter(|step| step["outcome"] == "failed").count();
     assert!(error.unwrap().contains(&format!("{failed} steps failed")));
@@ -141,5 +141,5 @@ fn a_program_that_hangs_costs_its_time_and_the_rest_is_told() {
     assert!(error.is_some());
     // Nothing is known of the engines, so nothing is begun with them.
     assert_eq!(step(&summary, "compare-cuda-fp32")["outcome"], "skipped");
-    assert_eq!(step(&summary, "bench-nano")["outcome"], "skipped");
+    assert_eq!(step(&summary, "bench-nano-cuda")["outcome"], "skipped");
 }
