@@ -115,8 +115,8 @@ fn all_steps(mut context: Context, minutes: Duration, commit: String) -> Result<
         // What it says is in its report.
         let _ = session.run(&step);
     }
-    let engines = session.run(&plan::self_test(&context)).and_then(|text| numbers::engines(&text)).unwrap_or_default();
-    for step in plan::after_engines(&context, &findings, &engines) {
+    let tested = session.run(&plan::self_test(&context)).and_then(|text| numbers::engines(&text));
+    for step in plan::after_engines(&context, &findings, &tested) {
         let _ = session.run(&step);
     }
 

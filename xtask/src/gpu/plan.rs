@@ -35,6 +35,8 @@ pub(crate) struct Context {
 }
 
 type Command = Result<Vec<OsString>, String>;
+/// What the self-test said of every engine, or why it said nothing.
+pub(crate) type Tested = Result<Vec<EngineLine>, String>;
 
 /// Everything before a device is known.
 pub(crate) fn doctor(context: &Context) -> Step {
@@ -91,7 +93,8 @@ pub(crate) fn self_test(context: &Context) -> Step {
 }
 
 /// What depends on the engines that passed.
-pub(crate) fn after_engines(context: &Context, findings: &Findings, engines: &[EngineLine]) -> Vec<Step> {
+pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tested) -> Vec<Step> {
+    let engines = tested.as_deref().unwrap_or_default();
     let passed = |engine: &str, precision: &str| {
         engines.iter().any(|line| line.passed && line.engine == engine && line.precision.as_deref() == Some(precision))
     };
@@ -107,7 +110,7 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, engines: &[E
             };
             let command = match reference {
                 _ if findings.device.is_none() => Err(findings.description.clone()),
-                _ if !passed(engine, precision) => Err(why_not(engine, engines)),
+                _ if !passed(engine, precision) => Err(why_not(engine, tested)),
                 None => Err("no engine on the processor passed the self-test in fp32".to_owned()),
                 Some(reference) => {
                     let mut arguments: Vec<OsString> =
@@ -129,7 +132,7 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, engines: &[E
             ));
         }
     }
-    let bench_of = |engine, network| bench(context, findings, engine, engines, network);
+    let bench_of = |engine, network| bench(context, findings, engine, tested, network);
     steps.extend(GPU_ENGINES.map(|engine| bench_of(engine, Network::NANO)));
     steps.extend(TRAINED.map(|(preset, images, limit)| train(context, findings, preset, images, limit)));
     let random: [OsString; 7] = [
@@ -143,7 +146,7 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, engines: &[E
     ];
     let for_engines = |command: Command| {
         let is_usable = engines.iter().any(|line| line.passed && GPU_ENGINES.contains(&line.engine.as_str()));
-        if is_usable { command } else { Err(no_engine(findings, engines)) }
+        if is_usable { command } else { Err(no_engine(findings, tested)) }
     };
     let (weights, bundle) = (context.run("rszs-export", random), context.export("b16"));
     steps.push(step("weights-b16", "nothing: untrained weights, for speed", 60, for_engines(weights), no_numbers));
@@ -230,11 +233,11 @@ fn memory_plan(context: &Context, preset: &str) -> Step {
     )
 }
 
-fn bench(context: &Context, findings: &Findings, engine: &str, engines: &[EngineLine], network: Network) -> Step {
+fn bench(context: &Context, findings: &Findings, engine: &str, tested: &Tested, network: Network) -> Step {
     let Network { name, batches, limit_s } = network;
     let report = |ending: &str| context.reports.join(format!("bench-{name}-{engine}.{ending}"));
     let bundle = if name == "nano" { context.best_bundle() } else { context.work.join(name) };
-    let has_passed = engines.iter().any(|line| line.passed && line.engine == engine);
+    let has_passed = tested.iter().flatten().any(|line| line.passed && line.engine == engine);
     let command = if findings.device.is_none() {
         Err(findings.description.clone())
     } else if has_passed {
@@ -253,7 +256,7 @@ fn bench(context: &Context, findings: &Findings, engine: &str, engines: &[Engine
         arguments.extend(context.images.iter().cloned());
         context.run("rszs-bench", arguments)
     } else {
-        Err(why_not(engine, engines))
+        Err(why_not(engine, tested))
     };
     let shows = "milliseconds a tile by precision and batch, clocks and heat";
     let step = step(&format!("bench-{name}-{engine}"), shows, limit_s, command, numbers::bench);
@@ -296,19 +299,26 @@ fn train(context: &Context, findings: &Findings, preset: &str, images: &str, lim
 }
 
 /// What the self-test says of an engine that did not pass.
-fn why_not(engine: &str, engines: &[EngineLine]) -> String {
+fn why_not(engine: &str, tested: &Tested) -> String {
+    let engines = match tested {
+        Ok(engines) => engines,
+        Err(reason) => return format!("the self-test: {reason}"),
+    };
     let reasons: Vec<&str> =
         engines.iter().filter(|line| line.engine == engine).filter_map(|line| line.reason.as_deref()).collect();
     if reasons.is_empty() { "the self-test did not try it".to_owned() } else { reasons.join("; ") }
 }
 
-fn no_engine(findings: &Findings, engines: &[EngineLine]) -> String {
-    if findings.device.is_none() {
-        return findings.description.clone();
+fn no_engine(findings: &Findings, tested: &Tested) -> String {
+    match tested {
+        _ if findings.device.is_none() => findings.description.clone(),
+        Err(reason) => format!("the self-test: {reason}"),
+        Ok(_) => {
+            let reasons: Vec<String> =
+                GPU_ENGINES.iter().map(|engine| format!("{engine}: {}", why_not(engine, tested))).collect();
+            format!("no engine of the GPU passed the self-test: {}", reasons.join("; "))
+        }
     }
-    let reasons: Vec<String> =
-        GPU_ENGINES.iter().map(|engine| format!("{engine}: {}", why_not(engine, engines))).collect();
-    format!("no engine of the GPU passed the self-test: {}", reasons.join("; "))
 }
 
 /// The words of the bundles that are made on the way.

@@ -140,6 +140,8 @@ fn a_program_that_hangs_costs_its_time_and_the_rest_is_told() {
     assert!(reason.starts_with("ended after its limit of "), "{reason}");
     assert!(error.is_some());
     // Nothing is known of the engines, so nothing is begun with them.
-    assert_eq!(step(&summary, "compare-cuda-fp32")["outcome"], "skipped");
+    let skipped = step(&summary, "compare-cuda-fp32");
+    assert_eq!(skipped["outcome"], "skipped");
+    assert!(skipped["reason"].as_str().unwrap().starts_with("the self-test: ended after its limit"), "{skipped}");
     assert_eq!(step(&summary, "bench-nano-cuda")["outcome"], "skipped");
 }
