@@ -33,7 +33,10 @@ fn main() -> Result<(), TrainError> {
     let (file, preset) = (value("write="), value("preset=").unwrap_or_else(|| "nano".to_owned()));
     let device = if has("cuda") { DeviceChoice::CudaNumber(0).open()? } else { Device::Cpu };
     precision.prepare(device);
-    tch::set_num_threads(1);
+    if file.is_none() {
+        // What is written is not timed.
+        tch::set_num_threads(1);
+    }
     tch::manual_seed(1);
 
     let config = Config::preset(&preset).unwrap_or_else(|| panic!("preset={preset}: expected nano, b32, b16 or l14"));

@@ -421,7 +421,8 @@ def main():
     arguments = parser.parse_args()
     FUSED, device, images, steps = arguments.fused_attention, arguments.device, arguments.images, arguments.steps
     preset = SimpleNamespace(**PRESETS[arguments.preset])
-    torch.set_num_threads(1)
+    if device == "cpu":
+        torch.set_num_threads(1)
     # rszs-train forbids TF32 as well.
     torch.backends.cudnn.allow_tf32 = False
     command = lambda images, *more: [str(arguments.program), str(images), str(arguments.queries), str(steps), f"preset={arguments.preset}", *more]

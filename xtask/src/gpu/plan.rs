@@ -15,7 +15,7 @@ const GPU_ENGINES: [&str; 3] = ["tensorrt", "tensorrt-rtx", "cuda"];
 const REFERENCES: [&str; 2] = ["cpu", "embedded"];
 const PRECISIONS: [&str; 2] = ["fp32", "fp16"];
 /// Presets that are trained, with as many pictures as a card of 24 GB holds, and words.
-const TRAINED: [(&str, &str, u64); 3] = [("nano", "64", 60), ("b16", "4", 90), ("l14", "2", 120)];
+const TRAINED: [(&str, &str, u64); 3] = [("nano", "64", 60), ("b16", "4", 120), ("l14", "2", 150)];
 const QUERIES: &str = "6";
 
 /// What every step may need.
@@ -77,7 +77,10 @@ pub(crate) fn before_engines(context: &Context, findings: &Findings) -> Vec<Step
             ),
             no_numbers,
         ),
-        step("bundle-nano", "nothing: the same bundle with FP16", 120, needed(context.export("nano")), no_numbers),
+        Step {
+            needs: Some(work("nano.safetensors")),
+            ..step("bundle-nano", "nothing: the same bundle with FP16", 120, needed(context.export("nano")), no_numbers)
+        },
     ];
     steps.extend(["nano", "b16", "l14"].map(|preset| memory_plan(context, preset)));
     steps
@@ -150,7 +153,10 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
     };
     let (weights, bundle) = (context.run("rszs-export", random), context.export("b16"));
     steps.push(step("weights-b16", "nothing: untrained weights, for speed", 60, for_engines(weights), no_numbers));
-    steps.push(step("bundle-b16", "nothing: b16 in FP32 and FP16", 240, for_engines(bundle), no_numbers));
+    steps.push(Step {
+        needs: Some(context.work.join("b16.safetensors")),
+        ..step("bundle-b16", "nothing: b16 in FP32 and FP16", 240, for_engines(bundle), no_numbers)
+    });
     // The last one builds nothing: its numbers are there before a plan of this size has cost the time.
     steps.extend(GPU_ENGINES.into_iter().rev().map(|engine| bench_of(engine, Network::B16)));
     steps
@@ -207,7 +213,7 @@ fn step(
     read: fn(&str) -> Result<Numbers, String>,
 ) -> Step {
     let limit = Duration::from_secs(limit_s);
-    Step { name: name.to_owned(), shows, command, limit, expected_codes: &[0], results: None, read }
+    Step { name: name.to_owned(), shows, command, needs: None, limit, expected_codes: &[0], results: None, read }
 }
 
 /// For a program that writes files and tells nothing.
@@ -243,7 +249,7 @@ fn bench(context: &Context, findings: &Findings, engine: &str, tested: &Tested, 
     } else if has_passed {
         let mut arguments: Vec<OsString> = Vec::new();
         for (option, value) in [
-            ("--bundle", bundle.into_os_string()),
+            ("--bundle", bundle.clone().into_os_string()),
             ("--engine", engine.into()),
             ("--precision", "fp16,fp32".into()),
             ("--batch", batches.into()),
@@ -260,7 +266,7 @@ fn bench(context: &Context, findings: &Findings, engine: &str, tested: &Tested, 
     };
     let shows = "milliseconds a tile by precision and batch, clocks and heat";
     let step = step(&format!("bench-{name}-{engine}"), shows, limit_s, command, numbers::bench);
-    Step { results: Some(report("report.json")), ..step }
+    Step { results: Some(report("report.json")), needs: Some(bundle), ..step }
 }
 
 fn train(context: &Context, findings: &Findings, preset: &str, images: &str, limit_s: u64) -> Step {

@@ -30,6 +30,8 @@ pub(crate) struct Step {
     pub(crate) shows: &'static str,
     /// The program and its arguments, or why it is not run.
     pub(crate) command: Result<Vec<OsString>, String>,
+    /// A file or folder that an earlier step makes: without it, this one is skipped.
+    pub(crate) needs: Option<PathBuf>,
     /// It is ended after so long.
     pub(crate) limit: Duration,
     /// Exit codes of a program that ran to its end.
@@ -88,7 +90,13 @@ impl Step {
                 let reason = "no time was left (see --minutes)".to_owned();
                 (Outcome::Skipped { reason }, String::new(), String::new())
             }
-            Ok(command) => self.judge(run(command, limit, surroundings), limit),
+            Ok(command) => match self.needs.as_ref().filter(|needed| !needed.exists()) {
+                Some(needed) => {
+                    let reason = format!("{}: an earlier step did not make it", needed.display());
+                    (Outcome::Skipped { reason }, String::new(), String::new())
+                }
+                None => self.judge(run(command, limit, surroundings), limit),
+            },
         };
         Report {
             step: self.name.clone(),
@@ -206,6 +214,7 @@ mod tests {
             name: "a step".to_owned(),
             shows: "nothing",
             command: Ok(["sh", "-c", script].map(OsString::from).to_vec()),
+            needs: None,
             limit,
             expected_codes: &[0, 4],
             results: None,
@@ -252,6 +261,10 @@ mod tests {
         );
         let report = skipped().run(Duration::from_secs(1), &Surroundings::default());
         assert_eq!(report.outcome, Outcome::Skipped { reason: "no card".to_owned() });
+        let after = Step { command: Ok(vec!["true".into()]), needs: Some("/nowhere/b16".into()), ..skipped() };
+        let report = after.run(Duration::from_secs(1), &Surroundings::default());
+        let reason = "/nowhere/b16: an earlier step did not make it".to_owned();
+        assert_eq!(report.outcome, Outcome::Skipped { reason });
         let late = Step { command: Ok(vec!["true".into()]), ..skipped() };
         let report = late.run(Duration::ZERO, &Surroundings::default());
         assert!(matches!(report.outcome, Outcome::Skipped { .. }));
@@ -262,6 +275,7 @@ mod tests {
             name: "a step".to_owned(),
             shows: "nothing",
             command: Err("no card".to_owned()),
+            needs: None,
             limit: Duration::from_secs(1),
             expected_codes: &[0],
             results: None,

@@ -20,6 +20,7 @@ fn programs(scripts: &[(&str, String)]) -> TempDir {
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
+    fs::create_dir_all(folder.path().join("bundles/nano")).unwrap();
     fs::write(folder.path().join("commit"), "abc123\n").unwrap();
     folder
 }
@@ -86,9 +87,10 @@ esac"#,
 
     assert_eq!(reason("kernels"), "killed by signal 11: ");
     assert_eq!(
-        (outcome("bundle-nano"), reason("bundle-nano")),
+        (outcome("checkpoint"), reason("checkpoint")),
         ("failed".into(), "exit status 1: error: disk full".into())
     );
+    assert!(reason("bundle-nano").ends_with("/nano.safetensors: an earlier step did not make it"));
     assert_eq!(step(&summary, "selftest")["numbers"]["cuda fp16"], "off by 1.0e-3 of 1.0e-1");
     assert_eq!(
         (outcome("compare-tensorrt-fp16"), reason("compare-tensorrt-fp16")),
@@ -97,7 +99,8 @@ esac"#,
     assert_eq!(reason("compare-tensorrt-rtx-fp32"), "the self-test did not try it");
     assert_eq!(step(&summary, "compare-cuda-fp16")["numbers"]["mean_iou"], 0.98);
     assert!(reason("compare-cuda-fp32").contains("expected its results, found \"ladida\""));
-    assert_eq!(step(&summary, "bench-b16-cuda")["numbers"]["cuda fp16 batch 1"], "2.00 ms a tile, 3.00 ms a frame");
+    assert_eq!(step(&summary, "bench-nano-cuda")["numbers"]["cuda fp16 batch 1"], "2.00 ms a tile, 3.00 ms a frame");
+    assert!(reason("bench-b16-cuda").ends_with("/b16: an earlier step did not make it"));
     assert!(reason("train-l14").starts_with("no program step_time in "));
     let failed = summary["steps"].as_array().unwrap().iter().filter(|step| step["outcome"] == "failed").count();
     assert!(error.unwrap().contains(&format!("{failed} steps failed")));
