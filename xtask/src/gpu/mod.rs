@@ -1,6 +1,7 @@
 //! `cargo xtask gpu`: everything that only a GPU can show, one program after the other, each with a time limit.
 
 mod machine;
+mod measurements;
 mod numbers;
 mod plan;
 mod programs;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::machine::Machine;
+use super::measurements::{Network, TRAINED, bench, memory_plan, train};
 use super::numbers::{self, EngineLine, Findings};
 use super::programs::Programs;
 use super::step::{Numbers, Step};
@@ -14,10 +15,6 @@ const GPU_ENGINES: [&str; 3] = ["tensorrt", "tensorrt-rtx", "cuda"];
 /// What their masks and logits are compared with, best first.
 const REFERENCES: [&str; 2] = ["cpu", "embedded"];
 const PRECISIONS: [&str; 2] = ["fp32", "fp16"];
-/// Presets that are trained, with as many pictures as a card of 24 GB holds, and words.
-const TRAINED: [(&str, &str, u64); 3] = [("nano", "64", 60), ("b16", "4", 120), ("l14", "2", 150)];
-const QUERIES: &str = "6";
-
 /// What every step may need.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -162,28 +159,14 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
     steps
 }
 
-/// A bundle that is measured.
-#[derive(Debug, Clone, Copy)]
-struct Network {
-    name: &'static str,
-    batches: &'static str,
-    limit_s: u64,
-}
-
-impl Network {
-    const NANO: Self = Self { name: "nano", batches: "1,8", limit_s: 90 };
-    /// At one tile, as the predictions of rszs-bench are; a plan for more takes minutes.
-    const B16: Self = Self { name: "b16", batches: "1", limit_s: 180 };
-}
-
 impl Context {
     /// The bundle with FP16, if one was made.
-    fn best_bundle(&self) -> PathBuf {
+    pub(super) fn best_bundle(&self) -> PathBuf {
         let made = self.work.join("nano");
         if made.join("manifest.json").is_file() { made } else { self.bundle.clone() }
     }
 
-    fn run(&self, program: &str, arguments: impl IntoIterator<Item = OsString>) -> Command {
+    pub(super) fn run(&self, program: &str, arguments: impl IntoIterator<Item = OsString>) -> Command {
         let program = self.programs.find(program)?;
         Ok(std::iter::once(program.into()).chain(arguments).collect())
     }
@@ -205,7 +188,7 @@ impl Context {
     }
 }
 
-fn step(
+pub(super) fn step(
     name: &str,
     shows: &'static str,
     limit_s: u64,
@@ -222,90 +205,12 @@ fn no_numbers(_: &str) -> Result<Numbers, String> {
     Ok(Numbers::new())
 }
 
-fn on_device(findings: &Findings, command: Command) -> Command {
+pub(super) fn on_device(findings: &Findings, command: Command) -> Command {
     if findings.device.is_some() { command } else { Err(findings.description.clone()) }
 }
 
-fn memory_plan(context: &Context, preset: &str) -> Step {
-    let images = TRAINED.iter().find(|(name, ..)| *name == preset).map_or("1", |(_, images, _)| images);
-    let arguments = ["inspect", "--preset", preset, "--memory", "--images", images, "--queries", QUERIES];
-    let command = context.run("rszs-export", arguments.map(OsString::from));
-    step(
-        &format!("memory-{preset}"),
-        "what the plan of crates/graph says of the training below",
-        30,
-        command,
-        numbers::memory_plan,
-    )
-}
-
-fn bench(context: &Context, findings: &Findings, engine: &str, tested: &Tested, network: Network) -> Step {
-    let Network { name, batches, limit_s } = network;
-    let report = |ending: &str| context.reports.join(format!("bench-{name}-{engine}.{ending}"));
-    let bundle = if name == "nano" { context.best_bundle() } else { context.work.join(name) };
-    let has_passed = tested.iter().flatten().any(|line| line.passed && line.engine == engine);
-    let command = if findings.device.is_none() {
-        Err(findings.description.clone())
-    } else if has_passed {
-        let mut arguments: Vec<OsString> = Vec::new();
-        for (option, value) in [
-            ("--bundle", bundle.clone().into_os_string()),
-            ("--engine", engine.into()),
-            ("--precision", "fp16,fp32".into()),
-            ("--batch", batches.into()),
-            ("--frames", "20".into()),
-            ("--json", report("report.json").into()),
-            ("--csv", report("csv").into()),
-        ] {
-            arguments.extend([option.into(), value]);
-        }
-        arguments.extend(context.images.iter().cloned());
-        context.run("rszs-bench", arguments)
-    } else {
-        Err(why_not(engine, tested))
-    };
-    let shows = "milliseconds a tile by precision and batch, clocks and heat";
-    let step = step(&format!("bench-{name}-{engine}"), shows, limit_s, command, numbers::bench);
-    Step { results: Some(report("report.json")), needs: Some(bundle), ..step }
-}
-
-fn train(context: &Context, findings: &Findings, preset: &str, images: &str, limit_s: u64) -> Step {
-    let command = on_device(
-        findings,
-        context.programs.find("step_time").map(|program| {
-            let mut line: Vec<OsString> = vec![context.python.clone().into(), context.work.join("step_time.py").into()];
-            line.extend(["--program".into(), program.into()]);
-            let options = [
-                "--preset",
-                preset,
-                "--device",
-                "cuda",
-                "--precision",
-                "bfloat16",
-                "--images",
-                images,
-                "--queries",
-                QUERIES,
-            ];
-            line.extend(options.into_iter().chain(["--steps", "5", "--rounds", "3", "--json"]).map(OsString::from));
-            line
-        }),
-    );
-    let command = match (command, &context.machine.torch_version) {
-        (Ok(_), None) => Err(format!("{}: no package torch", context.python.display())),
-        (command, _) => command,
-    };
-    step(
-        &format!("train-{preset}"),
-        "training steps in bfloat16 beside PyTorch's of the same network, memory beside the plan",
-        limit_s,
-        command,
-        numbers::training,
-    )
-}
-
 /// What the self-test says of an engine that did not pass.
-fn why_not(engine: &str, tested: &Tested) -> String {
+pub(super) fn why_not(engine: &str, tested: &Tested) -> String {
     let engines = match tested {
         Ok(engines) => engines,
         Err(reason) => return format!("the self-test: {reason}"),
