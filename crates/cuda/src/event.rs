@@ -44,7 +44,7 @@ impl Event {
     pub fn record_on_default_stream(&self) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: the handle is alive; a null stream is the default stream of the current context.
-        check("cuEventRecord", unsafe { sys::cuEventRecord(self.handle, std::ptr::null_mut()) })
+        check("cuEventRecord", unsafe { functions::cuEventRecord(self.handle, std::ptr::null_mut()) })
     }
 
     /// Waits until the device has come to it. Returns at once if it was never recorded.

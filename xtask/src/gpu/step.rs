@@ -72,7 +72,7 @@ pub(crate) struct Report {
 }
 
 /// What every program is given beside its arguments.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
     pub(crate) variables: Vec<(String, OsString)>,
     /// Where outputs are kept while a program runs: a pipe that nobody empties would stop it.
@@ -253,20 +253,22 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_not_started_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let surroundings = Surroundings { variables: vec![], folder: folder.path().to_owned() };
         let missing = Step { command: Ok(vec!["/nowhere/check".into()]), ..skipped() };
-        let report = missing.run(Duration::from_secs(1), &Surroundings::default());
+        let report = missing.run(Duration::from_secs(1), &surroundings);
         assert!(
             matches!(&report.outcome, Outcome::Failed { reason } if reason.starts_with("not started: ")),
             "{report:?}"
         );
-        let report = skipped().run(Duration::from_secs(1), &Surroundings::default());
+        let report = skipped().run(Duration::from_secs(1), &surroundings);
         assert_eq!(report.outcome, Outcome::Skipped { reason: "no card".to_owned() });
         let after = Step { command: Ok(vec!["true".into()]), needs: Some("/nowhere/b16".into()), ..skipped() };
-        let report = after.run(Duration::from_secs(1), &Surroundings::default());
+        let report = after.run(Duration::from_secs(1), &surroundings);
         let reason = "/nowhere/b16: an earlier step did not make it".to_owned();
         assert_eq!(report.outcome, Outcome::Skipped { reason });
         let late = Step { command: Ok(vec!["true".into()]), ..skipped() };
-        let report = late.run(Duration::ZERO, &Surroundings::default());
+        let report = late.run(Duration::ZERO, &surroundings);
         assert!(matches!(report.outcome, Outcome::Skipped { .. }));
     }
 
