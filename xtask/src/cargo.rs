@@ -37,7 +37,8 @@ fn answers(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
+/// Runs cargo with `arguments` in the workspace at `root`.
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
     let line = format!("cargo {}", arguments.join(" "));
     report::line(&line);
     let mut command = command(root);
