@@ -114,3 +114,13 @@ fn ranks_of_two_descriptions_do_not_train_together() {
     assert!(failure(second).contains("error: rank 0 of 2: "));
     assert!(!folder.join("run/run.json").exists());
 }
+
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn mpi_is_refused_by_a_program_that_is_not_built_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    support::start(folder.path());
+    let told =
+        failure(program(folder.path(), 1, &[]).args(["--transport", "mpi"]).stderr(Stdio::piped()).spawn().unwrap());
+    assert!(told.contains("error: --transport mpi: expected a program built for MPI"), "{told}");
+}
