@@ -13,23 +13,30 @@ const EVERY: [&str; 2] = ["--workspace", "--no-fail-fast"];
 const WITH_MPI: [&str; 2] = ["--features", "rszs-train/mpi"];
 
 /// Runs every test of the workspace and every example in the documentation; reports a failure after both have run. Tests of MPI run
-/// where its compiler is found.
+/// where the trainer builds with it.
 pub(crate) fn run_every_test(root: &Path) -> Result<(), Error> {
-    let with_mpi: &[&str] = if answers(Command::new("mpicc").arg("--version")) {
-        report::line("mpicc is here: the trainer is built with MPI, which needs libclang as well, and tested over it");
-        &WITH_MPI
-    } else {
-        report::line(
-            "mpicc is not here: tests of training over MPI are skipped (trainer/SCALING.md says what they need)",
-        );
-        &[]
-    };
+    let with_mpi: &[&str] = if mpi_builds(root) { &WITH_MPI } else { &[] };
     if !answers(command(root).args(["nextest", "--version"])) {
         return run(root, &[&["test"], &EVERY[..], with_mpi].concat());
     }
     let tests = run(root, &[&["nextest", "run"], &EVERY[..], with_mpi].concat());
     let examples = run(root, &[&["test", "--doc"], &EVERY[..], with_mpi].concat());
     tests.and(examples)
+}
+
+/// Whether the trainer can be built with MPI; says why not. Nobody needs it for anything else, so it is no failure.
+fn mpi_builds(root: &Path) -> bool {
+    let skipped = "tests of training over MPI are skipped (trainer/SCALING.md says what they need)";
+    if !answers(Command::new("mpicc").arg("--version")) {
+        report::line(&format!("mpicc is not here: {skipped}"));
+        return false;
+    }
+    // The crate also needs libclang, and looks for it in more places than are worth repeating here. What this builds, the tests run.
+    let builds = run(root, &[&["test", "--no-run"], &EVERY[..], &WITH_MPI].concat()).is_ok();
+    if !builds {
+        report::line(&format!("mpicc is here, but the trainer does not build with MPI: {skipped}"));
+    }
+    builds
 }
 
 /// Whether a program is there and ends well.
