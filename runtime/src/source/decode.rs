@@ -125,7 +125,7 @@ fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
         return Err(SourceError::Empty(path.to_owned()));
     }
     let found = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
-    let found = found.or_else(|| BIG_TIFF.iter().any(|start| bytes.starts_with(*start)).then_some(ImageFormat::Tiff));
+    let found = found.or_else(|| BIG_TIFF.iter().any(|start| bytes.starts_with(start)).then_some(ImageFormat::Tiff));
     let Some(found) = found else {
         return Err(SourceError::NotAnImage { path: path.to_owned(), found: first_bytes(bytes) });
     };
