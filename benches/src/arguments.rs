@@ -1,5 +1,6 @@
 //! What was typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -18,7 +19,7 @@ use crate::device::Device;
 pub struct Arguments {
     /// Image files, folders or globs; none: a built-in scene
     #[arg(value_name = "IMAGE")]
-    pub images: Vec<String>,
+    pub images: Vec<OsString>,
 
     /// Folder of the model bundle [default: bundles/nano above the program or the current folder]
     #[arg(short, long, value_name = "DIR")]
