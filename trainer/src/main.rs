@@ -132,7 +132,7 @@ enum Command {
         #[arg(long)]
         plan: bool,
         /// Threads of libtorch.
-        #[arg(long, value_name = "COUNT", default_value_t = 2)]
+        #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
         threads: u16,
         #[command(flatten)]
         device: OnDevice,
@@ -168,7 +168,7 @@ struct Common {
     #[arg(long, value_name = "FOLDER")]
     run: PathBuf,
     /// Threads of libtorch.
-    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
     #[command(flatten)]
     device: OnDevice,
@@ -211,7 +211,8 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            // Every error says what caused it; the chain would say it again.
+            tell(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
