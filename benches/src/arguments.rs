@@ -109,7 +109,7 @@ A run is marked invalid where the machine counted thermal throttling, or a clock
 Exit status:
     0  done
     1  done, and slower than the baseline
-    2  usage
+    2  usage, or a baseline of another machine, other images or configurations
     3  bundle missing, damaged or refused
     4  no engine, or none passed the self-test
     6  a report could not be written";
