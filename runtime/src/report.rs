@@ -23,6 +23,9 @@ use crate::sink::SinkError;
 /// Free words of which each is told; of more, only the number.
 const MOST_FREE_WORDS: usize = 5;
 
+/// Names of the vocabulary that are told as nearest to a free word.
+const NEAREST: usize = 2;
+
 /// Tells what happens, in the way that was asked for.
 #[derive(Debug)]
 pub struct Report {
@@ -109,15 +112,18 @@ impl Report {
         let free = plan.queries.queries().iter().filter(|query| query.vocabulary.is_none());
         for query in free.clone().take(MOST_FREE_WORDS) {
             let nearest = match plan.bundle.vocabulary().resolve(&query.name) {
-                Err(unknown) if !unknown.nearest.is_empty() => format!(" (nearest: {})", unknown.nearest.join(", ")),
+                Err(unknown) if !unknown.nearest.is_empty() => {
+                    let nearest: Vec<&str> = unknown.nearest.iter().take(NEAREST).map(String::as_str).collect();
+                    format!(" (nearest: {})", nearest.join(", "))
+                }
                 _ => String::new(),
             };
             let threshold = match query.threshold_origin {
                 ThresholdOrigin::Typed => String::new(),
-                _ => format!(" and a threshold of {} that nobody has measured", query.threshold),
+                _ => format!(", with a threshold of {} that nobody has measured", query.threshold),
             };
             self.console.tell(format_args!(
-                "warning: {}: not a name of the bundle's vocabulary{nearest}; looked for by the text alone{threshold}",
+                "warning: {}: not a name of the bundle's vocabulary{nearest}; looked for by its text alone{threshold}",
                 query.name
             ));
         }
