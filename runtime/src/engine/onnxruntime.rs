@@ -85,6 +85,11 @@ impl OnnxRuntimeSession {
         LIBRARY.get().map_or_else(String::new, |library| format!("{} ({})", version(), library.path.display()))
     }
 
+    /// See [`Engine::leak`](super::Engine::leak).
+    pub(super) fn leak(&self) {
+        std::mem::forget(self.session.inner());
+    }
+
     pub(super) fn run(
         &mut self,
         inputs: &[NamedInput<'_>],

@@ -70,7 +70,7 @@ impl ImageReader {
                 SourceError::NotAFile { path: path.to_owned(), found: "a link to a file that is not there" }
             }
             io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
-            _ => SourceError::Unreadable { path: path.to_owned(), source },
+            _ => SourceError::Unreadable { path: path.to_owned(), source: source.into() },
         };
         // Asked before opening: to open a pipe waits for its writer.
         let metadata = fs::metadata(path).map_err(unreadable)?;
