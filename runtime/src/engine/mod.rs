@@ -9,6 +9,7 @@ mod error;
 mod kind;
 mod library;
 mod onnxruntime;
+mod onnxruntime_version;
 mod options;
 mod placement;
 mod session;
