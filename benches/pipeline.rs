@@ -25,7 +25,7 @@ fn plan(line: &[&str]) -> Plan {
 
 /// Segments one picture and writes its results.
 fn segment(plan: &mut Plan, picture: &str) {
-    let jobs = list_inputs(&[picture.to_owned()]);
+    let jobs = list_inputs(&[picture.into()]);
     let jobs = jobs.into_iter().map(|one| Job { image: one.image, input: one.input, name: "result".to_owned() });
     let outcome = plan.run(jobs.collect(), &Interrupt::new(), |news| {
         if let RunNews::Outcome(outcome, _) = news {

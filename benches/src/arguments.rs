@@ -1,5 +1,6 @@
 //! What was typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -18,7 +19,7 @@ use crate::device::Device;
 pub struct Arguments {
     /// Image files, folders or globs; none: a built-in scene
     #[arg(value_name = "IMAGE")]
-    pub images: Vec<String>,
+    pub images: Vec<OsString>,
 
     /// Folder of the model bundle [default: bundles/nano above the program or the current folder]
     #[arg(short, long, value_name = "DIR")]
@@ -108,7 +109,7 @@ A run is marked invalid where the machine counted thermal throttling, or a clock
 Exit status:
     0  done
     1  done, and slower than the baseline
-    2  usage
+    2  usage, or a baseline of another machine, other images or configurations
     3  bundle missing, damaged or refused
     4  no engine, or none passed the self-test
     6  a report could not be written";

@@ -34,6 +34,14 @@ pub enum Error {
         /// What is wrong with it.
         found: String,
     },
+    /// A report that says nothing about this run. What was measured has been written.
+    #[error("--baseline {path}: {source}", path = path.display())]
+    Baseline {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: crate::baseline::NotComparable,
+    },
     /// A report that cannot be written.
     #[error("{path}: expected to write a report, found: {source}; name a file in a folder that is there", path = path.display())]
     Write {
@@ -52,7 +60,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         let status = match self {
             Self::Edge(error) => error.exit_status(),
-            Self::Image(_) | Self::Report { .. } => ExitStatus::Usage,
+            Self::Image(_) | Self::Report { .. } | Self::Baseline { .. } => ExitStatus::Usage,
             Self::Network(_) => ExitStatus::BundleRefused,
             Self::NoEngine { .. } | Self::Gemm(_) => ExitStatus::NoEngine,
             Self::Write { .. } | Self::Stdout(_) => ExitStatus::OutputFailed,

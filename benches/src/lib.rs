@@ -58,7 +58,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
         return Ok(false);
     }
     // Read first: an hour of measuring must not end in a misspelt name.
-    let baseline = arguments.baseline.as_deref().map(Report::read).transpose()?;
+    let baseline = match &arguments.baseline {
+        Some(path) => Some((path, Report::read(path)?)),
+        None => None,
+    };
     let report = sweep::run(arguments)?;
     print(&table::of(&report))?;
     for (path, text) in
@@ -68,8 +71,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
             write(path, &text)?;
         }
     }
-    let Some(baseline) = baseline else { return Ok(false) };
-    let changes = baseline::changes(&baseline, &report);
+    let Some((path, baseline)) = baseline else { return Ok(false) };
+    let changes =
+        baseline::changes(&baseline, &report).map_err(|source| Error::Baseline { path: path.clone(), source })?;
     print(&baseline::text(&changes))?;
     Ok(changes.iter().any(Change::is_regression))
 }

@@ -117,12 +117,20 @@ fn what_became_slower_is_named_and_the_exit_status_tells() {
     let mut other_images = report.clone();
     other_images.images.push("another.png".to_owned());
     report.machine.processor = "another".to_owned();
-    for (name, report) in [("images.json", other_images), ("machine.json", report)] {
+    let mut other_batch = report.clone();
+    other_batch.machine = Report::read(&json).unwrap().machine;
+    other_batch.configurations.iter_mut().for_each(|one| one.configuration.batch += 1);
+    for (name, report, expected) in [
+        ("images.json", other_images, "images.json: expected a report on the same images"),
+        ("machine.json", report, "machine.json: expected a report of this machine"),
+        ("batch.json", other_batch, "batch.json: expected a report with a valid configuration in common"),
+    ] {
         let (other, other_text) = path(&folder, name);
         fs::write(other, report.to_json()).unwrap();
         let output = bench(&folder, &["--baseline", &other_text]);
-        assert_eq!(output.status.code(), Some(0), "{name}");
-        assert!(String::from_utf8_lossy(&output.stdout).contains("other machine, images or configurations"), "{name}");
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(expected), "{name}: {stderr}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
@@ -18,6 +19,7 @@ use crate::ground::GroundSample;
     name = "rszs-edge",
     version,
     after_long_help = after_long_help(),
+    term_width = 80,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true
@@ -32,7 +34,7 @@ pub struct Arguments {
     /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png, *.overlay.png, *.score.png).
     /// JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels. EXIF orientation is applied, transparency is ignored.
     #[arg(value_name = "IMAGE")]
-    pub inputs: Vec<String>,
+    pub inputs: Vec<OsString>,
 
     /// What to look for, separated by commas; NAME=0.31 sets its threshold
     ///
@@ -123,16 +125,25 @@ fn after_long_help() -> String {
 const AFTER_LONG_HELP: &str = "\
 Examples:
   rszs-edge --queries flood,building
-      Segments a built-in scene and writes its mask and overlay to rszs-out/.
+      Segments a built-in scene, writes its mask and overlay to rszs-out/.
 
-  rszs-edge --queries flood,building=0.4,\"swimming pool\" flight/ extra.jpg 'more/**/*.tif'
-      Files, folders and globs; a threshold of your own for one query; words the vocabulary does not have.
+  rszs-edge --queries flood,building flight/
+      The same with every image of a folder.
+
+  rszs-edge --queries flood,building=0.4,\"swimming pool\" a.jpg 'more/**/*.tif'
+      Files and globs; a threshold of your own for one query; words that the
+      vocabulary does not have.
 
   rszs-edge --queries building,road --gsd 0.017 flight/
-      Pictures of 1.7 cm a pixel: areas in square metres, objects shown to the network at the size it knows.
+      Pictures of 1.7 cm a pixel: areas in square metres, objects shown to the
+      network at the size it knows.
 
   rszs-edge --queries flood --json --rle flight/ > flood.jsonl
-      One JSON line per image and query: area, bounding box, centroid, scores, run lengths.
+      One JSON line per image and query: area, bounding box, centroid, scores,
+      run lengths.
+
+  rszs-edge --list-queries
+      The names that the bundle knows, with synonyms and thresholds.
 
   rszs-edge doctor
       What is on this machine, what is missing, what to do about it?
@@ -141,33 +152,42 @@ Examples:
       Does every engine of this machine compute what the bundle says?
 
   rszs-edge build --batch 8
-      Build what TensorRT needs on this machine now, so that the first run does not wait for it.
+      Build what TensorRT needs on this machine now, so that the first run does
+      not wait for it.
 
   rszs-edge compare @cpu @embedded --images flight/
       Where two engines, or two bundles, differ on the same images.
 
-  rszs-edge --list-queries
-      The names that the bundle knows, with synonyms and thresholds.
-
-Files written per image, NAME being the image's name without its extension (images of the same name get their folder's name too):
-  NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for the first query, 2 for the second, ...
+Files written per image, NAME being the image's name without its extension
+(images of the same name in one run get their folder's name too; files of an
+earlier run are replaced):
+  NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for
+                         the first query, 2 for the second, ...
   NAME.overlay.png       the image with the masks drawn over it
   NAME.QUERY.score.png   with --scores
 
 JSON Lines, each with a \"type\":
-  begin     once: program, bundle, engine (with the engines that were skipped and why), queries
-  mask      once per image and query: pixels, fraction, area_m2 (with --gsd), bounding_box, centroid, mean_score, presence
+  begin     once: program, bundle, engine (with the engines that were skipped
+            and why), queries
+  mask      once per image and query: pixels, fraction, area_m2 (with --gsd),
+            bounding_box, centroid, mean_score, presence
   end       once per image: size, files and microseconds per stage, or the error
   engine    where a device was lost: the engine that takes over, for the images behind
   summary   once: images segmented and failed, exit status
 
-Engines, best first: tensorrt, tensorrt-rtx, cuda (ONNX Runtime), cpu (ONNX Runtime), embedded. The first that is on this machine and gives
-the bundle's golden outputs is used; --verbose says why each of the others was not. TensorRT's plans are built on this machine, for its GPU,
-and kept in --engine-cache DIR; rm -r that folder clears it, rszs-edge build --again builds another plan. No other plan is ever loaded.
+Engines, best first: tensorrt, tensorrt-rtx, cuda (ONNX Runtime), cpu (ONNX
+Runtime), embedded. The first that is on this machine and gives the bundle's
+golden outputs is used; --verbose says why each of the others was not.
+TensorRT's plans are built on this machine, for its GPU, and kept in
+--engine-cache DIR; rm -r that folder clears it, rszs-edge build --again builds
+another plan. No other plan is ever loaded.
 
-TensorRT is found where the system's loader finds libnvinfer.so or libtensorrt_rtx.so.1 (LD_LIBRARY_PATH, for one from an archive).
-ONNX Runtime 1.24 or later is searched in this order: --onnxruntime, the variable ORT_DYLIB_PATH, the program's folder, ../lib from
-there, third_party/onnxruntime/lib in any folder above, the active Python environment, the system's library path.
+TensorRT is found where the system's loader finds libnvinfer.so or
+libtensorrt_rtx.so.1 (LD_LIBRARY_PATH, for one from an archive). ONNX Runtime
+1.24 or later is searched in this order: --onnxruntime, the variable
+ORT_DYLIB_PATH, the program's folder, ../lib from there,
+third_party/onnxruntime/lib in any folder above, the active Python environment,
+the system's library path.
 ";
 
 #[cfg(test)]
@@ -197,6 +217,13 @@ mod tests {
     fn queries_are_required_except_for_their_list() {
         assert!(Arguments::try_parse_from(["rszs-edge"]).is_err());
         assert!(Arguments::try_parse_from(["rszs-edge", "--list-queries"]).is_ok());
+    }
+
+    #[test]
+    fn help_fits_a_terminal_of_80_columns() {
+        let help = Arguments::command().render_long_help().to_string();
+        let wide: Vec<&str> = help.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{wide:?}");
     }
 
     #[test]

@@ -71,8 +71,21 @@ impl Console {
     /// Something went wrong.
     pub fn error(&self, error: &dyn Display) {
         let label = if self.colours && io::stderr().is_terminal() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-        self.tell(format_args!("{label} {error}"));
+        self.tell(format_args!("{label} {}", visible(&error.to_string())));
     }
+}
+
+/// `text` on one line, with what a terminal would obey written out: file names may hold anything.
+pub(crate) fn visible(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 impl Console {
@@ -108,5 +121,15 @@ impl Console {
 impl Default for Console {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(visible("a\nb\u{1b}[31mc Geb\u{e4}ude"), "a\\nb\\u{1b}[31mc Geb\u{e4}ude");
     }
 }

@@ -77,9 +77,14 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         return Ok(ExitStatus::Done);
     }
     let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
+    report.warn_of_threads(arguments.engine.threads);
     let mut plan = Plan::resolve(arguments, report.build_watch(interrupt.clone()))?;
     report.begin(&plan)?;
     let jobs = std::mem::take(&mut plan.jobs);
-    plan.run(jobs, &interrupt, |news| report.news(&news))?;
+    if let Err(error) = plan.run(jobs, &interrupt, |news| report.news(&news)) {
+        let error = Error::from(error);
+        report.stopped(error.exit_status());
+        return Err(error);
+    }
     Ok(report.end(interrupt.is_raised())?)
 }

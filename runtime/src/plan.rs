@@ -1,5 +1,6 @@
 //! What was resolved: everything that must hold before the first image is read.
 
+use std::ffi::OsString;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -113,7 +114,7 @@ fn resolve_queries(
     Ok(QuerySet::resolve(typed, decision, bundle.into(), tower)?)
 }
 
-fn jobs(typed: &[String]) -> Vec<Job> {
+fn jobs(typed: &[OsString]) -> Vec<Job> {
     let listed = list_inputs(typed);
     let paths: Vec<&Path> = listed.iter().map(|one| Path::new(&one.image)).collect();
     let names = result_names(&paths);

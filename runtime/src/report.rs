@@ -1,12 +1,14 @@
 //! What a run tells, image by image, in text or JSON Lines.
 
 use std::fmt::Display;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use rszs_bundle::{Bundle, Entry, ThresholdSource};
 
 use crate::arguments::Arguments;
-use crate::console::Console;
+use crate::console::{Console, visible};
 use crate::describe;
 use crate::engine::BuildWatch;
 use crate::events::{EngineIdentity, Event, Summary};
@@ -15,9 +17,15 @@ use crate::ground::GroundSample;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
-use crate::queries::QuerySet;
+use crate::queries::{QuerySet, ThresholdOrigin};
 use crate::run::RunNews;
 use crate::sink::SinkError;
+
+/// Free words of which each is told; of more, only the number.
+const MOST_FREE_WORDS: usize = 5;
+
+/// Names of the vocabulary that are told as nearest to a free word.
+const NEAREST: usize = 2;
 
 /// Tells what happens, in the way that was asked for.
 #[derive(Debug)]
@@ -57,6 +65,17 @@ impl Report {
         if self.quiet { BuildWatch::new(|_| {}, interrupt) } else { self.console.build_watch(interrupt) }
     }
 
+    /// Before anything is loaded: threads without a processor wait for each other, already in the self-test. 64 of them on two processors
+    /// took 50 times as long as two.
+    pub fn warn_of_threads(&self, typed: Option<u16>) {
+        let processors = available_parallelism().map_or(usize::MAX, NonZero::get);
+        if let Some(threads) = typed.filter(|threads| usize::from(*threads) > processors && !self.quiet) {
+            self.console.tell(format_args!(
+                "warning: --threads {threads}: more than the {processors} processors here, which is far slower; leave the option out"
+            ));
+        }
+    }
+
     /// Before the first image.
     pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
         let begin = describe::begin(plan);
@@ -67,6 +86,7 @@ impl Report {
             }
         }
         if !self.quiet {
+            self.tell_about_words(plan);
             self.tell_about_scale(plan);
         }
         if self.verbose {
@@ -86,6 +106,32 @@ impl Report {
             self.console.expect_images(plan.jobs.len());
         }
         self.event(Event::Begin(begin))
+    }
+
+    /// A slip of the pen is a free word, too, and "0.0 %" of it would be taken for an answer.
+    fn tell_about_words(&self, plan: &Plan) {
+        let free = plan.queries.queries().iter().filter(|query| query.vocabulary.is_none());
+        for query in free.clone().take(MOST_FREE_WORDS) {
+            let nearest = match plan.bundle.vocabulary().resolve(&query.name) {
+                Err(unknown) if !unknown.nearest.is_empty() => {
+                    let nearest: Vec<&str> = unknown.nearest.iter().take(NEAREST).map(String::as_str).collect();
+                    format!(" (nearest: {})", nearest.join(", "))
+                }
+                _ => String::new(),
+            };
+            let threshold = match query.threshold_origin {
+                ThresholdOrigin::Typed => String::new(),
+                _ => format!(", with a threshold of {} that nobody has measured", query.threshold),
+            };
+            self.console.tell(format_args!(
+                "warning: {}: not a name of the bundle's vocabulary{nearest}; looked for by its text alone{threshold}",
+                query.name
+            ));
+        }
+        let more = free.count().saturating_sub(MOST_FREE_WORDS);
+        if more > 0 {
+            self.console.tell(format_args!("warning: and {more} more; --list-queries shows the vocabulary"));
+        }
     }
 
     /// The network sees another scale than the image's, or one it was not trained on: results depend on that.
@@ -163,12 +209,24 @@ impl Report {
             (false, 0) => ExitStatus::Done,
             (false, _) => ExitStatus::SomeInputsFailed,
         };
+        self.summary(status)?;
+        Ok(status)
+    }
+
+    /// When results can no longer be written. What was done until then is told where it still can be.
+    pub fn stopped(&mut self, status: ExitStatus) {
+        self.console.images_done();
+        // Stdout may be what has failed; the failure itself is told by whoever stopped.
+        let _ = self.summary(status);
+    }
+
+    fn summary(&mut self, status: ExitStatus) -> Result<(), SinkError> {
         let elapsed = self.start.elapsed();
         if !self.json && !self.quiet && self.done + self.failed > 1 {
             let each = elapsed.checked_div(self.done as u32).unwrap_or_default();
             self.console.tell(format_args!(
-                "{} images segmented, {} failed, {:.1} s, {} per image",
-                self.done,
+                "{} segmented, {} failed, {:.1} s, {} per image",
+                counted(self.done, "image"),
                 self.failed,
                 elapsed.as_secs_f64(),
                 milliseconds(each)
@@ -176,8 +234,7 @@ impl Report {
         }
         let elapsed_us = elapsed.as_micros() as u64;
         let exit_status = status.code();
-        self.event(Event::Summary(Summary { done: self.done, failed: self.failed, elapsed_us, exit_status }))?;
-        Ok(status)
+        self.event(Event::Summary(Summary { done: self.done, failed: self.failed, elapsed_us, exit_status }))
     }
 
     /// Something went wrong.
@@ -191,7 +248,11 @@ impl Report {
             self.console.print(&name_line(entry))?;
         }
         if self.verbose {
-            let free = if bundle.manifest().text.is_some() { "any other words work too" } else { "no other words" };
+            let free = if bundle.manifest().text.is_some() {
+                "other words go through the text tower, with a threshold that nobody has measured"
+            } else {
+                "no other words"
+            };
             self.console.tell(format_args!("{}: {free}", bundle.path().display()));
         }
         Ok(())
@@ -200,7 +261,8 @@ impl Report {
     /// `a.jpg 4000x2250 45 tiles  flood 12.4 %  building 2.1 %  412 ms (decode 61 engine 310 other 41)`, with areas where the
     /// size of a pixel is known.
     fn image_line(&self, image: &str, result: &ImageResult, queries: &QuerySet) -> String {
-        let mut line = format!("{image} {}x{} {} tiles ", result.width_px, result.height_px, result.tiles);
+        let tiles = counted(result.tiles, "tile");
+        let mut line = format!("{} {}x{} {tiles} ", visible(image), result.width_px, result.height_px);
         for (query, region) in queries.queries().iter().zip(&result.regions) {
             let [red, green, blue] = query.colour;
             let square = if self.console.colours() {
@@ -222,7 +284,7 @@ impl Report {
         let times = format!(" {total} (decode {} engine {} other {})", parts[0], parts[1], parts[2]);
         line.push_str(&times);
         if let Some(mask) = result.written.files.first() {
-            line.extend(["  -> ", &mask.display().to_string()]);
+            line.extend(["  -> ", &visible(&mask.display().to_string())]);
         }
         line
     }
@@ -242,7 +304,11 @@ fn name_line(entry: &Entry) -> String {
     };
     let synonyms: Vec<&str> = entry.synonyms.iter().map(rszs_bundle::Name::as_str).collect();
     let also = if synonyms.is_empty() { String::new() } else { format!(", also {}", synonyms.join(", ")) };
-    format!("{}{also}: threshold {} ({source})", entry.name, entry.threshold)
+    format!("{}{also}: threshold {:.3} ({source})", entry.name, entry.threshold.get())
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn percent(fraction: f64) -> String {

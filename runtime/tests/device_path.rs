@@ -131,7 +131,7 @@ fn jobs(folder: &Path) -> Vec<Job> {
             .unwrap();
     }
     std::fs::write(folder.join("b.png"), "no picture").unwrap();
-    let listed = list_inputs(&[folder.display().to_string()]).into_iter();
+    let listed = list_inputs(&[folder.into()]).into_iter();
     listed.map(|one| Job { name: file_name(&one.image), image: one.image, input: one.input }).collect()
 }
 

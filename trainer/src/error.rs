@@ -226,4 +226,15 @@ impl TrainError {
         let path = path.into();
         move |source| Self::File { path, source }
     }
+
+    /// For `map_err` where the tokenizer beside a checkpoint is read.
+    pub(crate) fn no_tokenizer(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Checkpoint {
+            path,
+            expected: "the tokenizer beside its checkpoint".to_owned(),
+            found: source.to_string(),
+            hint: "copy the two together",
+        }
+    }
 }

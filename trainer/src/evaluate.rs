@@ -95,7 +95,7 @@ pub fn evaluate(
     }
     check_known(novel, &opened)?;
     let path = weights.with_file_name(TOKENIZER);
-    let tokenizer = Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::file(&path))?)?;
+    let tokenizer = Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::no_tokenizer(&path))?)?;
     let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: network.text.context };
     let words = opened.iter().flat_map(asked).map(str::to_owned);
     let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words)?;

@@ -135,7 +135,7 @@ enum Command {
         #[arg(long)]
         plan: bool,
         /// Threads of libtorch.
-        #[arg(long, value_name = "COUNT", default_value_t = 2)]
+        #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
         threads: u16,
         #[command(flatten)]
         device: OnDevice,
@@ -171,7 +171,7 @@ struct Common {
     #[arg(long, value_name = "FOLDER")]
     run: PathBuf,
     /// Threads of libtorch.
-    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
     #[command(flatten)]
     device: OnDevice,
@@ -215,7 +215,8 @@ fn main() -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Stopped) => ExitCode::from(Ending::STOPPED_CODE),
         Err(error) => {
-            tell(&format!("error: {error:#}"));
+            // Every error says what caused it; the chain would say it again.
+            tell(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

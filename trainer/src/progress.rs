@@ -55,8 +55,7 @@ impl Progress {
             if self.last_line.elapsed() >= Self::LINE_EVERY || self.step == self.steps {
                 self.last_line = Instant::now();
                 let left_s = (self.steps - self.step) as f64 * self.images_per_step as f64 / images_per_s.max(1e-9);
-                let left = Duration::from_secs(left_s as u64);
-                tell(&format!("step {}/{} {message}, left {left:?}", self.step, self.steps));
+                tell(&format!("step {}/{} {message}, left {left_s:.0} s", self.step, self.steps));
             }
         } else {
             self.bar.set_message(message);

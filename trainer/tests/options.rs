@@ -148,3 +148,37 @@ fn wrong_words_in_the_description_name_the_known_ones() {
     assert!(message.contains("vml: expected one of align, carh, dsfe"), "{message}");
     assert!(!folder.path().join("run/weights.safetensors").exists());
 }
+
+#[test]
+fn numbers_that_nothing_can_be_trained_with_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    support::start(folder.path());
+    for (change, expected) in [
+        ("train.batch_size = 0", "[train]: batch_size: expected at least 1, found 0"),
+        ("train.sources = []", "[train]: sources: expected 1 to 255 of [[train.sources]], found 0"),
+        ("train.schedule.peak = -1.0", "[train]: schedule.peak: expected a number above 0, found -1"),
+        ("train.optimizer.beta1 = 1.5", "[train]: optimizer.beta1: expected a number from 0 to 1, found 1.5"),
+        ("train.mix_probability = 2.0", "[train]: mix_probability: expected a number from 0 to 1, found 2"),
+    ] {
+        let message = state_after_a_step(folder.path(), "wrong", &[change.to_owned()]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{change}: {message}");
+    }
+}
+
+#[test]
+fn words_to_exclude_must_be_labelled_and_not_all_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    support::start(folder.path());
+    let excluding = |words: &[&str]| {
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        let options = TrainOptions { from: folder.path().join("text.safetensors"), exclude_queries: words };
+        let config = RunConfig::read(&support::nano(), &support::changes(folder.path(), 1)).unwrap();
+        let mut run = Run::open(&folder.path().join("excluding")).unwrap();
+        train(&config, &options, &mut run, Device::Cpu).unwrap_err().to_string()
+    };
+    let message = excluding(&["no such word"]);
+    assert!(message.starts_with("query no such word: expected one of "), "{message}");
+    let all = message.split("expected one of ").nth(1).unwrap().to_owned();
+    let message = excluding(&all.split(", ").collect::<Vec<_>>());
+    assert!(message.contains("expected a set that labels other words, found none"), "{message}");
+}

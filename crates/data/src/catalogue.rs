@@ -1,10 +1,12 @@
 //! The sets of this crate by name.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::dense_set::{DenseSet, Split};
 use crate::error::DataError;
 use crate::folder::{self, CLASSES_FILE};
+use crate::mask::IGNORE;
 use crate::protocol::Protocol;
 use crate::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
 use crate::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
@@ -58,8 +60,8 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "SOTA" => samrs::open_sota(&root),
         "SIOR" => samrs::open_sior(&root),
         _ if root.join(CLASSES_FILE).is_file() => folder::open(&root),
-        unknown => Err(DataError::UnknownSet {
-            name: unknown.to_owned(),
+        _ => Err(DataError::UnknownSet {
+            path: root,
             known: format!(
                 "{}, {SCENES}, {}, {}",
                 NAMES.join(", "),
@@ -93,6 +95,31 @@ pub fn count_note(set: &DenseSet) -> Option<String> {
     (!differing.is_empty()).then(|| format!("{}: {} (incomplete copy?)", set.name(), differing.join("; ")))
 }
 
+/// Masks of a set that [`label_note`] looks at, spread over the training split.
+const MASKS_LOOKED_AT: usize = 16;
+
+/// What a person must know of a set whose training masks seem to hold nothing of what it has classes for: masks of two colours, 0 and 255, are common, and
+/// there 255 stands for unknown. None where a class was seen, and where masks are no indices or cannot be read, which training tells by itself.
+pub fn label_note(set: &DenseSet) -> Option<String> {
+    let count = set.len(Split::Train);
+    let places = (0..count).step_by(count.div_ceil(MASKS_LOOKED_AT).max(1));
+    let masks: Vec<BTreeSet<u8>> =
+        places.map(|index| set.stored_indices(Split::Train, index)).collect::<Option<_>>()?;
+    let found: BTreeSet<u8> = masks.iter().flatten().copied().collect();
+    let is_labelled =
+        set.classes().concepts().iter().any(|concept| concept.positive.iter().any(|id| found.contains(id)));
+    (!is_labelled && !masks.is_empty()).then(|| {
+        let ids: Vec<String> = found.iter().map(u8::to_string).collect();
+        format!(
+            "{}: expected masks with some of its classes, found only {} in the {} looked at ({IGNORE} stands for unknown: a mask of two colours has to hold \
+             the index of its class instead)",
+            set.name(),
+            ids.join(" and "),
+            masks.len()
+        )
+    })
+}
+
 /// Sources: `GSNet` for `LandDiscover50K` and its sources, the list of test patches in IGNF/FLAIR-1, ISPRS, `FloodNet`'s, `LoveDA`'s and
 /// `OpenEarthMap`'s own pages. `FAST` publishes the count of all its parts alone, and how `GSNet` cut Potsdam is open.
 fn published_counts(name: &str) -> &'static [(Split, usize)] {
@@ -124,6 +151,28 @@ mod tests {
         assert_eq!(note.as_deref(), Some(expected));
         fixtures::fast(folder.path()).unwrap();
         assert_eq!(count_note(&open("FAST", folder.path()).unwrap()), None, "not known");
+    }
+
+    #[test]
+    fn masks_of_two_colours_are_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fixtures::folder(folder.path()).unwrap();
+        assert_eq!(label_note(&open("own_set", folder.path()).unwrap()), None);
+        for name in ["a", "b", "c"] {
+            let mask = image::GrayImage::from_fn(16, 12, |x, _| image::Luma([if x < 8 { 0 } else { IGNORE }]));
+            mask.save(root.join("masks").join(name).with_extension("png")).unwrap();
+        }
+        let note = label_note(&open("own_set", folder.path()).unwrap()).unwrap();
+        assert!(
+            note.starts_with("own_set: expected masks with some of its classes, found only 0 and 255 in the 2"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_set_that_is_not_there_is_named_with_its_folder() {
+        let message = open("tarp", Path::new("nowhere")).unwrap_err().to_string();
+        assert!(message.starts_with("nowhere/tarp: expected one of the sets dubai, "), "{message}");
     }
 
     #[test]

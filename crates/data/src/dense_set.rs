@@ -231,6 +231,14 @@ impl DenseSet {
         self.entries(split).iter().map(|entry| entry.id.as_str())
     }
 
+    /// The indices in the mask of a sample, where its file holds indices and can be read.
+    pub(crate) fn stored_indices(&self, split: Split, index: usize) -> Option<BTreeSet<u8>> {
+        match &self.entries(split)[index].label {
+            Label::File(path, MaskFormat::Index) => IndexMask::read(path).ok().map(|mask| mask.present()),
+            Label::File(..) | Label::Everywhere(_) => None,
+        }
+    }
+
     /// The picture file of a sample.
     pub fn image_path(&self, split: Split, index: usize) -> &Path {
         &self.entries(split)[index].image

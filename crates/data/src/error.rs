@@ -164,11 +164,11 @@ pub enum DataError {
     },
     /// A name that is no set of this crate.
     #[error(
-        "{name}: expected one of the sets {known} or a folder with a classes.txt, found neither in the data folder"
+        "{path}: expected one of the sets {known}, or a folder with a classes.txt, found neither (another data.root, or a slip of the pen?)"
     )]
     UnknownSet {
-        /// The name asked for.
-        name: String,
+        /// The name asked for, in the data folder.
+        path: PathBuf,
         /// The names there are.
         known: String,
     },

@@ -79,7 +79,8 @@ fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
     let text = std::fs::read_to_string(path).map_err(DataError::io(path, "a line \"index name, synonym\" a class"))?;
     let mut classes: Vec<(u8, &str)> = Vec::new();
     let mut concepts: Vec<(u8, Vec<&str>)> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+    // Windows' editor begins a file with a mark that nobody sees.
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if line.is_empty() {
             continue;
@@ -91,8 +92,12 @@ fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
         let (id, words) = line.split_once(char::is_whitespace).ok_or_else(|| wrong(line))?;
         let id: u8 = id.parse().map_err(|_| wrong(line))?;
         let words: Vec<&str> = words.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
-        if id == IGNORE || words.is_empty() || classes.iter().any(|&(seen, _)| seen == id) {
+        if id == IGNORE || words.is_empty() {
             return Err(wrong(line));
+        }
+        if classes.iter().any(|&(seen, _)| seen == id) {
+            let expected = format!("each index once, with all its names in one line, in line {}", number + 1);
+            return Err(DataError::malformed(path, expected, format!("{id} again")));
         }
         if words[0] == "-" {
             classes.push((id, "other"));
@@ -157,6 +162,28 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_at_the_start_and_ends_of_another_system_change_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = fixtures::folder(folder.path()).unwrap().join(CLASSES_FILE);
+        let table = read_classes(&path).unwrap();
+        let text = format!("\u{feff}{}", std::fs::read_to_string(&path).unwrap().replace('\n', "\r\n"));
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(read_classes(&path).unwrap(), table);
+    }
+
+    #[test]
+    fn an_index_that_comes_twice_is_called_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = fixtures::folder(folder.path()).unwrap().join(CLASSES_FILE);
+        std::fs::write(&path, "0 -\n1 water\n1 lake\n").unwrap();
+        let message = read_classes(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("expected each index once, with all its names in one line, in line 3, found 1 again"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn without_a_list_every_picture_trains() {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::folder(folder.path()).unwrap();
@@ -168,7 +195,7 @@ mod tests {
     fn lines_that_are_no_class_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::folder(folder.path()).unwrap();
-        for line in ["water", "x water", "255 nothing", "256 water", "1 ,", "1 water\n1 lake"] {
+        for line in ["water", "x water", "255 nothing", "256 water", "1 ,"] {
             std::fs::write(root.join(CLASSES_FILE), line).unwrap();
             let message = open(&root).unwrap_err().to_string();
             assert!(message.contains("classes.txt: expected \"index name, synonym\""), "{line}: {message}");

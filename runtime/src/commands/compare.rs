@@ -1,5 +1,7 @@
 //! `rszs-edge compare`: two bundles or engines on the same images.
 
+use std::ffi::OsString;
+
 use clap::Args;
 use rszs_bundle::Bundle;
 use serde::Serialize;
@@ -44,7 +46,7 @@ pub struct CompareArguments {
 
     /// Image files, folders or globs; none: a built-in scene
     #[arg(long, value_name = "IMAGE", num_args = 1..)]
-    pub images: Vec<String>,
+    pub images: Vec<OsString>,
 
     /// What to look for, separated by commas [default: every name of A's vocabulary]
     #[arg(short, long, value_name = "NAMES")]

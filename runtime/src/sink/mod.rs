@@ -51,11 +51,12 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Makes sure that `folder` is there and can be written to, before anything is computed for it.
+    /// Makes sure that `folder` is there and can be written to, before anything is computed for it. Removes what killed runs left.
     pub fn new(folder: &Path, products: Products, queries: &QuerySet) -> Result<Self, SinkError> {
         let unwritable = |source| SinkError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(unwritable)?;
         PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
+        durable::remove_leftovers(folder, &RESULT_ENDINGS);
         let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
         Ok(Self {
             folder: folder.to_owned(),

@@ -3,10 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Most bytes of an image's part of a name. With the query's part, numbers, ending and what a temporary name adds, a result's name stays
+/// within the 255 bytes that most disks allow.
+const IMAGE_BYTES: usize = 140;
+
+/// Most bytes of a query's part of a name.
+const QUERY_BYTES: usize = 80;
+
 /// A name for the results of each input, in order, no two alike.
 ///
 /// The stem of the file where it is the only one of that stem; else with its folder's name before it, then with its extension
-/// after it, and with a number where even that is not enough. Case does not tell names apart, because not every disk does.
+/// after it, and with a number where even that is not enough. Case does not tell names apart, because not every disk does. A name
+/// that is longer than a disk allows is cut.
 pub fn result_names(inputs: &[&Path]) -> Vec<String> {
     let mut names: Vec<String> = inputs.iter().map(|path| stem(path)).collect();
     for longer in [with_folder, with_folder_and_extension] {
@@ -24,7 +32,13 @@ pub fn result_names(inputs: &[&Path]) -> Vec<String> {
 
 /// `name` with what may not stand in a file name replaced.
 pub fn file_part(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect()
+    cut(name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect(), QUERY_BYTES)
+}
+
+/// `name` without what exceeds `most` bytes.
+fn cut(mut name: String, most: usize) -> String {
+    name.truncate(name.floor_char_boundary(most));
+    name
 }
 
 /// Groups of names that are alike, as indices.
@@ -37,20 +51,20 @@ fn alike(names: &[String]) -> Vec<Vec<usize>> {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    cut(path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), IMAGE_BYTES)
 }
 
 fn with_folder(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match absolute.parent().and_then(Path::file_name) {
-        Some(folder) => format!("{}-{}", folder.to_string_lossy(), stem(path)),
+        Some(folder) => cut(format!("{}-{}", folder.to_string_lossy(), stem(path)), IMAGE_BYTES),
         None => stem(path),
     }
 }
 
 fn with_folder_and_extension(path: &Path) -> String {
     match path.extension() {
-        Some(extension) => format!("{}-{}", with_folder(path), extension.to_string_lossy()),
+        Some(extension) => cut(format!("{}-{}", with_folder(path), extension.to_string_lossy()), IMAGE_BYTES),
         None => with_folder(path),
     }
 }
@@ -82,6 +96,15 @@ mod tests {
     #[test]
     fn what_is_still_alike_is_numbered() {
         assert_eq!(names(&["/x/in/a.jpg", "/y/in/a.jpg"]), ["in-a-jpg", "in-a-jpg-2"]);
+    }
+
+    #[test]
+    fn names_that_a_disk_would_refuse_are_cut_and_stay_apart() {
+        let long = |end: &str| format!("/in/{}{end}.jpg", "\u{e9}".repeat(120));
+        let names = names(&[&long("1"), &long("2")]);
+        assert_eq!(alike(&names), Vec::<Vec<usize>>::new(), "{names:?}");
+        assert!(names.iter().all(|name| name.len() <= IMAGE_BYTES + "-2".len()), "{names:?}");
+        assert_eq!(file_part(&"\u{6c34}".repeat(100)).len(), 78, "26 letters of three bytes");
     }
 
     #[test]

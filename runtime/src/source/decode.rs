@@ -5,10 +5,13 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use image::error::UnsupportedErrorKind;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 
 use super::jpeg_end::has_end_of_image;
+use super::sample_range::{BadRange, check_range};
+use super::tiff_luma::LumaTiff;
 use super::{Input, SourceError};
 
 /// Most bytes of a file: four bytes for each of the most pixels, and room for metadata.
@@ -18,7 +21,10 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 pub const MAX_PIXELS: u64 = 200_000_000;
 
 /// Most bytes a decoder may hold: the most pixels at four 16-bit samples.
-const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
+pub(super) const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
+
+/// First bytes of a TIFF file with 64-bit offsets, which `image` decodes but does not guess.
+const BIG_TIFF: [&[u8]; 2] = [b"II+\0", b"MM\0+"];
 
 const SCENE: &[u8] = include_bytes!("../../assets/scene.jpg");
 
@@ -60,6 +66,9 @@ impl ImageReader {
 
     fn load(&mut self, path: &Path) -> Result<(), SourceError> {
         let unreadable = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound if path.is_symlink() => {
+                SourceError::NotAFile { path: path.to_owned(), found: "a link to a file that is not there" }
+            }
             io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
             _ => SourceError::Unreadable { path: path.to_owned(), source: source.into() },
         };
@@ -94,6 +103,16 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
         DecodeError::Image(ImageError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             truncated(bytes, path, format)
         }
+        DecodeError::Range(range) => SourceError::Range { path: path.to_owned(), range },
+        DecodeError::Image(ImageError::Unsupported(error)) => SourceError::Unsupported {
+            path: path.to_owned(),
+            format: format_name(format),
+            reason: match error.kind() {
+                UnsupportedErrorKind::GenericFeature(feature) => feature,
+                UnsupportedErrorKind::Color(colour) => format!("pixels of type {colour:?}"),
+                kind => format!("{kind:?}"),
+            },
+        },
         DecodeError::Image(error) => {
             SourceError::Damaged { path: path.to_owned(), format: format_name(format), reason: one_line(&error) }
         }
@@ -102,7 +121,11 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
 
 /// The format of the content, which must agree with the name where the name says one.
 fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
+    if bytes.is_empty() {
+        return Err(SourceError::Empty(path.to_owned()));
+    }
     let found = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
+    let found = found.or_else(|| BIG_TIFF.iter().any(|start| bytes.starts_with(start)).then_some(ImageFormat::Tiff));
     let Some(found) = found else {
         return Err(SourceError::NotAnImage { path: path.to_owned(), found: first_bytes(bytes) });
     };
@@ -118,6 +141,7 @@ fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
 
 enum DecodeError {
     TooManyPixels(u32, u32),
+    Range(BadRange),
     Image(ImageError),
 }
 
@@ -127,26 +151,45 @@ impl From<ImageError> for DecodeError {
     }
 }
 
+impl From<BadRange> for DecodeError {
+    fn from(range: BadRange) -> Self {
+        Self::Range(range)
+    }
+}
+
 fn decode_as(format: ImageFormat, bytes: &[u8], frame: &mut Frame) -> Result<(), DecodeError> {
+    if let (ImageFormat::Tiff, Some(mut tiff)) = (format, LumaTiff::open(bytes)) {
+        check_size(tiff.dimensions)?;
+        let orientation = tiff.orientation();
+        (frame.width_px, frame.height_px) = tiff.dimensions;
+        frame.rgb = tiff.read()?;
+        turn_upright(frame, orientation);
+        return Ok(());
+    }
     let mut reader = image::ImageReader::with_format(Cursor::new(bytes), format);
     // No limit on the sides here: they are checked below, where the error can name them.
     reader.limits(decoder_limits());
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > rszs_hot::MAX_SIDE_PX {
-        return Err(DecodeError::TooManyPixels(width, height));
-    }
+    check_size((width, height))?;
     let orientation = decoder.orientation()?;
     let pixels = width as usize * height as usize;
     if decoder.color_type() == ColorType::Rgb8 {
         frame.rgb.resize(pixels * 3, 0);
         decoder.read_image(&mut frame.rgb)?;
     } else {
-        frame.rgb = DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw();
+        let image = DynamicImage::from_decoder(decoder)?;
+        check_range(&image)?;
+        frame.rgb = image.into_rgb8().into_raw();
     }
     (frame.width_px, frame.height_px) = (width, height);
     turn_upright(frame, orientation);
     Ok(())
+}
+
+fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
+    let is_too_large = u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > rszs_hot::MAX_SIDE_PX;
+    if is_too_large { Err(DecodeError::TooManyPixels(width, height)) } else { Ok(()) }
 }
 
 fn decoder_limits() -> Limits {
@@ -185,10 +228,7 @@ fn format_name(format: ImageFormat) -> &'static str {
 }
 
 fn first_bytes(bytes: &[u8]) -> String {
-    match bytes {
-        [] => "an empty file".to_owned(),
-        _ => format!("a file that starts with {}", bytes[..bytes.len().min(8)].escape_ascii()),
-    }
+    format!("a file that starts with {}", bytes[..bytes.len().min(8)].escape_ascii())
 }
 
 fn one_line(error: &ImageError) -> String {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::decode::{MAX_FILE_BYTES, MAX_PIXELS};
+use super::sample_range::BadRange;
 
 /// An input that gives no image. The run goes on with the next one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,7 +26,7 @@ pub enum SourceError {
     EmptyFolder(PathBuf),
     /// A glob that matches no file.
     #[error(
-        "{0}: expected a glob that matches at least one file, found no match; quote it so that the shell leaves it alone"
+        "{0}: expected a glob that matches at least one file, found no match; check its spelling, and quote it so that the shell leaves it alone"
     )]
     NoMatch(String),
     /// A glob that is not one.
@@ -64,6 +65,9 @@ pub enum SourceError {
         /// Height in its header.
         height: u32,
     },
+    /// Nothing in it.
+    #[error("{path}: expected an image, found an empty file; copy it again", path = .0.display())]
+    Empty(PathBuf),
     /// No image format we read.
     #[error("{path}: expected a JPEG, PNG, TIFF, WebP or BMP image, found {found}; convert it first", path = .path.display())]
     NotAnImage {
@@ -92,8 +96,26 @@ pub enum SourceError {
         /// What is there of it.
         bytes: usize,
     },
-    /// The content breaks the rules of its format, or uses a part of it that we do not read.
-    #[error("{path}: expected a {format} image that can be decoded, found: {reason}; copy the file again or convert it", path = .path.display())]
+    /// The content uses a part of its format that we do not read.
+    #[error("{path}: expected a {format} image of a kind that is read here, found: {reason}; convert it to 8-bit RGB first", path = .path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: &'static str,
+        /// What the decoder does not know.
+        reason: String,
+    },
+    /// Samples that would be seen as black or white.
+    #[error("{path}: {range}", path = .path.display())]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// What they are.
+        range: BadRange,
+    },
+    /// The content breaks the rules of its format.
+    #[error("{path}: expected a {format} image that can be decoded, found: {reason}; copy the file again", path = .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

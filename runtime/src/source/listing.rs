@@ -1,6 +1,7 @@
 //! From what was typed to a list of images.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -48,7 +49,7 @@ pub struct Listed {
 /// Finds the images that `typed` stands for, in order, each file once; none typed stands for the scene.
 ///
 /// What stands for nothing is an error in its place, so that it is reported in order and the rest is still done.
-pub fn list_inputs(typed: &[String]) -> Vec<Listed> {
+pub fn list_inputs(typed: &[OsString]) -> Vec<Listed> {
     if typed.is_empty() {
         return vec![Listed { image: Input::Scene.name(), input: Ok(Input::Scene) }];
     }
@@ -61,21 +62,23 @@ pub fn list_inputs(typed: &[String]) -> Vec<Listed> {
                 let inputs = new.map(Input::File);
                 listed.extend(inputs.map(|input| Listed { image: input.name(), input: Ok(input) }));
             }
-            Err(error) => listed.push(Listed { image: one.clone(), input: Err(error) }),
+            Err(error) => listed.push(Listed { image: one.display().to_string(), input: Err(error) }),
         }
     }
     listed
 }
 
-fn expand(typed: &str) -> Result<Vec<PathBuf>, SourceError> {
+fn expand(typed: &OsStr) -> Result<Vec<PathBuf>, SourceError> {
     let path = PathBuf::from(typed);
     // An existing file wins over a glob: `img[1].jpg` is a name that cameras and browsers write.
     if path.is_dir() {
         return images_in(&path);
     }
-    if fs::symlink_metadata(&path).is_ok() || !typed.contains(['*', '?', '[']) {
+    let is_there = fs::symlink_metadata(&path).is_ok();
+    // A glob is text; a name that is none is a name.
+    let Some(typed) = typed.to_str().filter(|typed| !is_there && typed.contains(['*', '?', '['])) else {
         return Ok(vec![path]);
-    }
+    };
     let pattern =
         glob::glob(typed).map_err(|error| SourceError::Pattern { pattern: typed.to_owned(), reason: error.msg })?;
     let mut paths = Vec::new();
@@ -133,7 +136,7 @@ mod tests {
     }
 
     fn names(folder: &tempfile::TempDir, typed: &[&str]) -> Vec<String> {
-        let typed: Vec<String> = typed.iter().map(|one| format!("{}{one}", folder.path().display())).collect();
+        let typed: Vec<OsString> = typed.iter().map(|one| format!("{}{one}", folder.path().display()).into()).collect();
         let relative = |input: Input| input.path().strip_prefix(folder.path()).unwrap().display().to_string();
         list_inputs(&typed).into_iter().map(|one| one.input.map_or_else(|_| "error".to_owned(), relative)).collect()
     }
@@ -159,6 +162,16 @@ mod tests {
     fn a_file_named_like_a_glob_is_a_file() {
         let folder = folder_with(&["img[1].jpg", "img1.jpg"]);
         assert_eq!(names(&folder, &["/img[1].jpg"]), ["img[1].jpg"]);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_a_name() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OsStr::from_bytes(b"bad\xff[1].jpg"));
+        fs::write(&path, b"x").unwrap();
+        let listed = list_inputs(&[path.clone().into_os_string()]);
+        assert_eq!(listed[0].input.as_ref().unwrap(), &Input::File(path));
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod decode;
 mod error;
 mod jpeg_end;
 mod listing;
+mod sample_range;
+mod tiff_luma;
 
 pub use decode::{Frame, ImageReader, MAX_FILE_BYTES, MAX_PIXELS};
 pub use error::SourceError;

@@ -67,6 +67,7 @@ impl Session {
             communicator.wait_for_all()?;
         }
         let settings: TrainSettings = config.section("train")?;
+        settings.check().map_err(|reason| config.invalid(format!("[train]: {reason}")))?;
         let graph = rszs_network::image_graph(config.network(), Purpose::Train)?;
         let text_graph = rszs_network::text_graph(config.network())?;
         settings.precision.prepare(device).into_iter().for_each(|line| communicator.tell(line));
@@ -75,7 +76,7 @@ impl Session {
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
-        let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::file(&tokenizer_path))?;
+        let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::no_tokenizer(&tokenizer_path))?;
         if communicator.leads() {
             write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
         }

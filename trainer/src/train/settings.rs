@@ -1,5 +1,6 @@
 //! The section `[train]` of a run description.
 
+use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -64,6 +65,43 @@ impl TrainSettings {
     pub fn step_images(&self) -> usize {
         self.batch_size * self.accumulate.get()
     }
+
+    /// Refuses numbers that nothing can be trained with, before anything is loaded. The reason names the field.
+    pub fn check(&self) -> Result<(), String> {
+        require(self.batch_size > 0, "batch_size", "at least 1", self.batch_size)?;
+        require(
+            (1..=255).contains(&self.sources.len()),
+            "sources",
+            "1 to 255 of [[train.sources]]",
+            self.sources.len(),
+        )?;
+        for source in &self.sources {
+            let set = &source.set;
+            positive(&format!("sources, {set}: weight"), source.weight.into())?;
+            positive(&format!("sources, {set}: scale_min"), source.scale_min.into())?;
+            let is_range = source.scale_max >= source.scale_min && source.scale_max.is_finite();
+            require(is_range, &format!("sources, {set}: scale_max"), "at least scale_min", source.scale_max)?;
+        }
+        positive("schedule.peak", self.schedule.peak)?;
+        share("schedule.floor_fraction", self.schedule.floor_fraction)?;
+        share("synonym_share", self.synonym_share.into())?;
+        share("mix_probability", self.mix_probability.into())?;
+        share("average_decay", self.average_decay)?;
+        share("optimizer.beta1", self.optimizer.beta1)?;
+        share("optimizer.beta2", self.optimizer.beta2)
+    }
+}
+
+fn require(is_met: bool, field: &str, expected: &str, found: impl Display) -> Result<(), String> {
+    if is_met { Ok(()) } else { Err(format!("{field}: expected {expected}, found {found}")) }
+}
+
+fn share(field: &str, found: f64) -> Result<(), String> {
+    require((0.0..=1.0).contains(&found), field, "a number from 0 to 1", found)
+}
+
+fn positive(field: &str, found: f64) -> Result<(), String> {
+    require(found > 0.0 && found.is_finite(), field, "a number above 0", found)
 }
 
 /// One set as a source of crops.

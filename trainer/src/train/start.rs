@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use rszs_data::{Sampler, Source, Split, catalogue};
+use rszs_data::{Concept, DenseSet, Sampler, Source, Split, catalogue};
 use rszs_network::Config;
 
 use super::TrainSettings;
@@ -48,13 +48,18 @@ pub(super) fn sampler(
     excluded: &[String],
     communicator: &Communicator,
 ) -> Result<Sampler, TrainError> {
-    let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
-    let mut sources = Vec::new();
+    let mut sets = Vec::with_capacity(settings.sources.len());
     for source in &settings.sources {
         let set = catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?;
-        if let Some(note) = catalogue::count_note(&set) {
+        for note in [catalogue::count_note(&set), catalogue::label_note(&set)].into_iter().flatten() {
             communicator.tell(&note);
         }
+        sets.push(set);
+    }
+    expect_known(excluded, &sets)?;
+    let excluded: Vec<&str> = excluded.iter().map(String::as_str).collect();
+    let mut sources = Vec::new();
+    for (source, set) in settings.sources.iter().zip(sets) {
         let set = set.without(&excluded);
         if set.classes().concepts().is_empty() {
             communicator.tell(&format!("{}: every label is excluded, not used", source.set));
@@ -68,7 +73,25 @@ pub(super) fn sampler(
         }
         sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
     }
+    if sources.is_empty() {
+        let reason =
+            format!("--exclude-queries {}: expected a set that labels other words, found none", excluded.join(","));
+        return Err(config.invalid(reason));
+    }
     let batch_size = settings.step_images() * communicator.size();
     let sampler = Sampler::new(sources, Split::Train, batch_size, settings.seed)?.mixing(settings.mix_probability);
     Ok(sampler.share(communicator.rank(), communicator.size()))
+}
+
+/// A word that no set labels was typed wrongly: with it the run would be the one without the option, under another name.
+fn expect_known(excluded: &[String], sets: &[DenseSet]) -> Result<(), TrainError> {
+    let concepts = || sets.iter().flat_map(|set| set.classes().concepts());
+    match excluded.iter().find(|word| !concepts().any(|concept| concept.is_called(word))) {
+        None => Ok(()),
+        Some(word) => {
+            let known: BTreeSet<&str> = concepts().flat_map(Concept::words).collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            Err(TrainError::UnknownWord { word: word.clone(), known })
+        }
+    }
 }
