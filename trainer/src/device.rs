@@ -64,9 +64,9 @@ impl DeviceChoice {
         self.resolve(LocalRanks::read()?, Seen::here())
     }
 
-    /// Refuses a choice that `ranks` processes on this machine cannot share, before they are started.
-    pub fn expect_for(self, ranks: usize) -> Result<(), TrainError> {
-        self.resolve(LocalRanks { rank: Some(0), size: ranks }, Seen::here()).map(drop)
+    /// The device of the first of `ranks` processes on this machine; refuses a choice that they cannot share, before they are started.
+    pub fn expect_for(self, ranks: usize) -> Result<Device, TrainError> {
+        self.resolve(LocalRanks { rank: Some(0), size: ranks }, Seen::here())
     }
 
     fn resolve(self, ranks: LocalRanks, seen: Seen) -> Result<Device, TrainError> {
@@ -149,6 +149,13 @@ pub fn name(device: Device) -> String {
     match device {
         Device::Cuda(number) => format!("cuda:{number}"),
         other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+/// Waits until `device` has done all that was asked of it, for a clock that is about to be read.
+pub(crate) fn synchronize(device: Device) {
+    if let Device::Cuda(number) = device {
+        Cuda::synchronize(number as i64);
     }
 }
 

@@ -6,6 +6,7 @@
 mod average;
 mod config;
 mod data_digest;
+mod device_memory;
 mod durable;
 mod eager;
 mod error;

@@ -12,7 +12,7 @@ use rszs_train::device::{self, DeviceChoice};
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
-use rszs_train::parallel::{Communicator, Environment, end_with_launcher, launch};
+use rszs_train::parallel::{Communicator, Environment, TransportKind, end_with_launcher, launch};
 use rszs_train::prepare::Prepare;
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
@@ -84,6 +84,9 @@ enum Command {
         /// that all see. Rank 0 writes it; a rank that ends, ends all.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         nproc: NonZeroUsize,
+        /// How processes sum their gradients; the same for all of them.
+        #[arg(long, value_enum, default_value_t = TransportKind::Auto)]
+        transport: TransportKind,
     },
     /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms for calibration, overlays/, and in reports/ the
     /// curves of precision over recall and the confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder gsnet/.
@@ -228,15 +231,16 @@ fn run(command: Command) -> Result<()> {
             let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
             import(description.read()?.network(), &options)?;
         }
-        Command::Train { common, from, exclude_queries, nproc } => {
+        Command::Train { common, from, exclude_queries, nproc, transport } => {
             if nproc.get() > 1 && Environment::read()?.is_none() {
-                common.device.device.expect_for(nproc.get())?;
+                let device = common.device.device.expect_for(nproc.get())?;
+                transport.expect_on(device)?;
                 return Ok(launch(nproc)?);
             }
             end_with_launcher()?;
             let (config, mut run, device) = common.open()?;
             let options = TrainOptions { from, exclude_queries };
-            let communicator = Communicator::from_environment(&job(&config, &options)?)?;
+            let communicator = Communicator::from_environment(&job(&config, &options)?, transport, device)?;
             train_together(&config, &options, &mut run, device, communicator)?;
         }
         Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {

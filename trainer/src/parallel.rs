@@ -4,24 +4,29 @@
 //! is summed over all ranks: which sources it shows, what its losses are means over, losses, gradients. Then every rank takes
 //! the same step. Rank 0 alone writes the run's folder.
 //!
-//! The sum goes through rank 0 over plain TCP (`star.rs`). MPI would need Open MPI and libclang wherever the trainer is built;
-//! this needs nothing. Gradients on a CUDA device come through the processor: there is no NCCL. `SCALING.md` says where the star's
-//! one link becomes the limit.
+//! Sums go through rank 0 over plain TCP (`star.rs`), which needs nothing. Gradients on CUDA devices go from device to device by NCCL
+//! (`nccl.rs`), where there is one. MPI would need Open MPI and libclang wherever the trainer is built. `SCALING.md` says where the
+//! star's one link becomes the limit.
 
 mod environment;
 mod gradient_sum;
+mod kind;
 mod launch;
+mod nccl;
 mod star;
 mod tcp;
 
 use std::fmt::Debug;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::TrainError;
 pub use environment::Environment;
 pub(crate) use gradient_sum::GradientSum;
+pub use kind::TransportKind;
 pub use launch::{end_with_launcher, launch};
+use nccl::nccl_or_tcp;
+use star::Star;
 use tcp::Tcp;
 
 /// What adds up numbers over ranks. All ranks make the same calls in the same order.
@@ -53,12 +58,29 @@ pub enum Communicator {
 
 impl Communicator {
     /// The ranks that the environment says, once all are there; one process where it says nothing. `job` must be the same text
-    /// for all: what they train.
-    pub fn from_environment(job: &str) -> Result<Self, TrainError> {
-        Ok(match Environment::read()? {
-            None => Self::Single,
-            Some(environment) => Self::Ranks(Box::new(Tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
-        })
+    /// for all: what they train. This rank computes on `device`.
+    pub fn from_environment(job: &str, kind: TransportKind, device: Device) -> Result<Self, TrainError> {
+        let Some(environment) = Environment::read()? else { return Ok(Self::Single) };
+        let ordinal = match device {
+            Device::Cuda(number) => Some(number as u32),
+            _ => None,
+        };
+        Self::connect(&environment, job, kind, ordinal)
+    }
+
+    /// The ranks of `environment`, once all are there. `ordinal` is the number of this rank's CUDA device; nothing on the processor.
+    pub fn connect(
+        environment: &Environment,
+        job: &str,
+        kind: TransportKind,
+        ordinal: Option<u32>,
+    ) -> Result<Self, TrainError> {
+        let job = rszs_data::rng::hash_name(&format!("{}\n{job}", kind.name()));
+        let star = Star::join(environment, job)?;
+        Ok(Self::Ranks(match kind {
+            TransportKind::Tcp => Box::new(Tcp::over(star)),
+            TransportKind::Auto | TransportKind::Nccl => nccl_or_tcp(star, kind, ordinal)?,
+        }))
     }
 
     /// This process, from 0.

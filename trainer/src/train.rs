@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rszs_data::Prefetch;
 use tch::Device;
 
+use crate::device_memory::DeviceMemory;
 use crate::parallel::Communicator;
 use crate::run::Run;
 use crate::tensorboard::EventFile;
@@ -69,6 +70,7 @@ pub fn train_together(
     let mut progress = Progress::start(session.optimizer.steps(), steps, step_images);
     let mut curves = EventFile::create(&run.path("tensorboard"), session.optimizer.steps())?;
     let mut losses = LossWindow::default();
+    let mut memory = DeviceMemory::of(device)?;
     let mut last_save = Instant::now();
     while session.optimizer.steps() < steps {
         let batch = batches.next_batch()?;
@@ -77,11 +79,12 @@ pub fn train_together(
         let step = session.optimizer.steps();
         if step % settings.log_every_steps == 0 || step == steps {
             let speed = progress.take_images_per_s();
-            let record = losses.take(step, speed, peak_resident_bytes(), session.loss_scale());
+            let device_memory = memory.look()?;
+            let record = losses.take(step, speed, peak_resident_bytes(), device_memory, session.loss_scale());
             run.record(&record)?;
             curves.scalars(step, record.curves())?;
-            progress
-                .show(&format!("loss {:.4} align {:.3}", record.segmentation, record.alignment), record.images_per_s);
+            let losses = format!("loss {:.4} align {:.3}", record.segmentation, record.alignment);
+            progress.show(&losses, record.images_per_s, device_memory);
         }
         if settings.evaluate_every_steps > 0 && step % settings.evaluate_every_steps == 0 && step < steps {
             session.evaluate(config, run, &mut curves)?;

@@ -22,7 +22,8 @@ fn has_nextest(root: &Path) -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
+/// Runs cargo with `arguments` in the workspace at `root`.
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
     let line = format!("cargo {}", arguments.join(" "));
     report::line(&line);
     let mut command = command(root);

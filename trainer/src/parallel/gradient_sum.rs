@@ -90,7 +90,7 @@ impl<'a> GradientSum<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::{Environment, Tcp};
+    use crate::parallel::{Environment, TransportKind};
     use tch::{Device, Kind};
 
     /// Shapes whose bytes do not divide those of a bucket.
@@ -99,7 +99,7 @@ mod tests {
     /// The gradients of a rank after a sum in buckets of so many bytes, finished from the last to the first; `d` is not named.
     fn summed(rank: usize, port: u16, bucket_bytes: usize) -> Vec<Vec<f32>> {
         let environment = Environment { rank, size: 2, address: "127.0.0.1".to_owned(), port };
-        let mut communicator = Communicator::Ranks(Box::new(Tcp::join(&environment, 1).unwrap()));
+        let mut communicator = Communicator::connect(&environment, "a test", TransportKind::Tcp, None).unwrap();
         let mut parameters = Parameters::empty(Device::Cpu);
         for (seed, (name, length)) in SHAPES.into_iter().enumerate() {
             parameters.insert(name, Tensor::zeros([length], (Kind::Float, Device::Cpu))).unwrap();

@@ -5,14 +5,14 @@ use std::thread;
 
 use tch::{Kind, Tensor};
 
+use super::Transport;
 use super::star::Star;
-use super::{Environment, Transport};
 use crate::TrainError;
 use crate::device::upload;
 
 /// Ranks connected through rank 0.
 #[derive(Debug)]
-pub(crate) struct Tcp {
+pub(super) struct Tcp {
     rank: usize,
     size: usize,
     /// What the thread is to sum, and what it has summed: in the same order.
@@ -27,9 +27,8 @@ enum Numbers {
 }
 
 impl Tcp {
-    /// Connects this rank; returns when its connections stand. `job` is what all ranks must agree on.
-    pub(crate) fn join(environment: &Environment, job: u64) -> Result<Self, TrainError> {
-        let mut star = Star::join(environment, job)?;
+    /// Sums over connections that stand.
+    pub(super) fn over(mut star: Star) -> Self {
         let (rank, size) = (star.rank(), star.size());
         let (work, waiting) = channel::<Numbers>();
         let (done, sums) = channel();
@@ -43,7 +42,7 @@ impl Tcp {
                 }
             }
         });
-        Ok(Self { rank, size, work, sums })
+        Self { rank, size, work, sums }
     }
 
     /// A thread that has ended left its reason among the sums.
