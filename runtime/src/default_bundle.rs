@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// Below the workspace, and below the prefix of an installation (`PREFIX/bin/rszs-edge`).
+/// Below the workspace or beside the program, and below the prefix of an installation (`PREFIX/bin/rszs-edge`).
 const PLACES: [&str; 2] = ["bundles/nano", "share/rszs/bundles/nano"];
 
 /// The default bundle: in the first folder above the program that has one, else above the current folder (a program that was built
@@ -30,10 +30,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_found_from_a_build_folder_and_from_an_installation() {
-        for (program, bundle) in
-            [("target/release/rszs-edge", "bundles/nano"), ("bin/rszs-edge", "share/rszs/bundles/nano")]
-        {
+    fn it_is_found_from_a_build_folder_beside_the_program_and_from_an_installation() {
+        for (program, bundle) in [
+            ("target/release/rszs-edge", "bundles/nano"),
+            ("rszs-edge", "bundles/nano"),
+            ("bin/rszs-edge", "share/rszs/bundles/nano"),
+        ] {
             let root = tempfile::tempdir().unwrap();
             let bundle = root.path().join(bundle);
             assert_eq!(bundle_above(&root.path().join(program)), None);

@@ -75,7 +75,7 @@ impl EngineChoice {
 /// Which model file of the bundle is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionChoice {
-    /// fp16 on a GPU, int8 in ONNX Runtime on the processor, where the bundle offers them; else fp32
+    /// fp16 on a GPU, int8 in ONNX Runtime on a processor that is fast with it, where the bundle offers them; else fp32
     Auto,
     /// 32-bit floats
     Fp32,

@@ -41,6 +41,7 @@ impl Machine {
         Self {
             processor: read("proc/device-tree/model")
                 .or_else(|| field(&root.join("proc/cpuinfo"), "model name"))
+                .or_else(|| arm_processor(&root.join("proc/cpuinfo")))
                 .unwrap_or_else(|| "unknown".to_owned()),
             cores: available_parallelism().map_or(1, NonZero::get),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -64,6 +65,11 @@ pub fn file_line(path: &Path) -> Option<String> {
 pub fn field(path: &Path, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim().to_owned()))
+}
+
+/// Linux names a processor of ARM's by numbers alone; a server has no device tree that would name the board.
+fn arm_processor(cpu_info: &Path) -> Option<String> {
+    Some(format!("ARM implementer {}, part {}", field(cpu_info, "CPU implementer")?, field(cpu_info, "CPU part")?))
 }
 
 /// Bytes of `24512 kB`.
@@ -105,6 +111,15 @@ mod tests {
         assert_eq!(machine.jetson_linux.as_deref(), Some("# R36 (release), REVISION: 4.0"));
         let tuning = (machine.governor.as_deref(), machine.power_mode.as_deref(), machine.nvidia_driver);
         assert_eq!(tuning, (Some("schedutil"), Some("pmode:0002"), None));
+    }
+
+    #[test]
+    fn a_server_with_an_arm_processor_is_named_by_its_numbers() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("proc")).unwrap();
+        let cpu_info = "processor\t: 0\nFeatures\t: fp asimd asimddp\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n";
+        fs::write(root.path().join("proc/cpuinfo"), cpu_info).unwrap();
+        assert_eq!(Machine::below(root.path()).processor, "ARM implementer 0x41, part 0xd0c");
     }
 
     #[test]

@@ -27,6 +27,8 @@ const GPU_CLASSES: [&str; 2] = ["0x0300", "0x0302"];
 /// Kinds of machines that differ in what is to be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Platform {
+    /// Jetson Linux 35 and earlier: TensorRT 8, which nothing here is bound to.
+    JetPack5,
     /// Jetson Linux 36: Orin, CUDA 12, TensorRT 10.
     JetPack6,
     /// Jetson Linux 38 and later: Thor, and Orin since 39; CUDA 13.
@@ -41,6 +43,7 @@ impl Platform {
     pub(super) fn of(machine: &Machine, root: &Path) -> Self {
         match machine.jetson_linux.as_deref().map(|release| release.trim_start_matches("# R")) {
             Some(release) if release.starts_with("36") => Self::JetPack6,
+            Some(release) if release.starts_with(['2', '3']) && release < "36" => Self::JetPack5,
             Some(_) => Self::JetPack7,
             None if machine.nvidia_driver.is_some() || has_gpu(root) => Self::Desktop,
             None => Self::NoGpu,
@@ -54,6 +57,9 @@ impl Platform {
             _ if needs_driver => {
                 "NVIDIA's driver: `sudo ubuntu-drivers install` on Ubuntu, `sudo apt install nvidia-driver` (non-free) on Debian"
             }
+            (Self::JetPack5, EngineKind::TensorRt) => {
+                "JetPack 6 or later for TensorRT: JetPack 5 has TensorRT 8, expected 10 or 11"
+            }
             (Self::JetPack6 | Self::JetPack7, EngineKind::TensorRt) => "TensorRT: `sudo apt install nvidia-jetpack`",
             (Self::Desktop, EngineKind::TensorRt) => {
                 "TensorRT: `sudo apt install tensorrt` from NVIDIA's CUDA repository for your system"
@@ -66,13 +72,20 @@ impl Platform {
                 "ONNX Runtime on the GPU: `pip install 'onnxruntime-gpu[cuda,cudnn]'` in an active Python environment, and name its folders \
                  nvidia/cu13/lib and nvidia/cudnn/lib in LD_LIBRARY_PATH (needs a driver of CUDA 13)"
             }
+            // Their Python is older than what ONNX Runtime 1.24 is published for, so that pip would install 1.23.
+            (Self::JetPack5 | Self::JetPack6, EngineKind::Cpu) => {
+                "a faster engine on the processor: `pip download --no-deps --only-binary=:all: --python-version 3.12 --platform \
+                 manylinux_2_28_aarch64 onnxruntime`, then `unzip -j onnxruntime-*.whl '*/libonnxruntime.so.*'` beside the program"
+            }
             (_, EngineKind::Cpu) => {
-                "a faster engine on the processor: `pip install onnxruntime` in an active Python environment, or put libonnxruntime.so \
-                 (1.24 or later) beside the program, or name it with ORT_DYLIB_PATH"
+                "a faster engine on the processor: `pip install onnxruntime` in an active environment of Python 3.11 or later, or put \
+                 libonnxruntime.so (1.24 or later) beside the program, or name it with ORT_DYLIB_PATH"
             }
             // TensorRT-RTX builds for no Orin, and beside TensorRT it adds nothing on a Jetson. The wheels of ONNX Runtime with CUDA hold no code
             // for a Jetson's GPU; what others publish for JetPack 6 is 1.23, older than this program takes.
-            (Self::NoGpu | Self::JetPack6 | Self::JetPack7, _) | (_, EngineKind::Embedded) => return None,
+            (Self::NoGpu | Self::JetPack5 | Self::JetPack6 | Self::JetPack7, _) | (_, EngineKind::Embedded) => {
+                return None;
+            }
         };
         Some(text.to_owned())
     }
@@ -82,10 +95,7 @@ impl Platform {
 pub(super) fn advice(platform: Platform, has_driver: bool, has_bundle: bool, engines: &[EngineLine]) -> Vec<String> {
     let mut advice = Vec::new();
     if !has_bundle {
-        advice.push(
-            "name a bundle with --bundle DIR, or copy one to share/rszs/bundles/nano beside the program's bin"
-                .to_owned(),
-        );
+        advice.push("name a bundle with --bundle DIR, or copy one to bundles/nano beside the program".to_owned());
     }
     let passed = |kind: EngineKind| engines.iter().any(|engine| engine.engine == kind.name() && engine.passed);
     let was_tried = |kind: EngineKind| engines.iter().any(|engine| engine.engine == kind.name());
@@ -126,6 +136,8 @@ mod tests {
 
     #[test]
     fn a_machine_is_known_by_its_release_or_its_gpu() {
+        assert_eq!(platform(Some("# R32 (release), REVISION: 7.1"), &[]), Platform::JetPack5);
+        assert_eq!(platform(Some("# R35 (release), REVISION: 6.0"), &[]), Platform::JetPack5);
         assert_eq!(platform(Some("# R36 (release), REVISION: 4.0"), &[]), Platform::JetPack6);
         assert_eq!(platform(Some("# R38 (release), REVISION: 2.1"), &[]), Platform::JetPack7);
         assert_eq!(platform(Some("# R39 (release), REVISION: 2.0"), &[]), Platform::JetPack7);
@@ -143,6 +155,8 @@ mod tests {
         let engines = [line("tensorrt", false), line("tensorrt-rtx", false), line("cuda", false), line("cpu", true)];
         let texts = advice(Platform::JetPack6, true, true, &engines);
         assert_eq!(texts, ["TensorRT: `sudo apt install nvidia-jetpack`"]);
+        let texts = advice(Platform::JetPack5, true, true, &engines);
+        assert!(texts.len() == 1 && texts[0].contains("TensorRT 8, expected 10"), "{texts:?}");
         let texts = advice(Platform::Desktop, true, true, &engines);
         assert!(texts[0].contains("apt install tensorrt") && texts[2].contains("onnxruntime-gpu"), "{texts:?}");
         let texts = advice(Platform::JetPack7, true, true, &engines);
