@@ -42,24 +42,38 @@ impl Precision {
         }
     }
 
-    /// A product of factors in this type, as float32. On a CUDA device the factors are of this type when they are multiplied.
+    /// A product of factors in this type; 16 bits where this precision is one of 16 bits.
     pub(crate) fn product<const FACTORS: usize>(
         self,
         factors: [&Tensor; FACTORS],
         multiply: impl FnOnce([&Tensor; FACTORS]) -> Result<Tensor, TchError>,
     ) -> Result<Tensor, TchError> {
-        let kind = match self {
-            Self::Float32 | Self::Tf32 => return multiply(factors),
-            Self::BFloat16 => Kind::BFloat16,
-            Self::Float16 => Kind::Half,
-        };
         let is_rounded_only = self == Self::Float16 && factors[0].device() == Device::Cpu;
         let mut narrow = Vec::with_capacity(FACTORS);
         for factor in factors {
-            let factor = factor.f_to_kind(kind)?;
+            let factor = self.narrow(factor)?;
             narrow.push(if is_rounded_only { factor.f_to_kind(Kind::Float)? } else { factor });
         }
-        multiply(std::array::from_fn(|index| &narrow[index]))?.f_to_kind(kind)?.f_to_kind(Kind::Float)
+        let product = multiply(std::array::from_fn(|index| &narrow[index]))?;
+        if is_rounded_only { product.f_to_kind(Kind::Half) } else { Ok(product) }
+    }
+
+    /// `a + b`. A vector beside a result of 16 bits is its bias and is rounded to 16 bits; anything else of float32 makes the sum float32.
+    pub(crate) fn sum(self, a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
+        if self.is_narrow() && b.dim() == 1 && a.kind() != Kind::Float { a.f_add(&self.narrow(b)?) } else { a.f_add(b) }
+    }
+
+    /// In the type of factors.
+    pub(crate) fn narrow(self, x: &Tensor) -> Result<Tensor, TchError> {
+        x.f_to_kind(match self {
+            Self::Float32 | Self::Tf32 => Kind::Float,
+            Self::BFloat16 => Kind::BFloat16,
+            Self::Float16 => Kind::Half,
+        })
+    }
+
+    fn is_narrow(self) -> bool {
+        matches!(self, Self::BFloat16 | Self::Float16)
     }
 }
 
