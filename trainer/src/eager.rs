@@ -13,7 +13,7 @@ use crate::{Parameters, Precision, TrainError};
 /// Whether the ops that only act in training do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Dropout and drop-path act; products are in the given precision.
+    /// Dropout and drop-path act; products, and what follows from them alone, are in the given precision.
     Train(Precision),
     /// Dropout and drop-path pass their input on; all in float32, as engines are compared with it.
     Evaluate,
@@ -31,7 +31,7 @@ impl Mode {
 /// The outputs of `graph` named in `wanted`, by name; an empty `wanted` means all of them.
 ///
 /// Nodes that no wanted output needs are not computed and their inputs need not be fed. N and K come from the shapes of
-/// `feeds`. Inside `tch::no_grad` a value is freed after its last use; otherwise autograd keeps what it needs.
+/// `feeds`. Outputs are float32. Inside `tch::no_grad` a value is freed after its last use; otherwise autograd keeps what it needs.
 pub fn eval<T: Borrow<Tensor>>(
     graph: &Graph,
     wanted: &[&str],
@@ -42,7 +42,7 @@ pub fn eval<T: Borrow<Tensor>>(
     eval_with(graph, wanted, feeds, parameters, mode, |_, _| ())
 }
 
-/// [`eval`] that shows every computed node to `observe`: for hunting NaN, activation ranges and timing.
+/// [`eval`] that shows every computed node to `observe`, in the type that it has: for hunting NaN, activation ranges and timing.
 pub fn eval_with<T: Borrow<Tensor>>(
     graph: &Graph,
     wanted: &[&str],
@@ -214,7 +214,7 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             }
             Op::ToReal => inputs[0].f_to_kind(Kind::Float),
 
-            Op::Add => precision.sum(inputs[0], inputs[1]),
+            Op::Add => sum(inputs[0], inputs[1]),
             Op::Sub => inputs[0].f_sub(inputs[1]),
             Op::Mul => inputs[0].f_mul(inputs[1]),
             Op::Div => inputs[0].f_div(inputs[1]),
@@ -230,13 +230,13 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
                 let map = precision.product([inputs[0], inputs[1]], |[map, kernel]| {
                     map.f_conv2d(kernel, None::<&Tensor>, [stride; 2], [padding; 2], [1; 2], groups as i64)
                 })?;
-                with_channel_bias(precision, map, bias(2))
+                with_channel_bias(map, bias(2))
             }
             &Op::ConvTranspose2d { stride } => {
                 let map = precision.product([inputs[0], inputs[1]], |[map, kernel]| {
                     map.f_conv_transpose2d(kernel, None::<&Tensor>, [stride as i64; 2], [0; 2], [0; 2], 1, [1; 2])
                 })?;
-                with_channel_bias(precision, map, bias(2))
+                with_channel_bias(map, bias(2))
             }
             &Op::AvgPool2d { size } => {
                 wide(inputs[0])?.f_avg_pool2d([size as i64; 2], [size as i64; 2], [0; 2], false, true, None)
@@ -296,21 +296,28 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             return Ok(mask.shallow_clone());
         }
         let keep = 1.0 - f64::from(probability);
-        let mask = Tensor::f_zeros(shape, (Kind::Float, self.parameters.device()))?.f_bernoulli_float_(keep)?.f_div_scalar(keep)?;
+        let mask = Tensor::f_zeros(shape, (Kind::Float, self.parameters.device()))?
+            .f_bernoulli_float_(keep)?
+            .f_div_scalar(keep)?;
         self.masks.borrow_mut().insert(node.name.clone(), mask.shallow_clone());
         Ok(mask)
     }
 }
 
 /// `[N, C, H, W]` with a number added to each channel.
-fn with_channel_bias(precision: Precision, map: Tensor, bias: Option<&Tensor>) -> Result<Tensor, tch::TchError> {
+fn with_channel_bias(map: Tensor, bias: Option<&Tensor>) -> Result<Tensor, tch::TchError> {
     match bias {
-        Some(bias) => map.f_add(&precision.narrow(bias)?.f_view([-1, 1, 1])?),
+        Some(bias) => map.f_add(&bias.f_to_kind(map.kind())?.f_view([-1, 1, 1])?),
         None => Ok(map),
     }
 }
 
-/// In float32.
+/// `a + b`. A vector is the bias of what it is added to and takes its type; otherwise float32 beside 16 bits gives float32.
+fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor, tch::TchError> {
+    if b.dim() == 1 { a.f_add(&b.f_to_kind(a.kind())?) } else { a.f_add(b) }
+}
+
+/// In float32, which an op that sums many numbers wants, and everyone outside of the network.
 pub(crate) fn wide(x: &Tensor) -> Result<Tensor, tch::TchError> {
     x.f_to_kind(Kind::Float)
 }

@@ -5,8 +5,9 @@ use tch::{Device, Kind, TchError, Tensor};
 
 mod tf32;
 
-/// The type of the factors of matrix products and convolutions. Everything else (norms, softmax, losses, weights, gradients
-/// of weights, the optimiser) stays in float32.
+/// The type of the factors of matrix products and convolutions, and of their results until an op wants float32: norms, means,
+/// resizing, losses, and sums with what is float32, such as the residual stream. Weights, their gradients and the optimiser are
+/// float32. Softmax and activation functions of a value of 16 bits compute in float32 and round what they return.
 ///
 /// `tch::autocast` is no way to this: it does nothing on a processor, and on a GPU it means float16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,38 +43,25 @@ impl Precision {
         }
     }
 
-    /// A product of factors in this type; 16 bits where this precision is one of 16 bits.
+    /// A product of factors in this type, in which the result stays: what reads it next may take 16 bits as they are, and what does
+    /// not makes float32 of it (`rszs_graph::narrow_results`).
     pub(crate) fn product<const FACTORS: usize>(
         self,
         factors: [&Tensor; FACTORS],
         multiply: impl FnOnce([&Tensor; FACTORS]) -> Result<Tensor, TchError>,
     ) -> Result<Tensor, TchError> {
+        let kind = match self {
+            Self::Float32 | Self::Tf32 => return multiply(factors),
+            Self::BFloat16 => Kind::BFloat16,
+            Self::Float16 => Kind::Half,
+        };
         let is_rounded_only = self == Self::Float16 && factors[0].device() == Device::Cpu;
         let mut narrow = Vec::with_capacity(FACTORS);
         for factor in factors {
-            let factor = self.narrow(factor)?;
+            let factor = factor.f_to_kind(kind)?;
             narrow.push(if is_rounded_only { factor.f_to_kind(Kind::Float)? } else { factor });
         }
-        let product = multiply(std::array::from_fn(|index| &narrow[index]))?;
-        if is_rounded_only { product.f_to_kind(Kind::Half) } else { Ok(product) }
-    }
-
-    /// `a + b`. A vector beside a result of 16 bits is its bias and is rounded to 16 bits; anything else of float32 makes the sum float32.
-    pub(crate) fn sum(self, a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
-        if self.is_narrow() && b.dim() == 1 && a.kind() != Kind::Float { a.f_add(&self.narrow(b)?) } else { a.f_add(b) }
-    }
-
-    /// In the type of factors.
-    pub(crate) fn narrow(self, x: &Tensor) -> Result<Tensor, TchError> {
-        x.f_to_kind(match self {
-            Self::Float32 | Self::Tf32 => Kind::Float,
-            Self::BFloat16 => Kind::BFloat16,
-            Self::Float16 => Kind::Half,
-        })
-    }
-
-    fn is_narrow(self) -> bool {
-        matches!(self, Self::BFloat16 | Self::Float16)
+        multiply(std::array::from_fn(|index| &narrow[index]))?.f_to_kind(kind)
     }
 }
 
