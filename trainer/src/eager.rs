@@ -239,10 +239,10 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
                 with_channel_bias(map, bias(2))
             }
             &Op::AvgPool2d { size } => {
-                wide(inputs[0])?.f_avg_pool2d([size as i64; 2], [size as i64; 2], [0; 2], false, true, None)
+                inputs[0].f_avg_pool2d([size as i64; 2], [size as i64; 2], [0; 2], false, true, None)
             }
             &Op::Resize { height, width } => {
-                wide(inputs[0])?.f_upsample_bilinear2d([height as i64, width as i64], false, None, None)
+                inputs[0].f_upsample_bilinear2d([height as i64, width as i64], false, None, None)
             }
             Op::Mean { axes } => {
                 let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();

@@ -215,7 +215,7 @@ impl<'a> Activations<'a> {
 
     /// Whether an op that computes in float32 keeps an input as a copy of that type.
     fn is_widened(&self, op: &Op, input: NodeId) -> bool {
-        let widens = matches!(op, Op::LayerNorm { .. } | Op::GroupNorm { .. } | Op::L2Normalize | Op::AvgPool2d { .. });
+        let widens = matches!(op, Op::LayerNorm { .. } | Op::GroupNorm { .. } | Op::L2Normalize);
         widens && self.element_bytes(input.index()) != REAL_BYTES
     }
 

@@ -4,7 +4,7 @@ use crate::{Graph, Node, Op};
 
 /// For each node whether its value has 16 bits in a step of training whose products have 16 bits (`trainer/src/eager.rs`).
 ///
-/// Products give 16 bits, and what is computed from such values alone stays so. Norms, means and resizing, which sum many numbers,
+/// Products give 16 bits, and what is computed from such values alone stays so. Norms and means over whole axes, which sum many numbers,
 /// give float32, and so does a sum or product with a value of float32. A bias takes the type of what it is added to.
 pub fn narrow_results(graph: &Graph) -> Vec<bool> {
     let mut narrow: Vec<bool> = Vec::with_capacity(graph.nodes().len());
@@ -22,8 +22,6 @@ fn is_narrow(graph: &Graph, node: &Node, narrow: &[bool]) -> bool {
         | Op::Param { .. }
         | Op::Constant { .. }
         | Op::ToReal
-        | Op::AvgPool2d { .. }
-        | Op::Resize { .. }
         | Op::Mean { .. }
         | Op::LayerNorm { .. }
         | Op::GroupNorm { .. }
@@ -43,6 +41,8 @@ fn is_narrow(graph: &Graph, node: &Node, narrow: &[bool]) -> bool {
         | Op::QuickGelu
         | Op::Sigmoid
         | Op::Softmax
+        | Op::AvgPool2d { .. }
+        | Op::Resize { .. }
         | Op::Reshape
         | Op::Transpose { .. }
         | Op::Slice { .. }
