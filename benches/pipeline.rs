@@ -15,6 +15,7 @@ use rszs_edge::engine::BuildWatch;
 use rszs_edge::interrupt::Interrupt;
 use rszs_edge::pipeline::Job;
 use rszs_edge::plan::Plan;
+use rszs_edge::run::RunNews;
 use rszs_edge::source::list_inputs;
 
 fn plan(line: &[&str]) -> Plan {
@@ -26,8 +27,10 @@ fn plan(line: &[&str]) -> Plan {
 fn segment(plan: &mut Plan, picture: &str) {
     let jobs = list_inputs(&[picture.to_owned()]);
     let jobs = jobs.into_iter().map(|one| Job { image: one.image, input: one.input, name: "result".to_owned() });
-    let outcome = plan.run(jobs.collect(), &Interrupt::new(), |outcome, _| {
-        outcome.result.expect("the picture is segmented");
+    let outcome = plan.run(jobs.collect(), &Interrupt::new(), |news| {
+        if let RunNews::Outcome(outcome, _) = news {
+            outcome.result.as_ref().expect("the picture is segmented");
+        }
         Ok(())
     });
     outcome.expect("results are written");

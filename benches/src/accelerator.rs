@@ -1,16 +1,19 @@
-//! Memory and energy of an accelerator while frames are measured. Where nothing tells, there is no number: none is not zero.
+//! Memory, energy, clocks and temperature of an accelerator while frames are measured. Where nothing tells, there is no number: none is not zero.
 //!
-//! Graphics cards are asked through NVIDIA's `nvidia-smi`, a Jetson through the files of its INA3221 sensor. Both are sampled by a thread of its own:
+//! A graphics card is asked through NVIDIA's management library, a Jetson through the files of its kernel. Both are sampled by a thread of its own:
 //! what lies between two samples is not seen.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+
+use crate::clock_reasons::ClockReasons;
+use crate::nvml::{Nvml, Reading};
+use crate::tegra::Tegra;
 
 /// Time between two samples: asking costs some milliseconds of a core, which frames would have to share.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -23,13 +26,56 @@ pub struct Accelerator {
     pub peak_memory_bytes: Option<u64>,
     /// Energy of the card, or of the whole Jetson.
     pub energy_j: Option<f64>,
+    /// Before the first frame.
+    #[serde(default)]
+    pub before: ChipState,
+    /// After the last.
+    #[serde(default)]
+    pub after: ChipState,
+    /// Lowest clock of all samples.
+    #[serde(default)]
+    pub least_clock_mhz: Option<f64>,
+    /// Every reason for which clocks were not higher in any sample.
+    #[serde(default)]
+    pub clock_reasons: Option<ClockReasons>,
+}
+
+/// State of the chip in one sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChipState {
+    /// Clock of the multiprocessors.
+    pub clock_mhz: Option<f64>,
+    /// Clock of the memory.
+    pub memory_clock_mhz: Option<f64>,
+    /// Temperature of the chip.
+    pub celsius: Option<f64>,
+    /// Most that a card may draw: its power mode. That of a Jetson is in the description of the machine.
+    pub power_limit_w: Option<f64>,
+    /// Times that a Jetson was slowed down for its supply since it was started.
+    pub over_current_count: Option<u64>,
+}
+
+impl Accelerator {
+    /// Why what was measured meanwhile is not to be trusted, if anything tells. Heat of a card does not matter to what ran beside it.
+    pub fn invalidated_by(&self, is_gpu: bool) -> Option<String> {
+        if let (Some(before), Some(after)) = (self.before.over_current_count, self.after.over_current_count)
+            && after > before
+        {
+            return Some(format!("the board was slowed down for its power supply {} times", after - before));
+        }
+        let slowdowns = self.clock_reasons.unwrap_or_default().slowdowns();
+        (is_gpu && !slowdowns.is_empty()).then(|| format!("the GPU was slowed down: {slowdowns}"))
+    }
 }
 
 /// One look.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Sample {
-    memory_bytes: Option<u64>,
-    power_w: Option<f64>,
+pub(crate) struct Sample {
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) power_w: Option<f64>,
+    pub(crate) reasons: Option<ClockReasons>,
+    pub(crate) chip: ChipState,
 }
 
 /// Samples until it is stopped.
@@ -37,9 +83,10 @@ struct Sample {
 pub struct Watch(Option<(Sender<()>, JoinHandle<Accelerator>)>);
 
 impl Watch {
-    /// Begins, if this machine has anything to ask.
-    pub fn start(root: &Path) -> Self {
-        let Some(source) = Source::find(root) else { return Self(None) };
+    /// Begins, if the machine whose files are below `root` and whose management library is `nvml` has anything to ask.
+    pub fn start(root: &Path, nvml: impl AsRef<OsStr>) -> Self {
+        let source = Tegra::find(root).map(Source::Tegra);
+        let Some(source) = source.or_else(|| Nvml::open(nvml).map(Source::Card)) else { return Self(None) };
         let (stop, stopped) = channel();
         let watching = std::thread::spawn(move || {
             let mut seen = Seen::default();
@@ -65,120 +112,100 @@ impl Watch {
 /// Samples so far.
 #[derive(Debug, Default)]
 struct Seen {
-    last: Option<(Instant, f64)>,
+    last: Option<(Instant, Sample)>,
     total: Accelerator,
 }
 
 impl Seen {
-    fn add(&mut self, at: Instant, Sample { memory_bytes, power_w }: Sample) {
+    fn add(&mut self, at: Instant, sample: Sample) {
+        let Sample { memory_bytes, power_w, reasons, chip } = sample;
+        let total = &mut self.total;
         // `None` is less than any number.
-        self.total.peak_memory_bytes = self.total.peak_memory_bytes.max(memory_bytes);
-        if let (Some((before, power_before)), Some(power)) = (self.last, power_w) {
-            let joules = (at - before).as_secs_f64() * f64::midpoint(power_before, power);
-            *self.total.energy_j.get_or_insert(0.0) += joules;
+        total.peak_memory_bytes = total.peak_memory_bytes.max(memory_bytes);
+        total.least_clock_mhz = [total.least_clock_mhz, chip.clock_mhz].into_iter().flatten().reduce(f64::min);
+        if let Some(reasons) = reasons {
+            total.clock_reasons = Some(total.clock_reasons.unwrap_or_default().union(reasons));
         }
-        self.last = power_w.map(|power| (at, power));
+        match self.last {
+            Some((before, Sample { power_w: Some(power_before), .. })) => {
+                if let Some(power) = power_w {
+                    let joules = (at - before).as_secs_f64() * f64::midpoint(power_before, power);
+                    *total.energy_j.get_or_insert(0.0) += joules;
+                }
+            }
+            Some(_) => (),
+            None => total.before = chip,
+        }
+        total.after = chip;
+        self.last = Some((at, sample));
     }
 }
 
 /// Who is asked.
 #[derive(Debug)]
 enum Source {
-    NvidiaSmi,
-    /// Voltage and current of the input of a Jetson, in thousandths.
-    Ina3221 {
-        millivolts: PathBuf,
-        milliamperes: PathBuf,
-    },
+    Card(Nvml),
+    Tegra(Tegra),
 }
 
 impl Source {
-    fn find(root: &Path) -> Option<Self> {
-        if let Some(rail) = input_rail(root) {
-            return Some(rail);
-        }
-        (Self::NvidiaSmi.sample() != Sample::default()).then_some(Self::NvidiaSmi)
-    }
-
     fn sample(&self) -> Sample {
         match self {
-            Self::NvidiaSmi => {
-                let query = ["--query-gpu=memory.used,power.draw", "--format=csv,noheader,nounits", "--id=0"];
-                let output = Command::new("nvidia-smi").args(query).output().ok().filter(|out| out.status.success());
-                output.map(|output| of_line(&String::from_utf8_lossy(&output.stdout))).unwrap_or_default()
+            Self::Card(card) => {
+                let Reading { memory_bytes, power_w, power_limit_w, clock_mhz, memory_clock_mhz, celsius, reasons } =
+                    card.read();
+                let chip = ChipState { clock_mhz, memory_clock_mhz, celsius, power_limit_w, over_current_count: None };
+                Sample { memory_bytes, power_w, reasons, chip }
             }
-            Self::Ina3221 { millivolts, milliamperes } => {
-                let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<f64>().ok();
-                let power_w =
-                    number(millivolts).zip(number(milliamperes)).map(|(volts, amperes)| volts * amperes / 1e6);
-                Sample { memory_bytes: None, power_w }
-            }
+            Self::Tegra(board) => board.sample(),
         }
     }
-}
-
-/// `1234, 56.78` as mebibytes and watts; what a card does not tell is `[N/A]`.
-fn of_line(line: &str) -> Sample {
-    let mut parts = line.trim().split(',').map(|part| part.trim().parse::<f64>().ok());
-    let memory_bytes = parts.next().flatten().map(|mebibytes| (mebibytes * f64::from(1 << 20)) as u64);
-    Sample { memory_bytes, power_w: parts.next().flatten() }
-}
-
-/// The board's input, `VDD_IN`, as Orin NX and Nano measure it. AGX boards have no sensor for the whole and tell nothing here.
-fn input_rail(root: &Path) -> Option<Source> {
-    let monitors = fs::read_dir(root.join("sys/class/hwmon")).ok()?;
-    let mut folders: Vec<PathBuf> = monitors.flatten().map(|entry| entry.path()).collect();
-    folders.sort();
-    let line = |path: PathBuf| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-    for folder in folders.iter().filter(|folder| line(folder.join("name")).as_deref() == Some("ina3221")) {
-        for channel in 1..=3 {
-            if line(folder.join(format!("in{channel}_label"))).as_deref() == Some("VDD_IN") {
-                return Some(Source::Ina3221 {
-                    millivolts: folder.join(format!("in{channel}_input")),
-                    milliamperes: folder.join(format!("curr{channel}_input")),
-                });
-            }
-        }
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
-
-    #[test]
-    fn a_card_tells_memory_and_power_or_says_that_it_does_not() {
-        assert_eq!(of_line("1024, 81.50\n"), Sample { memory_bytes: Some(1 << 30), power_w: Some(81.5) });
-        assert_eq!(of_line("[N/A], [N/A]\n"), Sample::default());
-        assert_eq!(of_line(""), Sample::default());
-    }
 
     #[test]
     fn energy_is_power_over_time_and_memory_its_peak() {
         let (mut seen, start) = (Seen::default(), Instant::now());
-        for (ms, power, memory) in [(0, 10.0, 5), (1000, 20.0, 9), (3000, 20.0, 7)] {
-            let sample = Sample { memory_bytes: Some(memory), power_w: Some(power) };
+        for (ms, power, memory, clock) in [(0, 10.0, 5, 1700.0), (1000, 20.0, 9, 1200.0), (3000, 20.0, 7, 1500.0)] {
+            let chip = ChipState { clock_mhz: Some(clock), ..ChipState::default() };
+            let sample = Sample { memory_bytes: Some(memory), power_w: Some(power), reasons: None, chip };
             seen.add(start + Duration::from_millis(ms), sample);
         }
-        assert_eq!(seen.total, Accelerator { peak_memory_bytes: Some(9), energy_j: Some(15.0 + 40.0) });
+        let clock = |clock| ChipState { clock_mhz: Some(clock), ..ChipState::default() };
+        let expected = Accelerator {
+            peak_memory_bytes: Some(9),
+            energy_j: Some(15.0 + 40.0),
+            before: clock(1700.0),
+            after: clock(1500.0),
+            least_clock_mhz: Some(1200.0),
+            clock_reasons: None,
+        };
+        assert_eq!(seen.total, expected);
     }
 
     #[test]
-    fn a_jetson_is_read_from_its_sensor() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("sys/class/hwmon/hwmon3");
-        fs::create_dir_all(&folder).unwrap();
-        for (file, text) in
-            [("name", "ina3221\n"), ("in1_label", "VDD_IN\n"), ("in1_input", "5000\n"), ("curr1_input", "3000\n")]
-        {
-            fs::write(folder.join(file), text).unwrap();
+    fn a_slowdown_between_the_ends_is_kept_and_counts_for_the_gpu_alone() {
+        let mut seen = Seen::default();
+        for bits in [0x4, 0x4 | 0x40, 0x1] {
+            let reasons = Some(ClockReasons::from_bits(bits));
+            seen.add(Instant::now(), Sample { reasons, ..Sample::default() });
         }
-        let sample = Source::find(root.path()).unwrap().sample();
-        assert_eq!(sample, Sample { memory_bytes: None, power_w: Some(15.0) });
-        let seen = Watch::start(root.path()).stop();
-        assert!(seen.energy_j.is_some() && seen.peak_memory_bytes.is_none(), "{seen:?}");
+        assert_eq!(seen.total.clock_reasons, Some(ClockReasons::from_bits(0x45)));
+        let reason = seen.total.invalidated_by(true);
+        assert_eq!(reason.as_deref(), Some("the GPU was slowed down: hw_thermal_slowdown"));
+        assert_eq!(seen.total.invalidated_by(false), None);
+    }
+
+    #[test]
+    fn a_board_short_of_power_invalidates_every_engine() {
+        let state = |count| ChipState { over_current_count: Some(count), ..ChipState::default() };
+        let seen = Accelerator { before: state(3), after: state(5), ..Accelerator::default() };
+        let reason = seen.invalidated_by(false);
+        assert_eq!(reason.as_deref(), Some("the board was slowed down for its power supply 2 times"));
+        assert_eq!(Accelerator { after: state(3), ..seen }.invalidated_by(true), None);
     }
 
     #[test]
@@ -186,6 +213,7 @@ mod tests {
         let mut seen = Seen::default();
         seen.add(Instant::now(), Sample::default());
         seen.add(Instant::now(), Sample::default());
-        assert_eq!(seen.total, Accelerator { peak_memory_bytes: None, energy_j: None });
+        assert_eq!(seen.total, Accelerator::default());
+        assert_eq!(seen.total.invalidated_by(true), None);
     }
 }

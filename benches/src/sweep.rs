@@ -26,6 +26,7 @@ use crate::condition::{Condition, peak_memory_bytes, reset_peak_memory};
 use crate::device::Device;
 use crate::error::Error;
 use crate::gemm;
+use crate::nvml;
 use crate::report::{Accuracy, Achieved, BundleIdentity, Configuration, Measured, PeakOf, Report, Roofline, SCHEMA};
 use crate::roofline::{Prediction, TileCost};
 use crate::stages::{FrameTimes, Stages};
@@ -116,7 +117,8 @@ fn configuration(
     reference: &mut Option<Vec<Segmentation>>,
 ) -> Result<Measured, Error> {
     let queries = parse_queries(typed).map_err(EdgeError::from)?;
-    let name = SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine };
+    let name =
+        SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine, precision: None };
     let mut side = Side::open(&name, engine, &queries, arguments.gsd, BuildWatch::default())?;
     let folder = tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
     let mut bench = Bench {
@@ -138,7 +140,7 @@ fn configuration(
     }
 
     reset_peak_memory();
-    let watch = Watch::start(Path::new(ROOT));
+    let watch = Watch::start(Path::new(ROOT), nvml::LIBRARY);
     let before = Condition::now(Path::new(ROOT));
     let (allocated, start) = (allocations::so_far(), Instant::now());
     let (mut frames, mut tiles, mut pixels) = (Vec::new(), 0, 0.0);
@@ -181,7 +183,7 @@ fn configuration(
         accuracy,
         self_test_difference: started.deviation.logits.max(started.deviation.presence),
         self_test_tolerance: side.bundle.golden().tolerance.of(started.precision),
-        invalid: before.invalidated_by(&after),
+        invalid: before.invalidated_by(&after).or_else(|| accelerator.invalidated_by(started.kind.is_gpu())),
         before,
         after,
     })

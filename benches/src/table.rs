@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::accelerator::Accelerator;
 use crate::report::{Measured, Report};
 
 /// The whole report as text.
@@ -104,5 +105,27 @@ fn work(measured: &Measured) -> String {
     if let Some(joules) = accelerator.energy_j {
         let _ = writeln!(text, "  {:.3} J a frame", joules / measured.frames as f64);
     }
+    text.push_str(&clocks(accelerator));
     text
+}
+
+/// A line on the clock of an accelerator; nothing where it tells none.
+fn clocks(accelerator: &Accelerator) -> String {
+    let (before, after) = (&accelerator.before, &accelerator.after);
+    let (Some(first), Some(last), Some(least)) = (before.clock_mhz, after.clock_mhz, accelerator.least_clock_mhz)
+    else {
+        return String::new();
+    };
+    let mut text = format!("  GPU clock {first:.0} to {last:.0} MHz, at least {least:.0}");
+    // Writing into a text cannot fail.
+    if let (Some(cold), Some(hot)) = (before.celsius, after.celsius) {
+        let _ = write!(text, ", {cold:.0} to {hot:.0} °C");
+    }
+    if let Some(limit) = after.power_limit_w {
+        let _ = write!(text, ", up to {limit:.0} W");
+    }
+    if let Some(reasons) = accelerator.clock_reasons.filter(|reasons| !reasons.is_empty()) {
+        let _ = write!(text, ", not higher for: {reasons}");
+    }
+    text + "\n"
 }

@@ -11,12 +11,16 @@ use rszs_bench::stages::Percentiles;
 use tempfile::TempDir;
 
 fn bench(folder: &TempDir, more: &[&str]) -> Output {
+    command(folder, more).output().unwrap()
+}
+
+fn command(folder: &TempDir, more: &[&str]) -> Command {
     let picture = folder.path().join("picture.png");
     RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90])).save(&picture).unwrap();
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-bench"));
     command.arg(&picture).arg("--bundle").arg(bundle).args(["--engine", "embedded", "--frames", "10"]).args(more);
-    command.output().unwrap()
+    command
 }
 
 fn path(folder: &TempDir, name: &str) -> (PathBuf, String) {
@@ -55,9 +59,40 @@ fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
     }
     let csv = fs::read_to_string(csv).unwrap();
     let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-    assert_eq!(columns, [20; 3]);
+    assert_eq!(columns, [24; 3]);
     assert!(fs::read_to_string(html).unwrap().ends_with("</html>\n"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("  engine "));
+}
+
+#[test]
+fn a_card_is_asked_and_its_heat_does_not_count_for_the_processor() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = std::env::current_exe().unwrap().with_file_name("../examples/libnvml_stand_in.so");
+    let installed = folder.path().join("libnvidia-ml.so.1");
+    fs::copy(&library, installed)
+        .unwrap_or_else(|error| panic!("{}: {error} (run `cargo build -p rszs-bench --examples`)", library.display()));
+    let (numbers, numbers_text) = path(&folder, "numbers");
+    let card =
+        "memory 1073741824\nmilliwatts 250500\nlimit 350000\nclock 1695\nmemory_clock 9751\ncelsius 71\nreasons 68\n";
+    fs::write(numbers, card).unwrap();
+    let ((json, json_text), (csv, csv_text)) = (path(&folder, "a.json"), path(&folder, "a.csv"));
+    let mut command = command(&folder, &["--json", &json_text, "--csv", &csv_text]);
+    let output = command.env("LD_LIBRARY_PATH", folder.path()).env("NVML_STAND_IN", numbers_text).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let measured = Report::read(&json).unwrap().configurations.remove(0);
+    let accelerator = measured.accelerator;
+    assert_eq!((accelerator.peak_memory_bytes, accelerator.least_clock_mhz), (Some(1 << 30), Some(1695.0)));
+    assert_eq!((accelerator.after.celsius, accelerator.after.power_limit_w), (Some(71.0), Some(350.0)));
+    assert_eq!(accelerator.before.memory_clock_mhz, Some(9751.0));
+    // 0x4 and 0x40.
+    assert_eq!(accelerator.clock_reasons.unwrap().to_string(), "sw_power_cap hw_thermal_slowdown");
+    assert!(accelerator.energy_j.unwrap() > 0.0);
+    assert_eq!(measured.invalid, None, "the embedded engine does not run on the card");
+    assert!(accelerator.invalidated_by(true).is_some(), "what runs there is invalid");
+    assert!(fs::read_to_string(csv).unwrap().ends_with(",1695,1695,71,sw_power_cap hw_thermal_slowdown\n"));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("GPU clock 1695 to 1695 MHz, at least 1695, 71 to 71 °C, up to 350 W"), "{stdout}");
 }
 
 #[test]

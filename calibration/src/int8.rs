@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rszs_bundle::{Bundle, BundleWriter, Precision, SignatureState};
 use rszs_edge::engine::{Engine, EngineKind, LoadError, TileBatch, TileEngine, TileScores, prove};
-use rszs_edge::engine_arguments::PrecisionChoice;
+use rszs_edge::engine_arguments::{EngineChoice, PrecisionChoice};
 use rszs_edge::queries::Words;
 use rszs_export::bundle::model;
 use rszs_export::unpack::unpack;
@@ -37,6 +37,11 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let mut arguments = arguments.clone();
     // What INT8 is made of and compared with, even if the bundle has an INT8 file already.
     arguments.measure.engine.precision = PrecisionChoice::Fp32;
+    if arguments.measure.engine.engine == EngineChoice::Auto {
+        // Where a GPU is, that would be the best engine, and the file is not for it.
+        arguments.measure.engine.engine = EngineChoice::Cpu;
+        output.tell("INT8 is a file for ONNX Runtime on the processor, so that is where it is measured (--engine cpu)");
+    }
     let arguments = &arguments;
     let sets = open_sets(&arguments.measure)?;
     let bundle = open_bundle(&arguments.measure)?;

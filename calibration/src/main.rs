@@ -1,9 +1,11 @@
 //! `rszs-calibrate`: parses, runs, exits.
 
+use std::process::{ExitCode, Termination};
+
 use clap::Parser;
 use rszs_calibrate::arguments::Arguments;
-use rszs_calibrate::exit::ExitStatus;
+use rszs_edge::engine::serve_builds;
 
-fn main() -> ExitStatus {
-    rszs_calibrate::run(&Arguments::parse())
+fn main() -> ExitCode {
+    serve_builds().unwrap_or_else(|| rszs_calibrate::run(&Arguments::parse()).report())
 }

@@ -161,7 +161,9 @@ fn a_file_off_the_golden_set_ends_in_a_report_with_a_verdict() {
     let options =
         ["--set", "own", "--tiles", "2", "--float-share", "0", "--json", "--output", target.to_str().unwrap()];
     let output = int8(&nano, folder.path(), &options);
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("measured (--engine cpu)"), "a GPU would be asked otherwise: {stderr}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["verdict"], "off_the_golden_set", "{report}");
     assert!(report["found"].as_f64().unwrap() > report["allowed"].as_f64().unwrap(), "{report}");

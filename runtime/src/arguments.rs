@@ -158,11 +158,12 @@ JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped and why), queries
   mask      once per image and query: pixels, fraction, area_m2 (with --gsd), bounding_box, centroid, mean_score, presence
   end       once per image: size, files and microseconds per stage, or the error
+  engine    where a device was lost: the engine that takes over, for the images behind
   summary   once: images segmented and failed, exit status
 
 Engines, best first: tensorrt, tensorrt-rtx, cuda (ONNX Runtime), cpu (ONNX Runtime), embedded. The first that is on this machine and gives
 the bundle's golden outputs is used; --verbose says why each of the others was not. TensorRT's plans are built on this machine, for its GPU,
-and kept in --engine-cache DIR; rm -r that folder clears it. No other plan is ever loaded.
+and kept in --engine-cache DIR; rm -r that folder clears it, rszs-edge build --again builds another plan. No other plan is ever loaded.
 
 TensorRT is found where the system's loader finds libnvinfer.so or libtensorrt_rtx.so.1 (LD_LIBRARY_PATH, for one from an archive).
 ONNX Runtime 1.24 or later is searched in this order: --onnxruntime, the variable ORT_DYLIB_PATH, the program's folder, ../lib from

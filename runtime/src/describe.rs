@@ -13,8 +13,6 @@ use crate::queries::{Query, QuerySet};
 /// The first event of a run.
 pub(crate) fn begin(plan: &Plan) -> Begin {
     let manifest = plan.bundle.manifest();
-    let started = &plan.started;
-    let skipped = started.skipped.iter();
     let queries = (1..).zip(plan.queries.queries());
     Begin {
         format: Begin::FORMAT,
@@ -25,22 +23,29 @@ pub(crate) fn begin(plan: &Plan) -> Begin {
             sha256: plan.bundle.hash().to_string(),
             path: plan.bundle.path().display().to_string(),
         },
-        engine: EngineIdentity {
-            name: started.kind.name().to_owned(),
-            library: started.kind.library(),
-            precision: started.precision.to_string(),
-            threads: plan.threads,
-            self_test_difference: started.deviation.logits.max(started.deviation.presence),
-            self_test_tolerance: plan.bundle.golden().tolerance.of(started.precision),
-            skipped: skipped
-                .map(|one| SkippedEngine { name: one.kind.name().to_owned(), reason: one.reason.clone() })
-                .collect(),
-        },
+        engine: engine(plan),
         decision: decision_name(plan.queries.decision()).to_owned(),
         gsd_m: plan.ground.map(GroundSample::metres),
         reduction: plan.layout.reduction(),
         queries: queries.map(|(index, query)| query_identity(index, query, plan.queries.decision())).collect(),
         images: plan.jobs.len(),
+    }
+}
+
+/// The engine that runs.
+pub(crate) fn engine(plan: &Plan) -> EngineIdentity {
+    let started = &plan.started;
+    let skipped = started.skipped.iter();
+    EngineIdentity {
+        name: started.kind.name().to_owned(),
+        library: started.kind.library(),
+        precision: started.precision.to_string(),
+        threads: plan.threads,
+        self_test_difference: started.deviation.logits.max(started.deviation.presence),
+        self_test_tolerance: plan.bundle.golden().tolerance.of(started.precision),
+        skipped: skipped
+            .map(|one| SkippedEngine { name: one.kind.name().to_owned(), reason: one.reason.clone() })
+            .collect(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! {"type":"begin",…}      once, before the first image
 //! {"type":"mask",…}       once per image and query
 //! {"type":"end",…}        once per image, after its masks and after its files are on the disk
+//! {"type":"engine",…}     where a device was lost and another engine takes over
 //! {"type":"summary",…}    once
 //! ```
 //!
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// What the run uses.
     Begin(Begin),
+    /// The device was lost, and this engine takes over: the images behind are its. The first that it skipped is the one that was lost.
+    Engine(EngineIdentity),
     /// One query's mask in one image.
     Mask(Mask),
     /// One image is done, or failed.

@@ -14,6 +14,7 @@
 //! | [`device`] | the frame path on a CUDA device |
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
+//! | [`mod@run`] | all of it, and another engine where a device is lost |
 //! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
 //! | [`commands`], [`compare`], [`machine`] | what `rszs-edge` does beside segmenting |
 //!
@@ -43,6 +44,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod queries;
 pub mod report;
+pub mod run;
 mod run_lengths;
 pub mod segment;
 pub mod sink;
@@ -78,6 +80,6 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
     let mut plan = Plan::resolve(arguments, report.build_watch(interrupt.clone()))?;
     report.begin(&plan)?;
     let jobs = std::mem::take(&mut plan.jobs);
-    plan.run(jobs, &interrupt, |outcome, queries| report.outcome(&outcome, queries))?;
+    plan.run(jobs, &interrupt, |news| report.news(&news))?;
     Ok(report.end(interrupt.is_raised())?)
 }

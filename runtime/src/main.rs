@@ -1,9 +1,11 @@
 //! `rszs-edge`: parses, runs, exits.
 
+use std::process::{ExitCode, Termination};
+
 use clap::Parser;
 use rszs_edge::arguments::Arguments;
-use rszs_edge::exit::ExitStatus;
+use rszs_edge::engine::serve_builds;
 
-fn main() -> ExitStatus {
-    rszs_edge::run(&Arguments::parse())
+fn main() -> ExitCode {
+    serve_builds().unwrap_or_else(|| rszs_edge::run(&Arguments::parse()).report())
 }

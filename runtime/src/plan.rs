@@ -9,13 +9,11 @@ use rszs_hot::{Decision, TileLayout};
 
 use crate::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
-use crate::device::frame_path;
 use crate::engine::{self, BuildWatch, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
-use crate::interrupt::Interrupt;
 use crate::layout::layout;
-use crate::pipeline::{self, Job, Outcome, Settings};
+use crate::pipeline::Job;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::sink::{Products, Sink, SinkError, result_names};
@@ -45,8 +43,8 @@ pub struct Plan {
     pub batch: usize,
     /// What to keep of each image.
     pub keep: Keep,
-    /// Who hears of what is slower than it could be.
-    pub watch: BuildWatch,
+    /// How engines are started.
+    pub options: EngineOptions,
 }
 
 /// Opens the bundle that was typed, or the default one, with the model files that engines of `options` may run on this machine.
@@ -98,7 +96,7 @@ impl Plan {
             sink,
             batch: usize::from(arguments.engine.batch),
             keep: Keep { masks: arguments.rle, scores: arguments.scores },
-            watch: options.watch,
+            options,
         })
     }
 }
@@ -113,25 +111,6 @@ fn resolve_queries(
 ) -> Result<QuerySet, Error> {
     let tower = || kind.map_or(Ok(None), |kind| TextTower::load(bundle, kind, options));
     Ok(QuerySet::resolve(typed, decision, bundle.into(), tower)?)
-}
-
-impl Plan {
-    /// Segments the images of `jobs`, writes their results, and hands each outcome to `observe`, with the queries it is about.
-    pub fn run(
-        &mut self,
-        jobs: Vec<Job>,
-        interrupt: &Interrupt,
-        mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), SinkError>,
-    ) -> Result<(), SinkError> {
-        let queries = &self.queries;
-        let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
-        let observe = |outcome| observe(outcome, queries);
-        let path = frame_path(&self.started.engine, self.layout, self.batch, queries, self.keep, &self.watch);
-        if let Some(mut path) = path {
-            return pipeline::run_frames(jobs, &settings, &mut path, &mut self.sink, observe);
-        }
-        pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
-    }
 }
 
 fn jobs(typed: &[String]) -> Vec<Job> {

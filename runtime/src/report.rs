@@ -9,13 +9,14 @@ use crate::arguments::Arguments;
 use crate::console::Console;
 use crate::describe;
 use crate::engine::BuildWatch;
-use crate::events::{Event, Summary};
+use crate::events::{EngineIdentity, Event, Summary};
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::QuerySet;
+use crate::run::RunNews;
 use crate::sink::SinkError;
 
 /// Tells what happens, in the way that was asked for.
@@ -112,8 +113,25 @@ impl Report {
         }
     }
 
-    /// After each image.
-    pub fn outcome(&mut self, outcome: &Outcome, queries: &QuerySet) -> Result<(), SinkError> {
+    /// After each image, and where another engine takes over.
+    pub fn news(&mut self, news: &RunNews<'_>) -> Result<(), SinkError> {
+        match news {
+            RunNews::Outcome(outcome, queries) => self.outcome(outcome, queries),
+            RunNews::EngineChanged(plan) => self.engine_changed(plan),
+        }
+    }
+
+    fn engine_changed(&self, plan: &Plan) -> Result<(), SinkError> {
+        let engine = describe::engine(plan);
+        if let (Some(lost), false) = (engine.skipped.first(), self.quiet) {
+            let EngineIdentity { name, library, precision, .. } = &engine;
+            let lost = format_args!("engine {} has lost its device: {}", lost.name, lost.reason);
+            self.console.tell(format_args!("warning: {lost}; {name} goes on from there ({library}, {precision})"));
+        }
+        self.event(Event::Engine(engine))
+    }
+
+    fn outcome(&mut self, outcome: &Outcome, queries: &QuerySet) -> Result<(), SinkError> {
         self.console.image_done();
         match &outcome.result {
             Ok(result) => {

@@ -17,7 +17,7 @@ use rszs_edge::interrupt::Interrupt;
 use rszs_edge::pipeline::{self, Job, Settings};
 use rszs_edge::queries::{QuerySet, Words, parse_queries};
 use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
-use rszs_edge::sink::{Products, Sink};
+use rszs_edge::sink::{Products, Sink, SinkError};
 use rszs_edge::source::{Frame, list_inputs};
 use rszs_hot::Decision;
 
@@ -176,7 +176,7 @@ fn the_pipeline_writes_the_same_files_in_the_same_order() {
     let on_host = told(inputs.path(), &queries, |jobs, settings, sink, outcomes| {
         let observe = |outcome: pipeline::Outcome| {
             outcomes.push(words(&outcome));
-            Ok(())
+            Ok::<_, SinkError>(())
         };
         pipeline::run(jobs, settings, &mut ColourEngine, sink, observe).unwrap();
     });
@@ -186,7 +186,7 @@ fn the_pipeline_writes_the_same_files_in_the_same_order() {
         let mut segmenter = DeviceSegmenter::new(&device, engine, layout, batch, queries, keep).unwrap();
         let observe = |outcome: pipeline::Outcome| {
             outcomes.push(words(&outcome));
-            Ok(())
+            Ok::<_, SinkError>(())
         };
         pipeline::run_frames(jobs, settings, &mut segmenter, sink, observe).unwrap();
     });
@@ -210,7 +210,7 @@ fn a_raised_interrupt_ends_the_run() {
     let observe = |_| {
         seen += 1;
         interrupt.raise();
-        Ok(())
+        Ok::<_, SinkError>(())
     };
     pipeline::run_frames(jobs(inputs.path()), &settings, &mut segmenter, &mut sink, observe).unwrap();
     assert!((1..5).contains(&seen), "{seen}");

@@ -1,7 +1,7 @@
-//! How long a training step of `nano` takes on one core, which ops take it, and what memory. Random pictures and words; nothing
-//! is read. Linux only.
+//! How long a training step takes on one core, which ops take it, and what memory, or how long it takes on a CUDA device. Random pictures and
+//! words; nothing is read. Linux only.
 //!
-//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [PRECISION] [recompute] [write=FILE]`
+//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [PRECISION] [recompute] [preset=NAME] [cuda] [write=FILE]`
 //!
 //! `write=FILE` leaves inputs, weights, logits, loss and gradients of the first step, for `python/step_time.py`.
 
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rszs_network::{Config, Purpose, image_graph};
+use rszs_train::device::DeviceChoice;
 use rszs_train::loss::{Alignment, Counts, Terms, loss};
 use rszs_train::run::report;
 use rszs_train::segments::{self, Cut};
@@ -28,19 +29,26 @@ fn main() -> Result<(), TrainError> {
     let precision =
         named.into_iter().find(|(name, _)| has(name)).map_or(Precision::Float32, |(_, precision)| precision);
     let (mode, cut) = (Mode::Train(precision), if has("recompute") { Cut::BlocksRecomputed } else { Cut::Nowhere });
-    let file = std::env::args().find_map(|argument| argument.strip_prefix("write=").map(str::to_owned));
-    tch::set_num_threads(1);
+    let value = |name: &str| std::env::args().find_map(|argument| argument.strip_prefix(name).map(str::to_owned));
+    let (file, preset) = (value("write="), value("preset=").unwrap_or_else(|| "nano".to_owned()));
+    let device = if has("cuda") { DeviceChoice::CudaNumber(0).open()? } else { Device::Cpu };
+    precision.prepare(device);
+    if file.is_none() {
+        // What is written is not timed.
+        tch::set_num_threads(1);
+    }
     tch::manual_seed(1);
 
-    let config = Config::nano();
+    let config = Config::preset(&preset).unwrap_or_else(|| panic!("preset={preset}: expected nano, b32, b16 or l14"));
     let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
     let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 4.0, grid };
     let graph = image_graph(&config, Purpose::Train)?;
-    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu)?;
+    let parameters = Parameters::initialise(&[&graph], 1, device)?;
     let side = config.tile_px as i64;
     let tiles = Tensor::f_randint(256, [images, side, side, 3], (Kind::Uint8, Device::Cpu))?;
     let words = unit_rows(&Tensor::f_randn([queries, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
     let targets = Tensor::f_randint(2, [images, queries, side, side], (Kind::Uint8, Device::Cpu))?;
+    let [tiles, words, targets] = [tiles, words, targets].map(|tensor| tensor.to_device(device));
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &words)]);
     let mut optimizer = AdamW::new(AdamWSettings {
         beta1: 0.9,
@@ -54,7 +62,7 @@ fn main() -> Result<(), TrainError> {
 
     let mut parts = [Duration::ZERO; 4];
     for step in 0..=steps {
-        let mut clock = Clock::start();
+        let mut clock = Clock::start(device);
         let pass = segments::forward(&graph, &["logits", "aligned"], &feeds, &parameters, mode, cut)?;
         let forward = clock.lap();
         let (logits, aligned) = (pass.outputs()["logits"].shallow_clone(), pass.outputs()["aligned"].shallow_clone());
@@ -87,18 +95,23 @@ fn main() -> Result<(), TrainError> {
     }
     let total: Duration = parts.iter().sum();
     report(&format!(
-        "{images} images, {queries} queries, {precision:?}, {cut:?}: {:.1} ms a step, {:.2} images a core-second, peak {} MB",
+        "{preset}, {images} images, {queries} queries, {precision:?}, {cut:?}: {:.1} ms a step, {:.2} images a core-second, peak {} MB",
         total.as_secs_f64() * 1e3 / steps as f64,
         (images * steps) as f64 / total.as_secs_f64(),
         peak_resident_bytes().unwrap_or_default() / 1_000_000,
     ))?;
-    interpreter_share(total / steps as u32)?;
     for (name, part) in ["forward", "loss", "backward", "update"].iter().zip(parts) {
         report(&format!("{name:10} {:8.1} ms", part.as_secs_f64() * 1e3 / steps as f64))?;
     }
 
+    if device.is_cuda() {
+        // Ops are not told apart there: to wait for each would take longer than the op.
+        return Ok(());
+    }
+    interpreter_share(total / steps as u32)?;
+
     let mut of_nodes: BTreeMap<String, Duration> = BTreeMap::new();
-    let mut clock = Clock::start();
+    let mut clock = Clock::start(Device::Cpu);
     eval_with(&graph, &["logits", "aligned"], &feeds, &parameters, mode, |node, _| {
         let part = node.name.split('.').next().unwrap_or_default();
         *of_nodes.entry(format!("{:12} {part}", node.op.name())).or_default() += clock.lap();
@@ -126,7 +139,7 @@ fn interpreter_share(step: Duration) -> Result<(), TrainError> {
     let words = Tensor::f_ones([1, 8], (Kind::Float, Device::Cpu))?;
     let feeds = BTreeMap::from([("tiles", tiles), ("queries", words)]);
     let _guard = tch::no_grad_guard();
-    let mut clock = Clock::start();
+    let mut clock = Clock::start(Device::Cpu);
     for _ in 0..ROUNDS {
         eval(&graph, &["logits", "aligned"], &feeds, &parameters, Mode::Train(Precision::Float32))?;
     }
@@ -139,23 +152,34 @@ fn interpreter_share(step: Duration) -> Result<(), TrainError> {
     ))
 }
 
-/// Time that this thread computed, not the time that passed: on a machine that others use, too, only this repeats.
-struct Clock(Duration);
+/// Time that this thread computed, not the time that passed: on a machine that others use, too, only this repeats. On a CUDA device it is the time
+/// that passed until everything asked of it was done.
+struct Clock {
+    device: Device,
+    last: Duration,
+}
 
 impl Clock {
-    fn start() -> Self {
-        Self(Self::now())
+    fn start(device: Device) -> Self {
+        Self { device, last: Self::now(device) }
     }
 
     fn lap(&mut self) -> Duration {
-        let now = Self::now();
-        let lap = now.saturating_sub(self.0);
-        self.0 = now;
+        let now = Self::now(self.device);
+        let lap = now.saturating_sub(self.last);
+        self.last = now;
         lap
     }
 
-    fn now() -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
+    fn now(device: Device) -> Duration {
+        let clock = match device {
+            Device::Cuda(number) => {
+                tch::Cuda::synchronize(number as i64);
+                ClockId::Monotonic
+            }
+            _ => ClockId::ThreadCPUTime,
+        };
+        let time = clock_gettime(clock);
         Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
     }
 }

@@ -1,32 +1,49 @@
-"""How long a training step of `nano` takes in rszs-train and in PyTorch, in turn, on one core.
+"""How long a training step takes in rszs-train and in PyTorch, in turn, on one core or on a CUDA device.
 
 The network is written here a second time, as one would in PyTorch, and has to give the logits, the loss and the gradients that rszs-train gives for the same
 weights before anything is timed. Same batch, same loss, AdamW, clipped gradients and moving average on both sides; processor time of the thread that
-computes, so that other work on the machine counts for less.
+computes, so that other work on the machine counts for less; on a device the time that passes until all of its work is done.
 
     cargo build --release -p rszs-train --example step_time
     pip install torch==2.11.0 numpy
     taskset -c 0 python trainer/python/step_time.py --precision float32
 
-Prints one line a round, then the medians and their ratio. Needs torch of the version of libtorch that `cargo xtask setup` fetches.
+    python trainer/python/step_time.py --preset b16 --device cuda --precision bfloat16 --images 4
+
+Prints one line a round, then the medians and their ratio; `--json` adds a last line with the same, images a second and memory. The network is checked on the
+processor, one image of it, whatever is timed. Needs torch of the version of libtorch that `cargo xtask setup` fetches. With `--device cuda` rszs-train
+computes in torch's own libraries, so its program may have been linked with a libtorch without CUDA.
 """
 
 import argparse
+import gc
 import json
+import os
 import statistics
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-WIDTH, HEADS, LAYERS, GRID, JOINT = 160, 5, 6, 16, 512
-FUSION, FUSION_HEADS, DECODER, GROUPS = 96, 3, 64, 8
-HEAD_HEADS, HEAD_WIDTH, CHANNELS = 2, 32, 8
+# Streams: input, patch, width, layers, heads. The sizes of crates/network/src/config.rs.
+PRESETS = {
+    "nano": dict(
+        clip=(256, 16, 160, 6, 5), dino=(256, 16, 160, 6, 5), taps=(3, 0), joint=512, fusion=96, fusion_heads=3, decoder=64, groups=8, head=(2, 32, 8)
+    ),
+    "b16": dict(
+        clip=(512, 16, 768, 12, 12), dino=(512, 16, 768, 12, 12), taps=(7, 3), joint=512, fusion=256, fusion_heads=8, decoder=128, groups=16, head=(4, 32, 64)
+    ),
+    "l14": dict(
+        clip=(448, 14, 1024, 24, 16), dino=(512, 16, 768, 12, 12), taps=(15, 7), joint=768, fusion=256, fusion_heads=8, decoder=128, groups=16, head=(4, 32, 64)
+    ),
+}
 PROGRAM = Path(__file__).parents[2] / "target/release/examples/step_time"
 
 
@@ -78,10 +95,10 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, epsilon, activation):
+    def __init__(self, width, heads, epsilon, activation):
         super().__init__()
-        self.norm1, self.norm2 = (nn.LayerNorm(WIDTH, epsilon) for _ in range(2))
-        self.attn, self.mlp = Attention(WIDTH, HEADS), Mlp(WIDTH, activation)
+        self.norm1, self.norm2 = (nn.LayerNorm(width, epsilon) for _ in range(2))
+        self.attn, self.mlp = Attention(width, heads), Mlp(width, activation)
 
     def forward(self, x):
         y = self.norm1(x)
@@ -92,9 +109,9 @@ class Block(nn.Module):
 class LastBlock(Block):
     """CAT-Seg's value path of every patch, with the class token's residual."""
 
-    def __init__(self, epsilon, activation):
-        super().__init__(epsilon, activation)
-        self.attn = ValuePath(WIDTH)
+    def __init__(self, width, heads, epsilon, activation):
+        super().__init__(width, heads, epsilon, activation)
+        self.attn = ValuePath(width)
 
     def forward(self, x):
         y = self.attn(self.norm1(x)[:, 1:]) + x[:, :1]
@@ -102,41 +119,46 @@ class LastBlock(Block):
 
 
 class Stream(nn.Module):
-    def __init__(self, bias, mean, std):
+    def __init__(self, sizes, bias, mean, std):
         super().__init__()
-        self.patch = nn.Conv2d(3, WIDTH, 16, 16, bias=bias)
-        self.class_token = nn.Parameter(torch.empty(1, 1, WIDTH))
-        self.positions = nn.Parameter(torch.empty(1 + GRID * GRID, WIDTH))
+        self.side, patch, width, _, _ = sizes
+        self.patch = nn.Conv2d(3, width, patch, patch, bias=bias)
+        self.class_token = nn.Parameter(torch.empty(1, 1, width))
+        self.positions = nn.Parameter(torch.empty(1 + (self.side // patch) ** 2, width))
         constant = lambda values: torch.tensor(values).reshape(1, 3, 1, 1)
-        self.mean, self.gain = 255 * constant(mean), 1 / (255 * constant(std))
+        self.register_buffer("mean", 255 * constant(mean), persistent=False)
+        self.register_buffer("gain", 1 / (255 * constant(std)), persistent=False)
 
     def embed(self, pixels):
-        patches = to_tokens(self.patch((pixels - self.mean) * self.gain))
-        return torch.cat([self.class_token.expand(len(pixels), 1, WIDTH), patches], 1) + self.positions
+        resized = pixels if pixels.shape[-1] == self.side else resize(pixels, self.side)
+        patches = to_tokens(self.patch((resized - self.mean) * self.gain))
+        return torch.cat([self.class_token.expand(len(pixels), -1, -1), patches], 1) + self.positions
 
 
 class Clip(Stream):
-    def __init__(self):
-        super().__init__(False, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+    def __init__(self, p):
+        super().__init__(p.clip, False, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
         quick_gelu = lambda x: x * torch.sigmoid(1.702 * x)
-        kinds = [Block] * (LAYERS - 1) + [LastBlock]
-        self.blocks = nn.ModuleList(kind(1e-5, quick_gelu) for kind in kinds)
-        self.norm_before, self.norm_after = nn.LayerNorm(WIDTH, 1e-5), nn.LayerNorm(WIDTH, 1e-5)
-        self.projection = nn.Parameter(torch.empty(WIDTH, JOINT))
+        (_, _, width, layers, heads), self.taps = p.clip, p.taps
+        kinds = [Block] * (layers - 1) + [LastBlock]
+        self.blocks = nn.ModuleList(kind(width, heads, 1e-5, quick_gelu) for kind in kinds)
+        self.norm_before, self.norm_after = nn.LayerNorm(width, 1e-5), nn.LayerNorm(width, 1e-5)
+        self.projection = nn.Parameter(torch.empty(width, p.joint))
 
     def forward(self, pixels):
         x, outputs = self.norm_before(self.embed(pixels)), []
         for block in self.blocks:
             x = block(x)
             outputs.append(x)
-        return self.norm_after(x) @ self.projection, [outputs[3][:, 1:], outputs[0][:, 1:]]
+        return self.norm_after(x) @ self.projection, [outputs[tap][:, 1:] for tap in self.taps]
 
 
 class Dino(Stream):
-    def __init__(self):
-        super().__init__(True, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-        self.blocks = nn.ModuleList(Block(1e-6, nn.GELU()) for _ in range(LAYERS))
-        self.norm_after = nn.LayerNorm(WIDTH, 1e-6)
+    def __init__(self, p):
+        super().__init__(p.dino, True, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        _, _, width, layers, heads = p.dino
+        self.blocks = nn.ModuleList(Block(width, heads, 1e-6, nn.GELU()) for _ in range(layers))
+        self.norm_after = nn.LayerNorm(width, 1e-6)
 
     def forward(self, pixels):
         x = self.embed(pixels)
@@ -146,19 +168,19 @@ class Dino(Stream):
 
 
 class ConvBlock(nn.Conv2d):
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs, outputs, groups):
         super().__init__(inputs, outputs, 3, padding=1, bias=False)
-        self.norm = nn.GroupNorm(GROUPS, outputs)
+        self.norm = nn.GroupNorm(groups, outputs)
 
     def forward(self, x):
         return F.relu(self.norm(super().forward(x)))
 
 
 class Dsfe(nn.Module):
-    def __init__(self):
+    def __init__(self, p):
         super().__init__()
-        self.vlm, self.rsi = nn.Linear(JOINT, FUSION), nn.Linear(WIDTH, FUSION)
-        self.fuse = ConvBlock(2 * FUSION, FUSION)
+        self.vlm, self.rsi = nn.Linear(p.joint, p.fusion), nn.Linear(p.dino[2], p.fusion)
+        self.fuse = ConvBlock(2 * p.fusion, p.fusion, p.groups)
 
     def forward(self, vlm, rsi):
         vlm, rsi = to_map(self.vlm(vlm)), to_map(self.rsi(rsi))
@@ -166,11 +188,11 @@ class Dsfe(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    def __init__(self, pool):
+    def __init__(self, p, pool):
         super().__init__()
         self.pool = pool
-        self.norm_vlm, self.norm_rsi = nn.LayerNorm(FUSION), nn.LayerNorm(FUSION)
-        self.attn = Attention(FUSION, FUSION_HEADS)
+        self.norm_vlm, self.norm_rsi = nn.LayerNorm(p.fusion), nn.LayerNorm(p.fusion)
+        self.attn = Attention(p.fusion, p.fusion_heads)
 
     def forward(self, vlm, rsi, both):
         asking, answering = vlm + both, rsi + both
@@ -180,68 +202,71 @@ class CrossAttention(nn.Module):
 
 
 class MsCam(nn.Module):
-    def __init__(self):
+    def __init__(self, p):
         super().__init__()
-        self.finer_context = nn.ConvTranspose2d(FUSION, FUSION, 2, 2)
-        self.stride_32, self.stride_16, self.stride_8 = CrossAttention(1), CrossAttention(1), CrossAttention(2)
-        self.join_16, self.join_8, self.join_4 = ConvBlock(FUSION, FUSION), ConvBlock(FUSION, FUSION), ConvBlock(DECODER, DECODER)
-        self.tap_8, self.tap_4 = nn.ConvTranspose2d(WIDTH, FUSION, 2, 2), nn.ConvTranspose2d(WIDTH, DECODER, 4, 4)
-        self.narrow = nn.Linear(FUSION, DECODER)
+        width, fusion, decoder = p.clip[2], p.fusion, p.decoder
+        self.finer_context = nn.ConvTranspose2d(fusion, fusion, 2, 2)
+        self.stride_32, self.stride_16, self.stride_8 = (CrossAttention(p, pool) for pool in [1, 1, 2])
+        self.join_16, self.join_8, self.join_4 = (ConvBlock(x, x, p.groups) for x in [fusion, fusion, decoder])
+        self.tap_8, self.tap_4 = nn.ConvTranspose2d(width, fusion, 2, 2), nn.ConvTranspose2d(width, decoder, 4, 4)
+        self.narrow = nn.Linear(fusion, decoder)
 
     def forward(self, fused, taps):
         vlm, rsi, both = fused
+        grid = vlm.shape[-1]
         coarse, fine = (to_map(tap) for tap in taps)
         at_32 = self.stride_32(*(F.avg_pool2d(x, 2) for x in fused))
         at_16 = self.stride_16(vlm, rsi, both)
-        at_8 = self.stride_8(resize(vlm, 2 * GRID), resize(rsi, 2 * GRID), self.finer_context(both))
-        x = self.join_16(at_16 + resize(at_32, GRID))
-        x = self.join_8(at_8 + resize(x, 2 * GRID) + self.tap_8(coarse))
-        x = resize(to_map(self.narrow(to_tokens(x))), 4 * GRID) + self.tap_4(fine)
+        at_8 = self.stride_8(resize(vlm, 2 * grid), resize(rsi, 2 * grid), self.finer_context(both))
+        x = self.join_16(at_16 + resize(at_32, grid))
+        x = self.join_8(at_8 + resize(x, 2 * grid) + self.tap_8(coarse))
+        x = resize(to_map(self.narrow(to_tokens(x))), 4 * grid) + self.tap_4(fine)
         return self.join_4(x)
 
 
 class Carh(nn.Module):
-    def __init__(self):
+    def __init__(self, p):
         super().__init__()
-        inner, per_head = HEAD_HEADS * HEAD_WIDTH, (1, HEAD_HEADS, 1, 1)
-        self.q, self.k, self.v = nn.Linear(JOINT, inner), nn.Linear(DECODER, inner), nn.Linear(DECODER, inner)
+        self.heads, self.width, channels = self.sizes = p.head
+        inner, per_head = self.heads * self.width, (1, self.heads, 1, 1)
+        self.q, self.k, self.v = nn.Linear(p.joint, inner), nn.Linear(p.decoder, inner), nn.Linear(p.decoder, inner)
         self.gate_gain, self.gate_bias = (nn.Parameter(torch.empty(per_head)) for _ in range(2))
-        self.project, self.norm = nn.Linear(DECODER, CHANNELS), nn.GroupNorm(CHANNELS // 2, CHANNELS)
-        self.film_gain, self.film_shift = nn.Linear(inner, CHANNELS), nn.Linear(inner, CHANNELS)
-        self.spread = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, groups=CHANNELS, bias=False)
-        self.classify = nn.Conv2d(CHANNELS, 1, 3, padding=1)
+        self.project, self.norm = nn.Linear(p.decoder, channels), nn.GroupNorm(min(p.groups, channels // 2), channels)
+        self.film_gain, self.film_shift = nn.Linear(inner, channels), nn.Linear(inner, channels)
+        self.spread = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.classify = nn.Conv2d(channels, 1, 3, padding=1)
         self.direct_gain = nn.Parameter(torch.empty(1))
 
     def forward(self, f, queries):
-        (n, _, height, width), k = f.shape, len(queries)
+        (n, _, height, width), k, channels = f.shape, len(queries), self.sizes[2]
         tokens = to_tokens(f)
-        split = lambda x: x.unflatten(2, (HEAD_HEADS, HEAD_WIDTH)).transpose(1, 2)
-        scores = split(self.q(queries)[None] * HEAD_WIDTH**-0.5) @ split(self.k(tokens)).transpose(2, 3)
+        split = lambda x: x.unflatten(2, (self.heads, self.width)).transpose(1, 2)
+        scores = split(self.q(queries)[None] * self.width**-0.5) @ split(self.k(tokens)).transpose(2, 3)
         gate = torch.sigmoid(scores * self.gate_gain + self.gate_bias).mean(1).reshape(n, k, 1, height * width)
         context = (scores.softmax(-1) @ split(self.v(tokens))).transpose(1, 2).flatten(2)
-        z = self.norm(to_map(self.project(tokens))).reshape(n, 1, CHANNELS, height * width)
-        spread = self.spread((z * gate).reshape(n * k, CHANNELS, height, width))
-        per_map = lambda x: x.reshape(n * k, CHANNELS, 1, 1)
+        z = self.norm(to_map(self.project(tokens))).reshape(n, 1, channels, height * width)
+        spread = self.spread((z * gate).reshape(n * k, channels, height, width))
+        per_map = lambda x: x.reshape(n * k, channels, 1, 1)
         refined = F.relu(spread * per_map(self.film_gain(context) + 1) + per_map(self.film_shift(context)))
         direct = scores.mean(1).reshape(n, k, height, width)
         return self.classify(refined).reshape(n, k, height, width) + direct * self.direct_gain
 
 
 class Align(nn.Module):
-    def __init__(self):
+    def __init__(self, p):
         super().__init__()
-        self.project = nn.Linear(DECODER, JOINT)
+        self.project = nn.Linear(p.decoder, p.joint)
 
     def forward(self, f):
         return F.normalize(self.project(f.mean((2, 3))), dim=-1, eps=1e-6)
 
 
-class Nano(nn.Module):
+class Network(nn.Module):
     """`tiles: u8 [N, H, W, 3]`, `queries: [K, D]` → logits `[N, K, H/4, W/4]`, aligned `[N, D]`."""
 
-    def __init__(self):
+    def __init__(self, p):
         super().__init__()
-        self.vlm, self.rsi, self.dsfe, self.ms_cam, self.carh, self.align = Clip(), Dino(), Dsfe(), MsCam(), Carh(), Align()
+        self.vlm, self.rsi, self.dsfe, self.ms_cam, self.carh, self.align = (part(p) for part in [Clip, Dino, Dsfe, MsCam, Carh, Align])
 
     def forward(self, tiles, queries):
         pixels = tiles.float().permute(0, 3, 1, 2)
@@ -259,7 +284,7 @@ class Nano(nn.Module):
         return linear
 
 
-def loss_of(logits, aligned, queries, targets):
+def loss_of(logits, aligned, queries, targets, grid):
     """As trainer/src/loss.rs has it; every pixel of these targets is labelled."""
     positive = (targets == 1).float()
     up = F.interpolate(logits, targets.shape[2:], mode="bilinear", align_corners=False)
@@ -270,24 +295,26 @@ def loss_of(logits, aligned, queries, targets):
     showing = present.amax(1)
     alignment = ((1 - cosine) * showing).sum() / showing.sum().clamp(min=1)
     n, k, height, width = logits.shape
-    pattern = logits.reshape(n, k, GRID, height // GRID, GRID, width // GRID).mean((2, 4))
-    grid = (pattern - pattern.mean((2, 3), keepdim=True)).square().mean((2, 3)).mean()
-    return segmentation + 0.2 * alignment + 4.0 * grid
+    pattern = logits.reshape(n, k, grid, height // grid, grid, width // grid).mean((2, 4))
+    dots = (pattern - pattern.mean((2, 3), keepdim=True)).square().mean((2, 3)).mean()
+    return segmentation + 0.2 * alignment + 4.0 * dots
 
 
 class Trainer:
-    def __init__(self, reference, precision):
-        self.tiles, self.queries, self.targets = (reference[name] for name in ["tiles", "queries", "targets"])
-        self.model, self.precision = Nano(), precision
+    def __init__(self, preset, reference, batch, precision, device="cpu"):
+        self.tiles, self.queries, self.targets = (x.to(device) for x in batch)
+        self.model, self.precision, self.device = Network(preset), precision, device
+        self.grid = preset.clip[0] // preset.clip[1]
         self.linear = self.model.load({name[8:]: x for name, x in reference.items() if name.startswith("weights.")})
+        self.model.to(device)
         self.parameters = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, 1e-4, (0.9, 0.99), 1e-8, weight_decay=0.05)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
 
     def loss(self):
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits, aligned = self.model(self.tiles, self.queries)
-        return loss_of(logits.float(), aligned.float(), self.queries, self.targets), logits
+        return loss_of(logits.float(), aligned.float(), self.queries, self.targets, self.grid), logits
 
     def step(self):
         loss, _ = self.loss()
@@ -328,44 +355,136 @@ def read_safetensors(path):
     return tensors
 
 
+def batch_of(reference, images):
+    """The reference's pictures and targets, repeated or cut to so many."""
+    tiles, targets = (reference[name] for name in ["tiles", "targets"])
+    turns = -(-images // len(tiles))
+    return tiles.repeat(turns, 1, 1, 1)[:images], reference["queries"], targets.repeat(turns, 1, 1, 1)[:images]
+
+
+def surroundings(device):
+    """Variables with which rszs-train runs on this torch. Its CUDA part registers itself when it is loaded, and nothing else loads it."""
+    if device == "cpu":
+        return None
+    lib = Path(torch.__file__).parent / "lib"
+    path = os.pathsep.join([str(lib), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
+    return {**os.environ, "LD_LIBRARY_PATH": path, "LD_PRELOAD": str(lib / "libtorch_cuda.so")}
+
+
+class DeviceMemory:
+    """Most bytes in use on the first card beyond those at the start, by all programs, while something else runs."""
+
+    def __enter__(self):
+        self.first, self.peak, self.is_over = self.now(), None, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+    def now(self):
+        query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0"]
+        try:
+            return int(subprocess.run(query, check=True, capture_output=True, text=True).stdout) << 20
+        except (OSError, subprocess.CalledProcessError, ValueError):
+            return None
+
+    def watch(self):
+        while self.first is not None and not self.is_over.wait(0.1):
+            found = self.now()
+            if found is not None:
+                self.peak = max(self.peak or 0, found - self.first)
+
+
+def seconds(device):
+    if device == "cpu":
+        return time.thread_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def main():
     global FUSED
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="nano")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--images", type=int, default=8)
     parser.add_argument("--queries", type=int, default=6)
     parser.add_argument("--steps", type=int, default=3, help="steps a round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--fused-attention", action="store_true", help="F.scaled_dot_product_attention, which rszs-train has not")
+    parser.add_argument("--program", type=Path, default=PROGRAM, help="the example step_time of rszs-train")
+    parser.add_argument("--json", action="store_true", help="a last line with the results as JSON")
     arguments = parser.parse_args()
-    FUSED = arguments.fused_attention
-    torch.set_num_threads(1)
-    program = [PROGRAM, str(arguments.images), str(arguments.queries), str(arguments.steps), arguments.precision]
+    FUSED, device, images, steps = arguments.fused_attention, arguments.device, arguments.images, arguments.steps
+    preset = SimpleNamespace(**PRESETS[arguments.preset])
+    if device == "cpu":
+        torch.set_num_threads(1)
+    # rszs-train forbids TF32 as well.
+    torch.backends.cudnn.allow_tf32 = False
+    command = lambda images, *more: [str(arguments.program), str(images), str(arguments.queries), str(steps), f"preset={arguments.preset}", *more]
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reference.safetensors"
-        subprocess.run([*program[:4], "float32", f"write={path}"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command(images if device == "cpu" else 1, f"write={path}"), check=True, stdout=subprocess.DEVNULL)
         reference = read_safetensors(path)
-    worst = Trainer(reference, "float32").check(reference)
+    batch = [reference[name] for name in ["tiles", "queries", "targets"]]
+    worst = Trainer(preset, reference, batch, "float32").check(reference)
     print(f"logits, loss and gradients agree: largest difference {worst:.1e}")
 
-    trainer = Trainer(reference, arguments.precision)
+    trainer = Trainer(preset, reference, batch_of(reference, images), arguments.precision, device)
     trainer.step()
-    ours, theirs = [], []
-    for _ in range(arguments.rounds):
-        output = subprocess.run(program, check=True, capture_output=True, text=True).stdout
-        ours.append(float(output.split("ms a step")[0].split()[-1]))
-        begin = time.thread_time()
-        for _ in range(arguments.steps):
+    program = command(images, arguments.precision, *([] if device == "cpu" else ["cuda"]))
+
+    def one_of_ours():
+        output = subprocess.run(program, check=True, capture_output=True, text=True, env=surroundings(device)).stdout
+        return float(output.split("ms a step")[0].split()[-1])
+
+    def one_of_theirs():
+        begin = seconds(device)
+        for _ in range(steps):
             trainer.step()
-        theirs.append((time.thread_time() - begin) / arguments.steps * 1e3)
-        print(f"rszs-train {ours[-1]:.0f} ms, PyTorch {theirs[-1]:.0f} ms a step: {ours[-1] / theirs[-1]:.3f}", flush=True)
+        return (seconds(device) - begin) / steps * 1e3
+
+    ours, theirs, our_memory, their_memory = [], [], None, None
+    if device == "cpu":
+        for _ in range(arguments.rounds):
+            ours.append(one_of_ours())
+            theirs.append(one_of_theirs())
+            print(f"rszs-train {ours[-1]:.0f} ms, PyTorch {theirs[-1]:.0f} ms a step: {ours[-1] / theirs[-1]:.3f}", flush=True)
+    else:
+        # One after the other: a card may not hold both at once.
+        theirs = [one_of_theirs() for _ in range(arguments.rounds)]
+        their_memory = torch.cuda.max_memory_reserved()
+        print(f"PyTorch {statistics.median(theirs):.1f} ms a step", flush=True)
+        del trainer
+        gc.collect()
+        torch.cuda.empty_cache()
+        with DeviceMemory() as memory:
+            ours = [one_of_ours() for _ in range(arguments.rounds)]
+        our_memory = memory.peak
     ratios = sorted(mine / other for mine, other in zip(ours, theirs))
+    mine, other, ratio = (statistics.median(values) for values in [ours, theirs, ratios])
     print(
-        f"{arguments.precision}, {arguments.images} images, {arguments.queries} queries, PyTorch {torch.__version__}: medians "
-        f"{statistics.median(ours):.0f} and {statistics.median(theirs):.0f} ms a step; ratio {statistics.median(ratios):.3f} "
-        f"({ratios[0]:.3f} to {ratios[-1]:.3f})"
+        f"{arguments.preset}, {device}, {arguments.precision}, {images} images, {arguments.queries} queries, PyTorch {torch.__version__}: medians "
+        f"{mine:.1f} and {other:.1f} ms a step; ratio {ratio:.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
     )
+    if arguments.json:
+        results = {
+            "images": images,
+            "rszs_ms_a_step": mine,
+            "pytorch_ms_a_step": other,
+            "rszs_images_per_s": images / mine * 1e3,
+            "pytorch_images_per_s": images / other * 1e3,
+            "ratio": ratio,
+            "rszs_device_bytes": our_memory,
+            "pytorch_reserved_bytes": their_memory,
+            "torch": torch.__version__,
+        }
+        print(json.dumps(results))
 
 
 if __name__ == "__main__":

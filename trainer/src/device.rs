@@ -59,14 +59,15 @@ struct Seen {
 }
 
 impl DeviceChoice {
-    /// The device of this process. Its number among the ranks of a machine is `LOCAL_RANK`, which torchrun and `--nproc` set.
+    /// The device of this process. Its number among the ranks of a machine is `LOCAL_RANK`, which torchrun and `--nproc` set,
+    /// or Open MPI's `OMPI_COMM_WORLD_LOCAL_RANK`.
     pub fn open(self) -> Result<Device, TrainError> {
         self.resolve(LocalRanks::read()?, Seen::here())
     }
 
-    /// Refuses a choice that `ranks` processes on this machine cannot share, before they are started.
-    pub fn expect_for(self, ranks: usize) -> Result<(), TrainError> {
-        self.resolve(LocalRanks { rank: Some(0), size: ranks }, Seen::here()).map(drop)
+    /// The device of the first of `ranks` processes on this machine; refuses a choice that they cannot share, before they are started.
+    pub fn expect_for(self, ranks: usize) -> Result<Device, TrainError> {
+        self.resolve(LocalRanks { rank: Some(0), size: ranks }, Seen::here())
     }
 
     fn resolve(self, ranks: LocalRanks, seen: Seen) -> Result<Device, TrainError> {
@@ -131,10 +132,10 @@ impl LocalRanks {
             variable(name).map(|value| value.parse().map_err(|_| invalid(value))).transpose()
         };
         let is_alone = number("WORLD_SIZE")?.is_none_or(|size| size == 1);
-        Ok(Self {
-            rank: number("LOCAL_RANK")?.or(is_alone.then_some(0)),
-            size: number("LOCAL_WORLD_SIZE")?.unwrap_or(1),
-        })
+        // Open MPI has names of its own.
+        let rank = number("LOCAL_RANK")?.or(number("OMPI_COMM_WORLD_LOCAL_RANK")?);
+        let size = number("LOCAL_WORLD_SIZE")?.or(number("OMPI_COMM_WORLD_LOCAL_SIZE")?);
+        Ok(Self { rank: rank.or(is_alone.then_some(0)), size: size.unwrap_or(1) })
     }
 }
 
@@ -149,6 +150,13 @@ pub fn name(device: Device) -> String {
     match device {
         Device::Cuda(number) => format!("cuda:{number}"),
         other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+/// Waits until `device` has done all that was asked of it, for a clock that is about to be read.
+pub(crate) fn synchronize(device: Device) {
+    if let Device::Cuda(number) = device {
+        Cuda::synchronize(number as i64);
     }
 }
 
@@ -235,6 +243,8 @@ mod tests {
         assert_eq!(read(&[]).unwrap(), ALONE);
         let torchrun = [("LOCAL_RANK", "3"), ("LOCAL_WORLD_SIZE", "4"), ("WORLD_SIZE", "8")];
         assert_eq!(read(&torchrun).unwrap(), LocalRanks { rank: Some(3), size: 4 });
+        let mpirun = [("OMPI_COMM_WORLD_LOCAL_RANK", "3"), ("OMPI_COMM_WORLD_LOCAL_SIZE", "4")];
+        assert_eq!(read(&mpirun).unwrap(), LocalRanks { rank: Some(3), size: 4 });
         let unknown = read(&[("WORLD_SIZE", "8")]).unwrap();
         assert_eq!(unknown.rank, None);
         assert!(refusal(DeviceChoice::Cuda, unknown, TWO).starts_with("environment LOCAL_RANK"));

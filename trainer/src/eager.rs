@@ -8,6 +8,7 @@ use rszs_graph::{Dim, Graph, K, N, Node, Op, Scales};
 use tch::{Kind, Tensor};
 
 use crate::device::upload;
+use crate::precision::tf32::Forbidden;
 use crate::{Parameters, Precision, TrainError};
 
 /// Whether the ops that only act in training do.
@@ -54,6 +55,8 @@ pub fn eval_with<T: Borrow<Tensor>>(
     let outputs = wanted_outputs(graph, wanted)?;
     let last_uses = last_uses(graph, &outputs);
     let interpreter = Interpreter::new(graph, feeds, parameters, mode)?;
+    // A run may train in TF32: query vectors and scores are those of the exported network all the same.
+    let _exact = (mode == Mode::Evaluate).then(Forbidden::new);
     let mut values: Vec<Option<Tensor>> = (0..graph.nodes().len()).map(|_| None).collect();
     for (index, node) in graph.nodes().iter().enumerate() {
         if last_uses[index].is_none() {

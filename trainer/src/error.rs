@@ -114,6 +114,21 @@ pub enum TrainError {
         /// What is known.
         reason: String,
     },
+    /// A way to sum over ranks that cannot be had.
+    #[error("--transport {transport}: expected {expected}, found {found}; {hint}")]
+    Transport {
+        /// What was asked for.
+        transport: &'static str,
+        /// What should have been there.
+        expected: String,
+        /// What was there.
+        found: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Signals cannot be watched.
+    #[error("signals: expected to watch SIGINT and SIGTERM, found: {0}")]
+    Signals(std::io::Error),
     /// A device that cannot be had.
     #[error("--device {device}: expected {expected}, found {found}; {hint}")]
     Device {
@@ -126,6 +141,9 @@ pub enum TrainError {
         /// What to do.
         hint: &'static str,
     },
+    /// The driver of a CUDA device.
+    #[error(transparent)]
+    Cuda(#[from] rszs_cuda::Error),
     /// A launcher that says too little.
     #[error("environment {name}: expected {expected}, found {found}")]
     Environment {

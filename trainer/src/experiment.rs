@@ -97,7 +97,7 @@ impl Experiment {
     }
 }
 
-/// Runs what is left of a plan on `device` ([`Experiment::Figure4`] times the processor) and returns its table, which is also in the experiment's folder, after every run.
+/// Runs what is left of a plan on `device` and returns its table, which is also in the experiment's folder, after every run.
 pub fn run(config: &RunConfig, plan: &Plan, device: Device) -> Result<Table, TrainError> {
     plan.begin()?;
     let mut results = Vec::new();

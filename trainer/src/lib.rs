@@ -6,6 +6,7 @@
 mod average;
 mod config;
 mod data_digest;
+mod device_memory;
 mod durable;
 mod eager;
 mod error;
@@ -19,6 +20,7 @@ mod progress;
 mod prompts;
 mod schedule;
 mod states;
+mod stop;
 mod tensorboard;
 
 pub mod checkpoint;
@@ -50,3 +52,4 @@ pub use progress::{Progress, peak_resident_bytes};
 pub use prompts::{PromptSettings, Prompts, TextEncoder};
 pub use schedule::Schedule;
 pub use states::States;
+pub use stop::{Ending, Stop};

@@ -7,23 +7,23 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use rszs_train::RunConfig;
 use rszs_train::device::{self, DeviceChoice};
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
 use rszs_train::import::{ImportOptions, import};
-use rszs_train::parallel::{Communicator, Environment, end_with_launcher, launch};
+use rszs_train::parallel::{Communicator, Environment, TransportKind, end_with_launcher, launch};
 use rszs_train::prepare::Prepare;
 use rszs_train::pretrain::pretrain;
 use rszs_train::run::{Run, report, tell};
 use rszs_train::train::{TrainOptions, job, train_together};
+use rszs_train::{Ending, RunConfig, Stop};
 use tch::Device;
 
 /// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its predecessor was.
 ///
 /// Results go to stdout, progress to stderr, everything else into the run's folder: weights.safetensors, states (to go on
 /// after an interruption, by the same command), tokenizer.json, config.toml, run.json, metrics.jsonl. Exit codes: 0 done, 1
-/// failed, 2 usage.
+/// failed, 2 usage, 130 `train` was stopped by SIGTERM or SIGINT and saved its state.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 struct Arguments {
@@ -80,10 +80,13 @@ enum Command {
         exclude_queries: Vec<String>,
         /// Processes on this machine that share each step, each with --threads: a batch of this many times train.batch_size.
         ///
-        /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them, and a --run folder
-        /// that all see. Rank 0 writes it; a rank that ends, ends all.
+        /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them, or by
+        /// mpirun with --transport mpi, and a --run folder that all see. Rank 0 writes it; a rank that ends, ends all.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         nproc: NonZeroUsize,
+        /// How processes sum their gradients; the same for all of them.
+        #[arg(long, value_enum, default_value_t = TransportKind::Auto)]
+        transport: TransportKind,
     },
     /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms for calibration, overlays/, and in reports/ the
     /// curves of precision over recall and the confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder gsnet/.
@@ -209,7 +212,8 @@ impl Common {
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Stopped) => ExitCode::from(Ending::STOPPED_CODE),
         Err(error) => {
             tell(&format!("error: {error:#}"));
             ExitCode::FAILURE
@@ -217,7 +221,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command) -> Result<Ending> {
     match command {
         Command::Prepare(prepare) => prepare.run()?,
         Command::Pretrain { common } => {
@@ -228,16 +232,19 @@ fn run(command: Command) -> Result<()> {
             let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
             import(description.read()?.network(), &options)?;
         }
-        Command::Train { common, from, exclude_queries, nproc } => {
+        Command::Train { common, from, exclude_queries, nproc, transport } => {
+            let stop = Stop::on_signals()?;
             if nproc.get() > 1 && Environment::read()?.is_none() {
-                common.device.device.expect_for(nproc.get())?;
-                return Ok(launch(nproc)?);
+                transport.expect_launcher()?;
+                let device = common.device.device.expect_for(nproc.get())?;
+                transport.expect_on(device)?;
+                return Ok(launch(nproc, &stop)?);
             }
             end_with_launcher()?;
             let (config, mut run, device) = common.open()?;
             let options = TrainOptions { from, exclude_queries };
-            let communicator = Communicator::from_environment(&job(&config, &options)?)?;
-            train_together(&config, &options, &mut run, device, communicator)?;
+            let communicator = Communicator::from_environment(&job(&config, &options)?, transport, device)?;
+            return Ok(train_together(&config, &options, &mut run, device, communicator, &stop)?);
         }
         Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {
             let (config, run, device) = common.open()?;
@@ -267,5 +274,5 @@ fn run(command: Command) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(Ending::Done)
 }

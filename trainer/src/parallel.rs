@@ -4,25 +4,32 @@
 //! is summed over all ranks: which sources it shows, what its losses are means over, losses, gradients. Then every rank takes
 //! the same step. Rank 0 alone writes the run's folder.
 //!
-//! The sum goes through rank 0 over plain TCP (`star.rs`). MPI would need Open MPI and libclang wherever the trainer is built;
-//! this needs nothing. Gradients on a CUDA device come through the processor: there is no NCCL. `SCALING.md` says where the star's
-//! one link becomes the limit.
+//! Sums go through rank 0 over plain TCP (`star.rs`), which needs nothing. Gradients on CUDA devices go from device to device by NCCL
+//! (`nccl.rs`), where there is one. A program that is built for it sums over MPI (`mpi.rs`): that needs Open MPI and libclang wherever the
+//! trainer is built. `SCALING.md` says where the star's one link becomes the limit.
 
 mod environment;
 mod gradient_sum;
+mod kind;
 mod launch;
+#[cfg(feature = "mpi")]
+mod mpi;
+mod nccl;
 mod star;
+mod sum_thread;
 mod tcp;
 
 use std::fmt::Debug;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::TrainError;
 pub use environment::Environment;
-pub(crate) use gradient_sum::GradientSum;
+pub use gradient_sum::GradientSum;
+pub use kind::TransportKind;
 pub use launch::{end_with_launcher, launch};
-use tcp::Tcp;
+use nccl::nccl_or_tcp;
+use star::Star;
 
 /// What adds up numbers over ranks. All ranks make the same calls in the same order.
 pub trait Transport: Debug {
@@ -53,12 +60,32 @@ pub enum Communicator {
 
 impl Communicator {
     /// The ranks that the environment says, once all are there; one process where it says nothing. `job` must be the same text
-    /// for all: what they train.
-    pub fn from_environment(job: &str) -> Result<Self, TrainError> {
-        Ok(match Environment::read()? {
-            None => Self::Single,
-            Some(environment) => Self::Ranks(Box::new(Tcp::join(&environment, rszs_data::rng::hash_name(job))?)),
-        })
+    /// for all: what they train. This rank computes on `device`. Over MPI it is MPI that says who is who.
+    pub fn from_environment(job: &str, kind: TransportKind, device: Device) -> Result<Self, TrainError> {
+        if kind == TransportKind::Mpi {
+            return Ok(Self::Ranks(over_mpi(job_number(job, kind))?));
+        }
+        let Some(environment) = Environment::read()? else { return Ok(Self::Single) };
+        let ordinal = match device {
+            Device::Cuda(number) => Some(number as u32),
+            _ => None,
+        };
+        Self::connect(&environment, job, kind, ordinal)
+    }
+
+    /// The ranks of `environment`, once all are there. `ordinal` is the number of this rank's CUDA device; nothing on the processor.
+    pub fn connect(
+        environment: &Environment,
+        job: &str,
+        kind: TransportKind,
+        ordinal: Option<u32>,
+    ) -> Result<Self, TrainError> {
+        let job = job_number(job, kind);
+        Ok(Self::Ranks(match kind {
+            TransportKind::Tcp => Box::new(tcp::over(Star::join(environment, job)?)?),
+            TransportKind::Auto | TransportKind::Nccl => nccl_or_tcp(Star::join(environment, job)?, kind, ordinal)?,
+            TransportKind::Mpi => over_mpi(job)?,
+        }))
     }
 
     /// This process, from 0.
@@ -97,6 +124,14 @@ impl Communicator {
         }
     }
 
+    /// What every rank says, in the order of ranks; numbers that are not finite are not for this.
+    pub fn gather<const COUNT: usize>(&mut self, own: [f64; COUNT]) -> Result<Vec<[f64; COUNT]>, TrainError> {
+        let mut all = vec![[0.0; COUNT]; self.size()];
+        all[self.rank()] = own;
+        self.sum(all.as_flattened_mut())?;
+        Ok(all)
+    }
+
     /// Returns when every rank has come here.
     pub fn wait_for_all(&mut self) -> Result<(), TrainError> {
         self.sum(&mut [])
@@ -108,4 +143,24 @@ impl Communicator {
             Self::Ranks(transport) => Some(&mut **transport),
         }
     }
+}
+
+/// What ranks compare: they train the same and sum alike.
+fn job_number(job: &str, kind: TransportKind) -> u64 {
+    rszs_data::rng::hash_name(&format!("{}\n{job}", kind.name()))
+}
+
+#[cfg(feature = "mpi")]
+fn over_mpi(job: u64) -> Result<Box<dyn Transport>, TrainError> {
+    Ok(Box::new(sum_thread::SumThread::start(move || mpi::Mpi::join(job))?))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn over_mpi(_: u64) -> Result<Box<dyn Transport>, TrainError> {
+    Err(TrainError::Transport {
+        transport: TransportKind::Mpi.name(),
+        expected: "a program built for MPI".to_owned(),
+        found: "one that is not".to_owned(),
+        hint: "build with `--features mpi`, which needs Open MPI and libclang (trainer/SCALING.md), or give --transport tcp".to_owned(),
+    })
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
-mod tf32;
+pub(crate) mod tf32;
 
 /// The type of the factors of matrix products and convolutions, and of their results until an op wants float32: norms, means,
 /// losses, and sums with what is float32, such as the residual stream. Weights, their gradients and the optimiser are

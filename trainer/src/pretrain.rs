@@ -22,6 +22,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::device::upload;
+use crate::device_memory::DeviceMemory;
 use crate::features::TeacherSettings;
 use crate::run::{Run, tell};
 use crate::text_training::{self, TextSettings, unit_rows};
@@ -193,6 +194,7 @@ impl<'a> Stage<'a> {
         };
         let alone = settings.text_alone.steps;
         let mut progress = Progress::start(self.origin.step, self.total_steps(), settings.described + settings.plain);
+        let mut memory = DeviceMemory::of(self.parameters.device())?;
         let mut saved = Instant::now();
         let mut sums = BTreeMap::<&str, Tensor>::new();
         while self.origin.step < end {
@@ -225,11 +227,17 @@ impl<'a> Stage<'a> {
                     .collect();
                 let means = means?;
                 let speed = progress.take_images_per_s();
-                run.record(&serde_json::json!({
+                let device_memory = memory.look()?;
+                let mut record = serde_json::json!({
                     "type": "step", "step": step, "learning_rate": rate, "gradient_norm": gradient_norm,
                     "images_per_s": speed, "losses": means,
-                }))?;
-                progress.show(&format!("{means:.3?}"), speed);
+                });
+                if let Some(device) = device_memory {
+                    record["device_used_bytes"] = device.used_bytes.into();
+                    record["device_peak_used_bytes"] = device.peak_bytes.into();
+                }
+                run.record(&record)?;
+                progress.show(&format!("{means:.3?}"), speed, device_memory);
             }
             if saved.elapsed() >= Duration::from_secs(settings.save_every_s) {
                 self.save(run)?;

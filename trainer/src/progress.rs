@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::device_memory::DeviceUse;
 use crate::run::tell;
 
 /// Steps done, speed, memory and time left. A bar on a terminal; otherwise a line a minute. On stderr.
@@ -45,10 +46,11 @@ impl Progress {
         ((self.step - step) as f64 * self.images_per_step as f64) / (now - since).as_secs_f64().max(1e-9)
     }
 
-    /// Shows `message`; `images_per_s` gives the time left.
-    pub fn show(&mut self, message: &str, images_per_s: f64) {
+    /// Shows `message`, beside memory of the process and, where there is one, of the device; `images_per_s` gives the time left.
+    pub(crate) fn show(&mut self, message: &str, images_per_s: f64, device: Option<DeviceUse>) {
         let memory = peak_resident_bytes().map_or_else(String::new, |bytes| format!(", {} MiB", bytes >> 20));
-        let message = format!("{images_per_s:.1} images/s{memory} {message}");
+        let device = device.map_or_else(String::new, |device| format!(", {device}"));
+        let message = format!("{images_per_s:.1} images/s{memory}{device} {message}");
         if self.bar.is_hidden() {
             if self.last_line.elapsed() >= Self::LINE_EVERY || self.step == self.steps {
                 self.last_line = Instant::now();

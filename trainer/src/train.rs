@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use rszs_data::Prefetch;
 use tch::Device;
 
+use crate::device_memory::DeviceMemory;
 use crate::parallel::Communicator;
-use crate::run::Run;
+use crate::run::{Run, tell};
 use crate::tensorboard::EventFile;
-use crate::{Progress, RunConfig, TrainError, peak_resident_bytes};
-use records::LossWindow;
+use crate::{Ending, Progress, RunConfig, Stop, TrainError, peak_resident_bytes};
+use records::{LossWindow, StepNumbers};
 use session::Session;
 pub use settings::{SourceSettings, TrainSettings};
 
@@ -41,7 +42,7 @@ pub struct TrainOptions {
 
 /// Trains in `run` on `device`, from its last state if there is one.
 pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run, device: Device) -> Result<(), TrainError> {
-    train_together(config, options, run, device, Communicator::Single)
+    train_together(config, options, run, device, Communicator::Single, &Stop::never()).map(drop)
 }
 
 /// What all ranks of a run must agree on, for [`Communicator::from_environment`].
@@ -50,55 +51,105 @@ pub fn job(config: &RunConfig, options: &TrainOptions) -> Result<String, TrainEr
 }
 
 /// Trains in `run`, on a device of its own, with all processes of `communicator`, each of which calls this; the first alone writes there.
+/// A rank that is asked to stop stops all, after the step, once the first has saved it.
 pub fn train_together(
     config: &RunConfig,
     options: &TrainOptions,
     run: &mut Run,
     device: Device,
     communicator: Communicator,
-) -> Result<(), TrainError> {
+    stop: &Stop,
+) -> Result<Ending, TrainError> {
     let mut session = Session::start(config, options, run, device, communicator)?;
-    let settings = session.settings.clone();
-    let steps = settings.schedule.steps;
     let mut batches =
         Prefetch::start(&session.sampler, session.optimizer.steps(), config.data().workers, config.data().ahead);
-    if !session.communicator.leads() {
-        return follow(&mut session, &mut batches, run);
-    }
+    let ending = if session.communicator.leads() {
+        let memory = DeviceMemory::of(device)?;
+        lead(config, &mut session, &mut batches, memory, run, stop)?
+    } else {
+        follow(&mut session, &mut batches, run, stop)?
+    };
+    // Where the launcher ends all ranks with the first, none may end before the last state is written.
+    session.communicator.wait_for_all()?;
+    Ok(ending)
+}
+
+/// The steps of the rank that writes.
+fn lead(
+    config: &RunConfig,
+    session: &mut Session,
+    batches: &mut Prefetch,
+    mut memory: DeviceMemory,
+    run: &mut Run,
+    stop: &Stop,
+) -> Result<Ending, TrainError> {
+    let settings = session.settings.clone();
+    let steps = settings.schedule.steps;
     let step_images = settings.step_images() * session.communicator.size();
     let mut progress = Progress::start(session.optimizer.steps(), steps, step_images);
     let mut curves = EventFile::create(&run.path("tensorboard"), session.optimizer.steps())?;
     let mut losses = LossWindow::default();
     let mut last_save = Instant::now();
     while session.optimizer.steps() < steps {
-        let batch = batches.next_batch()?;
-        losses.add(&session.learn(&batch, run)?);
+        let (numbers, is_asked) = take_step(session, batches, run, stop)?;
+        losses.add(&numbers);
         progress.advance();
         let step = session.optimizer.steps();
-        if step % settings.log_every_steps == 0 || step == steps {
+        if step.is_multiple_of(settings.log_every_steps) || step == steps {
             let speed = progress.take_images_per_s();
-            let record = losses.take(step, speed, peak_resident_bytes(), session.loss_scale());
+            let device_memory = memory.look()?;
+            let record = losses.take(step, speed, peak_resident_bytes(), device_memory, session.loss_scale());
             run.record(&record)?;
             curves.scalars(step, record.curves())?;
-            progress
-                .show(&format!("loss {:.4} align {:.3}", record.segmentation, record.alignment), record.images_per_s);
+            let waiting_percent = 100.0 * record.data_wait_s * record.images_per_s / step_images as f64;
+            let message = format!(
+                "loss {:.4} align {:.3} waiting for data {waiting_percent:.0} %",
+                record.segmentation, record.alignment
+            );
+            progress.show(&message, record.images_per_s, device_memory);
         }
-        if settings.evaluate_every_steps > 0 && step % settings.evaluate_every_steps == 0 && step < steps {
+        let evaluates = settings.evaluate_every_steps > 0 && step.is_multiple_of(settings.evaluate_every_steps);
+        if evaluates && step < steps && !is_asked {
             session.evaluate(config, run, &mut curves)?;
             progress.take_images_per_s();
         }
-        if last_save.elapsed() >= Duration::from_secs(settings.save_every_s) || step == steps {
+        if last_save.elapsed() >= Duration::from_secs(settings.save_every_s) || step == steps || is_asked {
             session.save(run)?;
             last_save = Instant::now();
         }
+        if is_asked && step < steps {
+            tell(&format!("step {step}: stopped by a signal, its state is saved: the same command goes on from it"));
+            return Ok(Ending::Stopped);
+        }
     }
-    Ok(())
+    Ok(Ending::Done)
 }
 
 /// The steps of a rank that writes nothing.
-fn follow(session: &mut Session, batches: &mut Prefetch, run: &Run) -> Result<(), TrainError> {
-    while session.optimizer.steps() < session.settings.schedule.steps {
-        session.learn(&batches.next_batch()?, run)?;
+fn follow(session: &mut Session, batches: &mut Prefetch, run: &Run, stop: &Stop) -> Result<Ending, TrainError> {
+    let steps = session.settings.schedule.steps;
+    while session.optimizer.steps() < steps {
+        let (_, is_asked) = take_step(session, batches, run, stop)?;
+        if is_asked && session.optimizer.steps() < steps {
+            return Ok(Ending::Stopped);
+        }
     }
-    Ok(())
+    Ok(Ending::Done)
+}
+
+/// The numbers of the next step, and whether any rank was asked to stop.
+fn take_step(
+    session: &mut Session,
+    batches: &mut Prefetch,
+    run: &Run,
+    stop: &Stop,
+) -> Result<(StepNumbers, bool), TrainError> {
+    let asked_for_batch = Instant::now();
+    let batch = batches.next_batch()?;
+    let data_wait_s = asked_for_batch.elapsed().as_secs_f64();
+    let mut numbers = session.learn(&batch, run)?;
+    let of_ranks = session.communicator.gather([data_wait_s, f64::from(u8::from(stop.is_asked()))])?;
+    // All wait for the one that waits longest.
+    numbers.data_wait_s = of_ranks.iter().map(|&[wait_s, _]| wait_s).fold(0.0, f64::max);
+    Ok((numbers, of_ranks.iter().any(|&[_, asked]| asked > 0.0)))
 }

@@ -21,7 +21,7 @@ const STAYS: [(&str, usize, &str); 20] = [
     ("device.rs", 2, "the choice of the processor"),
     ("eager.rs", 1, "a constant, uploaded in the next line"),
     ("evaluate/model.rs", 1, "tiles, uploaded below"),
-    ("experiment/measure.rs", 3, "Figure 4 times the processor"),
+    ("experiment/measure.rs", 1, "what results of before there was a choice are of"),
     ("features.rs", 3, "pictures and features of all of them stay there"),
     ("import.rs", 1, "weights go from file to file"),
     ("import/archive.rs", 1, "weights go from file to file"),

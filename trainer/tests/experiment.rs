@@ -168,6 +168,7 @@ fn backbones_are_trained_and_every_preset_is_measured() {
     let table = run(Experiment::Figure4, &config, &ExperimentOptions { from: None, ..options });
     assert_eq!(rows(&table, 5), ["nano", "b32", "b16", "l14"]);
     assert_eq!(table["rows"][3]["paper"].to_string(), "[108.9,332.8]");
+    assert!(table["notes"][0].as_str().unwrap().contains("float32, cpu, "), "where it was timed: {}", table["notes"]);
     let macs = |row: usize| table["rows"][row]["ours"][3].as_f64().unwrap();
     assert!(macs(0) < macs(1), "a tile of 256 px costs less than one of 512");
 }

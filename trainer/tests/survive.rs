@@ -1,14 +1,16 @@
-//! The program itself, killed and starved.
+//! The program itself, killed, stopped and starved.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What a dead program would never reach.
@@ -183,4 +185,68 @@ fn changed_data_and_settings_are_told_when_a_run_goes_on() {
     std::fs::write(&picture, longer).unwrap();
     let told = train(folder, "run", 2);
     assert!(told.contains("the data changed since") && told.contains("config.toml: settings changed since"), "{told}");
+}
+
+#[test]
+fn a_slow_picture_shows_in_how_long_its_step_waited_for_data() {
+    const DELAY: Duration = Duration::from_millis(500);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    support::start(folder);
+    let set = rszs_data::fixtures::love_da(folder).unwrap();
+    for name in ["Rural/images_png/0.png", "Urban/images_png/1366.png"] {
+        // A pipe in the place of the file: whoever reads it waits for its writer.
+        let path = set.join("Train").join(name);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        std::thread::spawn(move || {
+            let mut pipe = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            std::thread::sleep(DELAY);
+            pipe.write_all(&bytes).unwrap();
+        });
+    }
+    let source =
+        "train.sources = [{ set = 'LoveDA', weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = false }]";
+    let output = Command::new(PROGRAM).args(arguments(folder, "run", 30)).args(["--set", source]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metrics = std::fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
+    let records = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let waits_s: Vec<f64> = records.filter_map(|record| record["data_wait_s"].as_f64()).collect();
+    assert_eq!(waits_s.len(), 30);
+    assert!(waits_s[0] > 0.9 * DELAY.as_secs_f64(), "{waits_s:?}");
+    // All pictures are in memory by then.
+    assert!(waits_s[20..].iter().any(|&wait_s| wait_s < 0.1 * DELAY.as_secs_f64()), "{waits_s:?}");
+}
+
+#[test]
+fn a_signal_ends_a_run_after_a_saved_step_and_it_goes_on_to_the_bytes_of_an_unbroken_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    support::start(folder);
+    let steps = 60;
+    train(folder, "unbroken", steps);
+    let mut child = Command::new(PROGRAM)
+        .args(arguments(folder, "run", steps))
+        .args(["--set", "train.save_every_s = 3600"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = folder.join("run/metrics.jsonl");
+    let start = Instant::now();
+    while !std::fs::read_to_string(&metrics).is_ok_and(|text| text.contains("\"step\":2,")) {
+        assert!(child.try_wait().unwrap().is_none(), "the program ended before the second step");
+        assert!(start.elapsed() < PATIENCE, "no second step");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("stopped by a signal, its state is saved"), "{told}");
+    assert_eq!(support::states(&folder.join("run")).len(), 1, "only the signal saves");
+
+    train(folder, "run", steps);
+    let [left, right] = ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
+    assert!(support::values_in(&left) == support::values_in(&right));
 }

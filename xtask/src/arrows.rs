@@ -27,7 +27,16 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-network", Allowed::Only(&["rszs-graph"])),
     (
         "rszs-train",
-        Allowed::Only(&["rszs-network", "rszs-graph", "rszs-data", "rszs-metrics", "rszs-hot", "rszs-tokenizer"]),
+        Allowed::Only(&[
+            "rszs-network",
+            "rszs-graph",
+            "rszs-data",
+            "rszs-metrics",
+            "rszs-hot",
+            "rszs-tokenizer",
+            "rszs-cuda",
+            "rszs-cuda-simulator",
+        ]),
     ),
     ("rszs-export", Allowed::Only(&["rszs-network", "rszs-graph", "rszs-bundle", "rszs-tokenizer"])),
     (

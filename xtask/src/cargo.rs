@@ -7,22 +7,38 @@ use crate::component::Component;
 use crate::error::Error;
 use crate::report;
 
-/// Runs every test of the workspace and every example in the documentation; reports a failure after both have run.
+/// What all three ways to run tests are given.
+const EVERY: [&str; 2] = ["--workspace", "--no-fail-fast"];
+/// The trainer with MPI, in the same build: its tests of MPI are added, and none is lost.
+const WITH_MPI: [&str; 2] = ["--features", "rszs-train/mpi"];
+
+/// Runs every test of the workspace and every example in the documentation; reports a failure after both have run. Tests of MPI run
+/// where its compiler is found.
 pub(crate) fn run_every_test(root: &Path) -> Result<(), Error> {
-    if !has_nextest(root) {
-        return run(root, &["test", "--workspace", "--no-fail-fast"]);
+    let with_mpi: &[&str] = if answers(Command::new("mpicc").arg("--version")) {
+        report::line("mpicc is here: the trainer is built with MPI, which needs libclang as well, and tested over it");
+        &WITH_MPI
+    } else {
+        report::line(
+            "mpicc is not here: tests of training over MPI are skipped (trainer/SCALING.md says what they need)",
+        );
+        &[]
+    };
+    if !answers(command(root).args(["nextest", "--version"])) {
+        return run(root, &[&["test"], &EVERY[..], with_mpi].concat());
     }
-    let tests = run(root, &["nextest", "run", "--workspace", "--no-fail-fast"]);
-    let examples = run(root, &["test", "--workspace", "--doc", "--no-fail-fast"]);
+    let tests = run(root, &[&["nextest", "run"], &EVERY[..], with_mpi].concat());
+    let examples = run(root, &[&["test", "--doc"], &EVERY[..], with_mpi].concat());
     tests.and(examples)
 }
 
-fn has_nextest(root: &Path) -> bool {
-    let version = command(root).args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    version.is_ok_and(|status| status.success())
+/// Whether a program is there and ends well.
+fn answers(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
+/// Runs cargo with `arguments` in the workspace at `root`.
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<(), Error> {
     let line = format!("cargo {}", arguments.join(" "));
     report::line(&line);
     let mut command = command(root);

@@ -76,6 +76,9 @@ pub(crate) enum Error {
 
     #[error("{}: expected what the sources beside it compile to, found other text (run `cargo xtask kernels` and commit it)", .ptx.display())]
     StalePtx { ptx: PathBuf },
+
+    #[error("{failed} steps failed, see {}", .folder.join("summary.md").display())]
+    Gpu { failed: usize, folder: PathBuf },
 }
 
 impl Error {
@@ -102,7 +105,8 @@ impl Error {
             | Error::Arrows(_)
             | Error::NoNvrtc { .. }
             | Error::Kernel { .. }
-            | Error::StalePtx { .. } => false,
+            | Error::StalePtx { .. }
+            | Error::Gpu { .. } => false,
         }
     }
 

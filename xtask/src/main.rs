@@ -1,10 +1,11 @@
-//! Developer chores of this workspace: `cargo xtask setup | tensorrt | test | arrows | kernels`.
+//! Developer chores of this workspace: `cargo xtask setup | tensorrt | test | arrows | kernels | gpu`.
 
 mod arrows;
 mod cache;
 mod cargo;
 mod component;
 mod error;
+mod gpu;
 mod kernels;
 mod nvrtc;
 mod pip;
@@ -50,6 +51,11 @@ enum Chore {
     ///
     /// Needs NVRTC, which `setup` fetches, and no GPU.
     Kernels(KernelArguments),
+    /// Run everything that only a GPU can show, in ten minutes, and write a report of each step
+    ///
+    /// For a machine with a card or a Jetson: kernels against their oracle, every engine on the golden set and beside the processor, latencies, training
+    /// steps beside PyTorch's. What cannot run is skipped with its reason. With --programs no cargo is needed: see reports/gpu/README.md.
+    Gpu(gpu::GpuArguments),
 }
 
 #[derive(clap::Args)]
@@ -88,6 +94,7 @@ fn run(chore: &Chore) -> Result<(), Error> {
             report::line(&format!("arrows: {dependencies} dependencies between workspace packages, all allowed"));
             Ok(())
         }
+        Chore::Gpu(arguments) => gpu::run(arguments, root),
         Chore::Kernels(arguments) => {
             let sizes = if arguments.check { kernels::check(root)? } else { kernels::write(root)? };
             for (architecture, bytes) in sizes {

@@ -1,19 +1,37 @@
-// The functions of libcuda that this project calls, on host memory. Device 0 is discrete, device 1 shares memory with the host.
+// The functions of libcuda that this project calls, on host memory. Device 1 shares memory with the host, the others are discrete.
 
 #include "kernels.h"
 
 namespace {
 
-constexpr int DEVICES = 2;
+constexpr int DEVICES = 3;
 constexpr int DRIVER_VERSION = 12000;
 
 enum Attribute { INTEGRATED = 18, CAN_MAP_HOST_MEMORY = 19, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76 };
 constexpr unsigned HOST_ALLOC_DEVICEMAP = 2;
 
+struct Words {
+    const char *name, *explanation;
+};
+// Those that tests let a call answer with.
+const std::map<int, Words> CODES = {
+    {INVALID_VALUE, {"CUDA_ERROR_INVALID_VALUE", "invalid argument"}},
+    {OUT_OF_MEMORY, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
+    {36, {"CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER", "API call requires a newer CUDA driver"}},
+    {46, {"CUDA_ERROR_DEVICE_UNAVAILABLE", "CUDA-capable device(s) is/are busy or unavailable"}},
+    {INVALID_CONTEXT, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}},
+    {218, {"CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"}},
+    {ILLEGAL_ADDRESS, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
+    {702, {"CUDA_ERROR_LAUNCH_TIMEOUT", "the launch timed out and was terminated"}},
+    {719, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
+    {CAPTURE_UNSUPPORTED, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
+    {999, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
+};
+
 struct Context {
     int device;
 };
-Context contexts[DEVICES] = {{0}, {1}};
+Context contexts[DEVICES] = {{0}, {1}, {2}};
 thread_local Context *current = nullptr;
 thread_local int captures = 0;
 
@@ -71,6 +89,15 @@ int simulator_ask(void *handle, void (*function)(void *), void *data) {
     return SUCCESS;
 }
 
+// Work that is asked for until `function` gives a number other than 0, as work that waits for other processes.
+int simulator_ask_again(void *handle, int (*function)(void *), void *data) {
+    std::lock_guard<std::recursive_mutex> lock(state().mutex);
+    const auto stream = stream_of(handle);
+    if (!stream || stream->captured) return INVALID_VALUE;
+    stream->ask_again([function, data] { return function(data) != 0; });
+    return SUCCESS;
+}
+
 int cuInit(unsigned) {
     BEGIN("cuInit");
     return SUCCESS;
@@ -82,9 +109,17 @@ int cuDriverGetVersion(int *version) {
     return SUCCESS;
 }
 
+// As a driver of CUDA 13 knows them, or as none does.
+int cuGetErrorName(int code, const char **text) {
+    const auto found = CODES.find(code);
+    *text = found == CODES.end() ? nullptr : found->second.name;
+    return found == CODES.end() ? INVALID_VALUE : SUCCESS;
+}
+
 int cuGetErrorString(int code, const char **text) {
-    *text = code == OUT_OF_MEMORY ? "out of memory" : "a code of the simulator";
-    return SUCCESS;
+    const auto found = CODES.find(code);
+    *text = found == CODES.end() ? nullptr : found->second.explanation;
+    return found == CODES.end() ? INVALID_VALUE : SUCCESS;
 }
 
 int cuDeviceGetCount(int *count) {
@@ -102,7 +137,7 @@ int cuDeviceGet(int *device, int ordinal) {
 
 int cuDeviceGetName(char *name, int length, int device) {
     BEGIN("cuDeviceGetName");
-    std::strncpy(name, device == 0 ? "simulated board" : "simulated module", length);
+    std::strncpy(name, device == 1 ? "simulated module" : "simulated board", length);
     return SUCCESS;
 }
 
@@ -121,10 +156,10 @@ int cuDeviceTotalMem_v2(size_t *bytes, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     BEGIN("cuDeviceGetAttribute");
     switch (attribute) {
-    case INTEGRATED: *value = device; return SUCCESS;
+    case INTEGRATED: *value = device == 1; return SUCCESS;
     case CAN_MAP_HOST_MEMORY: *value = 1; return SUCCESS;
     case CAPABILITY_MAJOR: *value = 8; return SUCCESS;
-    case CAPABILITY_MINOR: *value = 6 + device; return SUCCESS;
+    case CAPABILITY_MINOR: *value = device == 1 ? 7 : 6; return SUCCESS;
     default: return INVALID_VALUE;
     }
 }
@@ -277,7 +312,7 @@ int cuStreamWaitEvent(void *handle, void *event_handle, unsigned) {
     if (!stream || !event) return INVALID_VALUE;
     if (stream->captured) return CAPTURE_UNSUPPORTED;
     if (event->stream) {
-        stream->ask([awaited = event->stream, position = event->position] { awaited->run_until(position); });
+        stream->ask_again([awaited = event->stream, position = event->position] { return awaited->try_until(position); });
     }
     return SUCCESS;
 }
@@ -371,7 +406,7 @@ int cuEventQuery(void *handle) {
     const auto event = event_of(handle);
     if (!event) return INVALID_VALUE;
     if (event->reached == event->recorded) return SUCCESS;
-    event->stream->run_until(event->position);
+    event->stream->try_until(event->position);
     return NOT_READY;
 }
 

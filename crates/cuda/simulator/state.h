@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 // Codes of cuda.h.
@@ -32,13 +33,15 @@ enum Code {
 };
 
 using Work = std::function<void()>;
+// Work that may have to be tried again: what other processes have a part in.
+using Attempt = std::function<bool()>;
 
 struct Graph {
     std::vector<Work> work;
 };
 
 struct Stream {
-    std::deque<Work> waiting;
+    std::deque<Attempt> waiting;
     uint64_t asked = 0;
     uint64_t done = 0;
     std::unique_ptr<Graph> captured;
@@ -47,18 +50,36 @@ struct Stream {
         if (captured) {
             captured->work.push_back(std::move(work));
         } else {
-            waiting.push_back(std::move(work));
-            ++asked;
+            ask_again([work = std::move(work)] {
+                work();
+                return true;
+            });
         }
     }
 
-    void run_until(uint64_t position) {
+    // Asks until the answer is yes. A graph does not capture it.
+    void ask_again(Attempt attempt) {
+        waiting.push_back(std::move(attempt));
+        ++asked;
+    }
+
+    // Does what it can at once; whether it came to `position`.
+    bool try_until(uint64_t position) {
         while (done < position) {
-            Work work = std::move(waiting.front());
+            Attempt attempt = std::move(waiting.front());
             waiting.pop_front();
             ++done;
-            work();
+            if (!attempt()) {
+                waiting.push_front(std::move(attempt));
+                --done;
+                return false;
+            }
         }
+        return true;
+    }
+
+    void run_until(uint64_t position) {
+        while (!try_until(position)) std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
 };
 
@@ -90,6 +111,9 @@ struct State {
     std::map<uintptr_t, Allocation> pinned_memory;
     size_t used_bytes = 0;
 
+    // The stream without a handle, where other libraries of the process work.
+    State() { streams[nullptr] = std::make_shared<Stream>(); }
+
     bool margins_are_whole() const {
         for (const auto &[address, allocation] : device_memory) {
             const auto *start = reinterpret_cast<const unsigned char *>(address);
@@ -117,5 +141,7 @@ inline State &state() {
 inline int called(const char *function) {
     ++state().calls[function];
     auto failure = state().failures.find(function);
+    // As every call does once a device is lost.
+    if (failure == state().failures.end()) failure = state().failures.find("*");
     return failure == state().failures.end() ? SUCCESS : failure->second;
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use cudarc::driver::sys;
 
 use crate::error::{Error, check, expect_room};
-use crate::{Device, HostBuffer, Plain, Stream};
+use crate::{Device, HostBuffer, Plain, Stream, functions};
 
 /// Values in the memory of a device. Copies are asked of a stream; what two streams do with one buffer at the same time is for the
 /// caller to order, and at worst leaves other numbers in it.
@@ -23,7 +23,7 @@ impl<T: Plain> DeviceBuffer<T> {
         let mut address = 0;
         let bytes = len.max(1).saturating_mul(size_of::<T>());
         // SAFETY: the driver writes the address of `bytes` bytes, freed in `drop`.
-        check("cuMemAlloc", unsafe { sys::cuMemAlloc_v2(&raw mut address, bytes) })?;
+        check("cuMemAlloc", unsafe { functions::cuMemAlloc_v2(&raw mut address, bytes) })?;
         let mut buffer = Self { address, len, device: device.clone(), values: PhantomData };
         let stream = device.stream()?;
         buffer.clear(len, &stream)?;
@@ -49,7 +49,7 @@ impl<T: Plain> DeviceBuffer<T> {
         source.begin_use(stream)?;
         let (from, bytes) = (source.as_ptr().cast_const().cast(), count * size_of::<T>());
         // SAFETY: both sides hold `bytes` bytes. `source` waits for `end_use` before it is changed or freed, this before it is freed.
-        let code = unsafe { sys::cuMemcpyHtoDAsync_v2(self.address, from, bytes, stream.raw()) };
+        let code = unsafe { functions::cuMemcpyHtoDAsync_v2(self.address, from, bytes, stream.raw()) };
         source.end_use(stream)?;
         check("cuMemcpyHtoDAsync", code)
     }
@@ -61,7 +61,7 @@ impl<T: Plain> DeviceBuffer<T> {
         into.begin_use(stream)?;
         let (to, bytes) = (into.as_ptr().cast(), count * size_of::<T>());
         // SAFETY: as in `upload`; `into` shows nothing before the copy is done.
-        let code = unsafe { sys::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
+        let code = unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
         into.end_use(stream)?;
         check("cuMemcpyDtoHAsync", code)
     }
@@ -72,7 +72,7 @@ impl<T: Plain> DeviceBuffer<T> {
         self.device.make_current()?;
         let from = values.as_ptr().cast();
         // SAFETY: both sides hold the bytes, and `values` is borrowed until the stream is done with them.
-        let code = unsafe { sys::cuMemcpyHtoDAsync_v2(self.address, from, size_of_val(values), stream.raw()) };
+        let code = unsafe { functions::cuMemcpyHtoDAsync_v2(self.address, from, size_of_val(values), stream.raw()) };
         stream.synchronize()?;
         check("cuMemcpyHtoDAsync", code)
     }
@@ -83,7 +83,7 @@ impl<T: Plain> DeviceBuffer<T> {
         self.device.make_current()?;
         let (to, bytes) = (values.as_mut_ptr().cast(), size_of_val(values));
         // SAFETY: as in `write`; every pattern of bits is a plain number.
-        let code = unsafe { sys::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
+        let code = unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
         stream.synchronize()?;
         check("cuMemcpyDtoHAsync", code)
     }
@@ -97,7 +97,7 @@ impl<T: Plain> DeviceBuffer<T> {
         self.device.make_current()?;
         let bytes = count * size_of::<T>();
         // SAFETY: it holds the bytes, and is freed only after the device is done.
-        check("cuMemsetD8Async", unsafe { sys::cuMemsetD8Async(self.address, 0, bytes, stream.raw()) })
+        check("cuMemsetD8Async", unsafe { functions::cuMemsetD8Async(self.address, 0, bytes, stream.raw()) })
     }
 }
 
@@ -108,7 +108,7 @@ impl<T: Plain> DeviceBuffer<T> {
 pub unsafe fn copy_on_device(from: u64, to: u64, bytes: usize, stream: &Stream) -> Result<(), Error> {
     stream.device().make_current()?;
     // SAFETY: the caller's word.
-    check("cuMemcpyDtoDAsync", unsafe { sys::cuMemcpyDtoDAsync_v2(to, from, bytes, stream.raw()) })
+    check("cuMemcpyDtoDAsync", unsafe { functions::cuMemcpyDtoDAsync_v2(to, from, bytes, stream.raw()) })
 }
 
 impl<T: Plain> Drop for DeviceBuffer<T> {
@@ -116,7 +116,7 @@ impl<T: Plain> Drop for DeviceBuffer<T> {
         // Some stream may still work on it. Buffers live for many frames, so waiting costs nothing that counts.
         if self.device.synchronize().is_ok() {
             // SAFETY: allocated in `zeroed`, freed once, and the device is done with it.
-            let _ = unsafe { sys::cuMemFree_v2(self.address) };
+            let _ = unsafe { functions::cuMemFree_v2(self.address) };
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cudarc::driver::sys::{self, CUdevice_attribute as Attribute};
 
 use crate::error::{Error, check};
-use crate::{DeviceBuffer, Event, HostBuffer, Plain, Stream, driver};
+use crate::{DeviceBuffer, Event, HostBuffer, Plain, Stream, driver, functions};
 
 /// A device that is open. Clones are the same device; it is closed when the last of them and of what was made from them is gone.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Device {
         driver::start()?;
         let mut count = 0;
         // SAFETY: the driver writes one integer.
-        check("cuDeviceGetCount", unsafe { sys::cuDeviceGetCount(&raw mut count) })?;
+        check("cuDeviceGetCount", unsafe { functions::cuDeviceGetCount(&raw mut count) })?;
         Ok(count.unsigned_abs())
     }
 
@@ -88,12 +88,12 @@ impl Device {
         }
         let mut device = 0;
         // SAFETY: the driver writes one handle; the number was checked.
-        check("cuDeviceGet", unsafe { sys::cuDeviceGet(&raw mut device, ordinal as i32) })?;
+        check("cuDeviceGet", unsafe { functions::cuDeviceGet(&raw mut device, ordinal as i32) })?;
         let description = describe(device, ordinal, driver_version)?;
         let maps_host_memory = attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY)? != 0;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the driver writes one handle; it is given back in `drop`.
-        check("cuDevicePrimaryCtxRetain", unsafe { sys::cuDevicePrimaryCtxRetain(&raw mut handle, device) })?;
+        check("cuDevicePrimaryCtxRetain", unsafe { functions::cuDevicePrimaryCtxRetain(&raw mut handle, device) })?;
         Ok(Self { context: Arc::new(Context { device, handle, description, maps_host_memory }) })
     }
 
@@ -108,7 +108,7 @@ impl Device {
         let (mut free_bytes, mut total_bytes) = (0, 0);
         let (free, total) = (&raw mut free_bytes, &raw mut total_bytes);
         // SAFETY: the driver writes two integers.
-        check("cuMemGetInfo", unsafe { sys::cuMemGetInfo_v2(free, total) })?;
+        check("cuMemGetInfo", unsafe { functions::cuMemGetInfo_v2(free, total) })?;
         Ok(DeviceMemory { free_bytes, total_bytes })
     }
 
@@ -141,14 +141,23 @@ impl Device {
     /// libraries (TensorRT) want it done for them.
     pub fn make_current(&self) -> Result<(), Error> {
         // SAFETY: the context lives as long as this.
-        check("cuCtxSetCurrent", unsafe { sys::cuCtxSetCurrent(self.context.handle) })
+        check("cuCtxSetCurrent", unsafe { functions::cuCtxSetCurrent(self.context.handle) })
     }
 
     /// Waits for everything that was asked of the device.
     pub fn synchronize(&self) -> Result<(), Error> {
         self.make_current()?;
         // SAFETY: a context is current.
-        check("cuCtxSynchronize", unsafe { sys::cuCtxSynchronize() })
+        check("cuCtxSynchronize", unsafe { functions::cuCtxSynchronize() })
+    }
+
+    /// Whether the device still does what it is asked for. One that has failed answers with its error, in every library of the process, until
+    /// the process ends; one that is short of memory is alive.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.stream().and_then(|stream| stream.synchronize()) {
+            Err(Error::Call { code: functions::OUT_OF_MEMORY, .. }) => Ok(()),
+            other => other,
+        }
     }
 
     /// Whether pinned memory is read in place.
@@ -160,7 +169,7 @@ impl Device {
 impl Drop for Context {
     fn drop(&mut self) {
         // SAFETY: retained once in `open`. A failure leaves nothing to do: the process is about to let go of the device anyway.
-        let _ = unsafe { sys::cuDevicePrimaryCtxRelease_v2(self.device) };
+        let _ = unsafe { functions::cuDevicePrimaryCtxRelease_v2(self.device) };
     }
 }
 
@@ -168,13 +177,13 @@ fn describe(device: sys::CUdevice, ordinal: u32, driver_version: (u32, u32)) -> 
     let mut name = [0_u8; 256];
     let (text, length) = (name.as_mut_ptr().cast(), name.len() as i32);
     // SAFETY: the driver writes at most `length` bytes, the last of them a zero.
-    check("cuDeviceGetName", unsafe { sys::cuDeviceGetName(text, length, device) })?;
+    check("cuDeviceGetName", unsafe { functions::cuDeviceGetName(text, length, device) })?;
     let mut uuid = sys::CUuuid { bytes: [0; 16] };
     // SAFETY: the driver writes 16 bytes.
-    check("cuDeviceGetUuid", unsafe { sys::cuDeviceGetUuid(&raw mut uuid, device) })?;
+    check("cuDeviceGetUuid", unsafe { functions::cuDeviceGetUuid(&raw mut uuid, device) })?;
     let mut total_bytes = 0;
     // SAFETY: the driver writes one integer.
-    check("cuDeviceTotalMem", unsafe { sys::cuDeviceTotalMem_v2(&raw mut total_bytes, device) })?;
+    check("cuDeviceTotalMem", unsafe { functions::cuDeviceTotalMem_v2(&raw mut total_bytes, device) })?;
     let capability = |part| attribute(device, part).map(i32::unsigned_abs);
     Ok(DeviceDescription {
         ordinal,
@@ -193,6 +202,6 @@ fn describe(device: sys::CUdevice, ordinal: u32, driver_version: (u32, u32)) -> 
 fn attribute(device: sys::CUdevice, attribute: Attribute) -> Result<i32, Error> {
     let mut value = 0;
     // SAFETY: the driver writes one integer.
-    check("cuDeviceGetAttribute", unsafe { sys::cuDeviceGetAttribute(&raw mut value, attribute, device) })?;
+    check("cuDeviceGetAttribute", unsafe { functions::cuDeviceGetAttribute(&raw mut value, attribute, device) })?;
     Ok(value)
 }

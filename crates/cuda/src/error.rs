@@ -1,8 +1,8 @@
 //! What can go wrong between this program and a device.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
-use cudarc::driver::sys::{self, CUresult};
+use crate::functions::{self, Code, SUCCESS};
 
 /// A device cannot be had, or a call of the driver failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,9 @@ pub enum Error {
     Call {
         /// The function of the driver.
         function: &'static str,
-        /// NVIDIA's name of the code.
+        /// What it returned; `cuda.h` of this driver's version or an earlier one has it.
+        code: u32,
+        /// NVIDIA's name of the code, or the number where the driver has none.
         name: String,
         /// NVIDIA's explanation.
         explanation: String,
@@ -68,22 +70,27 @@ pub enum Error {
 }
 
 /// Turns what the function `function` of the driver returned into a `Result`.
-pub(crate) fn check(function: &'static str, code: CUresult) -> Result<(), Error> {
-    if code == CUresult::CUDA_SUCCESS {
+pub(crate) fn check(function: &'static str, code: Code) -> Result<(), Error> {
+    if code == SUCCESS {
         return Ok(());
     }
-    Err(Error::Call { function, name: format!("{code:?}"), explanation: explanation(code) })
+    // The driver's own words: it knows codes that no header of today's has.
+    let name = text(functions::cuGetErrorName, code).unwrap_or_else(|| format!("CUDA error {code}"));
+    let explanation =
+        text(functions::cuGetErrorString, code).unwrap_or_else(|| "the driver has no text for it".to_owned());
+    Err(Error::Call { function, code, name, explanation })
 }
 
-fn explanation(code: CUresult) -> String {
+/// What the driver's function `of` has for `code`.
+fn text(of: unsafe fn(Code, *mut *const c_char) -> Code, code: Code) -> Option<String> {
     let mut text = std::ptr::null();
     // SAFETY: `text` is the address of a pointer, which the driver sets to a string of its own or leaves null.
-    let known = unsafe { sys::cuGetErrorString(code, &raw mut text) };
-    if known != CUresult::CUDA_SUCCESS || text.is_null() {
-        return "the driver has no text for it".to_owned();
+    let known = unsafe { of(code, &raw mut text) };
+    if known != SUCCESS || text.is_null() {
+        return None;
     }
     // SAFETY: the driver's string ends with a zero and lives as long as the library, which is never unloaded.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
 /// Refuses a buffer of `found` values where `expected` are wanted.

@@ -3,7 +3,7 @@
 use cudarc::driver::sys;
 
 use crate::error::{Error, check};
-use crate::{Device, Stream};
+use crate::{Device, Stream, functions};
 
 /// What a stream was asked for while it was captured. Addresses are baked in: what changes from launch to launch must stand in the memory
 /// that they point to, and that memory must outlive this.
@@ -26,16 +26,16 @@ impl Stream {
         // Other threads go on allocating and copying while this one captures.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         // SAFETY: the handle is alive; the capture is ended below on this thread, as this mode wants.
-        check("cuStreamBeginCapture", unsafe { sys::cuStreamBeginCapture_v2(self.raw(), mode) })?;
+        check("cuStreamBeginCapture", unsafe { functions::cuStreamBeginCapture_v2(self.raw(), mode) })?;
         let asked = ask(self);
         let mut graph =
             Graph { recorded: std::ptr::null_mut(), executable: std::ptr::null_mut(), device: self.device().clone() };
         // SAFETY: the driver writes one handle, destroyed with `graph`.
-        let ended = unsafe { sys::cuStreamEndCapture(self.raw(), &raw mut graph.recorded) };
+        let ended = unsafe { functions::cuStreamEndCapture(self.raw(), &raw mut graph.recorded) };
         asked?;
         check("cuStreamEndCapture", ended)?;
         // SAFETY: the driver writes one handle, destroyed with `graph`.
-        let code = unsafe { sys::cuGraphInstantiateWithFlags(&raw mut graph.executable, graph.recorded, 0) };
+        let code = unsafe { functions::cuGraphInstantiateWithFlags(&raw mut graph.executable, graph.recorded, 0) };
         check("cuGraphInstantiate", code)?;
         Ok(graph)
     }
@@ -46,7 +46,7 @@ impl Graph {
     pub fn launch(&mut self, stream: &Stream) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: both handles are alive.
-        check("cuGraphLaunch", unsafe { sys::cuGraphLaunch(self.executable, stream.raw()) })
+        check("cuGraphLaunch", unsafe { functions::cuGraphLaunch(self.executable, stream.raw()) })
     }
 }
 
@@ -57,11 +57,11 @@ impl Drop for Graph {
         }
         if !self.executable.is_null() {
             // SAFETY: instantiated in `capture`, destroyed once; the driver finishes a launch that is under way.
-            let _ = unsafe { sys::cuGraphExecDestroy(self.executable) };
+            let _ = unsafe { functions::cuGraphExecDestroy(self.executable) };
         }
         if !self.recorded.is_null() {
             // SAFETY: captured in `capture`, destroyed once.
-            let _ = unsafe { sys::cuGraphDestroy(self.recorded) };
+            let _ = unsafe { functions::cuGraphDestroy(self.recorded) };
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use cudarc::driver::sys;
 
 use crate::error::{Error, check};
-use crate::{Device, Event, Plain, Stream};
+use crate::{Device, Event, Plain, Stream, functions};
 
 /// Pinned memory of the host. On an integrated device it is mapped as well, and the device reads it without a copy.
 ///
@@ -34,7 +34,7 @@ impl<T: Plain> HostBuffer<T> {
         let bytes = len.max(1).saturating_mul(size_of::<T>());
         let mut start = std::ptr::null_mut();
         // SAFETY: the driver writes the address of `bytes` bytes on a page of their own, freed in `drop`.
-        check("cuMemHostAlloc", unsafe { sys::cuMemHostAlloc(&raw mut start, bytes, flags) })?;
+        check("cuMemHostAlloc", unsafe { functions::cuMemHostAlloc(&raw mut start, bytes, flags) })?;
         let Some(values) = NonNull::new(start.cast::<T>()) else {
             return Err(Error::Length { buffer: "pinned memory", expected: len, found: 0 });
         };
@@ -44,7 +44,7 @@ impl<T: Plain> HostBuffer<T> {
         if is_mapped {
             let mut address = 0;
             // SAFETY: the driver writes one address; the memory was allocated with `DEVICEMAP`.
-            let code = unsafe { sys::cuMemHostGetDevicePointer_v2(&raw mut address, start, 0) };
+            let code = unsafe { functions::cuMemHostGetDevicePointer_v2(&raw mut address, start, 0) };
             check("cuMemHostGetDevicePointer", code)?;
             buffer.device_address = Some(address);
         }
@@ -97,7 +97,7 @@ impl<T: Plain> Drop for HostBuffer<T> {
         // A device that cannot say whether it is done may still write: the memory is then left to it.
         if self.used.synchronize().is_ok() && self.device.make_current().is_ok() {
             // SAFETY: allocated in `zeroed`, freed once, and no device works on it any more.
-            let _ = unsafe { sys::cuMemFreeHost(self.values.as_ptr().cast()) };
+            let _ = unsafe { functions::cuMemFreeHost(self.values.as_ptr().cast()) };
         }
     }
 }

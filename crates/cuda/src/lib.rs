@@ -18,8 +18,8 @@
 //! # }
 //! ```
 //!
-//! What comes from here stands on cudarc's two lower floors, `sys` and `result`: its third orders every buffer by events of its own, which
-//! a graph capture does not take.
+//! Types and declarations are those of cudarc's lowest floor, `sys`, which also finds the library. Its others do not fit: the highest orders
+//! every buffer by events of its own, which a graph capture does not take, and all take a code of the driver's for an enum of one version.
 #![allow(unsafe_code, reason = "every call of the driver is a foreign function")]
 
 mod buffer;
@@ -28,6 +28,7 @@ mod driver;
 mod error;
 mod event;
 pub mod frame;
+mod functions;
 mod graph;
 mod host;
 mod module;

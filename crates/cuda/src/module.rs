@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_void};
 use cudarc::driver::sys;
 
 use crate::error::{Error, check};
-use crate::{Device, Stream};
+use crate::{Device, Stream, functions};
 
 /// Threads of a block: enough to hide the latency of memory on every architecture, few enough for any of them.
 const BLOCK_THREADS: u64 = 256;
@@ -35,7 +35,7 @@ impl Module {
         device.make_current()?;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the driver reads text up to its zero and writes one handle, unloaded in `drop`.
-        check("cuModuleLoadData", unsafe { sys::cuModuleLoadData(&raw mut handle, ptx.as_ptr().cast()) })?;
+        check("cuModuleLoadData", unsafe { functions::cuModuleLoadData(&raw mut handle, ptx.as_ptr().cast()) })?;
         Ok(Self { handle, device: device.clone() })
     }
 
@@ -43,7 +43,7 @@ impl Module {
         self.device.make_current()?;
         let mut function = std::ptr::null_mut();
         // SAFETY: the driver reads a string and writes one handle; the module is alive.
-        let code = unsafe { sys::cuModuleGetFunction(&raw mut function, self.handle, name.as_ptr()) };
+        let code = unsafe { functions::cuModuleGetFunction(&raw mut function, self.handle, name.as_ptr()) };
         check("cuModuleGetFunction", code).map(|()| Function(function))
     }
 }
@@ -91,7 +91,7 @@ impl Function {
         let (raw, arguments, extra) = (stream.raw(), arguments.as_mut_ptr(), std::ptr::null_mut());
         // SAFETY: the caller's word; the driver copies the arguments before it returns.
         check("cuLaunchKernel", unsafe {
-            sys::cuLaunchKernel(self.0, blocks, 1, 1, threads, 1, 1, 0, raw, arguments, extra)
+            functions::cuLaunchKernel(self.0, blocks, 1, 1, threads, 1, 1, 0, raw, arguments, extra)
         })
     }
 }
@@ -100,7 +100,7 @@ impl Drop for Module {
     fn drop(&mut self) {
         if self.device.synchronize().is_ok() {
             // SAFETY: loaded in `load`, unloaded once, and nothing runs in it any more.
-            let _ = unsafe { sys::cuModuleUnload(self.handle) };
+            let _ = unsafe { functions::cuModuleUnload(self.handle) };
         }
     }
 }

@@ -3,7 +3,7 @@
 use cudarc::driver::sys;
 
 use crate::error::{Error, check};
-use crate::{Device, Event};
+use crate::{Device, Event, functions};
 
 const NON_BLOCKING: u32 = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
 
@@ -24,7 +24,7 @@ impl Stream {
         device.make_current()?;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the driver writes one handle; it is destroyed in `drop`.
-        check("cuStreamCreate", unsafe { sys::cuStreamCreate(&raw mut handle, NON_BLOCKING) })?;
+        check("cuStreamCreate", unsafe { functions::cuStreamCreate(&raw mut handle, NON_BLOCKING) })?;
         Ok(Self { handle, device: device.clone() })
     }
 
@@ -42,14 +42,14 @@ impl Stream {
     pub fn synchronize(&self) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: the handle is alive.
-        check("cuStreamSynchronize", unsafe { sys::cuStreamSynchronize(self.handle) })
+        check("cuStreamSynchronize", unsafe { functions::cuStreamSynchronize(self.handle) })
     }
 
     /// What is asked of it from now on is done after `event`. The calling thread does not wait.
     pub fn wait(&self, event: &Event) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: both handles are alive; the flags must be 0.
-        check("cuStreamWaitEvent", unsafe { sys::cuStreamWaitEvent(self.handle, event.raw(), 0) })
+        check("cuStreamWaitEvent", unsafe { functions::cuStreamWaitEvent(self.handle, event.raw(), 0) })
     }
 
     pub(crate) fn raw(&self) -> sys::CUstream {
@@ -61,7 +61,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if self.device.make_current().is_ok() {
             // SAFETY: created in `new`, destroyed once. The driver finishes what was asked of it.
-            let _ = unsafe { sys::cuStreamDestroy_v2(self.handle) };
+            let _ = unsafe { functions::cuStreamDestroy_v2(self.handle) };
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::driver;
+use crate::end::End;
 use crate::network::Network;
 
 /// Everything the recorder knows.
@@ -23,6 +24,8 @@ pub(crate) struct State {
     pub(crate) monitor: usize,
     /// What plans and engines are made of; nothing: one tensor of one shape, for everything.
     pub(crate) network: Option<Network>,
+    /// Calls that do not return, and what they do instead.
+    pub(crate) ends: BTreeMap<String, End>,
     /// How long a build takes.
     pub(crate) build_time: Duration,
     /// Where calls are written down as well, so that another process can read them.
@@ -31,12 +34,13 @@ pub(crate) struct State {
 
 impl State {
     /// As the file says that `RECORDER_SCRIPT` names; each line `version NUMBER`, `answer NAME NUMBER`, `transcript FILE`,
-    /// `build-ms NUMBER`, `driver FUNCTION CODE` (what the simulator of the driver answers from now on) or one of [`Network`]'s. Without
+    /// `build-ms NUMBER`, `end NAME HOW` (see [`End`]), `driver FUNCTION CODE` (what the simulator of the driver answers from now on) or one of [`Network`]'s. Without
     /// the variable, nothing is known yet.
     fn scripted() -> Self {
         let mut state = Self {
             version_number: 0,
             answers: BTreeMap::new(),
+            ends: BTreeMap::new(),
             transcript: Vec::new(),
             logger: 0,
             monitor: 0,
@@ -51,6 +55,9 @@ impl State {
                 ["version", number] => state.version_number = number.parse().expect("a version number"),
                 ["answer", name, number] => {
                     state.answers.insert(name.to_owned(), number.parse().expect("a number"));
+                }
+                ["end", name, how] => {
+                    state.ends.insert(name.to_owned(), End::new(how));
                 }
                 ["build-ms", number] => state.build_time = Duration::from_millis(number.parse().expect("a number")),
                 ["driver", function, code] => driver::fail(function, code.parse().expect("a code")),

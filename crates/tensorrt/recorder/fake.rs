@@ -118,6 +118,11 @@ fn call(this: *mut Fake, slot: usize, arguments: [usize; 3]) -> usize {
     };
     let death = if fake.is_alive.load(Ordering::Relaxed) { "" } else { " AFTER DELETION" };
     record(format!("{method}({}){death}", written(method, arguments)));
+    let end = state().ends.get(method).copied();
+    if let Some(end) = end {
+        exports::log(1, &format!("{method} was told to end"));
+        end.meet();
+    }
     if method == "VBuilderConfig::setProgressMonitor" {
         state().monitor = arguments[0];
     }

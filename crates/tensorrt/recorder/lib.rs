@@ -7,6 +7,7 @@
 
 mod control;
 mod driver;
+mod end;
 mod exports;
 mod fake;
 mod network;

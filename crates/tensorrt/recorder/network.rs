@@ -33,18 +33,25 @@ pub(crate) struct Network {
     runs: usize,
     /// Runs that fail, the first being 1.
     failing_runs: Option<RangeInclusive<usize>>,
+    /// What the driver answers from which run on: the run, the driver's function (`*`: any), its code.
+    driver_at_run: Option<(usize, String, i32)>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) shapes: BTreeMap<String, Vec<i64>>,
     pub(crate) addresses: BTreeMap<String, usize>,
 }
 
 impl Network {
-    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`, `plan WORD` or `failing-runs FIRST LAST`.
+    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`, `plan WORD`, `failing-runs FIRST LAST` or
+    /// `driver-at-run RUN FUNCTION CODE`.
     pub(crate) fn add(&mut self, words: &[&str]) {
         match words {
             ["plan", word] => self.plan = word.as_bytes().to_vec(),
             ["failing-runs", first, last] => {
                 self.failing_runs = Some(first.parse().expect("a number")..=last.parse().expect("a number"));
+            }
+            ["driver-at-run", run, function, code] => {
+                let (run, code) = (run.parse().expect("a number"), code.parse().expect("a code"));
+                self.driver_at_run = Some((run, function.to_string(), code));
             }
             _ => self.add_tensor(words),
         }
@@ -85,6 +92,9 @@ impl Network {
     /// fail, or an output has no address.
     pub(crate) fn run(&mut self, stream: usize) -> bool {
         self.runs += 1;
+        if let Some((_, function, code)) = self.driver_at_run.as_ref().filter(|(run, ..)| *run == self.runs) {
+            driver::fail(function, *code);
+        }
         if self.failing_runs.as_ref().is_some_and(|failing| failing.contains(&self.runs)) {
             return false;
         }

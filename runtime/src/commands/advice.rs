@@ -1,4 +1,16 @@
-//! What to install, by the machine. Names of packages are those of NVIDIA's, Debian's and Ubuntu's documentation.
+//! What to install, by the machine.
+
+// Where each name of a package comes from, looked up on 2026-11-27:
+//
+// * `ubuntu-drivers install`: ubuntu/ubuntu-release-notes, issue 213; the program is in `ubuntu-drivers-common` of 22.04 to 26.04.
+// * `nvidia-driver`: Debian's package index, section non-free: 535.261.03 in Debian 12, 550.163.01 in Debian 13. Both are of CUDA 12.
+// * `nvidia-jetpack`: "How to Install and Configure JetPack SDK" of JetPack 6.0 to 6.2 and "JetPack SDK Setup" of the user guides of Orin Nano,
+//   AGX Orin and Thor (JetPack 7). It brings TensorRT: 10.3 with JetPack 6.1 and 6.2, 10.16 with JetPack 7.2.
+// * `tensorrt`: "Debian Package Installation" in NVIDIA's guides to TensorRT 10.16 and 11.3, for Ubuntu 22.04 and later and Debian 12.
+// * `tensorrt-rtx-cu13-libs`: the wheel, which `cargo xtask tensorrt` unpacks; `tensorrt-rtx-cu12-libs` is beside it in the index.
+// * `onnxruntime-gpu`: the wheels of 1.31.1. Their CUDA provider asks for libcublas.so.13 and libcudart.so.13, which the extra parts `cuda` and `cudnn`
+//   install into `nvidia/cu13/lib`. Only Python looks there by itself. The x86-64 wheel holds code for compute capability 7.5, 8.0, 8.6, 8.9,
+//   9.0 and 12.0, the one for aarch64 for 8.9, 9.0, 12.0 and 12.1: neither Orin (8.7) nor Thor (11.0).
 
 use std::fs;
 use std::path::Path;
@@ -47,17 +59,19 @@ impl Platform {
                 "TensorRT: `sudo apt install tensorrt` from NVIDIA's CUDA repository for your system"
             }
             (Self::Desktop, EngineKind::TensorRtRtx) => {
-                "TensorRT-RTX, instead of TensorRT: unpack NVIDIA's archive and name its lib folder in LD_LIBRARY_PATH"
+                "TensorRT-RTX, instead of TensorRT: `pip install tensorrt-rtx-cu13-libs` (cu12 with a driver of CUDA 12), and name its folder \
+                 tensorrt_rtx_libs in LD_LIBRARY_PATH"
             }
-            (Self::JetPack7 | Self::Desktop, EngineKind::Cuda) => {
-                "ONNX Runtime on the GPU: `pip install onnxruntime-gpu` in an active Python environment (needs CUDA 13 and cuDNN 9)"
+            (Self::Desktop, EngineKind::Cuda) => {
+                "ONNX Runtime on the GPU: `pip install 'onnxruntime-gpu[cuda,cudnn]'` in an active Python environment, and name its folders \
+                 nvidia/cu13/lib and nvidia/cudnn/lib in LD_LIBRARY_PATH (needs a driver of CUDA 13)"
             }
             (_, EngineKind::Cpu) => {
                 "a faster engine on the processor: `pip install onnxruntime` in an active Python environment, or put libonnxruntime.so \
                  (1.24 or later) beside the program, or name it with ORT_DYLIB_PATH"
             }
-            // TensorRT-RTX builds for no Orin, and beside TensorRT it adds nothing on a Jetson. What is published of ONNX Runtime with CUDA
-            // for JetPack 6 is older than 1.24.
+            // TensorRT-RTX builds for no Orin, and beside TensorRT it adds nothing on a Jetson. The wheels of ONNX Runtime with CUDA hold no code
+            // for a Jetson's GPU; what others publish for JetPack 6 is 1.23, older than this program takes.
             (Self::NoGpu | Self::JetPack6 | Self::JetPack7, _) | (_, EngineKind::Embedded) => return None,
         };
         Some(text.to_owned())
@@ -131,6 +145,8 @@ mod tests {
         assert_eq!(texts, ["TensorRT: `sudo apt install nvidia-jetpack`"]);
         let texts = advice(Platform::Desktop, true, true, &engines);
         assert!(texts[0].contains("apt install tensorrt") && texts[2].contains("onnxruntime-gpu"), "{texts:?}");
+        let texts = advice(Platform::JetPack7, true, true, &engines);
+        assert_eq!(texts, ["TensorRT: `sudo apt install nvidia-jetpack`"], "no wheel has code for its GPU");
         let texts = advice(Platform::Desktop, false, true, &engines);
         assert!(texts.len() == 1 && texts[0].contains("nvidia-driver"), "{texts:?}");
         assert!(advice(Platform::NoGpu, false, true, &engines).is_empty());

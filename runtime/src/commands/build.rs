@@ -40,6 +40,10 @@ pub struct BuildArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub query_count: u16,
 
+    /// Build although a plan is kept, and measure kernels once more: the way out where a kept plan is refused
+    #[arg(long)]
+    pub again: bool,
+
     /// Write results to stdout as JSON Lines instead of text
     #[arg(long)]
     pub json: bool,
@@ -75,8 +79,8 @@ impl BuildArguments {
                 *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(build);
             }
         });
-        let options =
-            EngineOptions { watch, rows: NonZero::new(usize::from(self.query_count)), ..self.engine.options()? };
+        let rows = NonZero::new(usize::from(self.query_count));
+        let options = EngineOptions { watch, rows, build_again: self.again, ..self.engine.options()? };
         let bundle = open_bundle(self.bundle.as_deref(), &options)?;
         let (mut any_passed, mut skipped) = (false, Vec::new());
         for result in engine::first_of_each(&bundle, &options) {

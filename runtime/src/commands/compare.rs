@@ -25,13 +25,16 @@ Examples:
   rszs-edge compare @cpu @embedded --images flight/
       The default bundle in two engines: the differences are rounding.
 
+  rszs-edge compare @cpu:fp32 @cuda:fp16
+      What half precision on the GPU costs, on the built-in scene.
+
   rszs-edge compare bundles/nano new/nano --images flight/ --queries flood
       Two releases: what would change for an operator who looks for floods?
 
 Columns: share of pixels on which both masks agree; intersection over union (IoU) of the masks; largest difference of the blended
 logits of 99 % of the places and of all; share of pixels in each mask. Each side decides by the thresholds of its own bundle.")]
 pub struct CompareArguments {
-    /// A bundle's folder, @ENGINE for the default bundle in that engine, or BUNDLE@ENGINE
+    /// A bundle's folder, @ENGINE for the default bundle in that engine, or BUNDLE@ENGINE; a colon and a precision may follow the engine
     #[arg(value_name = "A")]
     pub a: SideName,
 
@@ -51,7 +54,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "METRES")]
     pub gsd: Option<GroundSample>,
 
-    /// Precision, threads, batch, library. The engine is that of A and B.
+    /// Precision where A or B has none, threads, batch, library. The engine is that of A and B.
     #[command(flatten)]
     pub engine: EngineArguments,
 

@@ -40,6 +40,8 @@ struct Findings {
     /// Name and version of this program.
     program: &'static str,
     machine: Machine,
+    /// The first CUDA device, its memory and the driver's version of CUDA, or why there is none.
+    device: DeviceFinding,
     /// Why the bundle cannot be used, or what it is.
     bundle: BundleFinding,
     /// Every engine that this program has.
@@ -55,6 +57,13 @@ enum BundleFinding {
     Refused(String),
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum DeviceFinding {
+    Found(String),
+    Missing(String),
+}
+
 impl DoctorArguments {
     pub(super) fn run(&self, console: &Console) -> Result<ExitStatus, Error> {
         let options = EngineOptions { watch: console.build_watch(Interrupt::new()), ..EngineOptions::default() };
@@ -65,6 +74,10 @@ impl DoctorArguments {
         let findings = Findings {
             program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
             machine,
+            device: match Device::open(0) {
+                Ok(device) => DeviceFinding::Found(device.description().to_string()),
+                Err(error) => DeviceFinding::Missing(error.to_string()),
+            },
             advice: advice(platform, has_driver, opened.is_ok(), &engines),
             bundle: match &opened {
                 Ok(bundle) => BundleFinding::of(bundle),
@@ -112,9 +125,10 @@ impl Findings {
             ("driver", nvidia_driver),
         ];
         lines.extend(facts.into_iter().filter_map(|(name, fact)| Some(format!("{name:<10} {}", fact.as_ref()?))));
-        if nvidia_driver.is_none() && jetson_linux.is_none() {
-            lines.push("driver     no NVIDIA driver; engines run on the processor".to_owned());
-        }
+        lines.push(match &self.device {
+            DeviceFinding::Found(description) => format!("device     {description}"),
+            DeviceFinding::Missing(reason) => format!("device     none, engines run on the processor: {reason}"),
+        });
         lines.push(match &self.bundle {
             BundleFinding::Usable { name, counter, path, precisions } => {
                 format!("bundle     {name} {counter}, {} ({path})", precisions.join(", "))

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use rszs_bundle::Bundle;
 use rszs_hot::Decision;
 
 use crate::device::{DeviceSegmenter, frame_path};
 use crate::engine::{self, BuildWatch, EngineOptions, SharedTensorRt, Started};
-use crate::engine_arguments::{EngineArguments, EngineChoice};
+use crate::engine_arguments::{EngineArguments, EngineChoice, PrecisionChoice};
 use crate::error::Error;
 use crate::ground::GroundSample;
 use crate::layout::layout;
@@ -20,7 +21,7 @@ use crate::segment::{FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentat
 use crate::source::Frame;
 use crate::text::TextTower;
 
-/// `[BUNDLE][@ENGINE]`: a bundle's folder, an engine, or both.
+/// `[BUNDLE][@ENGINE[:PRECISION]]`: a bundle's folder, an engine, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SideName {
     /// As typed.
@@ -29,13 +30,18 @@ pub struct SideName {
     pub bundle: Option<PathBuf>,
     /// What computes.
     pub engine: EngineChoice,
+    /// Which model file it runs; nothing: that of `--precision`.
+    pub precision: Option<PrecisionChoice>,
 }
 
 /// No bundle and no engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected BUNDLE, @ENGINE or BUNDLE@ENGINE with an engine of {known}, found {found:?}")]
+#[error(
+    "expected BUNDLE, @ENGINE or BUNDLE@ENGINE with an engine of {engines}, and perhaps a colon and a precision of {precisions}, found {found:?}"
+)]
 pub struct SideNameError {
-    known: String,
+    engines: String,
+    precisions: String,
     found: String,
 }
 
@@ -66,26 +72,34 @@ impl FromStr for SideName {
             typed.rsplit_once('@').map_or((typed, None), |(bundle, engine)| (bundle, Some(engine)))
         };
         let error = || SideNameError {
-            known: EngineChoice::value_variants().iter().filter_map(ValueEnum::to_possible_value).fold(
-                String::new(),
-                |list, value| {
-                    if list.is_empty() { value.get_name().into() } else { list + ", " + value.get_name() }
-                },
-            ),
+            engines: known::<EngineChoice>(),
+            precisions: known::<PrecisionChoice>(),
             found: typed.to_owned(),
         };
-        let engine = engine.map_or(Ok(EngineChoice::Auto), |name| EngineChoice::from_str(name, false));
-        let engine = engine.map_err(|_| error())?;
+        let (engine, precision) = match engine.map(|engine| engine.split_once(':').unwrap_or((engine, ""))) {
+            None => (EngineChoice::Auto, None),
+            Some((engine, precision)) => {
+                let engine = EngineChoice::from_str(engine, false).map_err(|_| error())?;
+                let precision = (!precision.is_empty()).then(|| PrecisionChoice::from_str(precision, false));
+                (engine, precision.transpose().map_err(|_| error())?)
+            }
+        };
         if typed.is_empty() {
             return Err(error());
         }
         let bundle = (!bundle.is_empty()).then(|| PathBuf::from(bundle));
-        Ok(Self { typed: typed.to_owned(), bundle, engine })
+        Ok(Self { typed: typed.to_owned(), bundle, engine, precision })
     }
 }
 
+/// The words of a choice, with commas between.
+fn known<T: ValueEnum>() -> String {
+    let values: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+    values.iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(", ")
+}
+
 impl Side {
-    /// Opens the bundle and starts the engine of `name`; precision, threads, batch and library are those of `engine`. The `watch` hears
+    /// Opens the bundle and starts the engine of `name`; a precision that it does not have, threads, batch and library are those of `engine`. The `watch` hears
     /// of an engine that is built.
     pub fn open(
         name: &SideName,
@@ -95,7 +109,8 @@ impl Side {
         watch: BuildWatch,
     ) -> Result<Self, Error> {
         let library = engine.onnxruntime.clone().filter(|_| name.engine.takes_library());
-        let arguments = EngineArguments { engine: name.engine, onnxruntime: library, ..engine.clone() };
+        let precision = name.precision.unwrap_or(engine.precision);
+        let arguments = EngineArguments { engine: name.engine, precision, onnxruntime: library, ..engine.clone() };
         let rows = NonZero::new(queries.len());
         let options = EngineOptions { rows, watch: watch.clone(), ..arguments.options()? };
         let mut bundle = open_bundle(name.bundle.as_deref(), &options)?;
@@ -129,6 +144,7 @@ impl Side {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
 
     fn parsed(typed: &str) -> Result<(Option<PathBuf>, EngineChoice), SideNameError> {
@@ -140,6 +156,15 @@ mod tests {
         assert_eq!(parsed("new/nano"), Ok((Some("new/nano".into()), EngineChoice::Auto)));
         assert_eq!(parsed("@embedded"), Ok((None, EngineChoice::Embedded)));
         assert_eq!(parsed("a@b/nano@tensorrt-rtx"), Ok((Some("a@b/nano".into()), EngineChoice::TensorrtRtx)));
+    }
+
+    #[test]
+    fn an_engine_may_have_a_precision_of_its_own() {
+        let side: SideName = "new/nano@cuda:int8-fp16".parse().unwrap();
+        assert_eq!((side.engine, side.precision), (EngineChoice::Cuda, Some(PrecisionChoice::Int8Fp16)));
+        assert_eq!("@cpu".parse::<SideName>().unwrap().precision, None);
+        let error = "@cpu:fp8".parse::<SideName>().unwrap_err().to_string();
+        assert!(error.contains("a precision of auto, fp32, fp16, int8, int8-fp16") && error.contains("fp8"), "{error}");
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub enum LoadError {
     /// The outputs are not the golden ones.
     #[error("self-test: {0}")]
     Golden(#[from] GoldenError),
+    /// The same of a plan, which is kept.
+    #[error("self-test: {0}; `rszs-edge build --again` with the same bundle and --batch builds another plan")]
+    GoldenOfPlan(#[source] GoldenError),
 }
 
 impl LoadError {
@@ -90,7 +93,8 @@ impl LoadError {
     pub(super) fn is_absent(&self) -> bool {
         match self {
             Self::NoLibrary(_) | Self::NoCudaProvider(_) => true,
-            Self::Device(error) | Self::TensorRt(TensorRtError::Device(error)) => {
+            Self::Device(error)
+            | Self::TensorRt(TensorRtError::Device(error) | TensorRtError::DeviceAndLibrary { device: error, .. }) => {
                 matches!(error, rszs_cuda::Error::NoDriver | rszs_cuda::Error::NoDevice { .. })
             }
             Self::TensorRt(error) => matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. })),
@@ -99,7 +103,8 @@ impl LoadError {
             | Self::Model { .. }
             | Self::Precision { .. }
             | Self::Run(_)
-            | Self::Golden(_) => false,
+            | Self::Golden(_)
+            | Self::GoldenOfPlan(_) => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use rszs_bundle::Precision;
 use rszs_tensorrt::Family;
+use serde::{Deserialize, Serialize};
 
 use super::embedded::EmbeddedSession;
 use super::onnxruntime::{OnnxRuntimeSession, Provider};
@@ -9,7 +10,7 @@ use super::session::Session;
 use super::{EngineOptions, LoadError, tensorrt};
 
 /// The engines, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EngineKind {
     /// TensorRT on a GPU, with a plan that is built on this machine.
     TensorRt,

@@ -9,12 +9,15 @@ mod error;
 mod kind;
 mod library;
 mod onnxruntime;
+mod onnxruntime_version;
 mod options;
 mod placement;
 mod session;
 mod start;
 mod tensorrt;
 mod watch;
+
+use rszs_cuda::Device;
 
 pub use embedded::EmbeddedSession;
 pub use error::{EngineError, LoadError, NoEngine};
@@ -25,8 +28,11 @@ pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
 pub(crate) use start::first_of_each;
 pub use start::{Skipped, Started, attempts, prove, start};
-pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession};
+pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession, serve_builds};
 pub use watch::{BuildNews, BuildWatch};
+
+/// The one device that is used.
+const ORDINAL: u32 = 0;
 
 /// Tiles and queries of one call.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +64,11 @@ pub trait TileEngine {
     fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError>;
 }
 
+/// The device that engines of `kind` compute on; nothing for those on the processor.
+pub(crate) fn device_of(kind: EngineKind) -> Option<Device> {
+    kind.is_gpu().then(|| Device::open(ORDINAL).ok()).flatten()
+}
+
 /// The bundle's model in an engine that passed the self-test.
 #[derive(Debug)]
 pub struct Engine {
@@ -70,6 +81,16 @@ impl Engine {
         match &self.session {
             Session::TensorRt(session) => Some(session.clone()),
             Session::OnnxRuntime(_) | Session::Embedded(_) => None,
+        }
+    }
+
+    /// Keeps what the library holds until the process ends: destructors would call into a device that answers with errors, and what they
+    /// free is gone with it.
+    pub(crate) fn leak(&self) {
+        match &self.session {
+            Session::TensorRt(session) => std::mem::forget(session.clone()),
+            Session::OnnxRuntime(session) => session.leak(),
+            Session::Embedded(_) => {}
         }
     }
 }

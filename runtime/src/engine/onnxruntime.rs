@@ -13,6 +13,7 @@ use rszs_bundle::Precision;
 use rszs_cuda::Device;
 
 use super::library::{Refusal, candidates};
+use super::onnxruntime_version::version;
 use super::placement::{RECORD, elsewhere, placement};
 use super::session::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
@@ -22,6 +23,7 @@ static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 struct Library {
     path: PathBuf,
+    version: String,
     environment: Environment,
 }
 
@@ -82,7 +84,12 @@ impl OnnxRuntimeSession {
 
     /// Version and place of the library in use.
     pub fn library() -> String {
-        LIBRARY.get().map_or_else(String::new, |library| format!("{} ({})", version(), library.path.display()))
+        LIBRARY.get().map_or_else(String::new, |library| format!("{} ({})", library.version, library.path.display()))
+    }
+
+    /// See [`Engine::leak`](super::Engine::leak).
+    pub(super) fn leak(&self) {
+        std::mem::forget(self.session.inner());
     }
 
     pub(super) fn run(
@@ -133,7 +140,8 @@ fn load_library(typed: Option<&Path>) -> Result<&'static Library, LoadError> {
                 let environment = builder.with_name("rszs-edge").with_telemetry(false).build().map_err(|error| {
                     LoadError::Library { path: candidate.clone(), reason: one_line(&error.to_string()) }
                 })?;
-                return Ok(LIBRARY.get_or_init(|| Library { path: candidate, environment }));
+                let version = version(&candidate).unwrap_or_else(|| "of unknown version".to_owned());
+                return Ok(LIBRARY.get_or_init(|| Library { path: candidate, version, environment }));
             }
             Err(error) => refusals.push(Refusal { reason: refusal(&error), place: candidate }),
         }
@@ -151,20 +159,6 @@ fn refusal(error: &ort::LoadDynamicError) -> String {
         ort::LoadDynamicError::BadVersion { version_str, .. } => {
             format!("expected version 1.{} or later, found {version_str}", ort::MINOR_VERSION)
         }
-    }
-}
-
-/// The version as far as the library tells it.
-fn version() -> String {
-    version_in(ort::info())
-}
-
-/// The release branch in `git-branch=rel-1.31.1, git-commit-id=74c0f9b1c6, …`; Python's packages are built from no branch, and say their commit.
-fn version_in(build: &str) -> String {
-    let field = |name: &str| build.split([' ', ',']).find_map(|part| part.strip_prefix(name)).unwrap_or_default();
-    match field("git-branch=") {
-        "HEAD" => format!("commit {}", field("git-commit-id=")),
-        branch => branch.strip_prefix("rel-").unwrap_or(branch).to_owned(),
     }
 }
 
@@ -191,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_release_or_the_commit() {
-        let build = "ORT Build Info: git-branch=rel-1.24.2, git-commit-id=058787ceea, build type=Release";
-        assert_eq!(version_in(build), "1.24.2");
-        let build = "ORT Build Info: git-branch=HEAD, git-commit-id=74c0f9b1c6, build type=Release";
-        assert_eq!(version_in(build), "commit 74c0f9b1c6");
+    fn the_version_is_the_release() {
+        let library = load_library(None).unwrap();
+        let numbers: Vec<u32> = library.version.split('.').map(|part| part.parse().unwrap()).collect();
+        assert!(numbers.len() == 3 && numbers[1] >= ort::MINOR_VERSION, "{}", library.version);
+        assert!(OnnxRuntimeSession::library().starts_with(&library.version));
     }
 }

@@ -26,6 +26,8 @@ pub struct EngineOptions {
     pub rows: Option<NonZero<usize>>,
     /// Folder of built engines; nothing: the user's cache.
     pub engine_cache: Option<PathBuf>,
+    /// Build anew what is kept already.
+    pub build_again: bool,
     /// Who hears of a build and may stop it.
     pub watch: BuildWatch,
 }

@@ -5,7 +5,7 @@ use rszs_bundle::{Bundle, Deviation, Golden, Precision};
 use super::error::precisions;
 use super::onnxruntime::{OnnxRuntimeSession, Provider};
 use super::session::Session;
-use super::tensorrt::{self, PlanRequest};
+use super::tensorrt::{self, Loaded, PlanRequest};
 use super::{Engine, EngineKind, EngineOptions, LoadError, NoEngine, TileBatch, TileEngine, TileScores};
 
 /// An engine that was tried and refused.
@@ -158,7 +158,7 @@ fn prove_limited(
     let session = match kind {
         EngineKind::TensorRt | EngineKind::TensorRtRtx => {
             let request = PlanRequest::new(precision, model, golden, options, row_limit);
-            Session::TensorRt(tensorrt::load(kind, &request, options)?)
+            return prove_plan(tensorrt::load(kind, &request, options)?, golden, precision);
         }
         EngineKind::Cuda => {
             let (threads, library) = (options.threads(), options.library.as_deref());
@@ -169,6 +169,17 @@ fn prove_limited(
     let mut engine = Engine { session };
     let deviation = self_test(&mut engine, golden, precision)?;
     Ok((engine, deviation))
+}
+
+/// Tests a plan, which is on trial until that is over.
+fn prove_plan(loaded: Loaded, golden: &Golden, precision: Precision) -> Result<(Engine, Deviation), LoadError> {
+    let Loaded { session, trial: _trial } = loaded;
+    let mut engine = Engine { session: Session::TensorRt(session) };
+    match self_test(&mut engine, golden, precision) {
+        Ok(deviation) => Ok((engine, deviation)),
+        Err(LoadError::Golden(error)) => Err(LoadError::GoldenOfPlan(error)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Runs the golden inputs and compares.

@@ -23,6 +23,14 @@ pub enum ImageError {
         /// Why.
         source: SegmentError,
     },
+    /// The device was lost at an image before, and no other engine could take over.
+    #[error("{image}: expected an engine, found that its device was lost before ({reason}); start again")]
+    DeviceLost {
+        /// Which.
+        image: String,
+        /// What was told of the image at which that was seen, and of the engines that should have taken over.
+        reason: String,
+    },
 }
 
 /// Which image a message is about.

@@ -54,7 +54,7 @@ const SEGMENTATIONS: usize = 2;
 const QUEUE: usize = 1;
 
 /// One image to come, or why there is none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Job {
     /// What people and JSON call it.
     pub image: String,
@@ -82,24 +82,24 @@ pub struct Settings<'a> {
 /// Segments the images of `jobs`, writes their results, and hands each outcome to `observe` on the calling thread.
 ///
 /// Stops early, without files that are half written, when the interrupt is raised or a result cannot be written or observed.
-pub fn run(
+pub fn run<E: From<SinkError>>(
     jobs: Vec<Job>,
     settings: &Settings<'_>,
     engine: &mut (impl TileEngine + Send),
     sink: &mut Sink,
-    observe: impl FnMut(Outcome) -> Result<(), SinkError>,
-) -> Result<(), SinkError> {
+    observe: impl FnMut(Outcome) -> Result<(), E>,
+) -> Result<(), E> {
     run_through(jobs, settings, Between::Tiles(engine), sink, observe)
 }
 
 /// The same where `segmenter` makes segmentations of frames by itself.
-pub fn run_frames(
+pub fn run_frames<E: From<SinkError>>(
     jobs: Vec<Job>,
     settings: &Settings<'_>,
     segmenter: &mut (impl FrameSegmenter + Send),
     sink: &mut Sink,
-    observe: impl FnMut(Outcome) -> Result<(), SinkError>,
-) -> Result<(), SinkError> {
+    observe: impl FnMut(Outcome) -> Result<(), E>,
+) -> Result<(), E> {
     run_through(jobs, settings, Between::Frames(segmenter), sink, observe)
 }
 
@@ -109,13 +109,13 @@ enum Between<'a> {
     Frames(&'a mut (dyn FrameSegmenter + Send)),
 }
 
-fn run_through(
+fn run_through<E: From<SinkError>>(
     jobs: Vec<Job>,
     settings: &Settings<'_>,
     between: Between<'_>,
     sink: &mut Sink,
-    mut observe: impl FnMut(Outcome) -> Result<(), SinkError>,
-) -> Result<(), SinkError> {
+    mut observe: impl FnMut(Outcome) -> Result<(), E>,
+) -> Result<(), E> {
     let count = match between {
         Between::Tiles(_) => FRAMES,
         Between::Frames(_) => FRAMES_WITH_DEVICE,
@@ -150,6 +150,6 @@ fn run_through(
         }
         drop(outcome_from);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        observed.and(written)
+        observed.and(written.map_err(E::from))
     })
 }

@@ -61,7 +61,7 @@ impl ImageReader {
     fn load(&mut self, path: &Path) -> Result<(), SourceError> {
         let unreadable = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
-            _ => SourceError::Unreadable { path: path.to_owned(), source },
+            _ => SourceError::Unreadable { path: path.to_owned(), source: source.into() },
         };
         // Asked before opening: to open a pipe waits for its writer.
         let metadata = fs::metadata(path).map_err(unreadable)?;

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::decode::{MAX_FILE_BYTES, MAX_PIXELS};
 
 /// An input that gives no image. The run goes on with the next one.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
     /// Nothing has this name.
     #[error("{path}: expected an image file, a folder or a glob, found nothing of that name; check the spelling", path = .0.display())]
@@ -43,7 +44,7 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// More bytes than any camera writes.
     #[error("{path}: expected at most {MAX_FILE_BYTES} bytes, found {found}; cut the image into parts", path = .path.display())]

@@ -1,8 +1,8 @@
 //! From what was typed to a list of images.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::{RESULT_ENDINGS, SourceError};
 
@@ -84,7 +84,10 @@ fn expand(typed: &str) -> Result<Vec<PathBuf>, SourceError> {
             Ok(path) if path.is_dir() || is_result(&path) => {}
             Ok(path) => paths.push(path),
             Err(error) => {
-                return Err(SourceError::Unreadable { path: error.path().to_owned(), source: error.into() });
+                return Err(SourceError::Unreadable {
+                    path: error.path().to_owned(),
+                    source: io::Error::from(error).into(),
+                });
             }
         }
     }
@@ -92,7 +95,7 @@ fn expand(typed: &str) -> Result<Vec<PathBuf>, SourceError> {
 }
 
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let unreadable = |source| SourceError::Unreadable { path: folder.to_owned(), source };
+    let unreadable = |source: io::Error| SourceError::Unreadable { path: folder.to_owned(), source: source.into() };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();

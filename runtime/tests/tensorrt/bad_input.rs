@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::installation::{Installation, bundle};
+use crate::installation::{Installation, bundle, recorder};
 
 /// What `rszs-edge build --engine tensorrt` says, which must end with 4.
 #[track_caller]
@@ -42,7 +42,33 @@ fn without_a_driver_nothing_of_tensorrt_is_loaded() {
     }
     let text = refusal(&machine);
     assert!(text.contains("libcuda.so.1: expected NVIDIA's driver"), "{text}");
+    assert!(!text.contains("library found"), "TensorRT is there: {text}");
     assert!(machine.transcript().is_empty());
+    // Neither is there.
+    fs::remove_dir_all(machine.libraries()).unwrap();
+    let text = refusal(&machine);
+    assert!(text.contains("libcuda.so.1: expected NVIDIA's driver"), "{text}");
+    let both = "; and no TensorRT library found (tried libnvinfer.so.11, libnvinfer.so.10, libnvinfer.so); install";
+    // A machine of a developer's may have a real one.
+    assert!(text.contains(both) || Path::new("/usr/lib/x86_64-linux-gnu/libnvinfer.so").exists(), "{text}");
+}
+
+#[test]
+fn a_driver_that_is_broken_does_not_hide_a_library_that_is_missing() {
+    let machine = Installation::new(110_400);
+    fs::remove_file(machine.libraries().join("libnvinfer.so.11")).unwrap();
+    // A library that the loader takes for the driver, and that is none.
+    let driver = machine.libraries().join("libcuda.so.1");
+    fs::remove_file(&driver).unwrap();
+    fs::copy(recorder(), &driver).unwrap();
+    let run = machine.edge(&["doctor"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for (engine, library) in [("tensorrt    ", "TensorRT"), ("tensorrt-rtx", "TensorRT-RTX")] {
+        let both = format!(
+            "engine     {engine} no      fp32: libcuda.so.1: expected the function cuCtxSetCurrent, found none (install a driver of CUDA 12.0 or later); and no {library} library found"
+        );
+        assert!(run.stdout.contains(&both), "{}", run.stdout);
+    }
 }
 
 #[test]

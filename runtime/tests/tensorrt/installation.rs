@@ -32,6 +32,11 @@ impl From<Output> for Run {
     }
 }
 
+/// The library that stands in for TensorRT.
+pub(crate) fn recorder() -> PathBuf {
+    std::env::current_exe().unwrap().with_file_name("../examples/libtensorrt_recorder.so")
+}
+
 /// Libraries in a folder of their own, and an engine cache.
 pub(crate) struct Installation {
     folder: TempDir,
@@ -41,7 +46,7 @@ pub(crate) struct Installation {
 impl Installation {
     /// Library and parser of `version`, as `getInferLibVersion` has it, and a driver. The engine gives the golden outputs.
     pub(crate) fn new(version: u32) -> Self {
-        let built = std::env::current_exe().unwrap().with_file_name("../examples/libtensorrt_recorder.so");
+        let built = recorder();
         let installation = Self { folder: tempfile::tempdir().unwrap(), version };
         let libraries = installation.libraries();
         fs::create_dir(&libraries).unwrap();

@@ -4,8 +4,11 @@
 //! hands to it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod again;
 mod bad_input;
 mod cache;
 mod installation;
+mod isolation;
+mod lost_device;
 mod real;
 mod serving;

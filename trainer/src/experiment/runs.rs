@@ -40,7 +40,7 @@ pub(super) fn finish(
     }
     let config = config.changed(&planned.changes)?;
     let result = match &planned.from {
-        None => RunResult::Efficiency(Efficiency::of(&config)?),
+        None => RunResult::Efficiency(Efficiency::of(&config, device)?),
         Some(from) => {
             let mut run = Run::open(&folder)?;
             let options = TrainOptions { from: from.clone(), exclude_queries: plan.novel.clone() };

@@ -118,13 +118,28 @@ fn numbers(experiment: Experiment, result: &RunResult) -> Vec<Option<f64>> {
     }
 }
 
+/// Where the runs were timed; by run where they differ, because finished ones are not repeated.
+fn devices(plan: &Plan, results: &[RunResult]) -> String {
+    let timed = plan.runs.iter().zip(results).filter_map(|(run, result)| match result {
+        RunResult::Efficiency(cost) => Some((&run.name, cost.device.as_str())),
+        RunResult::Scores(_) => None,
+    });
+    let timed: Vec<(&String, &str)> = timed.collect();
+    match timed.first() {
+        Some((_, first)) if timed.iter().all(|(_, device)| device == first) => (*first).to_owned(),
+        _ => timed.iter().map(|(run, device)| format!("{run} on {device}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
 fn notes(plan: &Plan, results: &[RunResult], is_known: bool) -> Vec<String> {
     let mut notes = Vec::new();
     match results.first() {
         None => {}
         Some(RunResult::Efficiency(cost)) => notes.push(format!(
-            "One tile, K = {}; latency: libtorch, float32, processor, {} threads, median. Twice the MACs are FLOPs.",
-            cost.queries, cost.threads
+            "One tile, K = {}; latency: libtorch, float32, {}, {} threads, median. Twice the MACs are FLOPs.",
+            cost.queries,
+            devices(plan, results),
+            cost.threads
         )),
         Some(RunResult::Scores(sets)) => {
             let steps = plan.runs.iter().map(|run| run.steps).max().unwrap_or_default();

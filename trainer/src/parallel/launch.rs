@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 
-use crate::TrainError;
+use crate::{Ending, Stop, TrainError};
 
 /// The process that started a rank.
 const LAUNCHER: &str = "RSZS_LAUNCHER";
@@ -16,8 +16,8 @@ const LAUNCHER: &str = "RSZS_LAUNCHER";
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Starts this program `size` times with the same arguments, each with its rank in the environment, and waits for all. If one
-/// ends in failure, the others are ended, too.
-pub fn launch(size: NonZeroUsize) -> Result<(), TrainError> {
+/// ends in failure, the others are ended, too. What asks this process to stop is passed on to all ranks.
+pub fn launch(size: NonZeroUsize, stop: &Stop) -> Result<Ending, TrainError> {
     let size = size.get();
     let failed = |rank, reason: String| TrainError::Rank { rank, size, reason };
     let port = free_port().map_err(|error| failed(0, error.to_string()))?;
@@ -32,8 +32,9 @@ pub fn launch(size: NonZeroUsize) -> Result<(), TrainError> {
             }
         }
     }
-    match wait(&mut ranks) {
-        None => Ok(()),
+    match wait(&mut ranks, stop) {
+        None => Ok(Ending::Done),
+        Some((_, status)) if status.code() == Some(Ending::STOPPED_CODE.into()) => Ok(Ending::Stopped),
         Some((rank, status)) => Err(failed(rank, status.to_string())),
     }
 }
@@ -72,10 +73,18 @@ fn start(rank: usize, size: usize, port: u16) -> io::Result<Child> {
         .spawn()
 }
 
-/// Waits for all; returns the first that failed, once all have ended.
-fn wait(ranks: &mut [Child]) -> Option<(usize, ExitStatus)> {
+/// Waits for all; returns the first that failed or was stopped, once all have ended.
+fn wait(ranks: &mut [Child], stop: &Stop) -> Option<(usize, ExitStatus)> {
     let mut first: Option<(usize, ExitStatus, Instant)> = None;
+    let mut is_passed_on = false;
     loop {
+        if stop.is_asked() && !is_passed_on {
+            for child in ranks.iter() {
+                // It fails only for a rank that has ended.
+                let _ = kill_process(Pid::from_child(child), Signal::TERM);
+            }
+            is_passed_on = true;
+        }
         let mut running = false;
         for (rank, child) in ranks.iter_mut().enumerate() {
             match child.try_wait() {

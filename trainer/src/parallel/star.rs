@@ -4,6 +4,8 @@
 //! in the order of ranks, so that sums repeat to the bit, and sends the sum to all. A rank that ends closes its connection:
 //! rank 0 sees it where it waits for the numbers, and tells the others with the length [`LOST`] and the rank.
 
+mod watch;
+
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::AddAssign;
@@ -189,7 +191,10 @@ fn gather(environment: &Environment, job: u64) -> Result<Vec<TcpStream>, TrainEr
                     return Err(failed(rank, "came twice, or is not of this run".to_owned()));
                 }
                 if theirs != job {
-                    return Err(failed(rank, "trains another description, --from or words than rank 0".to_owned()));
+                    return Err(failed(
+                        rank,
+                        "trains another description, --from, words or --transport than rank 0".to_owned(),
+                    ));
                 }
                 peers[rank - 1] = Some(stream);
             }

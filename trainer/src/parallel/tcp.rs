@@ -1,105 +1,28 @@
-//! Sums over TCP by a thread of their own, so that the backward pass goes on meanwhile.
-
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
-
-use tch::{Kind, Tensor};
+//! Ranks connected by TCP.
 
 use super::star::Star;
-use super::{Environment, Transport};
+use super::sum_thread::{Ranks, SumThread};
 use crate::TrainError;
-use crate::device::upload;
 
-/// Ranks connected through rank 0.
-#[derive(Debug)]
-pub(crate) struct Tcp {
-    rank: usize,
-    size: usize,
-    /// What the thread is to sum, and what it has summed: in the same order.
-    work: Sender<Numbers>,
-    sums: Receiver<Result<Numbers, TrainError>>,
+/// Sums over connections that stand.
+pub(super) fn over(star: Star) -> Result<SumThread, TrainError> {
+    SumThread::start(|| Ok(star))
 }
 
-#[derive(Debug)]
-enum Numbers {
-    Exact(Vec<f64>),
-    Bucket(Tensor),
-}
-
-impl Tcp {
-    /// Connects this rank; returns when its connections stand. `job` is what all ranks must agree on.
-    pub(crate) fn join(environment: &Environment, job: u64) -> Result<Self, TrainError> {
-        let mut star = Star::join(environment, job)?;
-        let (rank, size) = (star.rank(), star.size());
-        let (work, waiting) = channel::<Numbers>();
-        let (done, sums) = channel();
-        // It ends with the sender of its work, or with the connection: after a lost rank there is nothing to sum with.
-        thread::spawn(move || {
-            for numbers in waiting {
-                let sum = sum(&mut star, numbers);
-                let failed = sum.is_err();
-                if done.send(sum).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        Ok(Self { rank, size, work, sums })
-    }
-
-    /// A thread that has ended left its reason among the sums.
-    fn give(&self, numbers: Numbers) {
-        drop(self.work.send(numbers));
-    }
-
-    fn take(&self) -> Result<Numbers, TrainError> {
-        let ended =
-            || TrainError::Rank { rank: self.rank, size: self.size, reason: "its connections ended".to_owned() };
-        self.sums.recv().map_err(|_| ended())?
-    }
-}
-
-impl Transport for Tcp {
+impl Ranks for Star {
     fn rank(&self) -> usize {
-        self.rank
+        self.rank()
     }
 
     fn size(&self) -> usize {
-        self.size
+        self.size()
     }
 
-    fn sum(&mut self, numbers: &mut [f64]) -> Result<(), TrainError> {
-        self.give(Numbers::Exact(numbers.to_vec()));
-        if let Numbers::Exact(sums) = self.take()? {
-            numbers.copy_from_slice(&sums);
-        }
-        Ok(())
+    fn sum_exact(&mut self, numbers: &mut [f64]) -> Result<(), TrainError> {
+        self.sum(numbers)
     }
 
-    fn start(&mut self, bucket: Tensor) -> Result<(), TrainError> {
-        self.give(Numbers::Bucket(bucket));
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<Tensor, TrainError> {
-        match self.take()? {
-            Numbers::Bucket(sum) => Ok(sum),
-            Numbers::Exact(_) => unreachable!("sums come in the order in which they were started"),
-        }
-    }
-}
-
-fn sum(star: &mut Star, numbers: Numbers) -> Result<Numbers, TrainError> {
-    match numbers {
-        Numbers::Exact(mut numbers) => {
-            star.sum(&mut numbers)?;
-            Ok(Numbers::Exact(numbers))
-        }
-        Numbers::Bucket(bucket) => {
-            let mut numbers = vec![0.0_f32; bucket.numel()];
-            // sync: once a bucket, and not in the thread that asks the device for the backward pass
-            bucket.f_to_kind(Kind::Float)?.f_copy_data(&mut numbers, bucket.numel())?;
-            star.sum(&mut numbers)?;
-            Ok(Numbers::Bucket(upload(&Tensor::f_from_slice(&numbers)?, bucket.device())?))
-        }
+    fn sum_bucket(&mut self, numbers: &mut [f32]) -> Result<(), TrainError> {
+        self.sum(numbers)
     }
 }

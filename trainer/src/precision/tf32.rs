@@ -18,7 +18,6 @@ unsafe extern "C" {
     #[link_name = "_ZN2at7Context17setAllowTF32CuDNNEb"]
     fn set_allow_tf32_of_convolutions(context: *mut c_void, allow: bool);
     /// `bool at::Context::allowTF32CuBLAS() const`
-    #[cfg(test)]
     #[link_name = "_ZNK2at7Context15allowTF32CuBLASEv"]
     fn allows_tf32_of_products(context: *const c_void) -> bool;
 }
@@ -33,21 +32,22 @@ pub(super) fn allow(allow: bool) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::{Device, Kind, Tensor};
+/// No TF32 as long as this lives; afterwards what [`allow`] said before.
+pub(crate) struct Forbidden {
+    before: bool,
+}
 
-    #[test]
-    fn the_flag_is_set_and_taken_back_and_a_processor_does_not_care() {
-        // SAFETY: as in `allow`.
-        let allowed = || unsafe { allows_tf32_of_products(global_context()) };
-        let x = Tensor::randn([64, 64], (Kind::Float, Device::Cpu));
-        let exact = x.matmul(&x);
-        allow(true);
-        assert!(allowed());
-        assert!(x.matmul(&x).equal(&exact));
+impl Forbidden {
+    pub(crate) fn new() -> Self {
+        // SAFETY: as in `allow`; this one reads a flag.
+        let before = unsafe { allows_tf32_of_products(global_context()) };
         allow(false);
-        assert!(!allowed());
+        Self { before }
+    }
+}
+
+impl Drop for Forbidden {
+    fn drop(&mut self) {
+        allow(self.before);
     }
 }

@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::not_finite::save_batch;
 use super::pass::Pass;
-use super::records::{EvaluationRecord, StepLosses};
+use super::records::{EvaluationRecord, StepNumbers};
 use super::start::{sampler, start_from};
 use super::texts::{Texts, backward_from};
 use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
@@ -131,7 +131,7 @@ impl Session {
 
     /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number that is not finite is saved
     /// in the run's folder, by each rank its share.
-    pub(super) fn learn(&mut self, batch: &Batch, run: &Run) -> Result<StepLosses, TrainError> {
+    pub(super) fn learn(&mut self, batch: &Batch, run: &Run) -> Result<StepNumbers, TrainError> {
         let of_rank = (self.communicator.rank() as u64).rotate_right(8);
         tch::manual_seed((self.settings.seed ^ of_rank ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64);
         let mut rng = Rng::keyed(&[self.settings.seed, batch.step, u64::MAX]);
@@ -149,14 +149,14 @@ impl Session {
         })
     }
 
-    fn step(&mut self, batch: &Batch, words: &[String], rng: &mut Rng) -> Result<StepLosses, TrainError> {
+    fn step(&mut self, batch: &Batch, words: &[String], rng: &mut Rng) -> Result<StepNumbers, TrainError> {
         let embedded = self.embed(words, rng)?;
         // The gradients of all parts meet here, and go on to the text tower once.
         let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
         let counts = Counts::of_all(&targets, &mut self.communicator)?;
 
-        let mut numbers = StepLosses::default();
+        let mut numbers = StepNumbers::default();
         let size = self.settings.batch_size as i64;
         let pass = Pass {
             graph: &self.graph,
@@ -275,8 +275,6 @@ impl Session {
         let settings: EvaluateSettings = config.section("evaluate")?;
         let step = self.optimizer.steps();
         let quick = Some(settings.quick_images);
-        let device = self.parameters.device();
-        Precision::Float32.prepare(device);
         let prompts = self.texts.prompts(self.average.weights())?;
         for source in self.sampler.sources() {
             if source.set.is_empty(Split::Val) {
@@ -305,8 +303,6 @@ impl Session {
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
         }
-        // What a person should know of it was said at the start.
-        self.settings.precision.prepare(device);
         Ok(())
     }
 }

@@ -5,7 +5,8 @@
 //! asks for CUDA.
 //!
 //! A stream does nothing before somebody waits for it, and then no more than is waited for: whoever forgets to wait reads old values.
-//! Writing past the ends of a device buffer is an error of the next wait. Device 0 is discrete; device 1 shares memory with the host.
+//! Writing past the ends of a device buffer is an error of the next wait. Device 1 shares memory with the host, devices 0 and 2
+//! are discrete.
 //!
 //! What it does not show: times, the assembler of a device, threads at the same time.
 #![allow(unsafe_code, reason = "the simulator is a foreign library")]
@@ -18,6 +19,10 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use libloading::Library;
+
+mod nccl;
+
+pub use nccl::{Nccl, load_nccl};
 
 /// Everything that decides what is compiled.
 const SOURCES: &[&str] = &[
@@ -35,8 +40,7 @@ const SOURCES: &[&str] = &[
 ];
 
 /// No fused multiply-add, as on the device.
-const FLAGS: &[&str] =
-    &["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-Wl,-soname,libcuda.so"];
+const FLAGS: &[&str] = &["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wl,-Bsymbolic"];
 
 /// The simulator, loaded in the driver's place.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ pub fn load() -> &'static Simulator {
     }
     MY_TURN.with(|_| ());
     LOADED.get_or_init(|| {
-        let file = compiled();
+        let file = compiled("driver.cpp", SOURCES, "libcuda.so");
         // SAFETY: the library is our own and initialises nothing when it is loaded.
         let library = unsafe { Library::new(&file) }.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         Simulator { library, file }
@@ -72,7 +76,7 @@ impl Simulator {
         &self.file
     }
 
-    /// Lets every call of the driver's function `function` return `code` from now on; 0 ends that.
+    /// Lets every call of the driver's function `function` (`*`: of any) return `code` from now on; 0 ends that.
     pub fn fail(&self, function: &str, code: i32) {
         type Fail = unsafe extern "C" fn(*const c_char, c_int);
         let name = CString::new(function).expect("names of functions hold no zero");
@@ -110,28 +114,29 @@ unsafe extern "C" fn run(work: *mut c_void) {
     unsafe { (*work.cast::<Work>())() };
 }
 
-/// The compiled library beside the test programs, under a name that changes with its sources.
-fn compiled() -> PathBuf {
+/// `source` compiled, beside the test programs, under a name that changes with all its `sources`. The loader knows it as `name`.
+fn compiled(source: &str, sources: &[&str], name: &str) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    (SOURCES, FLAGS).hash(&mut hasher);
+    (sources, FLAGS, name).hash(&mut hasher);
     let program = std::env::current_exe().expect("a running test has a file");
     let folder = program.with_file_name(format!("cuda-simulator-{:016x}", hasher.finish()));
-    let file = folder.join("libcuda.so.1");
+    let file = folder.join(name);
     fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     // Tests are processes of their own: one compiles, the others wait for it.
     let lock = File::create(folder.join("lock")).expect("a file in our own folder");
     lock.lock().expect("a lock on our own file");
     if !file.exists() {
-        compile(&folder.join("unfinished.so"));
+        compile(source, name, &folder.join("unfinished.so"));
         fs::rename(folder.join("unfinished.so"), &file).expect("a name in our own folder");
     }
     file
 }
 
-fn compile(to: &Path) {
+fn compile(source: &str, name: &str, to: &Path) {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("driver.cpp");
-    let output = Command::new(&compiler).args(FLAGS).arg("-o").arg(to).arg(&source).output();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let soname = format!("-Wl,-soname,{name}");
+    let output = Command::new(&compiler).args(FLAGS).arg(soname).arg("-o").arg(to).arg(&source).output();
     let output = output.unwrap_or_else(|error| {
         panic!("{}: expected a C++ compiler, found: {error} (install one, or set CXX)", compiler.display())
     });

@@ -19,7 +19,7 @@ fn devices_are_described() {
         "CUDA device 1: simulated module, compute capability 8.7, 8.0 GiB shared, driver 12.0"
     );
     assert_eq!(module.description().uuid, [2; 16]);
-    assert_eq!(Device::open(2).unwrap_err(), Error::NoDevice { ordinal: 2, count: 2 });
+    assert_eq!(Device::open(3).unwrap_err(), Error::NoDevice { ordinal: 3, count: 3 });
     let before = board.memory().unwrap();
     let buffer = board.buffer::<u64>(1000).unwrap();
     assert_eq!(before.free_bytes - board.memory().unwrap().free_bytes, 8000);

@@ -3,6 +3,7 @@
 //! Nothing here shows that a GPU does the same; `examples/check.rs` shows that on one.
 #![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
 
+mod codes;
 mod driver;
 mod faults;
 mod frames;

@@ -1,5 +1,7 @@
 //! Order between streams, and what a host buffer shows when.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rszs_cuda::{Device, Error};
 
 use crate::frames::simulated;
@@ -22,6 +24,20 @@ fn an_upload_is_seen_by_a_stream_that_waits_and_by_no_other() {
     let mut late = [9; 4];
     buffer.read(&mut late, &other).unwrap();
     assert_eq!(late, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_stream_that_waits_for_the_default_stream_comes_after_what_another_library_asked_there() {
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    let device = Device::open(simulated()).unwrap();
+    let (stream, asked) = (device.stream().unwrap(), device.event().unwrap());
+    rszs_cuda_simulator::load().ask(0, || IS_DONE.store(true, Ordering::Relaxed));
+    stream.synchronize().unwrap();
+    assert!(!IS_DONE.load(Ordering::Relaxed), "the simulator is as late as it may be");
+    asked.record_on_default_stream().unwrap();
+    stream.wait(&asked).unwrap();
+    stream.synchronize().unwrap();
+    assert!(IS_DONE.load(Ordering::Relaxed));
 }
 
 #[test]

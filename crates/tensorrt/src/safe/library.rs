@@ -13,7 +13,7 @@ use crate::sys::slots::Layout;
 use crate::{Family, Version};
 
 /// Names tried, best first.
-fn candidates(family: Family) -> &'static [&'static str] {
+pub(super) fn candidates(family: Family) -> &'static [&'static str] {
     match family {
         Family::TensorRt => &["libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so"],
         Family::TensorRtRtx => &["libtensorrt_rtx.so.1"],

@@ -10,6 +10,7 @@ mod context;
 mod data_type;
 mod engine;
 mod error;
+mod installed;
 mod library;
 mod load_error;
 mod loaded_plan;

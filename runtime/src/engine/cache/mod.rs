@@ -7,6 +7,7 @@ mod fault;
 mod file;
 mod key;
 mod lock;
+mod trial;
 
 use std::env;
 use std::fs::{self, DirBuilder, File};
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 pub(super) use fault::CacheFault;
 pub(super) use key::{CacheKey, Surroundings};
 pub(super) use lock::CacheLock;
+pub(super) use trial::Trial;
 
 use crate::engine::BuildWatch;
 use crate::sink::durable::{PendingFile, sync_folder};
@@ -83,6 +85,26 @@ impl EngineCache {
     /// Waits until no other process builds here. Nothing if the `watch` asked to stop meanwhile.
     pub(super) fn lock(&self, watch: &BuildWatch) -> Result<Option<CacheLock>, CacheFault> {
         CacheLock::take(&self.folder.join("lock"), watch)
+    }
+
+    /// Marks that the plan under `key` is tried, until the trial is dropped; see [`Trial`].
+    pub(super) fn try_out(&self, key: &CacheKey) -> Option<Trial> {
+        Trial::begin(&self.mark(key))
+    }
+
+    /// The plan under `key` and how many processes in a row have ended while they tried it, if those are too many.
+    pub(super) fn deadly(&self, key: &CacheKey) -> Option<(PathBuf, u64)> {
+        Some((self.path(key), Trial::too_many_deaths(&self.mark(key))?))
+    }
+
+    /// Forgets them, for a new plan.
+    pub(super) fn forget_deaths(&self, key: &CacheKey) {
+        // What cannot be removed is counted on.
+        let _ = fs::remove_file(self.mark(key));
+    }
+
+    fn mark(&self, key: &CacheKey) -> PathBuf {
+        self.path(key).with_extension("tried")
     }
 
     fn path(&self, key: &CacheKey) -> PathBuf {

@@ -9,7 +9,7 @@ use super::{PlanRequest, TensorRtError};
 use crate::engine::{BuildNews, BuildWatch};
 
 /// What a build gives.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Built {
     pub(super) plan: Vec<u8>,
     /// Timings of kernels, for the next build.

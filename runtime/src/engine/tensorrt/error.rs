@@ -1,5 +1,7 @@
 //! Why TensorRT does not run.
 
+use std::path::PathBuf;
+
 use rszs_bundle::OnnxError;
 
 /// TensorRT, its device, or the plan.
@@ -8,6 +10,14 @@ pub enum TensorRtError {
     /// No device, or it refused.
     #[error(transparent)]
     Device(#[from] rszs_cuda::Error),
+    /// No device, and no library that could use one.
+    #[error("{device}; and {library}")]
+    DeviceAndLibrary {
+        /// Why there is no device.
+        device: rszs_cuda::Error,
+        /// What was looked for.
+        library: Box<rszs_tensorrt::LoadError>,
+    },
     /// No library, or not one that is known.
     #[error(transparent)]
     Load(#[from] rszs_tensorrt::LoadError),
@@ -49,9 +59,53 @@ pub enum TensorRtError {
         /// As the library infers it.
         found: Vec<i64>,
     },
+    /// The process that builds could not be started.
+    #[error("{library}: expected to start this program once more, to build its plan, found: {source}")]
+    NoBuilder {
+        /// Family and version of the library.
+        library: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// That process ended, or hung, and has left no plan.
+    #[error("{library}: expected a plan from the process that builds it, found {how}{}; {}", cause(.how), heard(.said))]
+    BuilderDied {
+        /// Family and version of the library.
+        library: String,
+        /// How it ended.
+        how: String,
+        /// The last warnings and errors of the library's log.
+        said: Vec<String>,
+    },
+    /// Why the process that builds has no plan, as it told it.
+    #[error("{0}")]
+    Build(String),
+    /// A plan that has ended this program, more than once in a row.
+    #[error(
+        "{}: expected a plan that can be tried, found that this program has ended {deaths} times while it was; \
+         `rszs-edge build --again` builds another", .plan.display()
+    )]
+    Deadly {
+        /// The plan's file.
+        plan: PathBuf,
+        /// How often.
+        deaths: u64,
+    },
     /// Somebody asked to stop.
     #[error("interrupted while its engine was built")]
     Interrupted,
+}
+
+fn cause(how: &str) -> &'static str {
+    if how.contains("SIGKILL") { " (out of memory?)" } else { "" }
+}
+
+fn heard(said: &[String]) -> String {
+    if said.is_empty() {
+        "the library said nothing".to_owned()
+    } else {
+        format!("the library said last: {}", said.join("; "))
+    }
 }
 
 impl TensorRtError {

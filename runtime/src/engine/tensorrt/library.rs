@@ -1,5 +1,6 @@
 //! The libraries of this process, one a family.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use rszs_tensorrt::{Family, Library, LoadError, Logger};
@@ -17,14 +18,18 @@ fn place(family: Family) -> &'static OnceLock<Library> {
     }
 }
 
-/// The library of `kind`, loaded by the first call.
-pub(super) fn library(kind: EngineKind) -> Result<&'static Library, LoadError> {
+/// The file of the library of `kind`, which is not loaded.
+pub(super) fn look_for(kind: EngineKind) -> Result<PathBuf, LoadError> {
+    Library::look_for(kind.tensorrt_family().unwrap_or(Family::TensorRt))
+}
+
+/// The library of `kind`, loaded by the first call, whose `logger` it keeps.
+pub(super) fn library(kind: EngineKind, logger: Logger) -> Result<&'static Library, LoadError> {
     let family = kind.tensorrt_family().unwrap_or(Family::TensorRt);
     if let Some(library) = place(family).get() {
         return Ok(library);
     }
-    // Errors carry what the library wrote; the rest of it is of no use to an operator.
-    let library = Library::find(family, None, Logger::silent())?;
+    let library = Library::find(family, None, logger)?;
     Ok(place(family).get_or_init(|| library))
 }
 

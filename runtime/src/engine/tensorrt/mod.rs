@@ -4,6 +4,7 @@
 
 mod buffers;
 mod build;
+mod builder;
 mod error;
 mod library;
 mod request;
@@ -15,44 +16,61 @@ use std::time::Instant;
 
 use rszs_bundle::Sha256;
 use rszs_cuda::Device;
-use rszs_tensorrt::Library;
+use rszs_tensorrt::{Library, Logger};
 
+pub use builder::serve_builds;
 pub use error::TensorRtError;
 pub(super) use library::library_name;
 pub(super) use request::PlanRequest;
 pub use session::TensorRtSession;
 pub use shared::SharedTensorRt;
 
-use super::cache::{CacheFault, CacheKey, CacheLock, EngineCache, Surroundings};
-use super::{BuildNews, EngineKind, EngineOptions};
+use super::cache::{CacheFault, CacheKey, CacheLock, EngineCache, Surroundings, Trial};
+use super::{BuildNews, EngineKind, EngineOptions, ORDINAL};
 use crate::machine::file_line;
 
-/// The one device that is used.
-const ORDINAL: u32 = 0;
+/// A session whose plan is on trial until the caller has seen that it runs.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) session: SharedTensorRt,
+    /// To be dropped then.
+    pub(super) trial: Option<Trial>,
+}
 
 /// Loads a session for `request`: from the cache if it holds a plan for this machine, else from a plan that is built now.
 pub(super) fn load(
     kind: EngineKind,
     request: &PlanRequest<'_>,
     options: &EngineOptions,
-) -> Result<SharedTensorRt, TensorRtError> {
-    let device = Device::open(ORDINAL)?;
-    let library = library::library(kind)?;
+) -> Result<Loaded, TensorRtError> {
+    let device = Device::open(ORDINAL).map_err(|device| match library::look_for(kind) {
+        Ok(_) => TensorRtError::Device(device),
+        // Who installs one of them should not have to come back for the other.
+        Err(library) => TensorRtError::DeviceAndLibrary { device, library: Box::new(library) },
+    })?;
+    // Errors carry what the library wrote; the rest of it is of no use to an operator.
+    let library = library::library(kind, Logger::silent())?;
     // TensorRT works with the device that is current.
     device.make_current()?;
-    let source = PlanSource::new(library, &device, request, options);
-    let load = |plan: &[u8]| TensorRtSession::new(library, device.clone(), plan, request).map(SharedTensorRt::new);
-
-    let mut why = match source.read() {
+    let source = PlanSource::new(kind, library, &device, request, options);
+    let load = |plan: &[u8]| -> Result<Loaded, TensorRtError> {
+        let trial = source.try_out();
+        let session = TensorRtSession::new(library, device.clone(), plan, request)?;
+        Ok(Loaded { session: SharedTensorRt::new(session), trial })
+    };
+    source.refuse_deadly()?;
+    let kept = if options.build_again { Ok(None) } else { source.read() };
+    let mut why = match kept {
         Ok(Some(plan)) => match load(&plan) {
             Err(error) if error.is_refused_plan() => error.to_string(),
-            session => return session,
+            loaded => return loaded,
         },
+        Ok(None) if options.build_again => "another one was asked for".to_owned(),
         Ok(None) => "there is none for it yet".to_owned(),
         Err(fault) => fault.to_string(),
     };
     let lock = source.lock()?;
-    if lock.as_ref().is_some_and(|lock| lock.has_waited) {
+    if lock.as_ref().is_some_and(|lock| lock.has_waited) && !options.build_again {
         match source.read() {
             Ok(Some(plan)) => return load(&plan),
             Ok(None) => {}
@@ -60,13 +78,14 @@ pub(super) fn load(
         }
     }
     let plan = source.build(&why)?;
-    let session = load(&plan)?;
+    // Before it is tried: one that ends the program is known by its file, and not built at every start.
     source.keep(&plan);
-    Ok(session)
+    load(&plan)
 }
 
 /// Where the plan of one request comes from.
 struct PlanSource<'a> {
+    kind: EngineKind,
     library: &'static Library,
     request: &'a PlanRequest<'a>,
     options: &'a EngineOptions,
@@ -78,6 +97,7 @@ struct PlanSource<'a> {
 
 impl<'a> PlanSource<'a> {
     fn new(
+        kind: EngineKind,
         library: &'static Library,
         device: &Device,
         request: &'a PlanRequest<'a>,
@@ -95,6 +115,7 @@ impl<'a> PlanSource<'a> {
         };
         let model = Sha256::of(request.model);
         Self {
+            kind,
             library,
             request,
             options,
@@ -134,8 +155,9 @@ impl<'a> PlanSource<'a> {
         watch.tell(&BuildNews::Started { what: &self.what, why });
         let start = Instant::now();
         // Timings that cannot be used are measured again; there is nothing to tell.
-        let timings = self.cache.as_ref().ok().and_then(|cache| cache.read(&self.timings).ok()?);
-        let built = build::build(self.library, self.request, timings.as_deref().unwrap_or_default(), watch)
+        let kept = self.cache.as_ref().ok().filter(|_| !self.options.build_again);
+        let timings = kept.and_then(|cache| cache.read(&self.timings).ok()?).unwrap_or_default();
+        let built = builder::build(self.kind, self.library, self.request, &timings, watch)
             .inspect_err(|_| watch.tell(&BuildNews::Failed))?;
         watch.tell(&BuildNews::Finished { bytes: built.plan.len(), seconds: start.elapsed().as_secs_f64() });
         if let (Ok(cache), Some(timings)) = (&self.cache, &built.timings) {
@@ -148,6 +170,19 @@ impl<'a> PlanSource<'a> {
         if let Ok(cache) = &self.cache {
             self.warn_of(cache.write(&self.plan, plan));
         }
+    }
+
+    /// Marks in the cache, if there is one, that a plan is tried.
+    fn try_out(&self) -> Option<Trial> {
+        self.cache.as_ref().ok()?.try_out(&self.plan)
+    }
+
+    fn refuse_deadly(&self) -> Result<(), TensorRtError> {
+        let Ok(cache) = &self.cache else { return Ok(()) };
+        if self.options.build_again {
+            cache.forget_deaths(&self.plan);
+        }
+        cache.deadly(&self.plan).map_or(Ok(()), |(plan, deaths)| Err(TensorRtError::Deadly { plan, deaths }))
     }
 
     fn warn_of(&self, written: Result<(), CacheFault>) {

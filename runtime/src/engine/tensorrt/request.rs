@@ -4,6 +4,7 @@ use std::num::NonZero;
 
 use rszs_bundle::{Golden, Precision};
 use rszs_tensorrt::ProfileShapes;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::EngineOptions;
 
@@ -13,9 +14,10 @@ const USUAL_ROWS: usize = 8;
 const LEAST_ROWS: usize = 2;
 
 /// A model and the sizes that it is to be built for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(in crate::engine) struct PlanRequest<'a> {
     /// Bytes of the ONNX file.
+    #[serde(skip)]
     pub(super) model: &'a [u8],
     /// Its precision.
     pub(super) precision: Precision,
@@ -24,10 +26,10 @@ pub(in crate::engine) struct PlanRequest<'a> {
     /// Most tiles a call.
     pub(super) most_tiles: usize,
     /// Tiles that kernels are chosen for.
-    usual_tiles: usize,
+    pub(super) usual_tiles: usize,
     /// Most queries a call; for a folded model, exactly so many.
     pub(super) most_rows: usize,
-    least_rows: usize,
+    pub(super) least_rows: usize,
     /// D; nothing for a folded model, which has no input of queries.
     pub(super) joint_width: Option<usize>,
 }

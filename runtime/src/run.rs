@@ -1,0 +1,143 @@
+//! Images through the engine; and, where its device is lost on the way, through another one.
+//!
+//! A device that has failed (an error of a kernel, a cable, a driver that is replaced) answers every call of the process with an error from then
+//! on, whichever library asks. So what takes over computes on the processor. It starts with the image at which the loss was seen: none is
+//! left out, and what was written before stays.
+
+use rszs_cuda::Device;
+
+use crate::device::frame_path;
+use crate::engine::{self, EngineOptions, Started};
+use crate::interrupt::Interrupt;
+use crate::pipeline::{self, ImageError, Job, Outcome, Settings};
+use crate::plan::{Plan, open_bundle};
+use crate::queries::QuerySet;
+use crate::sink::SinkError;
+
+/// What is told while images are segmented.
+#[derive(Debug)]
+pub enum RunNews<'a> {
+    /// An image is done, or failed.
+    Outcome(&'a Outcome, &'a QuerySet),
+    /// The device was lost; another engine, now the plan's, takes over. The first of the engines that it skipped is the one that was lost.
+    EngineChanged(&'a Plan),
+}
+
+/// Why a pipeline stopped before its end.
+enum Stop {
+    Sink(SinkError),
+    /// The image at which it was seen that the device is lost.
+    DeviceLost(Box<Outcome>),
+}
+
+impl From<SinkError> for Stop {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+impl Plan {
+    /// Segments the images of `jobs`, writes their results, and hands each outcome to `observe`, with the queries it is about.
+    pub fn run(
+        &mut self,
+        jobs: Vec<Job>,
+        interrupt: &Interrupt,
+        mut observe: impl FnMut(RunNews<'_>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let mut done = 0;
+        loop {
+            // Held from before the first image: a device that is lost cannot be opened any more.
+            let device = engine::device_of(self.started.kind);
+            let stopped = self.run_engine(jobs[done..].to_vec(), interrupt, |outcome, queries| {
+                if is_lost(device.as_ref(), &outcome) {
+                    return Err(Stop::DeviceLost(Box::new(outcome)));
+                }
+                observe(RunNews::Outcome(&outcome, queries))?;
+                done += 1;
+                Ok(())
+            });
+            let lost = match stopped {
+                Ok(()) => return Ok(()),
+                Err(Stop::Sink(error)) => return Err(error),
+                Err(Stop::DeviceLost(lost)) => lost,
+            };
+            self.started.engine.leak();
+            match self.take_over(&lost) {
+                Ok(()) => observe(RunNews::EngineChanged(self))?,
+                Err(_) if interrupt.is_raised() => return Ok(()),
+                Err(reason) => return self.refuse(&jobs[done..], &lost, &reason, observe),
+            }
+        }
+    }
+
+    /// Segments with the engine that is started.
+    fn run_engine(
+        &mut self,
+        jobs: Vec<Job>,
+        interrupt: &Interrupt,
+        mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let queries = &self.queries;
+        let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
+        let observe = |outcome| observe(outcome, queries);
+        let path = frame_path(&self.started.engine, self.layout, self.batch, queries, self.keep, &self.options.watch);
+        if let Some(mut path) = path {
+            return pipeline::run_frames(jobs, &settings, &mut path, &mut self.sink, observe);
+        }
+        pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
+    }
+
+    /// Starts the best engine on the processor, if the options allow one, in the place of the engine that was lost. Says why it did not.
+    fn take_over(&mut self, lost: &Outcome) -> Result<(), String> {
+        let reason = lost.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let lost = engine::Skipped { kind: self.started.kind, reason: reason.clone(), is_absent: false };
+        let kinds = self.options.kinds().into_iter().filter(|kind| !kind.is_gpu());
+        let mut reasons = vec![reason];
+        for kind in kinds {
+            match self.start(EngineOptions { kind: Some(kind), ..self.options.clone() }) {
+                Ok(mut started) => {
+                    started.skipped.insert(0, lost);
+                    self.started = started;
+                    return Ok(());
+                }
+                Err(why) => reasons.push(why),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+
+    /// Starts an engine with the bundle's files, which are read once more.
+    fn start(&self, options: EngineOptions) -> Result<Started, String> {
+        let bundle = open_bundle(Some(self.bundle.path()), &options).map_err(|error| error.to_string())?;
+        if bundle.hash() != self.bundle.hash() {
+            let path = bundle.path().display();
+            return Err(format!("{path}: expected the bundle of before, found another; start again"));
+        }
+        engine::start(&bundle, &options).map_err(|error| error.to_string())
+    }
+
+    /// Hands out the image at which the device was lost, and those behind it, as failed.
+    fn refuse(
+        &self,
+        jobs: &[Job],
+        lost: &Outcome,
+        reason: &str,
+        mut observe: impl FnMut(RunNews<'_>) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        observe(RunNews::Outcome(lost, &self.queries))?;
+        for Job { image, input, .. } in jobs.iter().skip(1).cloned() {
+            let error = match input {
+                Err(source) => source.into(),
+                Ok(_) => ImageError::DeviceLost { image: image.clone(), reason: reason.to_owned() },
+            };
+            observe(RunNews::Outcome(&Outcome { image, result: Err(error) }, &self.queries))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an image failed because `device` does nothing any more.
+fn is_lost(device: Option<&Device>, outcome: &Outcome) -> bool {
+    let has_failed = matches!(outcome.result, Err(ImageError::Segment { .. }));
+    has_failed && device.is_some_and(|device| device.check().is_err())
+}
