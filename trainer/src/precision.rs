@@ -7,7 +7,8 @@ pub(crate) mod tf32;
 
 /// The type of the factors of matrix products and convolutions, and of their results until an op wants float32: norms, means,
 /// losses, and sums with what is float32, such as the residual stream. Weights, their gradients and the optimiser are
-/// float32. Softmax and activation functions of a value of 16 bits compute in float32 and round what they return.
+/// float32. Softmax and activation functions of a value of 16 bits compute in float32 and round what they return; `QuickGelu`
+/// rounds each of its three steps.
 ///
 /// `tch::autocast` is no way to this: it does nothing on a processor, and on a GPU it means float16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
