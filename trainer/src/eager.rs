@@ -14,7 +14,7 @@ use crate::{Parameters, Precision, TrainError};
 /// Whether the ops that only act in training do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Dropout and drop-path act; products are in the given precision.
+    /// Dropout and drop-path act; products, and what follows from them alone, are in the given precision.
     Train(Precision),
     /// Dropout and drop-path pass their input on; all in float32, as engines are compared with it.
     Evaluate,
@@ -32,7 +32,7 @@ impl Mode {
 /// The outputs of `graph` named in `wanted`, by name; an empty `wanted` means all of them.
 ///
 /// Nodes that no wanted output needs are not computed and their inputs need not be fed. N and K come from the shapes of
-/// `feeds`. Inside `tch::no_grad` a value is freed after its last use; otherwise autograd keeps what it needs.
+/// `feeds`. Outputs are float32. Inside `tch::no_grad` a value is freed after its last use; otherwise autograd keeps what it needs.
 pub fn eval<T: Borrow<Tensor>>(
     graph: &Graph,
     wanted: &[&str],
@@ -43,7 +43,7 @@ pub fn eval<T: Borrow<Tensor>>(
     eval_with(graph, wanted, feeds, parameters, mode, |_, _| ())
 }
 
-/// [`eval`] that shows every computed node to `observe`: for hunting NaN, activation ranges and timing.
+/// [`eval`] that shows every computed node to `observe`, in the type that it has: for hunting NaN, activation ranges and timing.
 pub fn eval_with<T: Borrow<Tensor>>(
     graph: &Graph,
     wanted: &[&str],
@@ -71,11 +71,13 @@ pub fn eval_with<T: Borrow<Tensor>>(
             }
         }
     }
-    let computed = outputs.into_iter().filter_map(|(name, index)| {
-        let value = values[index].as_ref()?.shallow_clone();
-        Some((name.to_owned(), value))
-    });
-    Ok(computed.collect())
+    let mut computed = BTreeMap::new();
+    for (name, index) in outputs {
+        if let Some(value) = &values[index] {
+            computed.insert(name.to_owned(), wide(value)?);
+        }
+    }
+    Ok(computed)
 }
 
 pub(crate) fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Vec<(&'g str, usize)>, TrainError> {
@@ -215,7 +217,7 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             }
             Op::ToReal => inputs[0].f_to_kind(Kind::Float),
 
-            Op::Add => inputs[0].f_add(inputs[1]),
+            Op::Add => sum(inputs[0], inputs[1]),
             Op::Sub => inputs[0].f_sub(inputs[1]),
             Op::Mul => inputs[0].f_mul(inputs[1]),
             Op::Div => inputs[0].f_div(inputs[1]),
@@ -247,19 +249,20 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             }
             Op::Mean { axes } => {
                 let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
-                inputs[0].f_mean_dim(axes, true, None)
+                inputs[0].f_mean_dim(axes, true, Kind::Float)
             }
 
             &Op::LayerNorm { epsilon } => {
                 let channels = *inputs[1].size().first().unwrap_or(&1);
-                inputs[0].f_layer_norm([channels], bias(1), bias(2), f64::from(epsilon), false)
+                wide(inputs[0])?.f_layer_norm([channels], bias(1), bias(2), f64::from(epsilon), false)
             }
             &Op::GroupNorm { groups, epsilon } => {
-                inputs[0].f_group_norm(groups as i64, bias(1), bias(2), f64::from(epsilon), false)
+                wide(inputs[0])?.f_group_norm(groups as i64, bias(1), bias(2), f64::from(epsilon), false)
             }
             Op::L2Normalize => {
-                let length = inputs[0].f_norm_scalaropt_dim(2, [-1], true)?.f_clamp_min(1e-6)?;
-                inputs[0].f_div(&length)
+                let rows = wide(inputs[0])?;
+                let length = rows.f_norm_scalaropt_dim(2, [-1], true)?.f_clamp_min(1e-6)?;
+                rows.f_div(&length)
             }
             Op::Softmax => inputs[0].f_softmax(-1, None),
 
@@ -279,24 +282,26 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             Op::Dequantize { scales } => inputs[0].f_mul(&scale_tensor(scales, inputs[0])?),
 
             &Op::Dropout { probability } if training && probability > 0.0 => {
-                inputs[0].f_mul(&self.mask(node, inputs[0].size(), inputs[0], probability)?)
+                inputs[0].f_mul(&self.mask(node, inputs[0].size(), probability)?)
             }
             &Op::DropPath { probability } if training && probability > 0.0 => {
                 let mut shape = vec![1; inputs[0].dim()];
                 shape[0] = inputs[0].size()[0];
-                inputs[0].f_mul(&self.mask(node, shape, inputs[0], probability)?)
+                inputs[0].f_mul(&self.mask(node, shape, probability)?)
             }
             Op::Dropout { .. } | Op::DropPath { .. } => Ok(inputs[0].shallow_clone()),
         }
     }
 
     /// 0 with `probability`, else what keeps the mean: drawn when the node is first computed.
-    fn mask(&self, node: &Node, shape: Vec<i64>, x: &Tensor, probability: f32) -> Result<Tensor, tch::TchError> {
+    fn mask(&self, node: &Node, shape: Vec<i64>, probability: f32) -> Result<Tensor, tch::TchError> {
         if let Some(mask) = self.masks.borrow().get(&node.name) {
             return Ok(mask.shallow_clone());
         }
         let keep = 1.0 - f64::from(probability);
-        let mask = Tensor::f_zeros(shape, (x.kind(), x.device()))?.f_bernoulli_float_(keep)?.f_div_scalar(keep)?;
+        let mask = Tensor::f_zeros(shape, (Kind::Float, self.parameters.device()))?
+            .f_bernoulli_float_(keep)?
+            .f_div_scalar(keep)?;
         self.masks.borrow_mut().insert(node.name.clone(), mask.shallow_clone());
         Ok(mask)
     }
@@ -305,9 +310,19 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
 /// `[N, C, H, W]` with a number added to each channel.
 fn with_channel_bias(map: Tensor, bias: Option<&Tensor>) -> Result<Tensor, tch::TchError> {
     match bias {
-        Some(bias) => map.f_add(&bias.f_view([-1, 1, 1])?),
+        Some(bias) => map.f_add(&bias.f_to_kind(map.kind())?.f_view([-1, 1, 1])?),
         None => Ok(map),
     }
+}
+
+/// `a + b`. A vector is the bias of what it is added to and takes its type; otherwise float32 beside 16 bits gives float32.
+fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor, tch::TchError> {
+    if b.dim() == 1 { a.f_add(&b.f_to_kind(a.kind())?) } else { a.f_add(b) }
+}
+
+/// In float32, which an op that sums many numbers wants, and everyone outside of the network.
+pub(crate) fn wide(x: &Tensor) -> Result<Tensor, tch::TchError> {
+    x.f_to_kind(Kind::Float)
 }
 
 /// `x * scale + offset` without a pass that changes nothing.

@@ -5,8 +5,10 @@ use tch::{Device, Kind, TchError, Tensor};
 
 pub(crate) mod tf32;
 
-/// The type of the factors of matrix products and convolutions. Everything else (norms, softmax, losses, weights, gradients
-/// of weights, the optimiser) stays in float32.
+/// The type of the factors of matrix products and convolutions, and of their results until an op wants float32: norms, means,
+/// losses, and sums with what is float32, such as the residual stream. Weights, their gradients and the optimiser are
+/// float32. Softmax and activation functions of a value of 16 bits compute in float32 and round what they return; `QuickGelu`
+/// rounds each of its three steps.
 ///
 /// `tch::autocast` is no way to this: it does nothing on a processor, and on a GPU it means float16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +44,8 @@ impl Precision {
         }
     }
 
-    /// A product of factors in this type, as float32. On a CUDA device the factors are of this type when they are multiplied.
+    /// A product of factors in this type, in which the result stays: what reads it next may take 16 bits as they are, and what does
+    /// not makes float32 of it (`rszs_graph::narrow_results`).
     pub(crate) fn product<const FACTORS: usize>(
         self,
         factors: [&Tensor; FACTORS],
@@ -59,7 +62,7 @@ impl Precision {
             let factor = factor.f_to_kind(kind)?;
             narrow.push(if is_rounded_only { factor.f_to_kind(Kind::Float)? } else { factor });
         }
-        multiply(std::array::from_fn(|index| &narrow[index]))?.f_to_kind(kind)?.f_to_kind(Kind::Float)
+        multiply(std::array::from_fn(|index| &narrow[index]))?.f_to_kind(kind)
     }
 }
 

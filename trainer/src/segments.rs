@@ -16,7 +16,7 @@ use rszs_network::block_of;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::eager::{Interpreter, last_uses, wanted_outputs};
+use crate::eager::{Interpreter, last_uses, wanted_outputs, wide};
 use crate::{Mode, Parameters, TrainError};
 
 /// What is computed again in the backward pass, to keep less between the passes.
@@ -123,7 +123,9 @@ pub fn forward<'a, T: Borrow<Tensor>>(
     }
     pass.borders = borders;
     for (name, index) in wanted {
-        pass.outputs.extend(values[index].take().map(|value| (name.to_owned(), value)));
+        if let Some(value) = values[index].take() {
+            pass.outputs.insert(name.to_owned(), wide(&value)?);
+        }
     }
     Ok(pass)
 }

@@ -1,13 +1,17 @@
-//! A step in bfloat16 computes the network, rounded.
+//! A step in 16 bits computes the network, rounded.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
-use rszs_graph::Tensor as Values;
+use std::collections::BTreeMap;
+
+use rszs_graph::{Element, Graph, Op, Tensor as Values, narrow_results};
+use rszs_network::{Purpose, image_graph, text_graph};
 use rszs_tests::Tolerance;
-use rszs_train::Precision;
-use tch::{Kind, Tensor};
+use rszs_train::segments::{Cut, forward};
+use rszs_train::{Mode, Parameters, Precision, eval_with};
+use tch::{Device, Kind, Tensor};
 
 /// Cosine between the gradients of both precisions, all parameters together: they must lead downhill together.
 const SAME_DIRECTION: f64 = 0.99;
@@ -46,4 +50,59 @@ fn float16_gives_the_direction_of_float32_and_is_nearer_to_its_logits_than_bfloa
     let error = |rounded: &Tensor| (rounded - &logits[0]).abs().max().double_value(&[]);
     // Three more bits of mantissa.
     assert!(4.0 * error(&logits[1]) < error(&logits[2]), "{} {}", error(&logits[1]), error(&logits[2]));
+}
+
+const OF_16_BITS: [(Precision, Kind); 2] = [(Precision::BFloat16, Kind::BFloat16), (Precision::Float16, Kind::Half)];
+
+/// Blank pictures, words and tokens for the inputs of `graph`: types do not depend on numbers.
+fn blank(graph: &Graph) -> BTreeMap<&str, Tensor> {
+    let inputs = graph.inputs().map(|(node, element)| {
+        let shape: Vec<i64> = node.shape.0.iter().map(|dim| dim.at(2, 3) as i64).collect();
+        let kind = match element {
+            Element::U8 => Kind::Uint8,
+            Element::I32 => Kind::Int,
+            Element::F32 => Kind::Float,
+        };
+        (node.name.as_str(), Tensor::zeros(shape, (kind, Device::Cpu)))
+    });
+    inputs.collect()
+}
+
+/// The plan of memory counts on it (`rszs_graph::TrainingMemory`).
+#[test]
+fn values_of_both_networks_have_16_bits_where_the_graph_says_so() {
+    support::single_thread();
+    let mut config = support::config();
+    (config.vlm.drop_path, config.rsi.drop_path) = (0.3, 0.3);
+    for graph in [image_graph(&config, Purpose::Train).unwrap(), text_graph(&config).unwrap()] {
+        let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
+        let narrow = narrow_results(&graph);
+        let narrow: BTreeMap<&str, bool> = graph.nodes().iter().map(|node| node.name.as_str()).zip(narrow).collect();
+        for (precision, of_16_bits) in OF_16_BITS {
+            let mut seen = 0;
+            eval_with(&graph, &[], &blank(&graph), &parameters, Mode::Train(precision), |node, value| {
+                let expected = if narrow[node.name.as_str()] { of_16_bits } else { Kind::Float };
+                assert!(value.kind() == expected || matches!(node.op, Op::Input { .. }), "{}", node.name);
+                seen += usize::from(value.kind() == of_16_bits);
+            })
+            .unwrap();
+            assert!(seen > 0, "nothing was rounded");
+        }
+    }
+}
+
+/// Losses are in float32. The graph's own value of `vlm_dense` is a product.
+#[test]
+fn outputs_are_float32_in_one_piece_and_in_segments() {
+    support::single_thread();
+    let graph = image_graph(&support::config(), Purpose::Train).unwrap();
+    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
+    let feeds = blank(&graph);
+    for (precision, _) in OF_16_BITS {
+        let mode = Mode::Train(precision);
+        let whole = eval_with(&graph, &["vlm_dense"], &feeds, &parameters, mode, |_, _| ()).unwrap();
+        assert_eq!(whole["vlm_dense"].kind(), Kind::Float);
+        let pass = forward(&graph, &["vlm_dense"], &feeds, &parameters, mode, Cut::Blocks).unwrap();
+        assert_eq!(pass.outputs()["vlm_dense"].kind(), Kind::Float);
+    }
 }

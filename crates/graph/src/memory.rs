@@ -8,11 +8,11 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
-use crate::{Element, Graph, Node, NodeId, Op, Parameters};
+use crate::{Element, Graph, Node, NodeId, Op, Parameters, narrow_results};
 use saved::{Hidden, Saved, is_strided, is_view, saved};
 use timeline::{Span, Timeline};
 
-/// Weights, gradients, moments and activations are float32.
+/// An element of what does not follow the type of products: weights, their gradients, moments, most activations.
 const REAL_BYTES: u64 = 4;
 
 /// From the name of a node to that of its block, if it is in one.
@@ -25,8 +25,9 @@ pub struct Training<'a> {
     pub images: usize,
     /// Queries in a pass.
     pub queries: usize,
-    /// Bytes of an element of a factor of a matrix product or convolution: 4 for float32, 2 for bfloat16 and float16. All
-    /// else is float32. A narrow factor is a copy, the weight's too, and lives until its backward pass.
+    /// Bytes of an element of a factor of a matrix product or convolution: 4 for float32, 2 for bfloat16 and float16. Results
+    /// have the type of factors where [`narrow_results`] says so; all else is float32. A factor that is not of this type, such as a
+    /// weight, is copied, and the copy lives until its backward pass.
     pub factor_bytes: u64,
     /// Whether training changes the parameter of this name.
     pub trains: &'a dyn Fn(&str) -> bool,
@@ -84,6 +85,8 @@ struct Activations<'a> {
     training: &'a Training<'a>,
     /// The node that owns a node's memory: itself, or what it is a view of.
     owners: Vec<usize>,
+    /// Whether a node's value, and its gradient, have the type of factors.
+    narrow: Vec<bool>,
     needs_gradient: Vec<bool>,
     saved: Vec<Saved>,
     /// The last node of each block that is computed again.
@@ -109,7 +112,8 @@ impl<'a> Activations<'a> {
                 blocks.insert(block, index);
             }
         }
-        Self { graph, training, owners, needs_gradient, saved: kept, blocks }
+        let narrow = narrow_results(graph);
+        Self { graph, training, owners, narrow, needs_gradient, saved: kept, blocks }
     }
 
     fn timeline(&self) -> Timeline {
@@ -135,6 +139,7 @@ impl<'a> Activations<'a> {
                 }
             }
             let inputs = self.saved[index].inputs.iter().map(|&input| node.inputs[input]);
+            let inputs = inputs.filter(|&id| !self.is_widened(&node.op, id));
             let shared = self.saved[index].factors.iter().map(|&factor| node.inputs[factor]);
             let shared = shared.filter(|&id| !self.is_copied(&node.op, id));
             let output = self.saved[index].output.then_some(NodeId(index));
@@ -157,7 +162,10 @@ impl<'a> Activations<'a> {
             let copied = self.saved[index].factors.iter().map(|&factor| node.inputs[factor]);
             let copied = copied.filter(|&id| self.is_copied(&node.op, id));
             let factors: u64 = copied.map(|id| self.elements(self.graph.node(id)) * self.training.factor_bytes).sum();
-            let bytes = factors + self.hidden_bytes(index);
+            let widened = self.saved[index].inputs.iter().map(|&input| node.inputs[input]);
+            let widened = widened.filter(|&id| self.is_widened(&node.op, id));
+            let widened: u64 = widened.map(|id| self.elements(self.graph.node(id)) * REAL_BYTES).sum();
+            let bytes = factors + widened + self.hidden_bytes(index);
             timeline.add(
                 bytes,
                 vec![match self.block(index) {
@@ -181,7 +189,7 @@ impl<'a> Activations<'a> {
         }
         for (owner, last) in last_readers.into_iter().enumerate() {
             if let Some(last) = last {
-                let bytes = self.elements(&self.graph.nodes()[owner]) * REAL_BYTES;
+                let bytes = self.elements(&self.graph.nodes()[owner]) * self.element_bytes(owner);
                 timeline.add(bytes, vec![timeline.backward(last, owner)]);
             }
         }
@@ -201,7 +209,19 @@ impl<'a> Activations<'a> {
             node = self.graph.node(node.inputs[0]);
             strided |= is_strided(&node.op);
         }
-        self.training.factor_bytes != REAL_BYTES || (strided && matches!(op, Op::MatMul))
+        let is_cast = self.training.factor_bytes != REAL_BYTES && !self.narrow[factor.index()];
+        is_cast || (strided && matches!(op, Op::MatMul))
+    }
+
+    /// Whether an op that computes in float32 keeps an input as a copy of that type.
+    fn is_widened(&self, op: &Op, input: NodeId) -> bool {
+        let widens = matches!(op, Op::LayerNorm { .. } | Op::GroupNorm { .. } | Op::L2Normalize);
+        widens && self.element_bytes(input.index()) != REAL_BYTES
+    }
+
+    /// Of a value of the network.
+    fn element_bytes(&self, index: usize) -> u64 {
+        if self.narrow[index] { self.training.factor_bytes } else { REAL_BYTES }
     }
 
     fn elements(&self, node: &Node) -> u64 {
@@ -215,7 +235,7 @@ impl<'a> Activations<'a> {
             Op::Param { .. } => 0,
             Op::Input { element: Element::U8 } => self.elements(node),
             _ if self.owners[index] != index => 0,
-            _ => self.elements(node) * REAL_BYTES,
+            _ => self.elements(node) * self.element_bytes(index),
         }
     }
 
@@ -225,7 +245,7 @@ impl<'a> Activations<'a> {
         let elements = self.elements(node);
         match self.saved[index].hidden {
             Hidden::Nothing => 0,
-            Hidden::Map => elements * REAL_BYTES,
+            Hidden::Map => elements * self.element_bytes(index),
             Hidden::Mask => elements,
             Hidden::RowStatistics => 2 * REAL_BYTES * elements / length(node.shape.rank() - 1),
             Hidden::GroupStatistics { groups } => 2 * REAL_BYTES * length(0) * groups as u64,

@@ -80,14 +80,15 @@ fn queries_and_values_alone_keep_what_reaches_the_first_of_them() {
     assert_eq!(memory(&graph, 4, false, &trains).kept_bytes, 4 * expected);
 }
 
-/// Each product casts its factors for itself: the norm three times for q, k and v; attention weights beside those that
-/// softmax keeps; and the weights of all layers.
+/// Results of products stay narrow: q, k, v, attention weights, what they bring together, the hidden layer before and after GELU.
+/// Wide are the inputs of both norms. Each product casts the norm that it reads for itself, so the first is kept three times; and
+/// the weights of all layers.
 #[test]
-fn narrow_factors_save_little_of_a_tower() {
+fn narrow_results_are_all_that_a_tower_keeps_between_its_norms() {
     let (graph, config) = tower();
     let sizes = Sizes::of(&config);
-    let wide = 2 * sizes.tokens + 2 * sizes.statistics + sizes.weights + 4 * sizes.tokens;
-    let narrow = (3 + 3 + 1 + 1 + 4) * sizes.tokens + sizes.weights + 12 * (config.width * config.width) as u64;
+    let wide = 2 * sizes.tokens + 2 * sizes.statistics;
+    let narrow = (3 + 3 + 1 + 1 + 8) * sizes.tokens + sizes.weights + 12 * (config.width * config.width) as u64;
     let patches = sizes.pixels + (3 * config.patch_px.pow(2) * config.width) as u64;
     let expected = 2 * patches + sizes.layers * (4 * wide + 2 * narrow) + 4 * sizes.end();
     assert_eq!(memory(&graph, 2, false, &|_| true).kept_bytes, expected);

@@ -21,7 +21,7 @@ pub(super) enum Hidden {
     /// None.
     #[default]
     Nothing,
-    /// Four bytes for each element of the output.
+    /// As many bytes as the output.
     Map,
     /// One byte for each element of the output.
     Mask,

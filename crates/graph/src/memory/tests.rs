@@ -56,9 +56,22 @@ fn one_layer_is_counted_by_hand() {
 #[test]
 fn a_narrow_factor_is_kept_as_a_copy_and_the_wide_one_goes() {
     let memory = memory(&layer(), 2, &|_| true);
-    assert_eq!(memory.kept_bytes, 24 + 24);
-    // Forward through the product: x, its copy, the result. Backward through the ReLU: as much.
-    assert_eq!(memory.peak_bytes, 48 + 24 + 24);
+    // The copy of x, and the ReLU's result, which is as narrow as the product.
+    assert_eq!(memory.kept_bytes, 24 + 12);
+    // Forward through the product: x, its copy, the result.
+    assert_eq!(memory.peak_bytes, 48 + 24 + 12);
+}
+
+/// `matmul` gives 16 bits; the norm reads and keeps float32, of which its result is, too.
+#[test]
+fn a_norm_keeps_a_wide_copy_of_a_narrow_product() {
+    let normed = graph(|b| {
+        let product = rows(b).matmul(b.param("weight", [4, 2], INIT));
+        product.layer_norm(b.param("gain", [2], INIT), b.param("bias", [2], INIT), 1e-5).id()
+    });
+    let (x, statistics, result) = (48, 3 * 2 * 4, 24);
+    assert_eq!(memory(&normed, 4, &|_| true).kept_bytes, x + 24 + statistics + result);
+    assert_eq!(memory(&normed, 2, &|_| true).kept_bytes, x / 2 + 24 + statistics + result);
 }
 
 #[test]
