@@ -58,13 +58,14 @@ fn the_costs_of_a_preset_need_no_file() {
 
 #[test]
 fn the_memory_of_training_needs_no_file_and_names_the_switch() {
-    let sizes = ["--images", "2", "--queries", "40", "--budget-gib", "16"];
+    let sizes = ["--images", "2", "--queries", "40", "--budget-gib", "14"];
     let output = run(&[&["inspect", "--preset", "l14", "--memory"], &sizes[..]].concat());
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(table.starts_with("training, GiB for N = 2, K = 40"), "{table}");
     let row = |start: &str| table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{table}"));
     assert!(row("attention  freeze ").ends_with("  fits"), "{table}");
+    assert!(row("attention  attention ").ends_with("  fits with train.precision = \"bfloat16\""), "{table}");
     assert!(row("full       full ").ends_with("  fits with train.recompute = \"blocks\""), "{table}");
     let output = run(&["inspect", "--preset", "l14", "--budget-gib", "24"]);
     assert_eq!(output.status.code(), Some(2), "a budget without --memory");
