@@ -87,6 +87,10 @@ fn lower_node(
         Op::Div => writer.node(index, "Div", inputs, vec![]),
         &Op::Affine { scale, offset } => lower_affine(writer, index, node, scale, offset)?,
         Op::Relu => writer.node(index, "Relu", inputs, vec![]),
+        Op::Relu6 => {
+            let bounds = [writer.number(index, 0.0)?, writer.number(index, 6.0)?];
+            writer.node(index, "Clip", [inputs, bounds.to_vec()].concat(), vec![]);
+        }
         Op::Gelu => writer.node(index, "Gelu", inputs, vec![]),
         Op::QuickGelu => {
             let slope = writer.number(index, 1.702)?;

@@ -43,6 +43,7 @@ fn elementwise() -> Vec<Case> {
         case("div divides", |b| real(b, &[3, 4]) / random(b, "y", [3, 4]).sigmoid()),
         case("affine scales and shifts", |b| real(b, &[3, 4]).affine(-0.5, 2.0)),
         case("relu clips at zero", |b| real(b, &[3, 4]).relu()),
+        case("relu6 ends at 6", |b| real(b, &[3, 40]).affine(6.0, 0.0).relu6()),
         case("gelu is exact", |b| real(b, &[3, 40]).affine(2.0, 0.0).gelu()),
         case("quick gelu is CLIP's", |b| real(b, &[3, 40]).affine(2.0, 0.0).quick_gelu()),
         case("sigmoid saturates without overflow", |b| real(b, &[3, 40]).affine(60.0, 0.0).sigmoid()),

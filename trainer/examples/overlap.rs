@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rszs_network::{Config, Purpose, image_graph};
-use rszs_train::loss::{Alignment, Counts, Terms, loss};
+use rszs_train::loss::{Counts, Targets, Terms, loss};
 use rszs_train::parallel::{Communicator, GradientSum, TransportKind};
 use rszs_train::run::report;
 use rszs_train::segments::{self, Cut};
@@ -102,11 +102,11 @@ fn step(
     let tiles = Tensor::f_randint(256, [images, side, side, 3], (Kind::Uint8, Device::Cpu))?;
     let words = unit_rows(&Tensor::f_randn([6, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
     let targets = Tensor::f_randint(2, [images, 6, side, side], (Kind::Uint8, Device::Cpu))?;
+    let targets = Targets::new(targets, None);
     for (_, tensor) in parameters.trainable() {
         tensor.shallow_clone().zero_grad();
     }
-    let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
-    let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 4.0, grid };
+    let terms = Terms { patch_grid_weight: 4.0, ..Terms::paper(config.vlm.grid()) };
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &words)]);
     let mut alone = Communicator::Single;
 
@@ -114,7 +114,7 @@ fn step(
     let mode = Mode::Train(Precision::BFloat16);
     let pass = segments::forward(graph, &["logits", "aligned"], &feeds, parameters, mode, Cut::Blocks)?;
     let outputs = pass.outputs();
-    let total = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, Counts::of(&targets)?, terms)?.total;
+    let total = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, &Counts::of(&targets)?, terms)?.total;
     let sums_over = if bucket_bytes.is_some() { communicator } else { &mut alone };
     let mut sum = GradientSum::in_buckets_of(bucket_bytes.unwrap_or_default(), sums_over, parameters);
     pass.backward(&total, |names| sum.add(names))?;

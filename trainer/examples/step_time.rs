@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rszs_network::{Config, Purpose, image_graph};
 use rszs_train::device::DeviceChoice;
-use rszs_train::loss::{Alignment, Counts, Terms, loss};
+use rszs_train::loss::{Counts, Targets, Terms, loss};
 use rszs_train::run::report;
 use rszs_train::segments::{self, Cut};
 use rszs_train::text_training::unit_rows;
@@ -40,8 +40,7 @@ fn main() -> Result<(), TrainError> {
     tch::manual_seed(1);
 
     let config = Config::preset(&preset).unwrap_or_else(|| panic!("preset={preset}: expected nano, b32, b16 or l14"));
-    let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
-    let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 4.0, grid };
+    let terms = Terms { patch_grid_weight: 4.0, ..Terms::paper(config.vlm.grid()) };
     let graph = image_graph(&config, Purpose::Train)?;
     let parameters = Parameters::initialise(&[&graph], 1, device)?;
     let side = config.tile_px as i64;
@@ -49,6 +48,7 @@ fn main() -> Result<(), TrainError> {
     let words = unit_rows(&Tensor::f_randn([queries, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
     let targets = Tensor::f_randint(2, [images, queries, side, side], (Kind::Uint8, Device::Cpu))?;
     let [tiles, words, targets] = [tiles, words, targets].map(|tensor| tensor.to_device(device));
+    let labels = Targets::new(targets.shallow_clone(), None);
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &words)]);
     let mut optimizer = AdamW::new(AdamWSettings {
         beta1: 0.9,
@@ -66,7 +66,7 @@ fn main() -> Result<(), TrainError> {
         let pass = segments::forward(&graph, &["logits", "aligned"], &feeds, &parameters, mode, cut)?;
         let forward = clock.lap();
         let (logits, aligned) = (pass.outputs()["logits"].shallow_clone(), pass.outputs()["aligned"].shallow_clone());
-        let total = loss(&logits, &aligned, &words, &targets, Counts::of(&targets)?, terms)?.total;
+        let total = loss(&logits, &aligned, &words, &labels, &Counts::of(&labels)?, terms)?.total;
         drop(aligned);
         let of_loss = clock.lap();
         pass.backward(&total, |_| Ok(()))?;

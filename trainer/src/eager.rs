@@ -223,6 +223,7 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             Op::Div => inputs[0].f_div(inputs[1]),
             &Op::Affine { scale, offset } => affine(inputs[0], f64::from(scale), f64::from(offset)),
             Op::Relu => inputs[0].f_relu(),
+            Op::Relu6 => inputs[0].f_relu6(),
             Op::Gelu => inputs[0].f_gelu("none"),
             Op::QuickGelu => inputs[0].f_mul_scalar(1.702)?.f_sigmoid()?.f_mul(inputs[0]),
             Op::Sigmoid => inputs[0].f_sigmoid(),
@@ -230,9 +231,14 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             Op::MatMul => precision.product([inputs[0], inputs[1]], |[a, b]| a.f_matmul(b)),
             &Op::Conv2d { stride, padding, groups } => {
                 let (stride, padding) = (stride as i64, padding as i64);
-                let map = precision.product([inputs[0], inputs[1]], |[map, kernel]| {
+                let convolve = |[map, kernel]: [&Tensor; 2]| {
                     map.f_conv2d(kernel, None::<&Tensor>, [stride; 2], [padding; 2], [1; 2], groups as i64)
-                })?;
+                };
+                let map = if groups == 1 {
+                    precision.product([inputs[0], inputs[1]], convolve)?
+                } else {
+                    convolve([&wide(inputs[0])?, inputs[1]])?
+                };
                 with_channel_bias(map, bias(2))
             }
             &Op::ConvTranspose2d { stride } => {

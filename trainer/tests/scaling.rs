@@ -35,7 +35,7 @@ struct Step {
 
 impl Step {
     fn of(config: &Config, vlm: StreamPolicy, rsi: StreamPolicy) -> Self {
-        let policy = Policy { vlm, rsi, text: TextPolicy::Frozen };
+        let policy = Policy { vlm, rsi, text: TextPolicy::Frozen, frozen_stem_blocks: 0 };
         let (graph, text) = (image_graph(config, Purpose::Train).unwrap(), text_graph(config).unwrap());
         let trainable = Parameters::of(&graph, &text, |name| policy.trains(name)).trainable;
         let cost = Cost::of(&graph, IMAGES, QUERIES);

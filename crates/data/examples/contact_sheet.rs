@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             (false, "flood_area") => Augment::train_oblique(TILE_PX),
             (false, _) => Augment::train(TILE_PX),
         };
-        let source = Source { set, weight: 1.0, augment };
+        let source = Source { set, weight: 1.0, loss_weight: 1.0, augment };
         draw(
             &Sampler::new(vec![source.clone()], Split::Train, COLUMNS * ROWS, 1)?,
             &output.join(format!("{name}.png")),

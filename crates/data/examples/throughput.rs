@@ -68,7 +68,7 @@ fn as_png(set: &DenseSet, folder: &Path) -> Result<(), Box<dyn Error>> {
 
 /// Crops a second, as the trainer draws them: worker threads, batches, every augmentation.
 fn crops(set: DenseSet, crop_px: usize, threads: usize, span: Duration) -> Result<[f64; 2], DataError> {
-    let source = Source { set: Arc::new(set), weight: 1.0, augment: Augment::train(crop_px) };
+    let source = Source { set: Arc::new(set), weight: 1.0, loss_weight: 1.0, augment: Augment::train(crop_px) };
     let sampler = Arc::new(Sampler::new(vec![source], Split::Train, BATCH_SIZE, 1)?);
     let mut prefetch = Prefetch::start(&sampler, 0, threads, AHEAD);
     // Until every thread is at work and, in a set that is kept, most pictures are decoded.

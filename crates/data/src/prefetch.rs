@@ -68,7 +68,7 @@ mod tests {
 
     fn sampler(root: &std::path::Path) -> Arc<Sampler> {
         let set = Arc::new(flood_area::open(root).unwrap());
-        let source = Source { set, weight: 1.0, augment: Augment::train(8) };
+        let source = Source { set, weight: 1.0, loss_weight: 1.0, augment: Augment::train(8) };
         Arc::new(Sampler::new(vec![source], Split::Train, 2, 9).unwrap())
     }
 

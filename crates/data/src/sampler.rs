@@ -17,6 +17,8 @@ pub struct Source {
     pub set: Arc<DenseSet>,
     /// Share of the crops, relative to the other sources.
     pub weight: f32,
+    /// What a labelled pixel counts in a loss, for weak labels less than 1.
+    pub loss_weight: f32,
     /// How its crops are made; `tile_px` is the same for all sources.
     pub augment: Augment,
 }
@@ -200,7 +202,7 @@ mod tests {
         let source = |set: DenseSet, weight| {
             // Decoded now: the folder is gone when the function returns.
             (0..set.len(Split::Train)).for_each(|index| drop(set.sample(Split::Train, index).unwrap()));
-            Source { set: Arc::new(set), weight, augment: Augment::train(8) }
+            Source { set: Arc::new(set), weight, loss_weight: 1.0, augment: Augment::train(8) }
         };
         Sampler::new(vec![source(flood, 3.0), source(dubai, 1.0)], Split::Train, 4, seed).unwrap()
     }
@@ -267,7 +269,7 @@ mod tests {
     #[test]
     fn a_source_without_samples_in_the_split_is_refused() {
         let set = DenseSet::of_pictures(sampler(1).sources[0].set.provenance().clone(), []);
-        let source = Source { set: Arc::new(set), weight: 1.0, augment: Augment::plain(8) };
+        let source = Source { set: Arc::new(set), weight: 1.0, loss_weight: 1.0, augment: Augment::plain(8) };
         let message = Sampler::new(vec![source], Split::Val, 2, 0).unwrap_err().to_string();
         assert_eq!(message, "flood_area: expected samples in the split Val, found none");
     }

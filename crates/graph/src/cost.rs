@@ -180,6 +180,7 @@ fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
         | Op::Div
         | Op::Affine { .. }
         | Op::Relu
+        | Op::Relu6
         | Op::Gelu
         | Op::QuickGelu
         | Op::Sigmoid

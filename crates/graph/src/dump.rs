@@ -75,6 +75,7 @@ impl fmt::Display for Attributes<'_> {
             | Op::Mul
             | Op::Div
             | Op::Relu
+            | Op::Relu6
             | Op::Gelu
             | Op::QuickGelu
             | Op::Sigmoid

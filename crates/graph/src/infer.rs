@@ -12,6 +12,7 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape], target: Option<&Shape>) -> Result
             Op::ToReal
             | Op::Affine { .. }
             | Op::Relu
+            | Op::Relu6
             | Op::Gelu
             | Op::QuickGelu
             | Op::Sigmoid

@@ -188,6 +188,7 @@ fn evaluate<'a>(node: &Node, inputs: &[&Tensor], given: &Given<'a>) -> Result<Co
         Op::Div => elementwise::binary(input(0), input(1), &shape, |a, b| a / b),
         &Op::Affine { scale, offset } => elementwise::unary(input(0), |x| x * scale + offset),
         Op::Relu => elementwise::unary(input(0), |x| if x < 0.0 { 0.0 } else { x }),
+        Op::Relu6 => elementwise::unary(input(0), |x| x.clamp(0.0, 6.0)),
         Op::Gelu => elementwise::unary(input(0), elementwise::gelu),
         Op::QuickGelu => elementwise::unary(input(0), |x| x * elementwise::sigmoid(1.702 * x)),
         Op::Sigmoid => elementwise::unary(input(0), elementwise::sigmoid),

@@ -73,6 +73,8 @@ pub enum Op {
     },
     /// `max(x, 0)`.
     Relu,
+    /// `min(max(x, 0), 6)`, a ReLU that 8-bit steps cover well (MobileNet, EfficientNet-Lite).
+    Relu6,
     /// `x/2 · (1 + erf(x/√2))`, the exact form (DINO).
     Gelu,
     /// `x · sigmoid(1.702 x)` (CLIP). Not interchangeable with [`Op::Gelu`]: the swap silently changes results.
@@ -197,6 +199,7 @@ impl Op {
             Self::Div => "div",
             Self::Affine { .. } => "affine",
             Self::Relu => "relu",
+            Self::Relu6 => "relu6",
             Self::Gelu => "gelu",
             Self::QuickGelu => "quick_gelu",
             Self::Sigmoid => "sigmoid",

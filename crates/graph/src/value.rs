@@ -72,6 +72,12 @@ impl Value<'_> {
 
     #[track_caller]
     #[must_use]
+    pub fn relu6(self) -> Self {
+        self.unary(Op::Relu6)
+    }
+
+    #[track_caller]
+    #[must_use]
     pub fn gelu(self) -> Self {
         self.unary(Op::Gelu)
     }

@@ -11,7 +11,7 @@
 
 use rszs_graph::{Builder, Dim, Init, K, N, Value};
 
-use crate::layers::{group_norm, linear, map_to_tokens, tokens_to_map};
+use crate::layers::{depthwise, group_norm, linear, map_to_tokens, tokens_to_map};
 use crate::{Config, HeadConfig};
 
 /// `f: [N, C, H, W]` at stride 4, `queries: [K, D]` → logits `[N, K, H, W]`.
@@ -30,7 +30,7 @@ pub(crate) fn carh<'g>(b: &'g Builder, f: Value<'g>, queries: Value<'g>, config:
         let z = group_norm(b, "norm", tokens_to_map(linear(b, "project", tokens, channels)), groups);
         let modulated = z.reshape([N, 1.into(), channels.into(), pixels]) * attention;
         let maps = modulated.reshape([N * K, channels.into(), height, width]);
-        let spread = depthwise(b, maps, channels);
+        let spread = depthwise(b, "spread", maps);
 
         let per_map: [Dim; 4] = [N * K, channels.into(), 1.into(), 1.into()];
         let gain = linear(b, "film_gain", context, channels).affine(1.0, 1.0).reshape(per_map);
@@ -84,13 +84,6 @@ fn pooled_context<'g>(b: &'g Builder, tokens: Value<'g>, scores: Value<'g>, head
     let v = v.reshape([N, tokens.dim(1), heads.into(), head_width.into()]).transpose(&[0, 2, 1, 3]);
     let pooled = scores.softmax().matmul(v);
     pooled.transpose(&[0, 2, 1, 3]).reshape([N, K, (heads * head_width).into()])
-}
-
-fn depthwise<'g>(b: &'g Builder, maps: Value<'g>, channels: usize) -> Value<'g> {
-    b.scoped("spread", || {
-        let weight = b.param("weight", [channels, 1, 3, 3], Init::FanIn { fan_in: 9 });
-        maps.conv2d(weight, None, 1, 1, channels)
-    })
 }
 
 fn classify<'g>(b: &'g Builder, maps: Value<'g>, channels: usize, initial_logit: f32) -> Value<'g> {

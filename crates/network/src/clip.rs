@@ -6,7 +6,7 @@
 
 use rszs_graph::{Builder, Init, K, N, Value};
 
-use crate::layers::{Activation, BlockShape, block, embed_patches, layer_norm, mlp, value_path};
+use crate::layers::{Activation, BlockShape, TokenSource, block, embed_patches, layer_norm, mlp, value_path};
 use crate::{TextConfig, VitConfig};
 
 const EPSILON: f32 = 1e-5;
@@ -23,24 +23,24 @@ pub struct Dense<'g> {
     pub taps: [Value<'g>; 2],
 }
 
-/// One vector a picture, as CLIP was trained: `pixels: [N, 3, S, S]` normalised → `[N, D]`, not normalised.
-pub fn pooled_tower<'g>(b: &'g Builder, pixels: Value<'g>, config: &VitConfig, joint_width: usize) -> Value<'g> {
-    let x = (0..config.layers).fold(embed(b, pixels, config), |x, layer| image_block(b, x, layer, config));
+/// One vector an image, as CLIP was trained: `[N, D]`, not normalised.
+pub fn pooled_tower<'g>(b: &'g Builder, source: TokenSource<'g>, config: &VitConfig, joint_width: usize) -> Value<'g> {
+    let x = (0..config.layers).fold(embed(b, source, config), |x, layer| image_block(b, x, layer, config));
     let class_token = x.slice(1, 0, 1).reshape([N, config.width.into()]);
     project(b, layer_norm(b, "norm_after", class_token, EPSILON), joint_width)
 }
 
 /// One vector a patch. The last block passes each patch's value path through, adds the **class token's** residual to every
-/// patch (not the patch's own), then goes on as usual. `pixels: [N, 3, S, S]` normalised.
+/// patch (not the patch's own), then goes on as usual.
 pub fn dense_tower<'g>(
     b: &'g Builder,
-    pixels: Value<'g>,
+    source: TokenSource<'g>,
     config: &VitConfig,
     taps: [usize; 2],
     joint_width: usize,
 ) -> Dense<'g> {
     let last = config.layers - 1;
-    let mut x = embed(b, pixels, config);
+    let mut x = embed(b, source, config);
     let mut tapped = [x; 2];
     for layer in 0..last {
         x = image_block(b, x, layer, config);
@@ -86,8 +86,8 @@ pub fn text_tower<'g>(
     project(b, at_end.reshape([K, width.into()]), joint_width)
 }
 
-fn embed<'g>(b: &'g Builder, pixels: Value<'g>, config: &VitConfig) -> Value<'g> {
-    layer_norm(b, "norm_before", embed_patches(b, pixels, config.patch_px, config.width, false), EPSILON)
+fn embed<'g>(b: &'g Builder, source: TokenSource<'g>, config: &VitConfig) -> Value<'g> {
+    layer_norm(b, "norm_before", embed_patches(b, source, config.width, false), EPSILON)
 }
 
 fn image_block<'g>(b: &'g Builder, x: Value<'g>, layer: usize, config: &VitConfig) -> Value<'g> {

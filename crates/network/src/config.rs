@@ -55,6 +55,52 @@ impl VitConfig {
     }
 }
 
+/// Consecutive blocks of a stem with one number of channels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// Number of blocks.
+    pub blocks: usize,
+    /// Side of the depthwise kernel.
+    pub kernel: usize,
+    /// Step of the first block; the others have 1.
+    pub stride: usize,
+    /// Channels inside a block for each at its entrance.
+    pub expansion: usize,
+    /// Channels at the exit.
+    pub channels: usize,
+}
+
+/// A convolutional stem in place of patches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StemConfig {
+    /// Channels of the first convolution, whose stride is 2.
+    pub channels: usize,
+    /// What follows it; their strides multiply to 8.
+    pub stages: Vec<StageConfig>,
+    /// Mean pixel, as a fraction of 255; streams on a stem have none of their own.
+    pub pixel_mean: [f32; 3],
+    /// Standard deviation of pixels, as a fraction of 255.
+    pub pixel_std: [f32; 3],
+}
+
+impl StemConfig {
+    /// EfficientNet-Lite2 up to stride 16, without its last two stages.
+    pub fn efficientnet_lite2() -> Self {
+        let stage = |[blocks, kernel, stride, expansion, channels]: [usize; 5]| StageConfig {
+            blocks,
+            kernel,
+            stride,
+            expansion,
+            channels,
+        };
+        let stages =
+            [[1, 3, 1, 1, 16], [3, 3, 2, 6, 24], [3, 5, 2, 6, 48], [4, 3, 2, 6, 88], [4, 5, 1, 6, 120]].map(stage);
+        Self { channels: 32, stages: stages.to_vec(), pixel_mean: [0.5; 3], pixel_std: [0.5; 3] }
+    }
+}
+
 /// CLIP's text transformer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,10 +139,14 @@ pub struct Config {
     pub tile_px: usize,
     /// D, the width of the space that images and words share.
     pub joint_width: usize,
+    /// What both streams stand on in place of patches of their own, and whose finer maps MS-CAM takes as taps. Not in the
+    /// paper: published towers have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stem: Option<StemConfig>,
     /// The vision-language stream (CLIP).
     pub vlm: VitConfig,
     /// Blocks of the vision-language stream whose outputs refine the two finest scales: `[coarse, fine]`, counted from
-    /// 0. Taps of a 12-block tower: 7 and 3; of a 24-block tower: 15 and 7 (`GSNet`).
+    /// 0. Taps of a 12-block tower: 7 and 3; of a 24-block tower: 15 and 7 (`GSNet`). Not read where there is a stem.
     pub vlm_taps: [usize; 2],
     /// The remote-sensing stream (DINO).
     pub rsi: VitConfig,
@@ -108,6 +158,9 @@ pub struct Config {
     pub fusion_heads: usize,
     /// Channels of the fused map F at stride 4.
     pub decoder_width: usize,
+    /// Whether the 3×3 convolutions of DSFE and MS-CAM are one filter a channel and a 1×1 convolution. Not in the paper.
+    #[serde(default)]
+    pub separable: bool,
     /// Groups of every group normalisation; fewer where that would leave a group less than two channels.
     pub norm_groups: usize,
     /// The head's sizes.
@@ -121,26 +174,29 @@ pub struct Config {
 impl Config {
     /// Small enough for two CPU cores; trained on real imagery and shipped as the default bundle.
     pub fn nano() -> Self {
-        let stream = |(pixel_mean, pixel_std): ([f32; 3], [f32; 3])| VitConfig {
+        let stem = StemConfig::efficientnet_lite2();
+        let stream = VitConfig {
             input_px: 256,
             patch_px: 16,
-            width: 160,
-            layers: 6,
-            heads: 5,
+            width: 128,
+            layers: 2,
+            heads: 4,
             drop_path: 0.0,
-            pixel_mean,
-            pixel_std,
+            pixel_mean: stem.pixel_mean,
+            pixel_std: stem.pixel_std,
         };
         Self {
             tile_px: 256,
             joint_width: 512,
-            vlm: stream(CLIP_PIXELS),
-            vlm_taps: [3, 0],
-            rsi: stream(IMAGENET_PIXELS),
+            stem: Some(stem),
+            vlm: stream.clone(),
+            vlm_taps: [0, 0],
+            rsi: stream,
             text: TextConfig { vocabulary: 4096, context: 32, width: 128, layers: 4, heads: 4 },
             fusion_width: 96,
             fusion_heads: 3,
             decoder_width: 64,
+            separable: true,
             norm_groups: 8,
             head: HeadConfig { heads: 2, head_width: 32, channels: 8, initial_logit: -1.5 },
             multi_scale_cross_attention: true,
@@ -158,6 +214,7 @@ impl Config {
         Self {
             tile_px: 512,
             joint_width: 512,
+            stem: None,
             vlm: VitConfig::clip(512, 16, 768, 12),
             vlm_taps: [7, 3],
             rsi: VitConfig::dino_b16(512),
@@ -165,6 +222,7 @@ impl Config {
             fusion_width: 256,
             fusion_heads: 8,
             decoder_width: 128,
+            separable: false,
             norm_groups: 16,
             head: HeadConfig { heads: 4, head_width: 32, channels: 64, initial_logit: -3.7 },
             multi_scale_cross_attention: true,

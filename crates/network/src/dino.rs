@@ -6,13 +6,13 @@
 use rszs_graph::{Builder, Value};
 
 use crate::VitConfig;
-use crate::layers::{Activation, BlockShape, block, embed_patches, layer_norm};
+use crate::layers::{Activation, BlockShape, TokenSource, block, embed_patches, layer_norm};
 
 const EPSILON: f32 = 1e-6;
 
-/// Every token after the final norm, the class token first: `pixels: [N, 3, S, S]` normalised → `[N, 1 + T, C]`.
-pub fn tower<'g>(b: &'g Builder, pixels: Value<'g>, config: &VitConfig) -> Value<'g> {
-    let mut x = embed_patches(b, pixels, config.patch_px, config.width, true);
+/// Every token after the final norm, the class token first: `[N, 1 + T, C]`.
+pub fn tower<'g>(b: &'g Builder, source: TokenSource<'g>, config: &VitConfig) -> Value<'g> {
+    let mut x = embed_patches(b, source, config.width, true);
     for layer in 0..config.layers {
         let shape = BlockShape {
             width: config.width,

@@ -24,7 +24,7 @@ pub(crate) fn dsfe<'g>(b: &'g Builder, vlm: Value<'g>, rsi: Value<'g>, config: &
     b.scoped("dsfe", || {
         let vlm = tokens_to_map(linear(b, "vlm", vlm, config.fusion_width));
         let rsi = tokens_to_map(linear(b, "rsi", rsi, config.fusion_width));
-        let both = conv_block(b, "fuse", b.concat(&[vlm, rsi], 1), config.fusion_width, config.norm_groups);
+        let both = conv_block(b, "fuse", b.concat(&[vlm, rsi], 1), config.fusion_width, config);
         Fused { vlm, rsi, both }
     })
 }

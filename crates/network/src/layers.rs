@@ -2,6 +2,8 @@
 
 use rszs_graph::{Builder, Init, N, Value};
 
+use crate::Config;
+
 const VIT_MLP_RATIO: usize = 4;
 
 /// The non-linearity of a transformer's MLP. CLIP and DINO differ.
@@ -47,14 +49,38 @@ pub(crate) fn layer_norm<'g>(b: &'g Builder, name: &str, x: Value<'g>, epsilon: 
     })
 }
 
-/// 3×3 convolution, group normalisation, `ReLU`. No batch normalisation anywhere: batches are two a GPU.
+/// 3×3 convolution, in two parts where `config.separable`, group normalisation, `ReLU`. No statistics over a batch anywhere:
+/// batches are two a GPU.
 #[track_caller]
-pub(crate) fn conv_block<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: usize, groups: usize) -> Value<'g> {
+pub(crate) fn conv_block<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: usize, config: &Config) -> Value<'g> {
     b.scoped(name, || {
         let inputs = x.dim(1).as_fixed().unwrap_or_default();
-        let weight = b.param("weight", [outputs, inputs, 3, 3], Init::FanIn { fan_in: inputs * 9 });
-        group_norm(b, "norm", x.conv2d(weight, None, 1, 1, 1), groups).relu()
+        let map = if config.separable {
+            pointwise(b, depthwise(b, "depthwise", x), outputs)
+        } else {
+            let weight = b.param("weight", [outputs, inputs, 3, 3], Init::FanIn { fan_in: inputs * 9 });
+            x.conv2d(weight, None, 1, 1, 1)
+        };
+        group_norm(b, "norm", map, config.norm_groups).relu()
     })
+}
+
+/// One 3×3 filter a channel, without bias.
+#[track_caller]
+pub(crate) fn depthwise<'g>(b: &'g Builder, name: &str, maps: Value<'g>) -> Value<'g> {
+    let channels = maps.dim(1).as_fixed().unwrap_or_default();
+    b.scoped(name, || {
+        let weight = b.param("weight", [channels, 1, 3, 3], Init::FanIn { fan_in: 9 });
+        maps.conv2d(weight, None, 1, 1, channels)
+    })
+}
+
+/// 1×1 convolution without bias.
+#[track_caller]
+fn pointwise<'g>(b: &'g Builder, map: Value<'g>, outputs: usize) -> Value<'g> {
+    let inputs = map.dim(1).as_fixed().unwrap_or_default();
+    let weight = b.param("weight", [outputs, inputs, 1, 1], Init::FanIn { fan_in: inputs });
+    map.conv2d(weight, None, 1, 0, 1)
 }
 
 /// Group normalisation of `[N, C, H, W]`.
@@ -138,23 +164,34 @@ pub(crate) fn value_path<'g>(b: &'g Builder, name: &str, x: Value<'g>, layers: u
     b.scoped(name, || linear_from(b, "out", linear(b, "v", x, width), width, residual_init(width, layers)))
 }
 
-/// Patches of a picture as tokens, with the class token in front and positions added.
-/// `pixels: [N, 3, S, S]` → `[N, 1 + T, C]`.
+/// What a stream's tokens are projected from.
+#[derive(Debug, Clone, Copy)]
+pub enum TokenSource<'g> {
+    /// Square pieces of normalised pixels `[N, 3, S, S]`, as in published towers.
+    Patches {
+        /// The pixels.
+        pixels: Value<'g>,
+        /// Side of a piece.
+        patch_px: usize,
+    },
+    /// Every place of a map `[N, C, G, G]`, as of a stem.
+    Map(Value<'g>),
+}
+
+/// Tokens `[N, 1 + T, C]`, the class token in front and positions added.
 #[track_caller]
-pub(crate) fn embed_patches<'g>(
-    b: &'g Builder,
-    pixels: Value<'g>,
-    patch_px: usize,
-    width: usize,
-    with_bias: bool,
-) -> Value<'g> {
-    let tokens = pixels.dim(2).as_fixed().unwrap_or_default() / patch_px;
-    let tokens = tokens * tokens;
-    let fan_in = 3 * patch_px * patch_px;
+pub(crate) fn embed_patches<'g>(b: &'g Builder, source: TokenSource<'g>, width: usize, with_bias: bool) -> Value<'g> {
+    let (map, kernel) = match source {
+        TokenSource::Patches { pixels, patch_px } => (pixels, patch_px),
+        TokenSource::Map(map) => (map, 1),
+    };
+    let channels = map.dim(1).as_fixed().unwrap_or_default();
+    let tokens = (map.dim(2).as_fixed().unwrap_or_default() / kernel).pow(2);
     let patches = b.scoped("patch", || {
-        let weight = b.param("weight", [width, 3, patch_px, patch_px], Init::FanIn { fan_in });
+        let fan_in = channels * kernel * kernel;
+        let weight = b.param("weight", [width, channels, kernel, kernel], Init::FanIn { fan_in });
         let bias = with_bias.then(|| b.param("bias", [width], Init::Constant(0.0)));
-        pixels.conv2d(weight, bias, patch_px, 0, 1)
+        map.conv2d(weight, bias, kernel, 0, 1)
     });
     let patches = patches.reshape([N, width.into(), tokens.into()]).transpose(&[0, 2, 1]);
     let small = Init::Normal { standard_deviation: 0.02 };

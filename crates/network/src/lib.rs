@@ -9,6 +9,8 @@
 //!                                └──────────────────┘
 //! ```
 //!
+//! In small presets both streams stand on one convolutional [`stem`] instead of patches, and the taps are its finer maps.
+//!
 //! No weights, no libtorch, no ONNX here: the graph is data, and others interpret it. Every size comes from [`Config`].
 //! What the paper leaves open is settled in the module that needs it, with its source.
 //!
@@ -25,7 +27,9 @@ mod model;
 mod ms_cam;
 mod policy;
 mod preprocess;
+pub mod stem;
 
-pub use config::{Config, HeadConfig, TextConfig, VitConfig};
+pub use config::{Config, HeadConfig, StageConfig, StemConfig, TextConfig, VitConfig};
+pub use layers::TokenSource;
 pub use model::{Purpose, image_graph, text_graph};
 pub use policy::{Policy, StreamPolicy, TextPolicy, block_of};

@@ -5,9 +5,11 @@ use rszs_graph::{Builder, Dim, Element, Graph, GraphError, K, N};
 use crate::align::align;
 use crate::carh::{carh, without_carh};
 use crate::dsfe::dsfe;
-use crate::ms_cam::{ms_cam, without_ms_cam};
-use crate::preprocess::{channels_first, normalise};
-use crate::{Config, clip, dino};
+use crate::layers::TokenSource;
+use crate::ms_cam::{Taps, ms_cam, without_ms_cam};
+use crate::preprocess::{channels_first, stem_pixels, stream_pixels};
+use crate::stem::stem;
+use crate::{Config, VitConfig, clip, dino};
 
 /// Which outputs [`image_graph`] has. The nodes and their names are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +29,24 @@ pub fn image_graph(config: &Config, purpose: Purpose) -> Result<Graph, GraphErro
     let queries = b.input("queries", Element::F32, [K, config.joint_width.into()]);
 
     let pixels = channels_first(tiles);
-    let vlm_pixels = normalise(b, pixels, &config.vlm);
-    let vlm = b.scoped("vlm", || clip::dense_tower(b, vlm_pixels, &config.vlm, config.vlm_taps, config.joint_width));
-    let rsi_pixels = normalise(b, pixels, &config.rsi);
-    let rsi = b.scoped("rsi", || dino::tower(b, rsi_pixels, &config.rsi));
+    let maps = config.stem.as_ref().map(|config| {
+        let pixels = stem_pixels(b, pixels, config);
+        b.scoped("stem", || stem(b, pixels, config))
+    });
+    let source = |stream: &VitConfig| match maps {
+        Some(maps) => TokenSource::Map(maps.stride_16),
+        None => TokenSource::Patches { pixels: stream_pixels(b, pixels, stream), patch_px: stream.patch_px },
+    };
+    let tokens = source(&config.vlm);
+    let vlm = b.scoped("vlm", || clip::dense_tower(b, tokens, &config.vlm, config.vlm_taps, config.joint_width));
+    let tokens = source(&config.rsi);
+    let rsi = b.scoped("rsi", || dino::tower(b, tokens, &config.rsi));
     let rsi = rsi.slice(1, 1, 1 + config.rsi.grid().pow(2));
+    let taps = maps.map_or(Taps::Tokens(vlm.taps), Taps::Maps);
 
     let fused = dsfe(b, vlm.features, rsi, config);
     let f = if config.multi_scale_cross_attention {
-        ms_cam(b, &fused, vlm.taps, config)
+        ms_cam(b, &fused, taps, config)
     } else {
         without_ms_cam(b, &fused, config)
     };
@@ -94,7 +105,8 @@ mod tests {
         let vlm = crate::VitConfig { input_px, ..config.vlm.clone() };
         let b = Builder::new();
         let pixels = b.input("pixels", Element::F32, [N, 3.into(), input_px.into(), input_px.into()]);
-        let output = clip::pooled_tower(&b, pixels, &vlm, config.joint_width).id();
+        let source = TokenSource::Patches { pixels, patch_px: vlm.patch_px };
+        let output = clip::pooled_tower(&b, source, &vlm, config.joint_width).id();
         b.finish(&[("output", output)]).unwrap()
     }
 
@@ -106,7 +118,8 @@ mod tests {
         let b = Builder::new();
         let config = crate::VitConfig { input_px: 224, ..Config::b16().rsi };
         let pixels = b.input("pixels", Element::F32, [N, 3.into(), 224.into(), 224.into()]);
-        let output = dino::tower(&b, pixels, &config).id();
+        let source = TokenSource::Patches { pixels, patch_px: config.patch_px };
+        let output = dino::tower(&b, source, &config).id();
         assert_eq!(parameters(&b.finish(&[("output", output)]).unwrap()), 85_798_656);
     }
 

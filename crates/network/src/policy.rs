@@ -14,6 +14,9 @@ pub struct Policy {
     pub rsi: StreamPolicy,
     /// The text tower.
     pub text: TextPolicy,
+    /// How many blocks of the stem, from the first on and with the convolution before them, do not learn.
+    #[serde(default)]
+    pub frozen_stem_blocks: usize,
 }
 
 /// What of a stream learns.
@@ -56,7 +59,14 @@ impl StreamPolicy {
 impl Policy {
     /// All pairs of the streams, the text tower frozen.
     pub fn all() -> impl Iterator<Item = Self> {
-        let pair = |vlm| StreamPolicy::ALL.into_iter().map(move |rsi| Self { vlm, rsi, text: TextPolicy::Frozen });
+        let pair = |vlm| {
+            StreamPolicy::ALL.into_iter().map(move |rsi| Self {
+                vlm,
+                rsi,
+                text: TextPolicy::Frozen,
+                frozen_stem_blocks: 0,
+            })
+        };
         StreamPolicy::ALL.into_iter().flat_map(pair)
     }
 
@@ -71,8 +81,14 @@ impl Policy {
                 StreamPolicy::Full => true,
             },
             "text" => clip_trains(self.text(), name),
+            "stem" => self.stem_trains(name),
             _ => true,
         }
+    }
+
+    fn stem_trains(&self, name: &str) -> bool {
+        let block = name.strip_prefix("stem.blocks.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        block.map_or(self.frozen_stem_blocks == 0, |block| block >= self.frozen_stem_blocks)
     }
 
     /// What of the text tower learns, in the words of the streams.
@@ -112,7 +128,7 @@ mod tests {
     use rszs_graph::Parameters;
 
     fn parameters(config: &Config, vlm: StreamPolicy, rsi: StreamPolicy) -> Parameters {
-        let policy = Policy { vlm, rsi, text: TextPolicy::Frozen };
+        let policy = Policy { vlm, rsi, text: TextPolicy::Frozen, frozen_stem_blocks: 0 };
         let (image, text) = (image_graph(config, Purpose::Train).unwrap(), text_graph(config).unwrap());
         Parameters::of(&image, &text, |name| policy.trains(name))
     }

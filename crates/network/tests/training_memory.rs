@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use rszs_graph::{BlockOf, Builder, Element, Graph, N, Parameters, Training, TrainingMemory};
-use rszs_network::{Config, Policy, Purpose, StreamPolicy, TextPolicy, VitConfig, block_of, dino, image_graph};
+use rszs_network::{
+    Config, Policy, Purpose, StreamPolicy, TextPolicy, TokenSource, VitConfig, block_of, dino, image_graph,
+};
 
 const IMAGES: usize = 3;
 
@@ -11,7 +13,8 @@ fn tower() -> (Graph, VitConfig) {
     let b = Builder::new();
     let side = config.input_px;
     let pixels = b.input("pixels", Element::F32, [N, 3.into(), side.into(), side.into()]);
-    let output = b.scoped("rsi", || dino::tower(&b, pixels, &config)).id();
+    let output =
+        b.scoped("rsi", || dino::tower(&b, TokenSource::Patches { pixels, patch_px: config.patch_px }, &config)).id();
     (b.finish(&[("tokens", output)]).unwrap(), config)
 }
 
@@ -100,7 +103,7 @@ fn freezing_more_and_computing_again_never_cost_more() {
         let graph = image_graph(&config, Purpose::Deploy).unwrap();
         for (factor_bytes, recompute) in [(4, false), (4, true), (2, false), (2, true)] {
             let of = |vlm, rsi| {
-                let policy = Policy { vlm, rsi, text: TextPolicy::Frozen };
+                let policy = Policy { vlm, rsi, text: TextPolicy::Frozen, frozen_stem_blocks: 0 };
                 memory(&graph, factor_bytes, recompute, &|name| policy.trains(name))
             };
             for other in StreamPolicy::ALL {

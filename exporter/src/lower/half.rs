@@ -87,6 +87,7 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
         | Op::AvgPool2d { .. }
         | Op::Resize { .. }
         | Op::Relu
+        | Op::Relu6
         | Op::Gelu
         | Op::QuickGelu
         | Op::Sigmoid

@@ -23,7 +23,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.misshapen.is_empty()
     }
 }
@@ -153,7 +153,7 @@ fn published_shape(shape: &[i64], layout: Layout) -> Vec<i64> {
 }
 
 /// In what a tensor differs from real numbers of the expected shape.
-fn misfit(tensor: &Tensor, expected: &[i64]) -> Option<String> {
+pub(super) fn misfit(tensor: &Tensor, expected: &[i64]) -> Option<String> {
     let (kind, found) = (tensor.kind(), tensor.size());
     if !matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double) {
         return Some(format!("expected real numbers, found {kind:?}"));

@@ -22,7 +22,7 @@ use crate::data_digest::DataDigest;
 use crate::device::upload;
 use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
-use crate::loss::Counts;
+use crate::loss::{Counts, Targets};
 use crate::overlay::overlay;
 use crate::parallel::{Communicator, GradientSum};
 use crate::run::{Run, tell};
@@ -171,9 +171,10 @@ impl Session {
         let mut sum = GradientSum::new(&mut self.communicator, &self.parameters);
         let parts = self.settings.accumulate.get() as i64;
         for part in 0..parts {
-            let [tiles, targets] = [&tiles, &targets].map(|all| all.f_narrow(0, part * size, size));
+            let tiles = tiles.f_narrow(0, part * size, size)?;
+            let targets = targets.narrow(part * size, size)?;
             let finished = |names: &[String]| if part + 1 == parts { sum.add(names) } else { Ok(()) };
-            numbers.add(&pass.run(&tiles?, &queries, &targets?, counts, finished)?)?;
+            numbers.add(&pass.run(&tiles, &queries, &targets, &counts, finished)?)?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
@@ -259,16 +260,28 @@ impl Session {
         Ok(Tensor::f_stack(&rows?, 0)?)
     }
 
-    /// `tiles: u8 [N, H, W, 3]` and `targets: u8 [N, K, H, W]`.
-    fn tensors(&self, batch: &Batch, words: &[String]) -> Result<(Tensor, Tensor), TrainError> {
+    /// `tiles: u8 [N, H, W, 3]` and what is said of each pixel for each word.
+    fn tensors(&self, batch: &Batch, words: &[String]) -> Result<(Tensor, Targets), TrainError> {
         let (images, side) = (batch.origins.len() as i64, batch.tile_px as i64);
         let tiles = Tensor::f_from_data_size(&batch.images, &[images, side, side, 3], Kind::Uint8)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let targets = self.sampler.targets(batch, &words);
         let shape = [images, words.len() as i64, side, side];
         let targets = Tensor::f_from_data_size(&targets, &shape, Kind::Uint8)?;
+        let weights = self
+            .pixel_weights(&batch.sources)
+            .map(|weights| Tensor::f_from_slice(&weights)?.f_reshape([images, 1, side, side]));
         let device = self.parameters.device();
-        Ok((upload(&tiles, device)?, upload(&targets, device)?))
+        let weights = weights.transpose()?.map(|weights| upload(&weights, device)).transpose()?;
+        Ok((upload(&tiles, device)?, Targets::new(upload(&targets, device)?, weights)))
+    }
+
+    /// What a labelled pixel counts by the source that it is of; nothing if all count 1.
+    fn pixel_weights(&self, sources: &[u8]) -> Option<Vec<f32>> {
+        let weights = self.sampler.sources().iter().map(|source| source.loss_weight).collect::<Vec<_>>();
+        let counts_less = |&source: &u8| (weights[usize::from(source)] - 1.0).abs() > 0.0;
+        let any = sources.iter().any(counts_less);
+        any.then(|| sources.iter().map(|&source| weights[usize::from(source)]).collect())
     }
 
     /// Scores of the averaged weights on a part of the validation splits.

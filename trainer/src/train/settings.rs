@@ -8,7 +8,7 @@ use rszs_data::Augment;
 use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
-use crate::loss::Alignment;
+use crate::loss::{Alignment, Averaging};
 use crate::segments::Recompute;
 use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
 
@@ -32,6 +32,10 @@ pub struct TrainSettings {
     pub alignment_weight: f64,
     /// Weight of the penalty on logits that know of the grid of patches; not in the paper, 0 leaves it out.
     pub patch_grid_weight: f64,
+    /// Weight of the Dice loss beside the binary cross-entropy; not in the paper, 0 leaves it out.
+    pub dice_weight: f64,
+    /// What the mean of the binary cross-entropy is over.
+    pub averaging: Averaging,
     /// Chance that a query is a synonym and not the concept's name.
     pub synonym_share: f32,
     /// How often half of the classes of another crop are laid over a crop.
@@ -48,6 +52,7 @@ pub struct TrainSettings {
     pub evaluate_every_steps: u64,
     /// Which weights of the pretrained parts learn.
     pub policy: Policy,
+
     /// Learning rate over the run.
     pub schedule: Schedule,
     /// The factor on a loss in float16.
@@ -78,6 +83,7 @@ impl TrainSettings {
         for source in &self.sources {
             let set = &source.set;
             positive(&format!("sources, {set}: weight"), source.weight.into())?;
+            positive(&format!("sources, {set}: loss_weight"), source.loss_weight.unwrap_or(1.0).into())?;
             positive(&format!("sources, {set}: scale_min"), source.scale_min.into())?;
             let is_range = source.scale_max >= source.scale_min && source.scale_max.is_finite();
             require(is_range, &format!("sources, {set}: scale_max"), "at least scale_min", source.scale_max)?;
@@ -114,6 +120,8 @@ pub struct SourceSettings {
     pub root: Option<PathBuf>,
     /// Share of the crops, relative to the other sources.
     pub weight: f32,
+    /// What a labelled pixel counts in the loss, for weak labels: 1 without it.
+    pub loss_weight: Option<f32>,
     /// Smallest scale, crop pixels a picture pixel.
     pub scale_min: f32,
     /// Largest scale.

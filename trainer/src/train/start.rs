@@ -71,7 +71,8 @@ pub(super) fn sampler(
         if source.oblique {
             (augment.flip_vertical, augment.quarter_turns) = (false, false);
         }
-        sources.push(Source { set: Arc::new(set), weight: source.weight, augment });
+        let loss_weight = source.loss_weight.unwrap_or(1.0);
+        sources.push(Source { set: Arc::new(set), weight: source.weight, loss_weight, augment });
     }
     if sources.is_empty() {
         let reason =

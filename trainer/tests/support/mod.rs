@@ -8,7 +8,7 @@ use rszs_graph::Tensor as Values;
 use rszs_network::{Config, Policy, Purpose, StreamPolicy, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 use rszs_train::checkpoint::{Checkpoint, Origin, save};
-use rszs_train::loss::{Alignment, Counts, Terms, loss};
+use rszs_train::loss::{Counts, Targets, Terms, loss};
 use rszs_train::segments::{Cut, forward};
 use rszs_train::train::{TOKENIZER, TrainOptions};
 use rszs_train::{Mode, Parameters, Precision, eval};
@@ -86,12 +86,12 @@ pub(crate) fn step_in(config: &Config, precision: Precision, policy: Policy, cut
     let targets = Tensor::randint(2, [2, 3, side, side], (Kind::Uint8, Device::Cpu));
     let feeds = BTreeMap::from([("tiles", &tiles), ("queries", &queries)]);
     parameters.set_trainable(|name| policy.trains(name)).expect("parameters of a graph");
+    let targets = Targets::new(targets, None);
     let counts = Counts::of(&targets).expect("targets");
-    let (alignment, grid) = (Alignment::Cosine, config.vlm.grid());
-    let terms = Terms { alignment, alignment_weight: 0.2, patch_grid_weight: 1.0, grid };
+    let terms = Terms { patch_grid_weight: 1.0, ..Terms::paper(config.vlm.grid()) };
     let total = |outputs: &BTreeMap<String, Tensor>| {
         let (logits, aligned) = (&outputs["logits"], &outputs["aligned"]);
-        loss(logits, aligned, &queries, &targets, counts, terms).expect("a loss").total
+        loss(logits, aligned, &queries, &targets, &counts, terms).expect("a loss").total
     };
     let (wanted, mode) = (["logits", "aligned"], Mode::Train(precision));
     let mut finished = Vec::new();

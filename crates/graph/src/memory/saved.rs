@@ -69,7 +69,7 @@ pub(super) fn saved(op: &Op, needs: &[bool]) -> Saved {
         Op::Mul => inputs(partners(needs)),
         Op::Div => inputs(if needs[1] { vec![0, 1] } else { vec![1] }),
         Op::Relu | Op::Sigmoid | Op::Softmax => output(),
-        Op::Gelu | Op::AvgPool2d { .. } => inputs(vec![0]),
+        Op::Gelu | Op::Relu6 | Op::AvgPool2d { .. } => inputs(vec![0]),
         // `sigmoid(1.702 x) * x`: the sigmoid and x.
         Op::QuickGelu => Saved { hidden: Hidden::Map, ..inputs(vec![0]) },
 
