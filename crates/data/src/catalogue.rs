@@ -8,8 +8,8 @@ use crate::error::DataError;
 use crate::folder::{self, CLASSES_FILE};
 use crate::mask::IGNORE;
 use crate::protocol::Protocol;
-use crate::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
-use crate::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
+use crate::sets::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
+use crate::sets::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
 
 /// Names of the sets with masks, which are also their folders' names under the data folder.
 pub const NAMES: [&str; 4] = ["dubai", "oam_buildings", "naip_urban_trees", "flood_area"];

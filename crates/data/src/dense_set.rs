@@ -336,7 +336,7 @@ mod tests {
     use crate::fixtures;
 
     fn open(root: &Path) -> Result<DenseSet, DataError> {
-        crate::flood_area::open(root)
+        crate::sets::flood_area::open(root)
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! One file per data set: where it comes from, its split, and what its labels say.
+//!
+//! [`crate::catalogue`] opens them by name.
+
+pub mod aid_rsicd;
+pub mod aid_scenes;
+pub mod deep_globe;
+pub mod dubai;
+pub mod fast;
+pub mod flair;
+pub mod flood_area;
+pub mod flood_net;
+pub mod land_discover;
+pub mod love_da;
+pub mod naip_urban_trees;
+pub mod oam_buildings;
+pub mod open_earth_map;
+pub mod ovrsis;
+pub mod potsdam;
+pub mod samrs;
