@@ -11,6 +11,7 @@
 
 pub mod augment;
 mod bands;
+mod boxes;
 pub mod catalogue;
 pub mod class_table;
 pub mod clip_text;
