@@ -61,11 +61,11 @@ fn every_narrow_set_has_a_fixture_that_decodes_and_a_concept_that_it_shows() {
 
 #[test]
 fn nyc_maps_has_motorways_that_are_roads_and_water_that_only_what_is_built_rules_out() {
-    let (_folder, _, set) = open(fixtures::nyc_maps);
-    assert_eq!(ids(&set), [vec!["train_0002", "train_0003"], vec![]]);
     const N: u8 = NEGATIVE;
     const P: u8 = POSITIVE;
     const U: u8 = UNLABELLED;
+    let (_folder, _, set) = open(fixtures::nyc_maps);
+    assert_eq!(ids(&set), [vec!["train_0002", "train_0003"], vec![]]);
     assert_eq!(targets(&set, "building"), [N, P, N, N, N, N, U, U]);
     assert_eq!(targets(&set, "road"), [N, N, P, P, N, N, U, U]);
     assert_eq!(targets(&set, "highway"), [N, N, N, P, N, N, U, U]);
