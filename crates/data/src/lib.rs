@@ -9,49 +9,34 @@
 //!
 //! This crate knows no network and no tensor library.
 
-pub mod aid_rsicd;
-pub mod aid_scenes;
 pub mod augment;
 mod bands;
+mod boxes;
 pub mod catalogue;
 pub mod class_table;
 pub mod clip_text;
 mod colour;
-pub mod deep_globe;
 pub mod dense_set;
-pub mod dubai;
 pub mod error;
-pub mod fast;
 pub mod fixtures;
-pub mod flair;
-pub mod flood_area;
-pub mod flood_net;
 pub mod folder;
 pub mod image;
-pub mod land_discover;
 mod layout;
-pub mod love_da;
 pub mod mask;
 mod mix;
-pub mod naip_urban_trees;
 pub mod npy;
 pub mod npz;
-pub mod oam_buildings;
-pub mod open_earth_map;
-pub mod ovrsis;
 pub mod palette;
-pub mod potsdam;
 pub mod prefetch;
 pub mod prepare;
 pub mod protocol;
 mod resample;
 pub mod rng;
 pub mod sampler;
-pub mod samrs;
 pub mod scene;
+pub mod sets;
 mod words;
 
-pub use aid_rsicd::AidRsicd;
 pub use augment::{Augment, Crop};
 pub use class_table::{ClassTable, Concept, NEGATIVE, POSITIVE, UNLABELLED};
 pub use clip_text::ClipText;
@@ -64,3 +49,4 @@ pub use prefetch::Prefetch;
 pub use protocol::Protocol;
 pub use rng::Rng;
 pub use sampler::{Batch, Sampler, Source};
+pub use sets::aid_rsicd::AidRsicd;

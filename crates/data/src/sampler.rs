@@ -193,7 +193,8 @@ impl Sampler {
 mod tests {
     use super::*;
     use crate::class_table::{NEGATIVE, POSITIVE};
-    use crate::{dubai, fixtures, flood_area};
+    use crate::fixtures;
+    use crate::sets::{dubai, flood_area};
 
     fn sampler(seed: u64) -> Sampler {
         let folder = tempfile::tempdir().unwrap();
