@@ -71,6 +71,16 @@ struct Entry {
     decoded: OnceLock<Arc<Sample>>,
 }
 
+impl Label {
+    /// The one index of every pixel, but that of an image without a label.
+    fn everywhere(&self) -> Option<u8> {
+        match *self {
+            Self::Everywhere(id) => (id != IGNORE).then_some(id),
+            _ => None,
+        }
+    }
+}
+
 /// Decoded samples of one set stay in memory up to this many bytes; those beyond it are decoded each time they are asked for.
 const KEPT_BYTES: u64 = 4 << 30;
 
@@ -260,6 +270,17 @@ impl DenseSet {
     /// Names of the samples of `split`, in the order of their indices.
     pub fn ids(&self, split: Split) -> impl Iterator<Item = &str> {
         self.entries(split).iter().map(|entry| entry.id.as_str())
+    }
+
+    /// What a sample shows from edge to edge, where its label says that.
+    pub fn scene(&self, split: Split, index: usize) -> Option<&str> {
+        self.classes.class_name(self.entries(split)[index].label.everywhere()?)
+    }
+
+    /// The names that [`DenseSet::scene`] gives training samples.
+    pub fn scenes(&self) -> impl Iterator<Item = &str> {
+        let shown: BTreeSet<u8> = self.train.iter().filter_map(|entry| entry.label.everywhere()).collect();
+        shown.into_iter().filter_map(|id| self.classes.class_name(id))
     }
 
     /// The indices in the mask of a sample, where its file holds indices and can be read.
