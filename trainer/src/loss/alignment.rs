@@ -11,7 +11,7 @@ use crate::TrainError;
 const TEMPERATURE: f64 = 0.07;
 
 /// `1 - cos(aligned, mean of E(t_k) over the queries with a positive pixel)`, mean over pictures that have one.
-pub fn cosine_alignment(
+pub(super) fn cosine_alignment(
     aligned: &Tensor,
     queries: &Tensor,
     targets: &Tensor,
@@ -29,7 +29,7 @@ pub fn cosine_alignment(
 /// `InfoNCE` with several positives (arXiv:2004.11362, equation 2): minus the logarithm of the share that a query with a
 /// positive pixel has in the softmax of `cos(aligned, E(t_k)) / τ` over all queries with a labelled pixel; mean over
 /// those with a positive pixel, then over pictures that have one. A query of which a picture says nothing is no negative.
-pub fn contrastive_alignment(
+pub(super) fn contrastive_alignment(
     aligned: &Tensor,
     queries: &Tensor,
     targets: &Tensor,

@@ -9,7 +9,7 @@ use crate::TrainError;
 ///
 /// Nothing on the ground is laid out along patches, so this should be near 0. Transposed convolutions of tokens have weights of their own for each place
 /// in a patch and learn to leave a pattern, visible as dots where scores are near a threshold (checkerboards: Odena et al. 2016, distill.pub/2016/deconv-checkerboard).
-pub fn patch_grid(logits: &Tensor, grid: usize, counts: &Counts) -> Result<Tensor, TrainError> {
+pub(super) fn patch_grid(logits: &Tensor, grid: usize, counts: &Counts) -> Result<Tensor, TrainError> {
     let (images, queries, height, width) = logits.size4()?;
     let grid = grid as i64;
     let of_patches = logits.f_reshape([images, queries, grid, height / grid, grid, width / grid])?;

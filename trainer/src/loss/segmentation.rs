@@ -10,7 +10,7 @@ use crate::TrainError;
 ///
 /// The logits go up to the targets, not the targets down: so the loss sees what the runtime thresholds. Maps without a
 /// labelled pixel, most of them where sets label different words, are left out before.
-pub fn segmentation_loss(
+pub(super) fn segmentation_loss(
     logits: &Tensor,
     targets: &Targets,
     counts: &Counts,
