@@ -15,6 +15,7 @@ use crate::class_table::ClassTable;
 use crate::error::DataError;
 use crate::image::RgbImage;
 use crate::mask::{IGNORE, IndexMask, MaskFormat};
+use crate::place::place_of;
 
 /// Training or validation. Test splits are not here, but for the parts that papers compare on, which are `Val`: see [`crate::Protocol`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -270,6 +271,16 @@ impl DenseSet {
     /// Names of the samples of `split`, in the order of their indices.
     pub fn ids(&self, split: Split) -> impl Iterator<Item = &str> {
         self.entries(split).iter().map(|entry| entry.id.as_str())
+    }
+
+    /// The samples of `split` by the place that they show, places in sorted order: what comes before the first `_` of a name, or
+    /// the name without the digits at its end.
+    pub fn places(&self, split: Split) -> BTreeMap<&str, Vec<usize>> {
+        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, id) in self.ids(split).enumerate() {
+            places.entry(place_of(id)).or_default().push(index);
+        }
+        places
     }
 
     /// What a sample shows from edge to edge, where its label says that.
