@@ -1,4 +1,4 @@
-//! What training minimises: L = BCE + λ · `L_align` (paper, section 3.6).
+//! What training minimises: L = BCE + λ · `L_align` (paper, section 3.5).
 
 use rszs_data::{NEGATIVE, POSITIVE, UNLABELLED};
 use serde::{Deserialize, Serialize};
