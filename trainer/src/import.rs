@@ -9,9 +9,11 @@
 
 mod archive;
 mod error;
+mod legacy;
 mod naming;
 mod pickle;
 mod published;
+mod state_dict;
 mod stem;
 mod tokenizer;
 mod towers;
@@ -77,7 +79,7 @@ pub fn import(network: &Config, options: &ImportOptions) -> Result<(), TrainErro
         towers.parameters.into_iter().try_for_each(|(name, tensor)| parameters.insert(&name, tensor))
     };
     if let Some(path) = &options.stem {
-        take(path, &|published| stem::take(published, &shapes))?;
+        take(path, &|published| Towers::take_stem(published, &shapes))?;
     }
     if let Some(path) = &options.dino {
         take(path, &|published| Towers::take(published, Model::Dino, &shapes))?;
@@ -127,6 +129,9 @@ fn text_tower(path: &Path, shapes: &BTreeMap<String, Vec<i64>>, parameters: &mut
     Ok(())
 }
 
+/// Unused tensors that are named for one reason.
+const LISTED: usize = 8;
+
 /// Says what became of a file's tensors.
 fn describe(path: &Path, tensors: usize, part: Option<&str>, towers: &Towers) {
     let part = part.map_or(String::new(), |part| format!(" in its part {part}"));
@@ -135,7 +140,12 @@ fn describe(path: &Path, tensors: usize, part: Option<&str>, towers: &Towers) {
     let reasons: BTreeSet<&str> = towers.unused.iter().map(|(_, reason)| *reason).collect();
     for reason in reasons {
         let names = towers.unused.iter().filter(|entry| entry.1 == reason).map(|(name, _)| name.as_str());
-        tell(&format!("  not used: {} ({reason})", names.collect::<Vec<_>>().join(", ")));
+        let names: Vec<&str> = names.collect();
+        let more = match names.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        tell(&format!("  not used: {}{more} ({reason})", names[..names.len().min(LISTED)].join(", ")));
     }
     for (name, from, to) in &towers.interpolated {
         tell(&format!("  {name}: from a grid of {from} to one of {to}"));

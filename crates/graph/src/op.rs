@@ -73,7 +73,7 @@ pub enum Op {
     },
     /// `max(x, 0)`.
     Relu,
-    /// `min(max(x, 0), 6)`, a ReLU that 8-bit steps cover well (MobileNet, EfficientNet-Lite).
+    /// `min(max(x, 0), 6)`, a `ReLU` that 8-bit steps cover well (`MobileNet`, EfficientNet-Lite).
     Relu6,
     /// `x/2 · (1 + erf(x/√2))`, the exact form (DINO).
     Gelu,

@@ -1,6 +1,6 @@
 //! Alignment of a whole tile with words: what `L_align` trains, and the presence score of each query.
 //!
-//! Paper, section 3.6: the globally average-pooled F against `E(t_k)`. The same cosine, kept at inference, tells which queries are
+//! Paper, section 3.5: the globally average-pooled F against `E(t_k)`. The same cosine, kept at inference, tells which queries are
 //! in a tile at all: the cheapest false-positive filter on tiled imagery (SegEarth-OV3 gates with such a score).
 
 use rszs_graph::{Builder, K, N, Value};

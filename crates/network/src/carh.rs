@@ -1,6 +1,6 @@
-//! Category-adaptive recognition head: one map of logits for each query.
+//! Category-Adaptive Refinement Head (CARH): one map of logits for each query.
 //!
-//! Paper, section 3.5. `A_k`, "the attention of category k", cannot come from a softmax over one query; it is
+//! Paper, section 3.4. `A_k`, "the attention of category k", cannot come from a softmax over one query; it is
 //! `sigmoid(s · ⟨W_q E(t_k), W_k F(p)⟩ / √d + b)` per attention head, averaged. The value path is what `FiLM` needs: F pooled by the
 //! query's softmax over the picture gives each query a gain and a bias per channel (arXiv:1709.07871).
 //!

@@ -117,7 +117,7 @@ pub struct TextConfig {
     pub heads: usize,
 }
 
-/// The category-adaptive recognition head.
+/// The Category-Adaptive Refinement Head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadConfig {

@@ -1,6 +1,6 @@
-//! Dual-stream feature extraction: both streams' tokens, projected and fused.
+//! Dual-Stream Feature Extractor (DSFE): both streams' tokens, projected and fused.
 //!
-//! Paper, section 3.3: 1×1 projections to `D_fusion`, concatenation, convolution. Kernel and norm are left open there:
+//! Paper, section 3.2: 1×1 projections to `D_fusion`, concatenation, convolution. Kernel and norm are left open there:
 //! 3×3, group normalisation, `ReLU` (`GSNet` fuses with convolutions over a neighbourhood, too).
 
 use rszs_graph::{Builder, Value};

@@ -1,7 +1,7 @@
-//! Multi-scale cross-attention module: the vision-language stream asks, the remote-sensing stream answers, at three
-//! scales, and the answers are added up from coarse to fine.
+//! Multi-Scale Contextual Alignment Module (MS-CAM): the vision-language stream asks, the remote-sensing stream answers, at
+//! three scales, and the answers are added up from coarse to fine.
 //!
-//! Paper, section 3.4. Left open there and settled here: the scales are strides 32, 16 and 8 of the tile; features of a
+//! Paper, section 3.3. Left open there and settled here: the scales are strides 32, 16 and 8 of the tile; features of a
 //! scale are the *projected* streams with `F_DSFE` of that scale as shared context (which covers both readings of "or
 //! their projections from `F_DSFE`"); attention at stride 8 sees keys pooled 2×2 (full attention there would cost more than
 //! a stream); aggregation is that of a feature pyramid, refined by taps of the vision-language stream (`GSNet`'s decoder

@@ -5,8 +5,8 @@
 //! ImageNet. Its map at stride 16 is what the streams' tokens are projected from, and its finer maps are the taps of MS-CAM.
 //!
 //! Source: EfficientNet-Lite (tensorflow/tpu, `efficientnet/lite`): inverted residual blocks, `ReLU6`, no squeeze and
-//! excitation, symmetric padding as in the `PyTorch` weights that are imported. Its batch normalisation is a gain and a bias
-//! of each channel here, with fixed statistics inside: batches are small.
+//! excitation. Its batch normalisation is a gain and a bias of each channel here, with fixed statistics inside: batches are
+//! small. Its padding puts an odd pixel to the right and below; here it is alike on both sides, as `conv2d` has it.
 
 use rszs_graph::{Builder, Init, Value};
 

@@ -11,7 +11,7 @@ mod tests;
 mod tree;
 
 pub(super) use machine::read;
-pub(super) use tree::{Storage, StoredTensor};
+pub(super) use tree::{Storage, StoredTensor, Tree};
 
 /// Where reading stopped, and why.
 #[derive(Debug, thiserror::Error)]

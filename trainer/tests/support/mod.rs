@@ -52,8 +52,12 @@ pub(crate) fn single_thread() {
 }
 
 /// Everything learns.
-pub(crate) const FULL: Policy =
-    Policy { vlm: StreamPolicy::Full, rsi: StreamPolicy::Full, text: rszs_network::TextPolicy::Follow };
+pub(crate) const FULL: Policy = Policy {
+    vlm: StreamPolicy::Full,
+    rsi: StreamPolicy::Full,
+    text: rszs_network::TextPolicy::Follow,
+    frozen_stem_blocks: 0,
+};
 
 /// What a forward and a backward pass leave.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]

@@ -6,13 +6,13 @@ use super::PickleError;
 use super::global::Global;
 use super::tree::{Id, Node, Storage, StoredTensor, Tree};
 
-/// Reads a whole pickle.
-pub(in super::super) fn read(bytes: &[u8]) -> Result<Tree, PickleError> {
+/// Reads the pickle that `bytes` begin with, and says how many of them it has.
+pub(in super::super) fn read(bytes: &[u8]) -> Result<(Tree, usize), PickleError> {
     let mut machine =
         Machine { bytes, at: 0, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: BTreeMap::new() };
     loop {
         if let Some(root) = machine.step()? {
-            return Ok(Tree { nodes: machine.nodes, root });
+            return Ok((Tree { nodes: machine.nodes, root }, machine.at));
         }
     }
 }
@@ -40,7 +40,8 @@ impl Machine<'_> {
             // MARK
             b'(' => self.marks.push(self.stack.len()),
             // NONE, NEWTRUE, NEWFALSE, BINFLOAT
-            b'N' | 0x88 | 0x89 => self.push(Node::Plain),
+            b'N' => self.push(Node::Plain),
+            0x88 | 0x89 => self.push(Node::Flag(opcode == 0x88)),
             b'G' => {
                 self.take::<8>()?;
                 self.push(Node::Plain);
@@ -294,7 +295,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// `("storage", kind, key, device, length)`.
+    /// `("storage", kind, key, device, length)`; before PyTorch 1.6 with a last field, None: the storage is no part of another.
     fn persistent(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
         let fields: Vec<&Node> = match &self.nodes[id.0] {
@@ -307,7 +308,7 @@ impl Machine<'_> {
             Node::Text(key),
             Node::Text(_),
             &Node::Number(length),
-        ] = &fields[..]
+        ] = fields.strip_suffix(&[&Node::Plain]).unwrap_or(&fields)
         else {
             return Err(self.error("a storage: its kind, name, device and length", "something else"));
         };

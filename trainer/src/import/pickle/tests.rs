@@ -45,7 +45,8 @@ fn a_cut_or_empty_stack_is_an_error() {
 #[test]
 fn whole_numbers_of_every_length_are_read() {
     let bytes = b"(K\x07M\x00\x01J\xff\xff\xff\xff\x8a\x00\x8a\x01\x80\x8a\x05\x00\x00\x00\x00\x01t.";
-    let Tree { nodes, root } = read(bytes).unwrap();
+    let (Tree { nodes, root }, length) = read(bytes).unwrap();
+    assert_eq!(length, bytes.len());
     let Node::Sequence(items) = &nodes[root.0] else { panic!("{nodes:?}") };
     let number = |item: &Id| match nodes[item.0] {
         Node::Number(number) => number,
@@ -57,7 +58,7 @@ fn whole_numbers_of_every_length_are_read() {
 #[test]
 fn a_dictionary_in_itself_and_a_tree_of_many_copies_end() {
     // d = {}; d["a"] = d.
-    let circle = read(b"}q\x00X\x01\0\0\0ah\x00s.").unwrap();
+    let (circle, _) = read(b"}q\x00X\x01\0\0\0ah\x00s.").unwrap();
     assert!(circle.tensors(circle.root()).is_err());
     // Each of 40 dictionaries holds the one before twice.
     let mut bytes = b"}q\x00".to_vec();
@@ -65,7 +66,7 @@ fn a_dictionary_in_itself_and_a_tree_of_many_copies_end() {
         bytes.extend(b"}(X\x01\0\0\0ah\x00X\x01\0\0\0bh\x00uq\x00");
     }
     bytes.push(b'.');
-    let copies = read(&bytes).unwrap();
+    let (copies, _) = read(&bytes).unwrap();
     assert!(copies.tensors(copies.root()).is_err());
 }
 
@@ -75,13 +76,13 @@ fn a_changed_byte_or_a_cut_gives_an_error_or_another_tree_never_a_panic() {
     let mut zip = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
     let mut bytes = Vec::new();
     zip.by_name("gsnet_rsib/data.pkl").unwrap().read_to_end(&mut bytes).unwrap();
-    assert_eq!(read(&bytes).map(|tree| tree.tensors(tree.root()).unwrap().len()).unwrap(), 34);
+    assert_eq!(read(&bytes).map(|(tree, _)| tree.tensors(tree.root()).unwrap().len()).unwrap(), 34);
     for at in (0..bytes.len()).step_by(7) {
         assert!(read(&bytes[..at]).is_err());
         let right = bytes[at];
         for wrong in [0xff, right ^ 1, b'R', b'Q'] {
             bytes[at] = wrong;
-            if let Ok(tree) = read(&bytes) {
+            if let Ok((tree, _)) = read(&bytes) {
                 let _ = tree.tensors(tree.root());
             }
         }

@@ -13,10 +13,11 @@ const VISITS: usize = 1_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Id(pub(super) usize);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Node {
-    /// None, a truth value, a real number: read over.
+    /// None, a real number: read over.
     Plain,
+    Flag(bool),
     Number(i64),
     Text(String),
     /// A tuple or a list.
@@ -32,7 +33,7 @@ pub(super) enum Node {
 /// Numbers in a file of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Storage {
-    /// Name of the file in the archive's folder `data`.
+    /// Name of the file in the archive's folder `data`; in older files a key.
     pub(in super::super) key: String,
     pub(in super::super) kind: Kind,
     /// How many numbers.
@@ -64,9 +65,39 @@ impl Tree {
 
     /// The dictionary under `key` in the dictionary `id`.
     pub(in super::super) fn dictionary(&self, id: Id, key: &str) -> Option<Id> {
+        self.entry(id, key).filter(|id| matches!(self.nodes[id.0], Node::Mapping(_)))
+    }
+
+    fn entry(&self, id: Id, key: &str) -> Option<Id> {
         let Node::Mapping(entries) = &self.nodes[id.0] else { return None };
         let under_key = |&&(name, _): &&(Id, Id)| matches!(&self.nodes[name.0], Node::Text(text) if text == key);
-        entries.iter().find(under_key).map(|entry| entry.1).filter(|id| matches!(self.nodes[id.0], Node::Mapping(_)))
+        entries.iter().find(under_key).map(|entry| entry.1)
+    }
+
+    /// The truth value under `key` in the dictionary `id`.
+    pub(in super::super) fn flag(&self, id: Id, key: &str) -> Option<bool> {
+        match self.nodes[self.entry(id, key)?.0] {
+            Node::Flag(flag) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// The texts that the list `id` has, if it has nothing else.
+    pub(in super::super) fn texts(&self, id: Id) -> Option<Vec<&str>> {
+        let Node::Sequence(items) = &self.nodes[id.0] else { return None };
+        let text = |item: &Id| match &self.nodes[item.0] {
+            Node::Text(text) => Some(&text[..]),
+            _ => None,
+        };
+        items.iter().map(text).collect()
+    }
+
+    /// Every storage that is mentioned, as often as it is.
+    pub(in super::super) fn storages(&self) -> impl Iterator<Item = &Storage> {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::Storage(storage) => Some(storage),
+            _ => None,
+        })
     }
 
     /// Every tensor in `id`, named by the keys and attributes that lead to it, joined by dots.
@@ -112,8 +143,13 @@ impl Tree {
                 }
             }
             Node::Object(Some(attributes)) => self.collect(*attributes, path, visits, found)?,
-            Node::Plain | Node::Number(_) | Node::Text(_) | Node::Object(None) | Node::Global(_) | Node::Storage(_) => {
-            }
+            Node::Plain
+            | Node::Flag(_)
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Object(None)
+            | Node::Global(_)
+            | Node::Storage(_) => {}
         }
         Ok(())
     }
