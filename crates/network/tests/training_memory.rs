@@ -135,7 +135,12 @@ fn freezing_more_and_computing_again_never_cost_more() {
 fn frozen_streams_keep_what_the_modules_read() {
     let config = Config::b16();
     let graph = image_graph(&config, Purpose::Deploy).unwrap();
-    let policy = Policy { vlm: StreamPolicy::Freeze, rsi: StreamPolicy::Freeze, text: TextPolicy::Frozen };
+    let policy = Policy {
+        vlm: StreamPolicy::Freeze,
+        rsi: StreamPolicy::Freeze,
+        text: TextPolicy::Frozen,
+        frozen_stem_blocks: 0,
+    };
     let trains = |name: &str| policy.trains(name);
     let [plain, again] = [false, true].map(|again| memory(&graph, 4, again, &trains));
     assert_eq!(plain, again, "there is nothing to compute again");

@@ -9,7 +9,7 @@ use super::*;
 use crate::lower::lower_half;
 use crate::onnx::{GraphProto, NodeProto, TensorProto};
 
-/// `nano` with tiles of 64 px, whole and without the parts that can be left out.
+/// `nano` with tiles of 64 px, whole and without the parts that can be left out, and on patches as the published sizes are.
 fn graphs() -> Vec<Graph> {
     let switches = [(true, true), (false, true), (true, false), (false, false)];
     let configs = switches.map(|(cross_attention, adaptive_head)| Config {
@@ -17,7 +17,8 @@ fn graphs() -> Vec<Graph> {
         category_adaptive_head: adaptive_head,
         ..Config::nano().with_tile_px(64)
     });
-    configs.iter().map(|config| image_graph(config, Purpose::Deploy).unwrap()).collect()
+    let patches = Config { stem: None, separable: false, ..Config::nano().with_tile_px(64) };
+    configs.iter().chain([&patches]).map(|config| image_graph(config, Purpose::Deploy).unwrap()).collect()
 }
 
 fn lowered(graph: &Graph) -> GraphProto {
