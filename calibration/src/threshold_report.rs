@@ -164,6 +164,11 @@ pub fn set_parts(row: usize, candidate: usize, measured: &[MeasuredSet]) -> Vec<
 }
 
 impl SetPart<'_> {
+    /// Whether some pixel is labelled as the query.
+    pub fn shows(&self) -> bool {
+        self.histogram.positives().iter().any(|&count| count > 0)
+    }
+
     /// What is told of it when pixels above the flat score `threshold` are predicted.
     pub fn report(&self, threshold: f64) -> SetReport {
         let curve = PrecisionRecall::new(self.histogram);

@@ -9,7 +9,7 @@ use rszs_bundle::{
 };
 use rszs_data::{ClassTable, DenseSet};
 use rszs_edge::queries::Words;
-use rszs_metrics::OperatingPoint;
+use rszs_metrics::{OperatingPoint, ScoreHistogram};
 
 use crate::arguments::{MeasureArguments, ThresholdArguments};
 use crate::choice::choose;
@@ -170,8 +170,8 @@ pub fn calibrate(
             continue;
         }
         let pooled = |candidate: usize| {
-            let histograms: Vec<_> = set_parts(row, candidate, measured).iter().map(|part| part.histogram).collect();
-            Pool::new(&histograms, arguments.weighting)
+            let parts = set_parts(row, candidate, measured);
+            Pool::new(&pooled_histograms(&parts, arguments.weighting), arguments.weighting)
         };
         let Some(everywhere) = pooled(0) else {
             left.push(LeftQuery {
@@ -230,6 +230,13 @@ pub fn calibrate(
     Ok((done, left))
 }
 
+/// What a threshold is chosen on. Where places count the same, those that show none of a query would outweigh the few that show it:
+/// they have a say by their limit of false area alone.
+fn pooled_histograms<'a>(parts: &[SetPart<'a>], weighting: Weighting) -> Vec<&'a ScoreHistogram> {
+    let counts = |part: &&SetPart<'_>| weighting != Weighting::Places || part.shows();
+    parts.iter().filter(counts).map(|part| part.histogram).collect()
+}
+
 /// The lowest flat score above which no place that shows none of a query has more than `false_area` of its pixels.
 fn least_threshold(parts: &[SetPart<'_>], false_area: f64) -> f64 {
     let of_part = |part: &SetPart<'_>| {
@@ -243,18 +250,16 @@ fn least_threshold(parts: &[SetPart<'_>], false_area: f64) -> f64 {
         });
         first.map_or(0.0, |bin| (bin + 1) as f64 / bins as f64)
     };
-    let shows_none = |part: &&SetPart<'_>| part.histogram.positives().iter().all(|&count| count == 0);
-    parts.iter().filter(shows_none).map(of_part).fold(0.0, f64::max)
+    parts.iter().filter(|part| !part.shows()).map(of_part).fold(0.0, f64::max)
 }
 
 /// For each place that shows a query: what the threshold that all others choose gives there.
 fn left_out(parts: &[SetPart<'_>], arguments: &ThresholdArguments) -> Vec<LeftOut> {
-    let shows = |part: &SetPart<'_>| part.histogram.positives().iter().any(|&count| count > 0);
     let mut found = Vec::new();
-    for (index, part) in parts.iter().enumerate().filter(|(_, part)| shows(part)) {
+    for (index, part) in parts.iter().enumerate().filter(|(_, part)| part.shows()) {
         let mut others = parts.to_vec();
         others.remove(index);
-        let histograms: Vec<_> = others.iter().map(|other| other.histogram).collect();
+        let histograms = pooled_histograms(&others, arguments.weighting);
         let Some(pool) = Pool::new(&histograms, arguments.weighting) else { continue };
         let least = least_threshold(&others, arguments.false_area);
         let Ok(point) = choose(&pool, arguments.target, least) else { continue };

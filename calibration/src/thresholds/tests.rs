@@ -162,7 +162,7 @@ impl TileEngine for PresentUnlessBlue {
 fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
     let (folder, set, vocabulary) = example();
     let dry = fake::dry_set(folder.path());
-    let arguments = arguments("--false-area 1");
+    let arguments = arguments("--false-area 1 --weighting sets");
     let measure = |set: &DenseSet, engine: &mut PresentUnlessBlue| {
         let statements = counted(set.classes(), &vocabulary, &[0]);
         let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
