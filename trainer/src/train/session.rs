@@ -21,7 +21,7 @@ use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::device::upload;
 use crate::durable::write_atomically;
-use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
+use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation, SetScores};
 use crate::loss::{Counts, Targets};
 use crate::overlay::overlay;
 use crate::parallel::{Communicator, GradientSum};
@@ -285,11 +285,17 @@ impl Session {
     }
 
     /// Scores of the averaged weights on a part of the validation splits.
-    pub(super) fn evaluate(&self, config: &RunConfig, run: &mut Run, curves: &mut EventFile) -> Result<(), TrainError> {
+    pub(super) fn evaluate(
+        &self,
+        config: &RunConfig,
+        run: &mut Run,
+        curves: &mut EventFile,
+    ) -> Result<Vec<SetScores>, TrainError> {
         let settings: EvaluateSettings = config.section("evaluate")?;
         let step = self.optimizer.steps();
         let quick = Some(settings.quick_images);
         let prompts = self.texts.prompts(self.average.weights())?;
+        let mut of_sets = Vec::new();
         for source in self.sampler.sources() {
             if source.set.is_empty(Split::Val) {
                 tell(&format!("step {step}: {}: not evaluated, it has no validation pictures", source.set.name()));
@@ -316,8 +322,9 @@ impl Session {
             tell(&format!("step {step}: {}", scores.line()));
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
+            of_sets.push(scores);
         }
-        Ok(())
+        Ok(of_sets)
     }
 }
 

@@ -8,6 +8,7 @@ use rszs_data::Augment;
 use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
+use super::BestSettings;
 use crate::loss::{Alignment, Averaging};
 use crate::segments::Recompute;
 use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
@@ -50,6 +51,8 @@ pub struct TrainSettings {
     pub keep_states: NonZeroUsize,
     /// Steps between evaluations on a part of the validation splits; 0 for never.
     pub evaluate_every_steps: u64,
+    /// Which weights of the evaluations are kept, and when they end the run.
+    pub best: BestSettings,
     /// Which weights of the pretrained parts learn.
     pub policy: Policy,
 
@@ -71,6 +74,11 @@ impl TrainSettings {
         self.batch_size * self.accumulate.get()
     }
 
+    /// Whether the weights after `step` steps are evaluated: every so often, and at the end.
+    pub fn evaluates_after(&self, step: u64) -> bool {
+        self.evaluate_every_steps > 0 && (step.is_multiple_of(self.evaluate_every_steps) || step == self.schedule.steps)
+    }
+
     /// Refuses numbers that nothing can be trained with, before anything is loaded. The reason names the field.
     pub fn check(&self) -> Result<(), String> {
         require(self.batch_size > 0, "batch_size", "at least 1", self.batch_size)?;
@@ -90,6 +98,18 @@ impl TrainSettings {
         }
         positive("schedule.peak", self.schedule.peak)?;
         share("schedule.floor_fraction", self.schedule.floor_fraction)?;
+        let is_met = self.best.patience == 0 || self.evaluate_every_steps > 0;
+        require(is_met, "best.patience", "0 where evaluate_every_steps is 0", self.best.patience)?;
+        for (part, weight) in [
+            ("alignment_weight", self.alignment_weight),
+            ("patch_grid_weight", self.patch_grid_weight),
+            ("dice_weight", self.dice_weight),
+            ("optimizer.weight_decay", self.optimizer.weight_decay),
+        ] {
+            require(weight >= 0.0 && weight.is_finite(), part, "0 or a number above it", weight)?;
+        }
+        positive("optimizer.epsilon", self.optimizer.epsilon)?;
+        positive("optimizer.max_gradient_norm", self.optimizer.max_gradient_norm)?;
         share("synonym_share", self.synonym_share.into())?;
         share("mix_probability", self.mix_probability.into())?;
         share("average_decay", self.average_decay)?;
