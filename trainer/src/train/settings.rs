@@ -9,7 +9,7 @@ use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
 use super::BestSettings;
-use crate::loss::{Alignment, Averaging};
+use crate::loss::{Alignment, Averaging, Terms};
 use crate::segments::Recompute;
 use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
 
@@ -35,6 +35,8 @@ pub struct TrainSettings {
     pub patch_grid_weight: f64,
     /// Weight of the Dice loss beside the binary cross-entropy; not in the paper, 0 leaves it out.
     pub dice_weight: f64,
+    /// Weight of naming the scenes of images that show one thing from edge to edge; not in the paper, 0 leaves it out.
+    pub scene_weight: f64,
     /// What the mean of the binary cross-entropy is over.
     pub averaging: Averaging,
     /// Chance that a query is a synonym and not the concept's name.
@@ -79,6 +81,12 @@ impl TrainSettings {
         self.evaluate_every_steps > 0 && (step.is_multiple_of(self.evaluate_every_steps) || step == self.schedule.steps)
     }
 
+    /// The loss, for a network with `grid` patches along the side of a tile.
+    pub(crate) fn terms(&self, grid: usize) -> Terms {
+        let &Self { alignment, alignment_weight, patch_grid_weight, dice_weight, scene_weight, averaging, .. } = self;
+        Terms { alignment, alignment_weight, patch_grid_weight, dice_weight, scene_weight, averaging, grid }
+    }
+
     /// Refuses numbers that nothing can be trained with, before anything is loaded. The reason names the field.
     pub fn check(&self) -> Result<(), String> {
         require(self.batch_size > 0, "batch_size", "at least 1", self.batch_size)?;
@@ -104,6 +112,7 @@ impl TrainSettings {
             ("alignment_weight", self.alignment_weight),
             ("patch_grid_weight", self.patch_grid_weight),
             ("dice_weight", self.dice_weight),
+            ("scene_weight", self.scene_weight),
             ("optimizer.weight_decay", self.optimizer.weight_decay),
         ] {
             require(weight >= 0.0 && weight.is_finite(), part, "0 or a number above it", weight)?;

@@ -95,7 +95,7 @@ pub(crate) fn step_in(config: &Config, precision: Precision, policy: Policy, cut
     let terms = Terms { patch_grid_weight: 1.0, ..Terms::paper(config.vlm.grid()) };
     let total = |outputs: &BTreeMap<String, Tensor>| {
         let (logits, aligned) = (&outputs["logits"], &outputs["aligned"]);
-        loss(logits, aligned, &queries, &targets, &counts, terms).expect("a loss").total
+        loss(logits, aligned, &queries, &targets, None, &counts, terms).expect("a loss").total
     };
     let (wanted, mode) = (["logits", "aligned"], Mode::Train(precision));
     let mut finished = Vec::new();
