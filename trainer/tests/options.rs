@@ -170,6 +170,8 @@ fn numbers_that_nothing_can_be_trained_with_are_named() {
         ),
         ("train.dice_weight = -0.5", "[train]: dice_weight: expected 0 or a number above it, found -0.5"),
         ("train.best.patience = 3", "[train]: best.patience: expected 0 where evaluate_every_steps is 0, found 3"),
+        ("train.class_weights.flood = 0.0", "[train]: class_weights, flood: expected a number above 0, found 0"),
+        ("train.class_weights.hovercraft = 2.0", "query hovercraft: expected one of "),
         ("train.mix_probability = 2.0", "[train]: mix_probability: expected a number from 0 to 1, found 2"),
     ] {
         let message = state_after_a_step(folder.path(), "wrong", &[change.to_owned()]).unwrap_err().to_string();

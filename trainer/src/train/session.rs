@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use super::not_finite::save_batch;
 use super::pass::Pass;
 use super::records::{EvaluationRecord, StepNumbers};
-use super::start::{sampler, start_from};
+use super::start::{expect_known, sampler, start_from};
 use super::texts::{Texts, backward_from};
 use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
 use crate::checkpoint::Origin;
@@ -75,6 +75,7 @@ impl Session {
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, device)?;
         start_from(&options.from, config.network(), &mut parameters, &communicator)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
+        expect_known(settings.class_weights.keys(), sampler.sources().iter().map(|source| &*source.set))?;
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
         let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::no_tokenizer(&tokenizer_path))?;
@@ -158,7 +159,7 @@ impl Session {
         let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
         let scenes = self.scenes(batch)?;
-        let counts = Counts::of_all(&targets, &mut self.communicator)?;
+        let counts = Counts::of_all(&targets, &mut self.communicator)?.weighing(self.query_weights(words));
 
         let mut numbers = StepNumbers::default();
         let size = self.settings.batch_size as i64;
@@ -252,6 +253,17 @@ impl Session {
             }
         };
         names.into_iter().map(&mut wording).collect()
+    }
+
+    /// What each query counts, by whatever name `class_weights` calls it.
+    fn query_weights(&self, words: &[String]) -> Vec<f64> {
+        let weights = &self.settings.class_weights;
+        let concepts = || self.sampler.sources().iter().flat_map(|source| source.set.classes().concepts());
+        let of_word = |word: &String| {
+            let mut called = concepts().filter(|concept| concept.is_called(word));
+            called.find_map(|concept| Some(*weights.iter().find(|(name, _)| concept.is_called(name))?.1))
+        };
+        words.iter().map(|word| of_word(word).unwrap_or(1.0)).collect()
     }
 
     /// `[K, D]`, each word in a template of its own draw; with gradients where the text tower learns.

@@ -1,5 +1,6 @@
 //! The section `[train]` of a run description.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ pub struct TrainSettings {
     pub scene_weight: f64,
     /// What the mean of the binary cross-entropy is over.
     pub averaging: Averaging,
+    /// What a word counts in the binary cross-entropy beside others; 1 for words that are not named.
+    #[serde(default)]
+    pub class_weights: BTreeMap<String, f64>,
     /// Chance that a query is a synonym and not the concept's name.
     pub synonym_share: f32,
     /// How often half of the classes of another crop are laid over a crop.
@@ -103,6 +107,9 @@ impl TrainSettings {
             positive(&format!("sources, {set}: scale_min"), source.scale_min.into())?;
             let is_range = source.scale_max >= source.scale_min && source.scale_max.is_finite();
             require(is_range, &format!("sources, {set}: scale_max"), "at least scale_min", source.scale_max)?;
+        }
+        for (word, &weight) in &self.class_weights {
+            positive(&format!("class_weights, {word}"), weight)?;
         }
         positive("schedule.peak", self.schedule.peak)?;
         share("schedule.floor_fraction", self.schedule.floor_fraction)?;
