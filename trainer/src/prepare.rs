@@ -1,7 +1,13 @@
 //! Data made ready before training: the command `prepare`.
 #![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
 
+mod annotated;
+mod annotations;
+mod coco;
+mod geojson;
+mod labelme;
 mod masks;
+mod region;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -76,6 +82,9 @@ pub enum Prepare {
         #[arg(long, value_name = "INDEX", value_parser = clap::value_parser!(u8).range(1..=254))]
         index: u8,
     },
+    /// What annotation programs write.
+    #[command(flatten)]
+    Annotations(annotations::Annotations),
     /// Put LandDiscover50K together from its public sources.
     ///
     /// --sources holds a folder for each, unpacked as it is published; one that is not there is left out, and can come later.
@@ -124,6 +133,7 @@ impl Prepare {
                 drop(pictures);
                 report(&format!("{}: {} squares written, {} were there", out.display(), squares.written, squares.kept))
             }
+            Self::Annotations(annotations) => annotations.run(),
             Self::Masks { from, out, index } => {
                 let written = masks::convert(from, out, *index)?;
                 report(&format!("{}: {written} masks written", out.display()))
