@@ -98,13 +98,16 @@ pub fn evaluate(
     let tokenizer = Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::no_tokenizer(&path))?)?;
     let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: network.text.context };
     let words = opened.iter().flat_map(asked).map(str::to_owned);
-    let prompts = Prompts::new(&encoder, &parameters, &config.section("prompts")?, words)?;
+    let settings_of_prompts = protocol.prompts(config.section("prompts")?);
+    let prompts = Prompts::new(&encoder, &parameters, &settings_of_prompts, words)?;
 
     let model = Model { graph: &graph, parameters: &parameters, prompts: &prompts, tile_px: network.tile_px };
     let overlays = protocol.path(run, "overlays");
     let mut all_scores = Vec::new();
     for set in &opened {
         let novel = Novel::of(set, novel);
+        let images = set.len(Split::Val).min(limit.unwrap_or(usize::MAX));
+        tell(&format!("{}: evaluating {images} images", set.name()));
         let evaluation = SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
         let folder = overlays.join(set.name());
         let scores = evaluation.scores(&model, |index, sample, scores| {

@@ -33,7 +33,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Sets made from other sets, once: large pictures in squares, LandDiscover50K from its sources.
+    /// Data made ready before training: large pictures in squares, masks of two values as indices, LandDiscover50K from its sources.
     ///
     /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole or not at all and those that are there are kept.
     #[command(subcommand)]
@@ -123,8 +123,12 @@ enum Command {
     Experiment {
         /// Which table.
         name: Experiment,
-        #[command(flatten)]
-        description: Description,
+        /// The description that every run changes; paper_b16.toml and paper_l14.toml are the paper's.
+        #[arg(long, value_name = "FILE", default_value = "trainer/configs/paper_l14.toml")]
+        config: PathBuf,
+        /// A change to the description, a line of TOML; can be given more than once.
+        #[arg(long, value_name = "KEY = VALUE")]
+        set: Vec<String>,
         /// Folder of all experiments.
         #[arg(long, value_name = "FOLDER")]
         runs: PathBuf,
@@ -268,7 +272,8 @@ fn run(command: Command) -> Result<Ending> {
         }
         Command::Experiment {
             name,
-            description,
+            config,
+            set,
             runs,
             from,
             pictures,
@@ -280,7 +285,7 @@ fn run(command: Command) -> Result<Ending> {
         } => {
             tch::set_num_threads(i32::from(threads));
             let Pictures { sets, limit } = pictures;
-            let config = description.read()?;
+            let config = Description { config, set }.read()?;
             let plan = Plan::new(name, &config, &ExperimentOptions { from, runs, sets, limit, protocol, novel })?;
             if only_plan {
                 report(&plan.to_string())?;

@@ -132,6 +132,11 @@ impl Communicator {
         Ok(all)
     }
 
+    /// Whether any rank says so.
+    pub fn any(&mut self, own: bool) -> Result<bool, TrainError> {
+        Ok(self.gather([f64::from(u8::from(own))])?.iter().any(|&[says]| says > 0.0))
+    }
+
     /// Returns when every rank has come here.
     pub fn wait_for_all(&mut self) -> Result<(), TrainError> {
         self.sum(&mut [])

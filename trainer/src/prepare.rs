@@ -1,5 +1,13 @@
-//! Sets made from other sets, once, before training: the command `prepare`.
+//! Data made ready before training: the command `prepare`.
 #![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
+
+mod annotated;
+mod annotations;
+mod coco;
+mod geojson;
+mod labelme;
+mod masks;
+mod region;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -57,6 +65,26 @@ pub enum Prepare {
         #[command(flatten)]
         threads: Threads,
     },
+    /// Make masks of class indices from masks of two values: 0 and 255, 0 and 1, or one bit a pixel.
+    ///
+    /// A set's masks say which class each pixel is of, and 255 says that nobody knows. Most programs write 255 for the one class that they mark.
+    /// This writes every mask of a folder under its name into another one: what is not black becomes --index. For more than one class merge the
+    /// masks first.
+    ///
+    /// rszs-train prepare masks drawn --out data/tarpaulins/masks --index 1
+    Masks {
+        /// Folder of PNG files.
+        from: PathBuf,
+        /// Folder to write into.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// The class's index in classes.txt.
+        #[arg(long, value_name = "INDEX", value_parser = clap::value_parser!(u8).range(1..=254))]
+        index: u8,
+    },
+    /// What annotation programs write.
+    #[command(flatten)]
+    Annotations(annotations::Annotations),
     /// Put LandDiscover50K together from its public sources.
     ///
     /// --sources holds a folder for each, unpacked as it is published; one that is not there is left out, and can come later.
@@ -104,6 +132,11 @@ impl Prepare {
                 let squares = prepare::squares(set, out, *side, threads.count(), |done, of| pictures.show(done, of))?;
                 drop(pictures);
                 report(&format!("{}: {} squares written, {} were there", out.display(), squares.written, squares.kept))
+            }
+            Self::Annotations(annotations) => annotations.run(),
+            Self::Masks { from, out, index } => {
+                let written = masks::convert(from, out, *index)?;
+                report(&format!("{}: {written} masks written", out.display()))
             }
             Self::LandDiscover50k { sources, out, threads } => {
                 let mut pictures = Pictures::start();

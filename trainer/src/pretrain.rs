@@ -40,8 +40,8 @@ pub const STATE: &str = "pretrain_state.safetensors";
 /// The table of merges.
 pub const TOKENIZER: &str = "tokenizer.json";
 
-/// The parts of the network that this stage trains.
-const GROUPS: [&str; 3] = ["vlm", "rsi", "text"];
+/// The parts of the network that this stage trains: the towers, and the stem of presets that have one.
+const GROUPS: [&str; 4] = ["stem", "vlm", "rsi", "text"];
 const IMAGE_OUTPUTS: [&str; 2] = ["vlm_dense", "rsi_tokens"];
 const RSI_HEAD: &str = "distill_rsi.weight";
 const VLM_HEAD: &str = "distill_vlm.weight";

@@ -14,6 +14,8 @@ pub struct Progress {
     images_per_step: usize,
     window: (Instant, u64),
     last_line: Instant,
+    /// Whether anything was said yet.
+    is_silent: bool,
     step: u64,
     steps: u64,
 }
@@ -29,13 +31,20 @@ impl Progress {
         bar.set_position(step);
         bar.reset_eta();
         let now = Instant::now();
-        Self { bar, images_per_step, window: (now, step), last_line: now, step, steps }
+        Self { bar, images_per_step, window: (now, step), last_line: now, is_silent: true, step, steps }
     }
 
-    /// Counts one step.
+    /// Counts one step. The first one tells that there is progress, and how long it may take.
     pub fn advance(&mut self) {
         self.step += 1;
         self.bar.inc(1);
+        if self.is_silent && self.bar.is_hidden() {
+            self.is_silent = false;
+            let (since, _) = self.window;
+            let step_s = since.elapsed().as_secs_f64();
+            let left_s = (self.steps.saturating_sub(self.step)) as f64 * step_s;
+            tell(&format!("step {}/{}: {step_s:.1} s for the first, left about {left_s:.0} s", self.step, self.steps));
+        }
     }
 
     /// Images a second since the last call, or since the start.

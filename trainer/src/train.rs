@@ -1,5 +1,6 @@
 //! Dense training: crops with masks and words in, weights out.
 
+mod best;
 mod not_finite;
 mod pass;
 mod records;
@@ -19,6 +20,8 @@ use crate::parallel::Communicator;
 use crate::run::{Run, tell};
 use crate::tensorboard::EventFile;
 use crate::{Ending, Progress, RunConfig, Stop, TrainError, peak_resident_bytes};
+use best::Best;
+pub use best::{BEST, BestScore, BestSettings};
 use records::{LossWindow, StepNumbers};
 use session::Session;
 pub use settings::{SourceSettings, TrainSettings};
@@ -90,7 +93,9 @@ fn lead(
     let mut curves = EventFile::create(&run.path("tensorboard"), session.optimizer.steps())?;
     let mut losses = LossWindow::default();
     let mut last_save = Instant::now();
-    while session.optimizer.steps() < steps {
+    let mut best = Best::open(run, settings.best.score, session.optimizer.steps())?;
+    let mut is_over = session.communicator.any(best.is_over(settings.best.patience))?;
+    while session.optimizer.steps() < steps && !is_over {
         let (numbers, is_asked) = take_step(session, batches, run, stop)?;
         losses.add(&numbers);
         progress.advance();
@@ -108,12 +113,26 @@ fn lead(
             );
             progress.show(&message, record.images_per_s, device_memory);
         }
-        let evaluates = settings.evaluate_every_steps > 0 && step.is_multiple_of(settings.evaluate_every_steps);
-        if evaluates && step < steps && !is_asked {
-            session.evaluate(config, run, &mut curves)?;
+        if settings.evaluates_after(step) && !is_asked {
+            let scores = session.evaluate(config, run, &mut curves)?;
+            if let Some(score) = settings.best.score.of(&scores) {
+                if best.add(step, score) {
+                    session.save_best(run)?;
+                }
+                best.write(run)?;
+            }
+            is_over = session.communicator.any(best.is_over(settings.best.patience))?;
+            if is_over && step < steps {
+                let patience = settings.best.patience;
+                tell(&format!(
+                    "step {step}: {}, none better in {patience} evaluations since: the run ends",
+                    best.line()
+                ));
+            }
             progress.take_images_per_s();
         }
-        if last_save.elapsed() >= Duration::from_secs(settings.save_every_s) || step == steps || is_asked {
+        let is_due = last_save.elapsed() >= Duration::from_secs(settings.save_every_s);
+        if is_due || step == steps || is_asked || is_over {
             session.save(run)?;
             last_save = Instant::now();
         }
@@ -128,8 +147,13 @@ fn lead(
 /// The steps of a rank that writes nothing.
 fn follow(session: &mut Session, batches: &mut Prefetch, run: &Run, stop: &Stop) -> Result<Ending, TrainError> {
     let steps = session.settings.schedule.steps;
-    while session.optimizer.steps() < steps {
+    let mut is_over = session.communicator.any(false)?;
+    while session.optimizer.steps() < steps && !is_over {
         let (_, is_asked) = take_step(session, batches, run, stop)?;
+        if session.settings.evaluates_after(session.optimizer.steps()) && !is_asked {
+            // The first rank evaluates, and says whether that was the last time.
+            is_over = session.communicator.any(false)?;
+        }
         if is_asked && session.optimizer.steps() < steps {
             return Ok(Ending::Stopped);
         }

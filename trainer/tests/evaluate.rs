@@ -10,7 +10,7 @@ use rszs_data::fixtures;
 use rszs_network::{Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 use rszs_train::checkpoint::{Origin, save};
-use rszs_train::evaluate::{EvaluateOptions, Protocol, SetScores, evaluate};
+use rszs_train::evaluate::{EvaluateOptions, Protocol, SetScores, evaluate, table};
 use rszs_train::run::Run;
 use rszs_train::train::{TOKENIZER, WEIGHTS};
 use rszs_train::{Parameters, RunConfig, TrainError};
@@ -39,11 +39,21 @@ fn evaluated_on(
     protocol: Protocol,
     novel: &[&str],
 ) -> Result<Vec<SetScores>, TrainError> {
+    evaluated_with(folder, sets, protocol, novel, "train.seed = 1")
+}
+
+fn evaluated_with(
+    folder: &Path,
+    sets: &[&str],
+    protocol: Protocol,
+    novel: &[&str],
+    change: &str,
+) -> Result<Vec<SetScores>, TrainError> {
     support::single_thread();
     let description = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/nano.toml");
     let mut changes: Vec<String> = support::TINY.map(str::to_owned).to_vec();
     changes.push(format!("data.root = '{}'", folder.display()));
-    changes.push("evaluate.overlap_px = 16".to_owned());
+    changes.extend(["evaluate.overlap_px = 16", change].map(str::to_owned));
     let config = RunConfig::read(&description, &changes).unwrap();
     let options = EvaluateOptions {
         weights: weights(folder),
@@ -88,6 +98,33 @@ fn both_protocols_leave_scores_and_reports_side_by_side() {
         assert!(!reports.join("flood_area/confusion.svg").exists());
         assert!(place.join("overlays/dubai").is_dir());
     }
+}
+
+#[test]
+fn the_predecessors_protocol_has_its_own_prompt_and_the_deployments_the_described_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    let scores = |protocol, templates: &str| {
+        let change = format!("prompts.templates = {templates}");
+        let scores = evaluated_with(folder.path(), &["dubai"], protocol, &[], &change).unwrap();
+        serde_json::to_value(&scores[0].queries).unwrap()
+    };
+    let [one, other] = ["['{}']", "['x{}', 'a {}']"];
+    assert!(scores(Protocol::Deployment, one) != scores(Protocol::Deployment, other));
+    assert!(scores(Protocol::Gsnet, one) == scores(Protocol::Gsnet, other));
+}
+
+#[test]
+fn a_set_without_one_label_a_pixel_says_why_it_has_no_argmax() {
+    let folder = tempfile::tempdir().unwrap();
+    fixtures::dubai(folder.path()).unwrap();
+    fixtures::flood_area(folder.path()).unwrap();
+    let table = table(&evaluated(folder.path(), Protocol::Deployment, &[]).unwrap());
+    assert!(
+        table.contains("flood_area         argmax is not scored: the set's masks do not give every pixel"),
+        "{table}"
+    );
+    assert!(!table.contains("dubai              argmax is not scored"), "{table}");
 }
 
 #[test]

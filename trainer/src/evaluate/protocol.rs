@@ -10,8 +10,11 @@ use tch::Tensor;
 
 use super::prediction::Prediction;
 use super::{EvaluateSettings, Model, deployment, gsnet};
-use crate::TrainError;
 use crate::run::Run;
+use crate::{PromptSettings, TrainError};
+
+/// The one prompt of GSNet's training and evaluation.
+const GSNET_PROMPT: &str = "A photo of a {} in the scene";
 
 /// How a picture becomes scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
@@ -19,7 +22,7 @@ use crate::run::Run;
 pub enum Protocol {
     /// Tiles at the picture's own size, blended as the runtime does: what a device will see
     Deployment,
-    /// Five views of the squashed picture, as the predecessor is evaluated: for tables beside its own
+    /// Five views of the squashed picture and one prompt, "A photo of a {} in the scene", as GSNet is evaluated: for tables beside its own
     Gsnet,
 }
 
@@ -40,6 +43,14 @@ impl Protocol {
                 deployment::predict(image, layout, settings.batch_size, queries, logits)
             }
             Self::Gsnet => gsnet::predict(image, model.tile_px, settings.batch_size, queries, logits),
+        }
+    }
+
+    /// How a word becomes sentences: as described, or as the predecessor has it.
+    pub(super) fn prompts(self, described: PromptSettings) -> PromptSettings {
+        match self {
+            Self::Deployment => described,
+            Self::Gsnet => PromptSettings { templates: vec![GSNET_PROMPT.to_owned()] },
         }
     }
 

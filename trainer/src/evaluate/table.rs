@@ -24,6 +24,12 @@ pub fn table(sets: &[SetScores]) -> String {
         }
         let means = [Some(scores.mean_iou_best), None, Some(scores.mean_iou_half), None, scores.mean_iou_exclusive];
         rows.push(row(&scores.set, "mean", means.map(number)));
+        if scores.labels.is_none() {
+            rows.push(format!(
+                "{:18} argmax is not scored: the set's masks do not give every pixel one of these queries",
+                scores.set
+            ));
+        }
         let absent = scores.without_pixels();
         if !absent.is_empty() {
             rows.push(format!("{:18} no true pixel, not in the means: {}", scores.set, absent.join(", ")));

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rszs_data::catalogue;
 use serde::{Deserialize, Serialize};
 
+use super::at_hand::AtHand;
 use super::paper::PaperRow;
 use super::{Experiment, ExperimentOptions, runs};
 use crate::durable::write_atomically;
@@ -23,6 +23,9 @@ pub struct Plan {
     pub folder: PathBuf,
     /// Sets that every run is evaluated on.
     pub sets: Vec<String>,
+    /// Why there is no number of ours for other sets, a sentence each.
+    #[serde(skip)]
+    pub missing: Vec<String>,
     /// Pictures of each; all without it.
     pub limit: Option<usize>,
     /// How a picture becomes scores.
@@ -48,7 +51,7 @@ pub struct PlannedRun {
     pub steps: u64,
     /// The whole description, with every size of the network.
     pub description: String,
-    /// The paper's numbers, as far as they are known.
+    /// The paper's numbers.
     #[serde(skip)]
     pub(super) paper: PaperRow,
 }
@@ -59,18 +62,20 @@ impl Plan {
         let ExperimentOptions { from, runs, sets, limit, protocol, novel } = options;
         let folder = runs.join(experiment.name());
         let refuse = |reason: &str| Err(TrainError::Config { path: folder.clone(), reason: reason.to_owned() });
-        let unsplit = sets.iter().find(|set| catalogue::protocol(set).is_none());
-        match (experiment, novel.is_empty(), unsplit) {
-            (Experiment::Table4, true, Some(set)) => {
-                return refuse(&format!(
-                    "expected --novel WORDS, to hide from training, or --sets with a published split (FLAIR, FAST, Potsdam, \
-                     PotsdamSplit, FloodNet); found no words, and the set {set}"
-                ));
-            }
-            (Experiment::Table4, ..) | (_, true, _) => {}
-            (_, false, _) => return refuse("expected no --novel, found some; table4 is the one that hides words"),
+        if experiment != Experiment::Table4 && !novel.is_empty() {
+            return refuse("expected no --novel, found some; table4 is the one that hides words");
         }
-        let trains = experiment != Experiment::Figure4;
+        let AtHand { sets, missing } = AtHand::of(experiment, sets, !novel.is_empty(), &config.data().root);
+        let trains = experiment.trains();
+        if trains && sets.is_empty() {
+            let expected = match experiment {
+                Experiment::Table4 if novel.is_empty() => {
+                    "--novel WORDS, to hide from training, or --sets with a published split (FLAIR, FAST, Potsdam, PotsdamSplit, FloodNet)"
+                }
+                _ => "a set to score",
+            };
+            return refuse(&format!("expected {expected}, found none: {}", missing.join("; ")));
+        }
         if trains && from.is_none() {
             return refuse("expected --from FILE, a checkpoint that its runs start from; found none");
         }
@@ -79,7 +84,10 @@ impl Plan {
             let changed = config.changed(&variant.changes)?;
             let settings: TrainSettings = changed.section("train")?;
             let from = from.as_ref().filter(|_| trains).map(|path| with_preset(path, &variant.name));
-            networks.push(changed.network().clone());
+            // How large an input is says nothing of which preset it is.
+            let mut network = changed.network().clone();
+            (network.vlm.input_px, network.rsi.input_px) = (0, 0);
+            networks.push(network);
             planned.push(PlannedRun {
                 name: variant.name,
                 label: variant.label,
@@ -99,7 +107,8 @@ impl Plan {
         Ok(Self {
             experiment,
             folder,
-            sets: if trains { sets.clone() } else { Vec::new() },
+            sets: if trains { sets } else { Vec::new() },
+            missing,
             limit: *limit,
             protocol: *protocol,
             novel: novel.clone(),
@@ -151,6 +160,9 @@ impl fmt::Display for Plan {
         }
         if !self.sets.is_empty() {
             write!(f, "\nEvaluated on {} by the protocol {}.", self.sets.join(", "), self.protocol.name())?;
+        }
+        for missing in &self.missing {
+            write!(f, " No number of ours for {missing}.")?;
         }
         if self.has_published_split() {
             write!(f, " Nothing is hidden from training; novel is what LandDiscover50K has no class for.")?;

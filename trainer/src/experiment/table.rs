@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::paper::PaperRow;
 use super::result::SetResult;
 use super::{Experiment, Plan, RunResult, paper};
 use crate::TrainError;
@@ -19,8 +20,8 @@ pub struct Table {
     labels: &'static [&'static str],
     /// Names of our numbers.
     ours: Vec<String>,
-    /// Names of the paper's numbers; none where no row of the paper is known.
-    paper: Vec<&'static str>,
+    /// Names of the paper's numbers.
+    paper: &'static [&'static str],
     rows: Vec<Row>,
     /// What a reader must know.
     notes: Vec<String>,
@@ -28,7 +29,8 @@ pub struct Table {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    run: String,
+    /// Of ours; none for a row of the paper alone.
+    run: Option<String>,
     label: Vec<String>,
     ours: Vec<Option<f64>>,
     paper: Vec<Option<f64>>,
@@ -39,20 +41,22 @@ impl Table {
     pub(super) fn new(plan: &Plan, results: &[RunResult]) -> Self {
         let experiment = plan.experiment;
         let ours = columns(plan);
-        let paper: &[&str] = match experiment {
-            Experiment::Figure4 => &paper::EFFICIENCY,
-            _ => &paper::SETS,
-        };
-        let is_known = plan.runs.iter().any(|run| run.paper.0.iter().any(Option::is_some));
-        let paper = if is_known { paper.to_vec() } else { Vec::new() };
-        let rows = plan.runs.iter().enumerate().map(|(index, run)| Row {
-            run: run.name.clone(),
+        let paper = paper::columns(experiment);
+        let papers = |row: PaperRow| paper.iter().enumerate().map(|(place, _)| row.get(place).copied()).collect();
+        let others = paper::others(experiment).iter().map(|&(name, row)| Row {
+            run: None,
+            label: vec![name.to_owned()],
+            ours: vec![None; ours.len()],
+            paper: papers(row),
+        });
+        let runs = plan.runs.iter().enumerate().map(|(index, run)| Row {
+            run: Some(run.name.clone()),
             label: run.label.clone(),
             ours: results.get(index).map_or(vec![None; ours.len()], |result| numbers(experiment, result)),
-            paper: run.paper.0[..paper.len()].to_vec(),
+            paper: papers(run.paper),
         });
-        let rows = rows.collect();
-        let notes = notes(plan, results, is_known);
+        let rows = others.chain(runs).collect();
+        let notes = notes(plan, results);
         Self { experiment, title: experiment.title(), labels: experiment.label_columns(), ours, paper, rows, notes }
     }
 
@@ -93,6 +97,7 @@ fn columns(plan: &Plan) -> Vec<String> {
             let of_set = |set: &String| ["base", "novel", "harmonic mean"].map(|part| format!("{set} {part}"));
             plan.sets.iter().flat_map(of_set).collect()
         }
+        Experiment::Table7 => Vec::new(),
         _ => plan.sets.iter().cloned().chain(["mean".to_owned()]).collect(),
     }
 }
@@ -131,7 +136,21 @@ fn devices(plan: &Plan, results: &[RunResult]) -> String {
     }
 }
 
-fn notes(plan: &Plan, results: &[RunResult], is_known: bool) -> Vec<String> {
+/// Why a set has no mean over its base classes, over its novel ones, or either.
+fn without_split(set: &SetResult) -> Option<String> {
+    let name = &set.set;
+    match (set.base, set.novel) {
+        _ if !set.exclusive => {
+            Some(format!("{name} labels not every pixel, so there is no label to be right or wrong: no means."))
+        }
+        (None, None) => Some(format!("{name} has none of the novel words among its classes: nothing to split.")),
+        (Some(_), None) => Some(format!("{name} shows no novel class: no true pixel of one in these images.")),
+        (None, Some(_)) => Some(format!("{name} shows no base class: no true pixel of one in these images.")),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+fn notes(plan: &Plan, results: &[RunResult]) -> Vec<String> {
     let mut notes = Vec::new();
     match results.first() {
         None => {}
@@ -156,6 +175,9 @@ fn notes(plan: &Plan, results: &[RunResult], is_known: bool) -> Vec<String> {
                     partly.join(", ")
                 ));
             }
+            if plan.experiment == Experiment::Table4 {
+                notes.extend(sets.iter().filter_map(without_split));
+            }
             if plan.has_published_split() {
                 notes.push(
                     "Novel: what LandDiscover50K has no class for, by meaning; neither GSNet nor the paper publishes its list. \
@@ -168,6 +190,7 @@ fn notes(plan: &Plan, results: &[RunResult], is_known: bool) -> Vec<String> {
             }
         }
     }
-    notes.push(paper::note(plan.experiment, is_known).to_owned());
+    notes.extend(plan.missing.iter().map(|missing| format!("No number of ours for {missing}.")));
+    notes.push(paper::note(plan.experiment).to_owned());
     notes
 }

@@ -8,8 +8,6 @@ use super::Experiment;
 use super::paper::{self, PaperRow};
 use crate::{RunConfig, TrainError};
 
-/// λ of Table 6. The paper's best is 0.2; which others it tried is not known to us.
-const ALIGNMENT_WEIGHTS: [f64; 5] = [0.0, 0.1, 0.2, 0.5, 1.0];
 /// Table 5, smallest first.
 const BACKBONES: [&str; 3] = ["b32", "b16", "l14"];
 
@@ -31,15 +29,17 @@ impl Experiment {
     /// The rows of its table, in their order.
     pub(super) fn variants(self, config: &RunConfig) -> Result<Vec<Variant>, TrainError> {
         Ok(match self {
+            Self::Table1 => vec![Variant::new("rs_zeroseg", &["RS-ZeroSeg"], Vec::new(), paper::FULL)],
             Self::Table2 => parts(),
             Self::Table3 => policies(),
-            Self::Table4 => vec![Variant::new("all_but_novel", &["RS-ZeroSeg"], Vec::new(), PaperRow::default())],
-            Self::Table5 => BACKBONES.map(|preset| with_backbone(preset, paper::backbone(preset))).into(),
-            Self::Table6 => ALIGNMENT_WEIGHTS.map(with_alignment_weight).into(),
+            Self::Table4 => vec![Variant::new("all_but_novel", &["RS-ZeroSeg"], Vec::new(), paper::BASE_AND_NOVEL)],
+            Self::Table5 => BACKBONES.map(|preset| with_backbone(config, preset, paper::backbone(preset))).into(),
+            Self::Table6 => paper::ALIGNMENT_WEIGHTS.map(with_alignment_weight).into(),
+            Self::Table7 => Vec::new(),
             Self::Figure3 => sources(config)?,
             Self::Figure4 => {
-                let presets = Config::presets().map(|(preset, _)| with_backbone(preset, paper::efficiency(preset)));
-                presets.into()
+                let variant = |(preset, _): (&str, _)| with_backbone(config, preset, paper::efficiency(preset));
+                Config::presets().map(variant).into()
             }
         })
     }
@@ -47,6 +47,7 @@ impl Experiment {
     /// Names of the cells before the numbers.
     pub(super) fn label_columns(self) -> &'static [&'static str] {
         match self {
+            Self::Table1 | Self::Table7 => &["method"],
             Self::Table2 => &["DSFE", "MS-CAM", "CARH"],
             Self::Table3 => &["vlm", "rsi"],
             Self::Table4 => &["model"],
@@ -64,8 +65,7 @@ fn parts() -> Vec<Variant> {
             format!("network.multi_scale_cross_attention = {ms_cam}"),
             format!("network.category_adaptive_head = {carh}"),
         ];
-        let paper = if ms_cam && carh { paper::FULL } else { PaperRow::default() };
-        Variant::new(name, &["yes", mark(ms_cam), mark(carh)], changes, paper)
+        Variant::new(name, &["yes", mark(ms_cam), mark(carh)], changes, paper::parts(ms_cam, carh))
     };
     [("dsfe", false, false), ("ms_cam", true, false), ("carh", false, true), ("full", true, true)].map(part).into()
 }
@@ -74,19 +74,25 @@ fn policies() -> Vec<Variant> {
     let policy = |policy: Policy| {
         let (vlm, rsi) = (policy.vlm.name(), policy.rsi.name());
         let changes = vec![format!("train.policy.vlm = \"{vlm}\""), format!("train.policy.rsi = \"{rsi}\"")];
-        // The row that the paper reports as its best.
-        let paper = if (vlm, rsi) == ("attention", "freeze") { paper::FULL } else { PaperRow::default() };
-        Variant::new(format!("{vlm}_{rsi}"), &[vlm, rsi], changes, paper)
+        Variant::new(format!("{vlm}_{rsi}"), &[vlm, rsi], changes, paper::policy(vlm, rsi))
     };
     Policy::all().map(policy).collect()
 }
 
-fn with_backbone(preset: &str, paper: PaperRow) -> Variant {
-    Variant::new(preset, &[preset], vec![format!("network.preset = \"{preset}\"")], paper)
+/// The preset, at the side of a tile that the description names, if it names one.
+fn with_backbone(config: &RunConfig, preset: &str, paper: PaperRow) -> Variant {
+    let mut changes = vec![format!("network.preset = \"{preset}\"")];
+    let named = config.table().get("network").and_then(|network| network.get("tile_px")?.as_integer());
+    if let (Some(tile_px), Some(network)) = (named, Config::preset(preset)) {
+        let network = network.with_tile_px(tile_px as usize);
+        for (stream, input_px) in [("vlm", network.vlm.input_px), ("rsi", network.rsi.input_px)] {
+            changes.push(format!("network.{stream}.input_px = {input_px}"));
+        }
+    }
+    Variant::new(preset, &[preset], changes, paper)
 }
 
-fn with_alignment_weight(weight: f64) -> Variant {
-    let paper = if (weight - 0.2).abs() < 1e-9 { paper::FULL } else { PaperRow::default() };
+fn with_alignment_weight((weight, paper): (f64, PaperRow)) -> Variant {
     let changes = vec![format!("train.alignment_weight = {weight:?}")];
     Variant::new(format!("lambda_{weight:?}"), &[&format!("{weight:?}")], changes, paper)
 }
@@ -110,7 +116,7 @@ fn sources(config: &RunConfig) -> Result<Vec<Variant>, TrainError> {
     for name in sets.iter().filter(|_| sets.len() > 1) {
         let alone = sources.iter().filter(|source| set(source) == *name).cloned().map(Value::Table).collect();
         let changes = vec![format!("train.sources = {}", Value::Array(alone))];
-        variants.push(Variant::new(format!("only_{name}"), &[name], changes, PaperRow::default()));
+        variants.push(Variant::new(format!("only_{name}"), &[name], changes, paper::NOTHING));
     }
     Ok(variants)
 }

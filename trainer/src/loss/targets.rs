@@ -59,6 +59,8 @@ pub struct Counts {
     pub(super) maps: f64,
     /// Maps with a Dice loss, at least 1.
     pub(super) dice_maps: f64,
+    /// What each query counts beside the others in the cross-entropy.
+    pub(super) weights: Vec<f64>,
 }
 
 impl Counts {
@@ -81,17 +83,29 @@ impl Counts {
         communicator.sum(&mut numbers)?;
         let [showing, dice_maps, maps] = [count - 2, count - 1, count].map(|place| numbers[place].max(1.0));
         numbers.truncate(queries as usize);
-        Ok(Self { labelled: numbers, showing, maps, dice_maps })
+        let weights = vec![1.0; numbers.len()];
+        Ok(Self { labelled: numbers, showing, maps, dice_maps, weights })
+    }
+
+    /// The same, where queries count differently: a number above 0 for each.
+    #[must_use]
+    pub fn weighing(self, weights: Vec<f64>) -> Self {
+        assert_eq!(weights.len(), self.labelled.len(), "a weight a query");
+        Self { weights, ..self }
     }
 
     /// What a pixel of each query is multiplied by.
     pub(super) fn factors(&self, averaging: Averaging) -> Vec<f64> {
-        let labelled = || self.labelled.iter().copied();
+        let both = || self.labelled.iter().zip(&self.weights).map(|(&count, &weight)| (count, weight));
         match averaging {
-            Averaging::Pixels => vec![1.0 / at_least_one(labelled().sum()); self.labelled.len()],
+            Averaging::Pixels => {
+                let pixels = at_least_one(both().map(|(count, weight)| count * weight).sum());
+                self.weights.iter().map(|weight| weight / pixels).collect()
+            }
             Averaging::Queries => {
-                let queries = at_least_one(labelled().filter(|&count| count > 0.0).count() as f64);
-                labelled().map(|count| if count > 0.0 { 1.0 / (count * queries) } else { 0.0 }).collect()
+                let queries = both().filter(|&(count, _)| count > 0.0).map(|(_, weight)| weight).sum();
+                let queries = at_least_one(queries);
+                both().map(|(count, weight)| if count > 0.0 { weight / (count * queries) } else { 0.0 }).collect()
             }
         }
     }

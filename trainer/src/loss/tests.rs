@@ -151,7 +151,10 @@ fn parts_of_a_batch_add_up_to_the_batch_whatever_is_labelled_in_which() {
     let (logits, aligned, queries) = (random(&[4, 2, 2, 2]), unit(random(&[4, 3])), unit(random(&[2, 3])));
     let targets = labels(&[[P; 8], [U; 8], [P, O, O, O, O, U, U, U], [O; 8]].concat(), [4, 2, 2, 2]);
     let counts = Counts::of(&targets).unwrap();
-    assert_eq!(counts, Counts { labelled: vec![12.0, 9.0], showing: 2.0, maps: 8.0, dice_maps: 1.0 });
+    assert_eq!(
+        counts,
+        Counts { labelled: vec![12.0, 9.0], showing: 2.0, maps: 8.0, dice_maps: 1.0, weights: vec![1.0; 2] }
+    );
     for alignment in [Alignment::Cosine, Alignment::Contrastive] {
         let terms = Terms { alignment, patch_grid_weight: 1.0, averaging: Averaging::Queries, ..Terms::paper(1) };
         let total = |from: i64, length: i64| {
@@ -181,4 +184,19 @@ fn a_pattern_that_every_patch_repeats_is_the_grid_s_and_edges_are_not() {
     let mut chance = [0.0; 16];
     (chance[0], chance[2]) = (3.0, -3.0);
     assert!(grid_of(chance).abs() < FLOAT32);
+}
+
+#[test]
+fn a_query_of_weight_three_counts_as_much_as_three() {
+    let counts = |weights: &[f64]| Counts {
+        labelled: vec![4.0, 2.0, 0.0],
+        showing: 1.0,
+        maps: 3.0,
+        dice_maps: 1.0,
+        weights: weights.to_vec(),
+    };
+    // Of 4 + 3 · 2 pixels each of the second query counts three.
+    assert_eq!(counts(&[1.0, 3.0, 9.0]).factors(Averaging::Pixels), [0.1, 3.0 / 10.0, 9.0 / 10.0]);
+    assert_eq!(counts(&[1.0, 3.0, 9.0]).factors(Averaging::Queries), [1.0 / 16.0, 3.0 / 8.0, 0.0]);
+    assert_eq!(counts(&[1.0; 3]).factors(Averaging::Queries), [1.0 / 8.0, 1.0 / 4.0, 0.0]);
 }

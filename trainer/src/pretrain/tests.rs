@@ -121,7 +121,7 @@ fn a_run_that_was_interrupted_ends_with_the_same_weights() {
 }
 
 #[test]
-fn the_weights_are_the_three_towers_only_and_every_one_of_them_moves() {
+fn the_weights_are_the_stem_and_the_towers_only_and_every_one_of_them_moves() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let settings = settings(2);

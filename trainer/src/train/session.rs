@@ -15,14 +15,14 @@ use tch::{Device, Kind, Tensor};
 use super::not_finite::save_batch;
 use super::pass::Pass;
 use super::records::{EvaluationRecord, StepNumbers};
-use super::start::{sampler, start_from};
+use super::start::{expect_known, sampler, start_from};
 use super::texts::{Texts, backward_from};
 use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
 use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::device::upload;
 use crate::durable::write_atomically;
-use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
+use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation, SetScores};
 use crate::loss::{Counts, Scenes, Targets};
 use crate::overlay::overlay;
 use crate::parallel::{Communicator, GradientSum};
@@ -75,6 +75,7 @@ impl Session {
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, device)?;
         start_from(&options.from, config.network(), &mut parameters, &communicator)?;
         let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
+        expect_known(settings.class_weights.keys(), sampler.sources().iter().map(|source| &*source.set))?;
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
         let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::no_tokenizer(&tokenizer_path))?;
@@ -158,7 +159,7 @@ impl Session {
         let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
         let scenes = self.scenes(batch)?;
-        let counts = Counts::of_all(&targets, &mut self.communicator)?;
+        let counts = Counts::of_all(&targets, &mut self.communicator)?.weighing(self.query_weights(words));
 
         let mut numbers = StepNumbers::default();
         let size = self.settings.batch_size as i64;
@@ -254,6 +255,17 @@ impl Session {
         names.into_iter().map(&mut wording).collect()
     }
 
+    /// What each query counts, by whatever name `class_weights` calls it.
+    fn query_weights(&self, words: &[String]) -> Vec<f64> {
+        let weights = &self.settings.class_weights;
+        let concepts = || self.sampler.sources().iter().flat_map(|source| source.set.classes().concepts());
+        let of_word = |word: &String| {
+            let mut called = concepts().filter(|concept| concept.is_called(word));
+            called.find_map(|concept| Some(*weights.iter().find(|(name, _)| concept.is_called(name))?.1))
+        };
+        words.iter().map(|word| of_word(word).unwrap_or(1.0)).collect()
+    }
+
     /// `[K, D]`, each word in a template of its own draw; with gradients where the text tower learns.
     fn embed(&self, words: &[String], rng: &mut Rng) -> Result<Tensor, TrainError> {
         let Some(prompts) = &self.prompts else {
@@ -308,11 +320,17 @@ impl Session {
     }
 
     /// Scores of the averaged weights on a part of the validation splits.
-    pub(super) fn evaluate(&self, config: &RunConfig, run: &mut Run, curves: &mut EventFile) -> Result<(), TrainError> {
+    pub(super) fn evaluate(
+        &self,
+        config: &RunConfig,
+        run: &mut Run,
+        curves: &mut EventFile,
+    ) -> Result<Vec<SetScores>, TrainError> {
         let settings: EvaluateSettings = config.section("evaluate")?;
         let step = self.optimizer.steps();
         let quick = Some(settings.quick_images);
         let prompts = self.texts.prompts(self.average.weights())?;
+        let mut of_sets = Vec::new();
         for source in self.sampler.sources() {
             if source.set.is_empty(Split::Val) {
                 tell(&format!("step {step}: {}: not evaluated, it has no validation pictures", source.set.name()));
@@ -339,8 +357,9 @@ impl Session {
             tell(&format!("step {step}: {}", scores.line()));
             curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
+            of_sets.push(scores);
         }
-        Ok(())
+        Ok(of_sets)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The section `[train]` of a run description.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use rszs_data::Augment;
 use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
+use super::BestSettings;
 use crate::loss::{Alignment, Averaging, Terms};
 use crate::segments::Recompute;
 use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
@@ -38,6 +40,9 @@ pub struct TrainSettings {
     pub scene_weight: f64,
     /// What the mean of the binary cross-entropy is over.
     pub averaging: Averaging,
+    /// What a word counts in the binary cross-entropy beside others; 1 for words that are not named.
+    #[serde(default)]
+    pub class_weights: BTreeMap<String, f64>,
     /// Chance that a query is a synonym and not the concept's name.
     pub synonym_share: f32,
     /// How often half of the classes of another crop are laid over a crop.
@@ -52,6 +57,8 @@ pub struct TrainSettings {
     pub keep_states: NonZeroUsize,
     /// Steps between evaluations on a part of the validation splits; 0 for never.
     pub evaluate_every_steps: u64,
+    /// Which weights of the evaluations are kept, and when they end the run.
+    pub best: BestSettings,
     /// Which weights of the pretrained parts learn.
     pub policy: Policy,
 
@@ -71,6 +78,11 @@ impl TrainSettings {
     /// Pictures a step, of each process.
     pub fn step_images(&self) -> usize {
         self.batch_size * self.accumulate.get()
+    }
+
+    /// Whether the weights after `step` steps are evaluated: every so often, and at the end.
+    pub fn evaluates_after(&self, step: u64) -> bool {
+        self.evaluate_every_steps > 0 && (step.is_multiple_of(self.evaluate_every_steps) || step == self.schedule.steps)
     }
 
     /// The loss, for a network with `grid` patches along the side of a tile.
@@ -96,8 +108,24 @@ impl TrainSettings {
             let is_range = source.scale_max >= source.scale_min && source.scale_max.is_finite();
             require(is_range, &format!("sources, {set}: scale_max"), "at least scale_min", source.scale_max)?;
         }
+        for (word, &weight) in &self.class_weights {
+            positive(&format!("class_weights, {word}"), weight)?;
+        }
         positive("schedule.peak", self.schedule.peak)?;
         share("schedule.floor_fraction", self.schedule.floor_fraction)?;
+        let is_met = self.best.patience == 0 || self.evaluate_every_steps > 0;
+        require(is_met, "best.patience", "0 where evaluate_every_steps is 0", self.best.patience)?;
+        for (part, weight) in [
+            ("alignment_weight", self.alignment_weight),
+            ("patch_grid_weight", self.patch_grid_weight),
+            ("dice_weight", self.dice_weight),
+            ("scene_weight", self.scene_weight),
+            ("optimizer.weight_decay", self.optimizer.weight_decay),
+        ] {
+            require(weight >= 0.0 && weight.is_finite(), part, "0 or a number above it", weight)?;
+        }
+        positive("optimizer.epsilon", self.optimizer.epsilon)?;
+        positive("optimizer.max_gradient_norm", self.optimizer.max_gradient_norm)?;
         share("synonym_share", self.synonym_share.into())?;
         share("mix_probability", self.mix_probability.into())?;
         share("average_decay", self.average_decay)?;

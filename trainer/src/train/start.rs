@@ -85,9 +85,13 @@ pub(super) fn sampler(
 }
 
 /// A word that no set labels was typed wrongly: with it the run would be the one without the option, under another name.
-fn expect_known(excluded: &[String], sets: &[DenseSet]) -> Result<(), TrainError> {
+pub(super) fn expect_known<'a>(
+    words: impl IntoIterator<Item = &'a String>,
+    sets: impl IntoIterator<Item = &'a DenseSet>,
+) -> Result<(), TrainError> {
+    let sets: Vec<&DenseSet> = sets.into_iter().collect();
     let concepts = || sets.iter().flat_map(|set| set.classes().concepts());
-    match excluded.iter().find(|word| !concepts().any(|concept| concept.is_called(word))) {
+    match words.into_iter().find(|word| !concepts().any(|concept| concept.is_called(word))) {
         None => Ok(()),
         Some(word) => {
             let known: BTreeSet<&str> = concepts().flat_map(Concept::words).collect();

@@ -9,7 +9,7 @@ use crate::durable::write_atomically;
 use crate::run::{Run, tell};
 use crate::states::with_prefix;
 use crate::train::records::StartRecord;
-use crate::train::{STATES, TrainOptions, WEIGHTS};
+use crate::train::{BEST, STATES, TrainOptions, WEIGHTS};
 use crate::{RunConfig, TrainError};
 
 /// In a state: the factor on the loss and what it follows.
@@ -61,6 +61,12 @@ impl Session {
         state.push((LOSS_SCALE.to_owned(), &loss_scale));
         self.states.save(state.iter().map(|(name, tensor)| (name.as_str(), *tensor)), &self.origin)?;
         checkpoint::save(&run.path(WEIGHTS), self.average.weights(), &self.origin)
+    }
+
+    /// Writes the weights that were just evaluated.
+    pub(in crate::train) fn save_best(&mut self, run: &Run) -> Result<(), TrainError> {
+        self.origin.step = self.optimizer.steps();
+        checkpoint::save(&run.path(BEST), self.average.weights(), &self.origin)
     }
 
     /// Goes on from the newest state, if there is one of this network and seed.
