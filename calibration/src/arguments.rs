@@ -77,9 +77,9 @@ pub struct ThresholdArguments {
     #[arg(long, value_enum, default_value_t = Weighting::Places)]
     pub weighting: Weighting,
 
-    /// Largest share of a place that is known to show none of a query which may be called it
+    /// Largest share of the places of a set that are known to show none of a query which may be called it
     ///
-    /// Thresholds below which some place has more false area than this are not taken. 1 allows any.
+    /// Thresholds below which some set has more false area than this are not taken. 1 allows any.
     #[arg(long, value_name = "SHARE", default_value_t = 0.005, value_parser = share)]
     pub false_area: f64,
 

@@ -163,7 +163,12 @@ pub fn set_parts(row: usize, candidate: usize, measured: &[MeasuredSet]) -> Vec<
     parts
 }
 
-impl SetPart<'_> {
+impl<'a> SetPart<'a> {
+    /// Name and split of the set.
+    pub fn label(&self) -> &'a str {
+        &self.measured.label
+    }
+
     /// Whether some pixel is labelled as the query.
     pub fn shows(&self) -> bool {
         self.histogram.positives().iter().any(|&count| count > 0)

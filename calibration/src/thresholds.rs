@@ -1,6 +1,6 @@
 //! `rszs-calibrate thresholds`: measures scores, chooses thresholds, writes them into the bundle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rszs_bundle::{
@@ -237,20 +237,25 @@ fn pooled_histograms<'a>(parts: &[SetPart<'a>], weighting: Weighting) -> Vec<&'a
     parts.iter().filter(counts).map(|part| part.histogram).collect()
 }
 
-/// The lowest flat score above which no place that shows none of a query has more than `false_area` of its pixels.
+/// The lowest flat score above which no set has more than `false_area` of the pixels of those of its places that show none of a
+/// query.
 fn least_threshold(parts: &[SetPart<'_>], false_area: f64) -> f64 {
-    let of_part = |part: &SetPart<'_>| {
-        let bins = part.histogram.bins();
+    let mut of_sets: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for part in parts.iter().filter(|part| !part.shows()) {
         let negatives = part.histogram.negatives();
+        let sums = of_sets.entry(part.label()).or_insert_with(|| vec![0; negatives.len()]);
+        sums.iter_mut().zip(negatives).for_each(|(sum, count)| *sum += count);
+    }
+    let of_set = |negatives: &Vec<u64>| {
         let allowed = negatives.iter().sum::<u64>() as f64 * false_area;
         let mut above = 0;
-        let first = (0..bins).rev().find(|&bin| {
+        let first = (0..negatives.len()).rev().find(|&bin| {
             above += negatives[bin];
             above as f64 > allowed
         });
-        first.map_or(0.0, |bin| (bin + 1) as f64 / bins as f64)
+        first.map_or(0.0, |bin| (bin + 1) as f64 / negatives.len() as f64)
     };
-    parts.iter().filter(|part| !part.shows()).map(of_part).fold(0.0, f64::max)
+    of_sets.values().map(of_set).fold(0.0, f64::max)
 }
 
 /// For each place that shows a query: what the threshold that all others choose gives there.

@@ -211,7 +211,7 @@ fn three_places(vocabulary: &Vocabulary) -> Vec<MeasuredSet> {
 }
 
 #[test]
-fn no_place_that_shows_none_has_more_false_area_than_was_allowed() {
+fn no_set_has_more_false_area_where_it_shows_none_than_was_allowed() {
     let vocabulary = fake::vocabulary(&["flood"]);
     let places = three_places(&vocabulary);
     let threshold = |false_area: &str| {
