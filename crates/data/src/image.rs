@@ -109,9 +109,14 @@ impl RgbImage {
 
     /// Writes a PNG.
     pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
+        std::fs::write(path, self.to_png(path)?).map_err(DataError::io(path, "a file that can be written"))
+    }
+
+    /// The bytes of a PNG that will be called `path`.
+    pub(crate) fn to_png(&self, path: &Path) -> Result<Vec<u8>, DataError> {
         let mut encoded = Vec::new();
         self.encode(image::codecs::png::PngEncoder::new(&mut encoded), path)?;
-        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+        Ok(encoded)
     }
 
     /// Writes a JPEG of `quality` 1 to 100.
