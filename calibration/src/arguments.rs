@@ -73,9 +73,15 @@ pub struct ThresholdArguments {
     #[arg(long, value_name = "TARGET", default_value_t = Target::Iou)]
     pub target: Target,
 
-    /// How pixels of several sets that label one query count together
-    #[arg(long, value_enum, default_value_t = Weighting::Sets)]
+    /// How pixels of several places and sets that label one query count together
+    #[arg(long, value_enum, default_value_t = Weighting::Places)]
     pub weighting: Weighting,
+
+    /// Largest share of a place that is known to show none of a query which may be called it
+    ///
+    /// Thresholds below which some place has more false area than this are not taken. 1 allows any.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.005, value_parser = share)]
+    pub false_area: f64,
 
     /// Words for which sets count, too, that only know where the word is not: flood, for cities without floods
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]

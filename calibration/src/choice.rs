@@ -83,18 +83,19 @@ pub enum NoThreshold {
     },
 }
 
-/// The point of `pool` that is best at `target`; its threshold is a flat score.
+/// The point of `pool` that is best at `target` among those with a threshold of at least `least`; thresholds are flat scores.
 ///
 /// Many thresholds give the same masks when no pixel has a score between them. Of these the middle one is taken: as far as
 /// possible from the pixels on either side.
-pub fn choose(pool: &Pool, target: Target) -> Result<OperatingPoint, NoThreshold> {
+pub fn choose(pool: &Pool, target: Target, least: f64) -> Result<OperatingPoint, NoThreshold> {
     if pool.positive_share() <= 0.0 {
         return Err(NoThreshold::NoPositives);
     }
     if pool.negative_share() <= 0.0 {
         return Err(NoThreshold::NoNegatives);
     }
-    let points = pool.points();
+    let mut points = pool.points();
+    points.retain(|point| point.threshold >= least);
     let first = match target {
         Target::Iou | Target::F1 => {
             let best = points.iter().map(|point| point.iou).fold(0.0, f64::max);
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn the_chosen_threshold_has_the_best_iou_of_all_thresholds_by_brute_force() {
         for pixels in toys() {
-            let chosen = choose(&pool(&pixels), Target::Iou).unwrap();
+            let chosen = choose(&pool(&pixels), Target::Iou, 0.0).unwrap();
             let best = (1..1024).map(|edge| counted(&pixels, f64::from(edge) / 1024.0).0).fold(0.0, f64::max);
             let (iou, precision, recall) = counted(&pixels, chosen.threshold);
             assert!((iou - best).abs() < 1e-12, "{iou} instead of {best}");
@@ -168,14 +169,14 @@ mod tests {
     #[test]
     fn the_best_iou_and_the_best_f1_are_at_one_threshold() {
         for pixels in toys() {
-            assert_eq!(choose(&pool(&pixels), Target::Iou), choose(&pool(&pixels), Target::F1));
+            assert_eq!(choose(&pool(&pixels), Target::Iou, 0.0), choose(&pool(&pixels), Target::F1, 0.0));
         }
     }
 
     #[test]
     fn a_target_precision_is_reached_with_the_highest_recall_by_brute_force() {
         for pixels in toys() {
-            let chosen = choose(&pool(&pixels), Target::Precision(0.9)).unwrap();
+            let chosen = choose(&pool(&pixels), Target::Precision(0.9), 0.0).unwrap();
             let points = (1..1024).map(|edge| counted(&pixels, f64::from(edge) / 1024.0));
             let best = points.filter(|point| point.1 >= 0.9).map(|point| point.2).fold(0.0, f64::max);
             let (_, precision, recall) = counted(&pixels, chosen.threshold);
@@ -185,15 +186,15 @@ mod tests {
 
     #[test]
     fn a_threshold_lies_in_the_middle_of_the_gap() {
-        let chosen = choose(&pool(&[(0, 0.2), (1, 0.8)]), Target::Iou).unwrap();
+        let chosen = choose(&pool(&[(0, 0.2), (1, 0.8)]), Target::Iou, 0.0).unwrap();
         assert!((chosen.threshold - 0.5).abs() < 2.0 / 1024.0, "{}", chosen.threshold);
     }
 
     #[test]
     fn nothing_is_chosen_where_nothing_can_be_told() {
-        assert_eq!(choose(&pool(&[(0, 0.2)]), Target::Iou), Err(NoThreshold::NoPositives));
-        assert_eq!(choose(&pool(&[(1, 0.2)]), Target::Iou), Err(NoThreshold::NoNegatives));
-        let refused = choose(&pool(&[(1, 0.2), (0, 0.8), (0, 0.8)]), Target::Precision(0.5)).unwrap_err();
+        assert_eq!(choose(&pool(&[(0, 0.2)]), Target::Iou, 0.0), Err(NoThreshold::NoPositives));
+        assert_eq!(choose(&pool(&[(1, 0.2)]), Target::Iou, 0.0), Err(NoThreshold::NoNegatives));
+        let refused = choose(&pool(&[(1, 0.2), (0, 0.8), (0, 0.8)]), Target::Precision(0.5), 0.0).unwrap_err();
         assert!(
             matches!(refused, NoThreshold::Precision { found, .. } if (found - 1.0 / 3.0).abs() < 1e-12),
             "{refused}"

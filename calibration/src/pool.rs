@@ -10,6 +10,8 @@ use crate::flat_score::{logit_of, score_at};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weighting {
+    /// Every place of every set counts the same: a threshold is for places that nobody has seen
+    Places,
     /// Every set counts the same, however many pixels it has
     Sets,
     /// Every pixel counts the same
@@ -32,7 +34,7 @@ impl Pool {
         let mut pool = Self { positives: vec![0.0; bins], negatives: vec![0.0; bins] };
         for (histogram, size) in histograms.iter().zip(sizes).filter(|(_, size)| *size > 0) {
             let whole = match weighting {
-                Weighting::Sets => size as f64 * filled as f64,
+                Weighting::Places | Weighting::Sets => size as f64 * filled as f64,
                 Weighting::Pixels => all as f64,
             };
             add(&mut pool.positives, histogram.positives(), whole);

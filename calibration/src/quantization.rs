@@ -55,7 +55,8 @@ pub fn quantize(
     bench: Bench<'_>,
     step: impl FnMut() -> Result<(), Error>,
 ) -> Result<(Int8Network, Quantized), Error> {
-    let CentredPixels { graph, parameters, centred } = graph.centre_pixels(&bench.checkpoint.parameters);
+    let (graph, parameters) = graph.fold_weights(&bench.checkpoint.parameters)?;
+    let CentredPixels { graph, parameters, centred } = graph.centre_pixels(&parameters);
     let (graph, checkpoint) = (&graph, Checkpoint { parameters, ..bench.checkpoint.clone() });
     let bench = Bench { checkpoint: &checkpoint, ..bench };
     let products = graph.products(LIGHTEST);

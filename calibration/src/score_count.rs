@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::flat_score::{FLAT_TEMPERATURE, FlatScores};
 use crate::pipeline::Pipeline;
 use crate::presence::CANDIDATES;
-use crate::sets::chosen;
 use crate::statement::{Statement, query_set};
 
 /// Scores of the labelled pixels of one set.
@@ -41,10 +40,11 @@ fn uncalibrated(
     Ok(query_set(statements, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
 }
 
-/// Runs the pictures of `set` through `pipeline` and counts the score that the runtime would decide by, of every pixel that
+/// Runs `pictures` of `set` through `pipeline` and counts the score that the runtime would decide by, of every pixel that
 /// `statements` label. `step` hears of each picture and may stop the run.
 pub fn count_scores(
     set: &DenseSet,
+    pictures: &[usize],
     statements: &[Statement],
     words: Words<'_>,
     arguments: &MeasureArguments,
@@ -62,9 +62,8 @@ pub fn count_scores(
     let mut histograms = vec![vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()]; CANDIDATES.len()];
     let (mut plain, mut flat) = (Vec::new(), Vec::new());
     let (mut scores, mut truth) = (Vec::new(), Vec::new());
-    let pictures = chosen(set, split, arguments.limit);
     let images = pictures.len() as u64;
-    for index in pictures {
+    for &index in pictures {
         let path = set.image_path(split, index);
         let sample = set.sample(split, index)?;
         pipeline.read(path, &sample)?;

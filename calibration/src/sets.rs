@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_limit_spreads_over_the_whole_split() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
         assert_eq!(set.len(Split::Train), 7);
         assert_eq!(chosen(&set, Split::Train, Some(3)).collect::<Vec<_>>(), [0, 2, 4]);
         assert_eq!(chosen(&set, Split::Train, Some(100)).len(), 7);

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn names_and_synonyms_of_both_sides_meet() {
         let vocabulary = vocabulary(&["roof", "lava", "Bare_Ground"]);
-        let found = statements(&rszs_data::dubai::classes(), &vocabulary);
+        let found = statements(&rszs_data::sets::dubai::classes(), &vocabulary);
         let concepts: Vec<_> = found.iter().map(|one| (one.row, one.concept.as_deref())).collect();
         assert_eq!(concepts, [(0, Some("building")), (2, Some("bare ground"))]);
         assert_eq!(&found[0].targets[..6], &[255, 0, 0, 0, 1, 0]);
@@ -77,14 +77,14 @@ mod tests {
 
     #[test]
     fn a_set_that_only_knows_where_a_query_is_not_does_not_label_it() {
-        let found = statements(&rszs_data::dubai::classes(), &vocabulary(&["flood"]));
+        let found = statements(&rszs_data::sets::dubai::classes(), &vocabulary(&["flood"]));
         assert_eq!((found.len(), found[0].is_labelled()), (1, false));
         assert_eq!(&found[0].targets[..3], &[255, 255, 0]);
     }
 
     #[test]
     fn one_word_of_a_concept_competes() {
-        let found = statements(&rszs_data::dubai::classes(), &vocabulary(&["house", "roof", "water", "flood"]));
+        let found = statements(&rszs_data::sets::dubai::classes(), &vocabulary(&["house", "roof", "water", "flood"]));
         let names: Vec<_> = one_per_concept(&found).iter().map(|one| one.name.to_string()).collect();
         assert_eq!(names, ["house", "water"]);
     }

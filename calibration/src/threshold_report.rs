@@ -45,8 +45,28 @@ pub struct QueryReport {
     pub after: Setting,
     /// What each set has to do with it.
     pub sets: Vec<SetReport>,
+    /// What the threshold that all other places choose gives at each place that shows it: what to expect at a new place.
+    pub left_out: Vec<LeftOut>,
     /// Precision and recall over all thresholds at the new temperature, where they change.
     pub curve: Vec<OperatingPoint>,
+}
+
+/// A place under the threshold that all other places choose.
+#[derive(Debug, Clone, Serialize)]
+pub struct LeftOut {
+    /// Name, split and place.
+    pub set: String,
+    /// Intersection over union there.
+    pub iou: Option<f64>,
+    /// That of the best threshold there.
+    pub best_iou: Option<f64>,
+}
+
+/// Names of the sets without their places, each once.
+pub fn names_of_sets(sets: &[SetReport]) -> String {
+    let mut names: Vec<&str> = sets.iter().filter_map(|part| part.set.split(' ').next()).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 /// What a threshold and a temperature give on all sets together.
@@ -149,7 +169,11 @@ impl SetPart<'_> {
         let curve = PrecisionRecall::new(self.histogram);
         let alone = Pool::new(&[self.histogram], Weighting::Pixels).filter(|pool| pool.positive_share() > 0.0);
         SetReport {
-            set: self.measured.label.clone(),
+            set: self
+                .measured
+                .place
+                .as_ref()
+                .map_or_else(|| self.measured.label.clone(), |place| format!("{} {place}", self.measured.label)),
             images: self.measured.count.images,
             pixels: pixels(self.histogram),
             positives: self.histogram.positives().iter().sum(),
@@ -177,6 +201,12 @@ impl Setting {
             negative_log_likelihood: pool.negative_log_likelihood(at),
         }
     }
+}
+
+/// Nothing of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let values: Vec<f64> = values.collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// The curve of `pool` with scores at `temperature` as thresholds, each run of equal points once.
@@ -214,13 +244,14 @@ impl ThresholdReport {
             "precision %",
             "recall %",
             "calibration error %",
+            "at a place left out: IoU %",
         ];
         let mut table = Table::new(&head, 2);
-        for QueryReport { name, pixels, before, after, sets, .. } in &self.queries {
+        for QueryReport { name, pixels, before, after, sets, left_out, .. } in &self.queries {
             let both = |show: fn(&Setting) -> String| change(&show(before), &show(after));
             table.push(vec![
                 name.clone(),
-                sets.iter().map(|part| part.set.as_str()).collect::<Vec<_>>().join(", "),
+                names_of_sets(sets),
                 pixels.to_string(),
                 both(|setting| format!("{:.3}", setting.threshold)),
                 both(|setting| format!("{:.2}", setting.temperature)),
@@ -229,9 +260,11 @@ impl ThresholdReport {
                 both(|setting| percent(Some(setting.precision))),
                 both(|setting| percent(Some(setting.recall))),
                 both(|setting| percent(Some(setting.calibration_error))),
+                percent(mean(left_out.iter().filter_map(|place| place.iou))),
             ]);
         }
         let counting = match self.weighting {
+            Weighting::Places => "every place counts the same, however many pixels it has",
             Weighting::Sets => "every set counts the same, however many pixels it has",
             Weighting::Pixels => "every pixel counts the same",
         };

@@ -1,5 +1,6 @@
 //! `rszs-calibrate thresholds`: measures scores, chooses thresholds, writes them into the bundle.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rszs_bundle::{
@@ -18,24 +19,27 @@ use crate::exit::ExitStatus;
 use crate::flat_score::{logit_of, score_at};
 use crate::identity::Identity;
 use crate::output::Output;
-use crate::pool::Pool;
+use crate::pool::{Pool, Weighting};
 use crate::presence::{CANDIDATES, LEAST_GAIN};
 use crate::score_count::{ScoreCount, count_scores};
 use crate::sets::{chosen, open_sets};
 use crate::statement::{Statement, statements};
 use crate::temperature::fit_temperature;
 use crate::threshold_report::{
-    LeftQuery, QueryReport, Setting, ThresholdReport, Written, curve_at, set_parts, stored_curve,
+    LeftOut, LeftQuery, QueryReport, SetPart, Setting, ThresholdReport, Written, curve_at, names_of_sets, set_parts,
+    stored_curve,
 };
 
 /// Nearest to 0 and to 1 that a threshold may be: the runtime takes neither.
 const ENDS: [f64; 2] = [1e-7, 1.0 - 1e-7];
 
-/// What one set says and what the pipeline gave for it.
+/// What one set, or one place of it, says and what the pipeline gave for it.
 #[derive(Debug)]
 pub struct MeasuredSet {
     /// Name and split, as `dubai/val`.
     pub label: String,
+    /// The place, where places count.
+    pub place: Option<String>,
     /// What the set says.
     pub statements: Vec<Statement>,
     /// One histogram for each statement.
@@ -64,7 +68,7 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
     let mut deployed = Deployed::start(bundle, measure)?;
     let identity = Identity::new("thresholds", &deployed, measure);
     output.begin(sets.iter().map(|set| chosen(set, measure.split.split(), measure.limit).len()).sum());
-    let measured = measure_sets(sets, stated, &mut deployed, measure, output)?;
+    let measured = measure_sets(sets, stated, &mut deployed, measure, arguments.weighting, output)?;
 
     let mut entries = deployed.bundle.vocabulary().entries().to_vec();
     let (queries, left) = calibrate(&mut entries, &measured, arguments, &identity.date)?;
@@ -118,6 +122,7 @@ fn measure_sets(
     stated: Vec<Vec<Statement>>,
     deployed: &mut Deployed,
     arguments: &MeasureArguments,
+    weighting: Weighting,
     output: &Output,
 ) -> Result<Vec<MeasuredSet>, Error> {
     let Deployed { bundle, started, pipeline, interrupt, .. } = deployed;
@@ -125,13 +130,28 @@ fn measure_sets(
     let mut measured = Vec::with_capacity(sets.len());
     // A set goes with its decoded pictures as soon as it is counted.
     for (set, statements) in sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty()) {
-        let step = || {
+        let mut step = || {
             output.step();
             if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
         };
-        let count = count_scores(&set, &statements, words, arguments, pipeline, &mut started.engine, step)?;
-        let label = format!("{}/{}", set.name(), arguments.split.name());
-        measured.push(MeasuredSet { label, statements, count });
+        let split = arguments.split.split();
+        let measured_images: BTreeSet<usize> = chosen(&set, split, arguments.limit).collect();
+        let mut groups: Vec<(Option<String>, Vec<usize>)> = match weighting {
+            Weighting::Places => {
+                set.places(split).into_iter().map(|(place, images)| (Some(place.to_owned()), images)).collect()
+            }
+            Weighting::Sets | Weighting::Pixels => vec![(None, measured_images.iter().copied().collect())],
+        };
+        for (place, images) in &mut groups {
+            images.retain(|index| measured_images.contains(index));
+            if images.is_empty() {
+                continue;
+            }
+            let engine = &mut started.engine;
+            let count = count_scores(&set, images, &statements, words, arguments, pipeline, engine, &mut step)?;
+            let label = format!("{}/{}", set.name(), arguments.split.name());
+            measured.push(MeasuredSet { label, place: place.take(), statements: statements.clone(), count });
+        }
     }
     Ok(measured)
 }
@@ -160,7 +180,8 @@ pub fn calibrate(
             });
             continue;
         };
-        let mut best = match choose(&everywhere, arguments.target) {
+        let least = |candidate: usize| least_threshold(&set_parts(row, candidate, measured), arguments.false_area);
+        let mut best = match choose(&everywhere, arguments.target, least(0)) {
             Ok(point) => Best { candidate: 0, pool: everywhere.clone(), point },
             Err(reason) => {
                 left.push(LeftQuery { name: entry.name.to_string(), reason: reason.to_string() });
@@ -170,7 +191,7 @@ pub fn calibrate(
         for candidate in 1..CANDIDATES.len() {
             let Some(pool) = pooled(candidate) else { continue };
             // A filter that takes away every pixel, or the precision that was asked for, is none.
-            let Ok(point) = choose(&pool, arguments.target) else { continue };
+            let Ok(point) = choose(&pool, arguments.target, least(candidate)) else { continue };
             if arguments.target.value(&point) > arguments.target.value(&best.point) + LEAST_GAIN {
                 best = Best { candidate, pool, point };
             }
@@ -189,7 +210,7 @@ pub fn calibrate(
         entry.presence_threshold = presence.map(PresenceThreshold::new).transpose()?;
         let after = Setting::new(&pool, entry.threshold, entry.temperature, presence);
         let sets: Vec<_> = parts.iter().map(|part| part.report(point.threshold)).collect();
-        let set = sets.iter().map(|part| part.set.as_str()).collect::<Vec<_>>().join(", ");
+        let set = names_of_sets(&sets);
         let pixels = sets.iter().map(|part| part.pixels).sum();
         let images = sets.iter().map(|part| part.images).sum();
         entry.calibration = Some(Calibration {
@@ -202,9 +223,45 @@ pub fn calibrate(
         });
         entry.threshold_source = ThresholdSource::Calibrated { set, images };
         let curve = curve_at(&pool, temperature);
-        done.push(QueryReport { name: entry.name.to_string(), images, pixels, before, after, sets, curve });
+        let left_out = left_out(&parts, arguments);
+        let name = entry.name.to_string();
+        done.push(QueryReport { name, images, pixels, before, after, sets, left_out, curve });
     }
     Ok((done, left))
+}
+
+/// The lowest flat score above which no place that shows none of a query has more than `false_area` of its pixels.
+fn least_threshold(parts: &[SetPart<'_>], false_area: f64) -> f64 {
+    let of_part = |part: &SetPart<'_>| {
+        let bins = part.histogram.bins();
+        let negatives = part.histogram.negatives();
+        let allowed = negatives.iter().sum::<u64>() as f64 * false_area;
+        let mut above = 0;
+        let first = (0..bins).rev().find(|&bin| {
+            above += negatives[bin];
+            above as f64 > allowed
+        });
+        first.map_or(0.0, |bin| (bin + 1) as f64 / bins as f64)
+    };
+    let shows_none = |part: &&SetPart<'_>| part.histogram.positives().iter().all(|&count| count == 0);
+    parts.iter().filter(shows_none).map(of_part).fold(0.0, f64::max)
+}
+
+/// For each place that shows a query: what the threshold that all others choose gives there.
+fn left_out(parts: &[SetPart<'_>], arguments: &ThresholdArguments) -> Vec<LeftOut> {
+    let shows = |part: &SetPart<'_>| part.histogram.positives().iter().any(|&count| count > 0);
+    let mut found = Vec::new();
+    for (index, part) in parts.iter().enumerate().filter(|(_, part)| shows(part)) {
+        let mut others = parts.to_vec();
+        others.remove(index);
+        let histograms: Vec<_> = others.iter().map(|other| other.histogram).collect();
+        let Some(pool) = Pool::new(&histograms, arguments.weighting) else { continue };
+        let least = least_threshold(&others, arguments.false_area);
+        let Ok(point) = choose(&pool, arguments.target, least) else { continue };
+        let report = part.report(point.threshold);
+        found.push(LeftOut { set: report.set, iou: report.iou, best_iou: report.best_iou });
+    }
+    found
 }
 
 /// Writes `bundle` with `entries` as the next release to `target`.

@@ -114,7 +114,8 @@ fn step(
     let mode = Mode::Train(Precision::BFloat16);
     let pass = segments::forward(graph, &["logits", "aligned"], &feeds, parameters, mode, Cut::Blocks)?;
     let outputs = pass.outputs();
-    let total = loss(&outputs["logits"], &outputs["aligned"], &words, &targets, &Counts::of(&targets)?, terms)?.total;
+    let total =
+        loss(&outputs["logits"], &outputs["aligned"], &words, &targets, None, &Counts::of(&targets)?, terms)?.total;
     let sums_over = if bucket_bytes.is_some() { communicator } else { &mut alone };
     let mut sum = GradientSum::in_buckets_of(bucket_bytes.unwrap_or_default(), sums_over, parameters);
     pass.backward(&total, |names| sum.add(names))?;

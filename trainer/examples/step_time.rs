@@ -66,7 +66,7 @@ fn main() -> Result<(), TrainError> {
         let pass = segments::forward(&graph, &["logits", "aligned"], &feeds, &parameters, mode, cut)?;
         let forward = clock.lap();
         let (logits, aligned) = (pass.outputs()["logits"].shallow_clone(), pass.outputs()["aligned"].shallow_clone());
-        let total = loss(&logits, &aligned, &words, &labels, &Counts::of(&labels)?, terms)?.total;
+        let total = loss(&logits, &aligned, &words, &labels, None, &Counts::of(&labels)?, terms)?.total;
         drop(aligned);
         let of_loss = clock.lap();
         pass.backward(&total, |_| Ok(()))?;

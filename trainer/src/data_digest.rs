@@ -60,7 +60,8 @@ fn sha256(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rszs_data::{fixtures, flood_area};
+    use rszs_data::fixtures;
+    use rszs_data::sets::flood_area;
 
     #[test]
     fn the_digest_is_of_places_below_the_root_and_sizes() {

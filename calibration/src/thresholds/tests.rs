@@ -9,6 +9,7 @@ use crate::arguments::{Arguments, Command};
 use crate::fake::{self, ColourEngine};
 use crate::mask_count::{MaskCount, count_masks};
 use crate::pipeline::Pipeline;
+use rszs_data::Split;
 
 fn arguments(more: &str) -> ThresholdArguments {
     let line = format!("rszs-calibrate thresholds --bundle b --data d {more}");
@@ -20,8 +21,10 @@ fn measured(set: &DenseSet, vocabulary: &Vocabulary, arguments: &ThresholdArgume
     let statements = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
     let (words, measure) = (fake::words(vocabulary), &arguments.measure);
-    let count = count_scores(set, &statements, words, measure, &mut pipeline, &mut ColourEngine, || Ok(())).unwrap();
-    MeasuredSet { label: format!("{}/val", set.name()), statements, count }
+    let images: Vec<usize> = (0..set.len(Split::Val)).collect();
+    let engine = &mut ColourEngine;
+    let count = count_scores(set, &images, &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
+    MeasuredSet { label: format!("{}/val", set.name()), place: None, statements, count }
 }
 
 fn masks(set: &DenseSet, vocabulary: &Vocabulary) -> MaskCount {
@@ -159,14 +162,14 @@ impl TileEngine for PresentUnlessBlue {
 fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
     let (folder, set, vocabulary) = example();
     let dry = fake::dry_set(folder.path());
-    let arguments = arguments("");
+    let arguments = arguments("--false-area 1");
     let measure = |set: &DenseSet, engine: &mut PresentUnlessBlue| {
         let statements = counted(set.classes(), &vocabulary, &[0]);
         let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
         let words = fake::words(&vocabulary);
-        let count =
-            count_scores(set, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(())).unwrap();
-        MeasuredSet { label: set.name().to_owned(), statements, count }
+        let (images, measure): (Vec<usize>, _) = ((0..set.len(Split::Val)).collect(), &arguments.measure);
+        let count = count_scores(set, &images, &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
+        MeasuredSet { label: set.name().to_owned(), place: None, statements, count }
     };
     let both = [&set, &dry].map(|set| measure(set, &mut PresentUnlessBlue));
     let mut entries = vocabulary.entries().to_vec();
@@ -187,4 +190,41 @@ fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
     let (words, engine) = (fake::words(&calibrated), &mut PresentUnlessBlue);
     let found = count_masks(&dry, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(())).unwrap();
     assert_eq!(found.queries[0].pixels(0, 1), 0, "the runtime's masks of dry places are empty");
+}
+
+/// Three places of 200 pixels: one shows the query, one is known to show none of it, one shows it where scores are lower.
+fn three_places(vocabulary: &Vocabulary) -> Vec<MeasuredSet> {
+    let part = |place: &str, positives: &[f32], negatives: &[f32]| {
+        let truth = [vec![1; positives.len()], vec![0; negatives.len()]].concat();
+        let mut histogram = rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
+        histogram.add(&truth, &[positives, negatives].concat()).unwrap();
+        let statements = counted(&rszs_data::sets::flood_area::classes(), vocabulary, &[]);
+        let histograms = vec![vec![histogram]; CANDIDATES.len()];
+        let count = ScoreCount { images: 1, histograms };
+        MeasuredSet { label: "set/train".to_owned(), place: Some(place.to_owned()), statements, count }
+    };
+    vec![
+        part("wet", &[0.8; 100], &[0.1; 100]),
+        part("dry", &[], &[[0.1_f32; 198].as_slice(), &[0.6; 2]].concat()),
+        part("misty", &[0.5; 100], &[0.2; 100]),
+    ]
+}
+
+#[test]
+fn no_place_that_shows_none_has_more_false_area_than_was_allowed() {
+    let vocabulary = fake::vocabulary(&["flood"]);
+    let places = three_places(&vocabulary);
+    let threshold = |false_area: &str| {
+        let mut entries = vocabulary.entries().to_vec();
+        let arguments = arguments(&format!("--keep-temperature --false-area {false_area}"));
+        let (done, _) = calibrate(&mut entries, &places, &arguments, "2026-11-30").unwrap();
+        (entries[0].threshold.get(), done[0].left_out.clone())
+    };
+    let (free, left_out) = threshold("1");
+    let (strict, _) = threshold("0.005");
+    // A hundredth of the dry place scores 0.6: flat scores rise with scores.
+    assert!(free < 0.5 && strict > 0.5, "{free} {strict}");
+    let names: Vec<&str> = left_out.iter().map(|place| place.set.as_str()).collect();
+    assert_eq!(names, ["set/train wet", "set/train misty"]);
+    assert!(left_out[0].iou > Some(0.99) && left_out[1].best_iou > Some(0.99));
 }

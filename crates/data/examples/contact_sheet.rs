@@ -1,8 +1,8 @@
 //! Draws augmented crops beside the same crops with their masks over them, one PNG for each set and one of crops mixed from all: to be looked at.
 //!
-//! `cargo run --release -p rszs-data --example contact_sheet -- DATA_FOLDER OUTPUT_FOLDER [plain]`
+//! `cargo run --release -p rszs-data --example contact_sheet -- DATA_FOLDER OUTPUT_FOLDER [plain] [SET...]`
 //!
-//! Colours: none for index 0, then blue, orange, gray, red, green; white where the mask says nothing.
+//! Colours: none for index 0, then blue, orange, gray, red, green, violet, cyan; white where the mask says nothing.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,24 @@ use rszs_data::{Augment, Batch, IGNORE, RgbImage, Sampler, Source, Split, catalo
 const TILE_PX: usize = 256;
 const COLUMNS: usize = 4;
 const ROWS: usize = 5;
-const COLOURS: [[u8; 3]; 5] = [[0, 90, 255], [255, 160, 0], [150, 150, 150], [255, 0, 40], [0, 220, 60]];
+const COLOURS: [[u8; 3]; 7] =
+    [[0, 90, 255], [255, 160, 0], [150, 150, 150], [255, 0, 40], [0, 220, 60], [200, 0, 255], [0, 230, 230]];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let usage = "expected DATA_FOLDER OUTPUT_FOLDER [plain]";
+    let usage = "expected DATA_FOLDER OUTPUT_FOLDER [plain] [SET...]";
     let mut arguments = std::env::args().skip(1);
     let root = PathBuf::from(arguments.next().ok_or(usage)?);
     let output = PathBuf::from(arguments.next().ok_or(usage)?);
-    let plain = arguments.next().is_some_and(|word| word == "plain");
+    let (plain, mut names): (Vec<String>, Vec<String>) = arguments.partition(|word| word == "plain");
+    let is_plain = !plain.is_empty();
+    if names.is_empty() {
+        names = catalogue::NAMES.map(str::to_owned).into();
+    }
     std::fs::create_dir_all(&output)?;
     let mut sources = Vec::new();
-    for name in catalogue::NAMES {
-        let set = Arc::new(catalogue::open(name, &root)?);
-        let augment = match (plain, name) {
+    for name in names {
+        let set = Arc::new(catalogue::open(&name, &root)?);
+        let augment = match (is_plain, name.as_str()) {
             (true, _) => Augment::plain(TILE_PX),
             (false, "flood_area") => Augment::train_oblique(TILE_PX),
             (false, _) => Augment::train(TILE_PX),

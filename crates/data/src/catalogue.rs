@@ -8,11 +8,27 @@ use crate::error::DataError;
 use crate::folder::{self, CLASSES_FILE};
 use crate::mask::IGNORE;
 use crate::protocol::Protocol;
-use crate::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
-use crate::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
+use crate::sets::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
+use crate::sets::{
+    bijie_landslide, cars_boxes, cil_roads, dead_trees, gsi_road, gsi_solar, ma_roads, neon_tree_boxes, nyc_maps,
+};
+use crate::sets::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
 
 /// Names of the sets with masks, which are also their folders' names under the data folder.
 pub const NAMES: [&str; 4] = ["dubai", "oam_buildings", "naip_urban_trees", "flood_area"];
+
+/// Sets that label one or a few things, or weakly. They are used where they are asked for by name.
+pub const NARROW: [&str; 9] = [
+    "nyc_maps",
+    "cil_roads",
+    "ma_roads",
+    "gsi_road",
+    "gsi_solar",
+    "dead_trees",
+    "bijie_landslide",
+    "cars_boxes",
+    "neon_tree_boxes",
+];
 
 /// AID's pictures, labelled by their scene: weak labels to train on, nothing to evaluate on.
 pub const SCENES: &str = "aid_rsicd";
@@ -34,7 +50,7 @@ pub const PUBLISHED: [&str; 12] = [
     "SIOR",
 ];
 
-/// Opens the set `name`, one of [`NAMES`], [`SCENES`], [`PUBLISHED`] or [`land_discover::PARTS`], in the folder of that name under `data_root`. Any other folder there is a set of
+/// Opens the set `name`, one of [`NAMES`], [`NARROW`], [`SCENES`], [`PUBLISHED`] or [`land_discover::PARTS`], in the folder of that name under `data_root`. Any other folder there is a set of
 /// one's own, if it holds a `classes.txt`: see [`folder`].
 pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     let root = data_root.join(name);
@@ -43,6 +59,15 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         "oam_buildings" => oam_buildings::open(&root),
         "naip_urban_trees" => naip_urban_trees::open(&root),
         "flood_area" => flood_area::open(&root),
+        "nyc_maps" => nyc_maps::open(&root),
+        "cil_roads" => cil_roads::open(&root),
+        "ma_roads" => ma_roads::open(&root),
+        "gsi_road" => gsi_road::open(&root),
+        "gsi_solar" => gsi_solar::open(&root),
+        "dead_trees" => dead_trees::open(&root),
+        "bijie_landslide" => bijie_landslide::open(&root),
+        "cars_boxes" => cars_boxes::open(&root),
+        "neon_tree_boxes" => neon_tree_boxes::open(&root),
         SCENES => aid_scenes::open(&root),
         "LandDiscover50K" => land_discover::open(&root),
         part if land_discover::PARTS.contains(&part) => {
@@ -63,8 +88,9 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
         _ => Err(DataError::UnknownSet {
             path: root,
             known: format!(
-                "{}, {SCENES}, {}, {}",
+                "{}, {}, {SCENES}, {}, {}",
                 NAMES.join(", "),
+                NARROW.join(", "),
                 PUBLISHED.join(", "),
                 land_discover::PARTS.join(", ")
             ),

@@ -1,16 +1,21 @@
 //! A set of pictures with masks: pairs of files, a split, a class table, and where it comes from.
 
-use std::collections::BTreeSet;
+mod label;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+use self::label::Label;
+use crate::boxes::{self, BOXES_FILE, BoxPaint};
 use crate::class_table::ClassTable;
 use crate::error::DataError;
 use crate::image::RgbImage;
 use crate::mask::{IGNORE, IndexMask, MaskFormat};
+use crate::place::place_of;
 
 /// Training or validation. Test splits are not here, but for the parts that papers compare on, which are `Val`: see [`crate::Protocol`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,13 +72,14 @@ struct Entry {
     decoded: OnceLock<Arc<Sample>>,
 }
 
-/// Where the indices of a sample come from.
-#[derive(Debug)]
-enum Label {
-    /// A mask in a file.
-    File(PathBuf, MaskFormat),
-    /// One index for every pixel.
-    Everywhere(u8),
+impl Label {
+    /// The one index of every pixel, but that of an image without a label.
+    fn everywhere(&self) -> Option<u8> {
+        match *self {
+            Self::Everywhere(id) => (id != IGNORE).then_some(id),
+            _ => None,
+        }
+    }
 }
 
 /// Decoded samples of one set stay in memory up to this many bytes; those beyond it are decoded each time they are asked for.
@@ -85,6 +91,8 @@ const KEPT_BYTES: u64 = 4 << 30;
 pub struct DenseSet {
     provenance: Provenance,
     classes: ClassTable,
+    /// A list that is about several samples.
+    list: Option<Arc<Path>>,
     train: Vec<Entry>,
     val: Vec<Entry>,
     keep_bytes: u64,
@@ -156,9 +164,43 @@ impl DenseSet {
         set
     }
 
+    /// Pairs `root/images/*` with the lines of `root/boxes.jsonl`, whose names `names` gives an index. `paint_of` and `split_of` get each stem.
+    pub(crate) fn of_boxes(
+        root: &Path,
+        provenance: Provenance,
+        classes: ClassTable,
+        names: &[(&str, u8)],
+        paint_of: impl Fn(&str) -> BoxPaint,
+        split_of: impl Fn(&str) -> Split,
+    ) -> Result<Self, DataError> {
+        let list: Arc<Path> = root.join(BOXES_FILE).into();
+        let folder = root.join("images");
+        let mut lines = BTreeMap::new();
+        for line in boxes::read(&list, names)? {
+            if let Some(twice) = lines.insert(folder.join(&line.file), line) {
+                return Err(DataError::malformed(&list, "one line an image", format!("{} twice", twice.file)));
+            }
+        }
+        let mut set = Self::empty(provenance, classes);
+        for (id, image) in files_by_stem(&folder)? {
+            let Some(line) = lines.remove(&image) else {
+                let found = format!("none for {} (add one, or remove the image)", image.display());
+                return Err(DataError::malformed(&list, "one line an image", found));
+            };
+            let label = Label::Boxes(Arc::clone(&list), line, paint_of(&id));
+            set.push(split_of(&id), Entry { id, image, label, decoded: OnceLock::new() });
+        }
+        if let Some((image, line)) = lines.pop_first() {
+            let found = format!("{} in {} alone", line.file, list.display());
+            return Err(DataError::malformed(&image, "the image of a line", format!("{found} (copy it again)")));
+        }
+        set.list = Some(list);
+        Ok(set)
+    }
+
     fn empty(provenance: Provenance, classes: ClassTable) -> Self {
         let (train, val) = (Vec::new(), Vec::new());
-        Self { provenance, classes, train, val, keep_bytes: KEPT_BYTES, kept_bytes: AtomicU64::new(0) }
+        Self { provenance, classes, list: None, train, val, keep_bytes: KEPT_BYTES, kept_bytes: AtomicU64::new(0) }
     }
 
     fn push(&mut self, split: Split, entry: Entry) {
@@ -231,11 +273,32 @@ impl DenseSet {
         self.entries(split).iter().map(|entry| entry.id.as_str())
     }
 
+    /// The samples of `split` by the place that they show, places in sorted order: what comes before the first `_` of a name, or
+    /// the name without the digits at its end.
+    pub fn places(&self, split: Split) -> BTreeMap<&str, Vec<usize>> {
+        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, id) in self.ids(split).enumerate() {
+            places.entry(place_of(id)).or_default().push(index);
+        }
+        places
+    }
+
+    /// What a sample shows from edge to edge, where its label says that.
+    pub fn scene(&self, split: Split, index: usize) -> Option<&str> {
+        self.classes.class_name(self.entries(split)[index].label.everywhere()?)
+    }
+
+    /// The names that [`DenseSet::scene`] gives training samples.
+    pub fn scenes(&self) -> impl Iterator<Item = &str> {
+        let shown: BTreeSet<u8> = self.train.iter().filter_map(|entry| entry.label.everywhere()).collect();
+        shown.into_iter().filter_map(|id| self.classes.class_name(id))
+    }
+
     /// The indices in the mask of a sample, where its file holds indices and can be read.
     pub(crate) fn stored_indices(&self, split: Split, index: usize) -> Option<BTreeSet<u8>> {
         match &self.entries(split)[index].label {
             Label::File(path, MaskFormat::Index) => IndexMask::read(path).ok().map(|mask| mask.present()),
-            Label::File(..) | Label::Everywhere(_) => None,
+            Label::File(..) | Label::Everywhere(_) | Label::Boxes(..) => None,
         }
     }
 
@@ -244,15 +307,11 @@ impl DenseSet {
         &self.entries(split)[index].image
     }
 
-    /// Every file of the set, pictures and masks of both splits.
+    /// Every file of the set, images, masks and lists of both splits.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.train.iter().chain(&self.val).flat_map(|entry| {
-            let mask = match &entry.label {
-                Label::File(path, _) => Some(path.as_path()),
-                Label::Everywhere(_) => None,
-            };
-            std::iter::once(entry.image.as_path()).chain(mask)
-        })
+        let entries = self.train.iter().chain(&self.val);
+        let files = entries.flat_map(|entry| std::iter::once(entry.image.as_path()).chain(entry.label.file()));
+        files.chain(self.list.as_deref())
     }
 
     /// Sample `index` of `split`. Both files are checked: readable, of one size, no index that the class table lacks.
@@ -275,28 +334,11 @@ impl DenseSet {
 
     fn decode(&self, entry: &Entry) -> Result<Sample, DataError> {
         let image = RgbImage::read(&entry.image)?;
-        let (path, format) = match &entry.label {
-            Label::File(path, format) => (path, format),
-            &Label::Everywhere(index) => {
-                let mask = IndexMask::filled(image.width, image.height, index);
-                return Ok(Sample { id: entry.id.clone(), image, mask });
-            }
-        };
-        let mask = format.read(path)?;
-        if (mask.width, mask.height) != (image.width, image.height) {
-            return Err(DataError::SizesDiffer {
-                mask: path.clone(),
-                image: entry.image.clone(),
-                image_width: image.width,
-                image_height: image.height,
-                mask_width: mask.width,
-                mask_height: mask.height,
-            });
-        }
+        let mask = entry.label.mask(&image, &entry.image)?;
         if let Some(at) = mask.ids.iter().position(|&id| !self.classes.allows(id)) {
             let known: Vec<String> = self.classes.classes().iter().map(|class| class.id.to_string()).collect();
             return Err(DataError::UnknownClass {
-                path: path.clone(),
+                path: entry.label.file().unwrap_or(&entry.image).to_path_buf(),
                 known: format!("{} or {IGNORE}", known.join(", ")),
                 value: mask.ids[at],
                 x: at % mask.width,
@@ -331,70 +373,4 @@ fn files_by_stem(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures;
-
-    fn open(root: &Path) -> Result<DenseSet, DataError> {
-        crate::flood_area::open(root)
-    }
-
-    #[test]
-    fn a_sample_is_decoded_once_and_shared() {
-        let folder = tempfile::tempdir().unwrap();
-        let set = open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
-        let first = set.sample(Split::Val, 0).unwrap();
-        assert!(Arc::ptr_eq(&first, &set.sample(Split::Val, 0).unwrap()));
-    }
-
-    #[test]
-    fn a_sample_for_which_there_is_no_room_is_decoded_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = fixtures::flood_area(folder.path()).unwrap();
-        let one = 16 * 12 * 4;
-        let set = open(&root).unwrap().keeping(one);
-        let [first, second] = [0, 1].map(|index| set.sample(Split::Val, index).unwrap());
-        assert!(Arc::ptr_eq(&first, &set.sample(Split::Val, 0).unwrap()));
-        assert!(!Arc::ptr_eq(&second, &set.sample(Split::Val, 1).unwrap()));
-        assert_eq!(second, set.sample(Split::Val, 1).unwrap());
-    }
-
-    #[test]
-    fn a_picture_without_its_mask_and_a_mask_without_its_picture_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = fixtures::flood_area(folder.path()).unwrap();
-        std::fs::rename(root.join("masks/003.png"), root.join("masks/999.png")).unwrap();
-        assert!(open(&root).unwrap_err().to_string().contains("999.jpg: expected this file beside"));
-        std::fs::remove_file(root.join("masks/999.png")).unwrap();
-        assert!(open(&root).unwrap_err().to_string().contains("003.png: expected this file beside"));
-    }
-
-    #[test]
-    fn a_mask_of_another_size_is_refused_with_both_sizes() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = fixtures::flood_area(folder.path()).unwrap();
-        IndexMask::filled(5, 7, 0).write_png(&root.join("masks/000.png")).unwrap();
-        let message = open(&root).unwrap().sample(Split::Val, 0).unwrap_err().to_string();
-        assert!(message.contains("found 5x7"), "{message}");
-    }
-
-    #[test]
-    fn an_index_outside_the_table_is_named_with_its_pixel() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = fixtures::flood_area(folder.path()).unwrap();
-        let path = root.join("masks/000.png");
-        let mut mask = IndexMask::read(&path).unwrap();
-        mask.ids[2 * mask.width + 3] = 77;
-        mask.write_png(&path).unwrap();
-        let message = open(&root).unwrap().sample(Split::Val, 0).unwrap_err().to_string();
-        assert!(message.contains("expected class indices 0, 1 or 255, found 77 at x 3, y 2"), "{message}");
-    }
-
-    #[test]
-    fn a_missing_and_an_empty_folder_are_errors() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(open(folder.path()), Err(DataError::Io { .. })));
-        std::fs::create_dir(folder.path().join("images")).unwrap();
-        assert!(matches!(open(folder.path()), Err(DataError::Empty { .. })));
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 //! Each function writes its set below `root` and returns the set's folder.
 
 pub(crate) mod five_bands;
+mod narrow;
 mod published;
 mod sources;
 
@@ -16,6 +17,10 @@ use crate::image::RgbImage;
 use crate::mask::IndexMask;
 use crate::npy::{self, Array};
 
+pub use narrow::{
+    bijie_landslide, cars_boxes, cil_roads, dead_trees, gsi_road, gsi_solar, ma_roads, neon_tree_boxes, nyc_maps,
+    nyc_pairs,
+};
 pub use published::{
     fast, fast_in_colours, flair, flood_net, flood_net_held_out, land_discover, love_da, open_earth_map, ovrsis,
     potsdam, potsdam_split,

@@ -121,9 +121,15 @@ impl RgbImage {
 
     /// Writes a JPEG of `quality` 1 to 100.
     pub fn write_jpeg(&self, path: &Path, quality: u8) -> Result<(), DataError> {
+        let encoded = self.to_jpeg(path, quality)?;
+        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+    }
+
+    /// The bytes of a JPEG of `quality` 1 to 100 that will be called `path`.
+    pub(crate) fn to_jpeg(&self, path: &Path, quality: u8) -> Result<Vec<u8>, DataError> {
         let mut encoded = Vec::new();
         self.encode(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, quality), path)?;
-        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+        Ok(encoded)
     }
 
     fn encode(&self, encoder: impl ImageEncoder, path: &Path) -> Result<(), DataError> {

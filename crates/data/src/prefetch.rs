@@ -63,8 +63,9 @@ mod tests {
     use super::*;
     use crate::augment::Augment;
     use crate::dense_set::Split;
+    use crate::fixtures;
     use crate::sampler::Source;
-    use crate::{fixtures, flood_area};
+    use crate::sets::flood_area;
 
     fn sampler(root: &std::path::Path) -> Arc<Sampler> {
         let set = Arc::new(flood_area::open(root).unwrap());

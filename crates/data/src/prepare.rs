@@ -1,15 +1,18 @@
-//! Sets made from other sets, once: large pictures cut into squares, and LandDiscover50K put together from its sources.
+//! Sets made from other sets, once: large pictures cut into squares, LandDiscover50K put together from its sources, and `nyc_maps` from pairs
+//! of photos and maps.
 //!
 //! A call that was interrupted is taken up by the next one: every file comes whole or not at all, and those that are there are kept. Until the
 //! last one is written, the folder is no set.
 
 mod land_discover;
+mod nyc_maps;
 mod squares;
 mod workers;
 
 use std::path::Path;
 
 pub use land_discover::{Rebuilt, land_discover};
+pub use nyc_maps::nyc_maps;
 pub use squares::squares;
 
 use crate::dense_set::Provenance;

@@ -50,7 +50,7 @@ impl Protocol {
 mod tests {
     use super::*;
     use crate::class_table::{NEGATIVE, POSITIVE, UNLABELLED};
-    use crate::{fast, flair, flood_net, land_discover, potsdam};
+    use crate::sets::{fast, flair, flood_net, land_discover, potsdam};
 
     const ALL: [(&str, &Protocol, usize, usize); 4] = [
         ("FLAIR", &flair::PROTOCOL, 12, 6),

@@ -8,7 +8,9 @@ use crate::class_table::UNLABELLED;
 use crate::dense_set::{DenseSet, Sample, Split};
 use crate::error::DataError;
 use crate::mix::mix;
+use crate::place::Places;
 use crate::rng::Rng;
+use crate::roles::Roles;
 
 /// A set, how often it is drawn from, and how its crops are made.
 #[derive(Debug, Clone)]
@@ -62,6 +64,8 @@ impl Batch {
 #[derive(Debug)]
 pub struct Sampler {
     sources: Vec<Source>,
+    /// Of each source, its samples by place, and what its indices are to augmentation.
+    drawn_by: Vec<(Places, Roles)>,
     /// Upper ends of the sources' shares of `[0, 1]`.
     shares: Vec<f32>,
     split: Split,
@@ -100,7 +104,9 @@ impl Sampler {
                 end
             })
             .collect();
-        Ok(Self { sources, shares, split, batch_size, seed, mix_probability: 0.0, share: (0, 1) })
+        let drawn_by =
+            sources.iter().map(|Source { set, .. }| (Places::new(set.ids(split)), Roles::of(set.classes()))).collect();
+        Ok(Self { sources, drawn_by, shares, split, batch_size, seed, mix_probability: 0.0, share: (0, 1) })
     }
 
     /// This sampler with half of the classes of another crop laid over a crop, with this probability (`ClassMix`).
@@ -161,8 +167,9 @@ impl Sampler {
     fn crop(&self, point: f32, rng: &mut Rng) -> Result<(Crop, Origin), DataError> {
         let source = self.shares.iter().position(|&end| point < end).unwrap_or(self.sources.len() - 1);
         let Source { set, augment, .. } = &self.sources[source];
-        let index = rng.below(set.len(self.split));
-        Ok((augment.crop(&*set.sample(self.split, index)?, rng)?, Origin { source, index }))
+        let (places, roles) = &self.drawn_by[source];
+        let index = places.draw(rng);
+        Ok((augment.crop(&*set.sample(self.split, index)?, roles, rng)?, Origin { source, index }))
     }
 
     /// The sample that a crop was cut from.
@@ -193,7 +200,8 @@ impl Sampler {
 mod tests {
     use super::*;
     use crate::class_table::{NEGATIVE, POSITIVE};
-    use crate::{dubai, fixtures, flood_area};
+    use crate::fixtures;
+    use crate::sets::{dubai, flood_area};
 
     fn sampler(seed: u64) -> Sampler {
         let folder = tempfile::tempdir().unwrap();

@@ -67,6 +67,19 @@ fn flood_area_has_181_pairs_and_every_8th_is_validation() {
 }
 
 #[test]
+fn narrow_sets_have_the_documented_counts_and_indices() {
+    check("nyc_maps", 405, 0, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    check("cil_roads", 144, 0, &[0, 1]);
+    check("ma_roads", 134, 0, &[0, 1]);
+    check("gsi_road", 36, 0, &[0, 1]);
+    check("gsi_solar", 36, 0, &[0, 1]);
+    check("dead_trees", 125, 26, &[0, 1]);
+    check("bijie_landslide", 36, 0, &[0, 1]);
+    check("cars_boxes", 40, 25, &[0, 1, 3, 4, IGNORE]);
+    check("neon_tree_boxes", 49, 5, &[0, 1, IGNORE]);
+}
+
+#[test]
 fn aid_rsicd_has_8973_described_pictures_and_about_a_twentieth_is_validation() {
     let Some(root) = data_root("aid_rsicd") else { return };
     let set = AidRsicd::open(&root.join("aid_rsicd")).unwrap();

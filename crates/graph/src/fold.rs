@@ -1,9 +1,9 @@
-//! Fixing an input: what depends on nothing else is computed once and for all.
+//! What depends on nothing that changes is computed once and for all: on a fixed input, or on weights alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Graph, InterpretError, NodeId, Op, Tensor, interpret};
+use crate::{Graph, Init, InterpretError, NodeId, Op, Tensor, interpret};
 
 impl Graph {
     /// The graph for one fixed value of the input `name`, which disappears. If the input has an axis K, K is fixed too.
@@ -39,6 +39,31 @@ impl Graph {
         Ok(graph.without_dead_nodes(false))
     }
 
+    /// The graph in which what follows from parameters and constants alone, such as a weight times a gain, is a parameter of
+    /// the node's own name, and the parameters that belong to it. Those that nothing reads any more are left out.
+    pub fn fold_weights(
+        &self,
+        parameters: &BTreeMap<String, Tensor>,
+    ) -> Result<(Self, BTreeMap<String, Tensor>), InterpretError> {
+        let mut graph = self.clone();
+        let known = graph.known_with("");
+        let ends = graph.boundary_of(&known);
+        let outputs = ends.iter().map(|&id| (graph.node(id).name.clone(), id)).collect();
+        let part = Self { nodes: graph.nodes.clone(), outputs }.without_dead_nodes(false);
+        let values = interpret(&part, &BTreeMap::new(), parameters)?;
+        let mut folded = parameters.clone();
+        for (id, (name, tensor)) in ends.into_iter().zip(values) {
+            let node = &mut graph.nodes[id.0];
+            node.op = Op::Param { init: Init::Constant(0.0) };
+            node.inputs.clear();
+            folded.insert(name, tensor);
+        }
+        let graph = graph.without_dead_nodes(true);
+        let read: BTreeSet<&str> = graph.params().map(|node| node.name.as_str()).collect();
+        folded.retain(|name, _| read.contains(name.as_str()));
+        Ok((graph, folded))
+    }
+
     /// For each node, whether it has a fixed size and follows from `input`, parameters and constants alone.
     fn known_with(&self, input: &str) -> Vec<bool> {
         let mut known = Vec::with_capacity(self.nodes.len());
@@ -66,7 +91,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Builder, Element, Init, K, N};
+    use crate::{Builder, Element, K, N};
 
     fn example() -> Graph {
         let builder = Builder::new();
@@ -98,6 +123,29 @@ mod tests {
         let names: Vec<&str> = folded.nodes().iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names, ["x", "head.l2_normalize", "add", "add_2", "transpose", "matmul"]);
         assert_eq!(folded.node(folded.outputs()[0].1).shape.to_string(), "[N, 3]");
+    }
+
+    #[test]
+    fn what_follows_from_weights_alone_becomes_one_weight() {
+        let builder = Builder::new();
+        let x = builder.input("x", Element::F32, [N, 2.into()]);
+        let y = builder.scoped("layer", || {
+            let weight = builder.param("weight", [2, 2], Init::Constant(0.0));
+            let gain = builder.param("gain", [2], Init::Constant(1.0)).reshape([1, 2]);
+            x.matmul(weight * gain) + builder.param("bias", [2], Init::Constant(0.0))
+        });
+        let graph = builder.finish(&[("y", y.id())]).unwrap();
+        let tensor = |shape: &[usize], values: &[f32]| Tensor::new(shape.to_vec(), values.to_vec());
+        let parameters = BTreeMap::from([
+            ("layer.weight".to_owned(), tensor(&[2, 2], &[1.0, 2.0, 3.0, 4.0])),
+            ("layer.gain".to_owned(), tensor(&[2], &[10.0, 100.0])),
+            ("layer.bias".to_owned(), tensor(&[2], &[5.0, 6.0])),
+        ]);
+        let (folded, weights) = graph.fold_weights(&parameters).unwrap();
+        assert_eq!(weights.keys().collect::<Vec<_>>(), ["layer.bias", "layer.mul"]);
+        assert_eq!(weights["layer.mul"].values, [10.0, 200.0, 30.0, 400.0]);
+        let feeds = [("x".to_owned(), tensor(&[1, 2], &[1.0, -1.0]))].into();
+        assert_eq!(interpret(&folded, &feeds, &weights), interpret(&graph, &feeds, &parameters));
     }
 
     #[test]

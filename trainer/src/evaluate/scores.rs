@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn perfect_masks_score_one_whatever_unlabelled_pixels_show() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
         // Row 0 of the fixture is unlabelled; there, every query fires.
         let scores = count(&set, |query, id| usize::from(id) == query + 1 || id == UNLABELLED);
         assert!((scores.mean_iou_half - 1.0).abs() < 1e-9 && (scores.mean_iou_best - 1.0).abs() < 1e-9);
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_novel_class_that_is_missed_shows_in_the_novel_mean_and_the_table() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
         let concepts = set.classes().concepts();
         let road = concepts.iter().position(|concept| concept.name == "road").unwrap();
         let scores = count(&set, |query, id| query != road && usize::from(id) == query + 1);
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn background_competes_in_flood_net_and_its_own_pixels_count_nowhere() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::flood_net::open(&fixtures::flood_net(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::flood_net::open(&fixtures::flood_net(folder.path()).unwrap()).unwrap();
         assert_eq!(set.classes().competitors(), ["Background"]);
         // Queries 0 to 8 are the indices 1 to 9. Query 9 is the background: it takes what is background, which nobody counts, and all water.
         let water = 5;
@@ -248,13 +248,13 @@ mod tests {
         let root = folder.path();
         let written = [fixtures::flair(root), fixtures::potsdam_split(root), fixtures::love_da(root)];
         let [flair, potsdam, love_da] = written.map(|root| root.unwrap());
-        let set = rszs_data::flair::open(&flair).unwrap();
+        let set = rszs_data::sets::flair::open(&flair).unwrap();
         let scores = count(&set, |query, id| query != 8 && usize::from(id) == query);
         assert!((scores.mean_iou_exclusive.unwrap() - 11.0 / 12.0).abs() < 1e-12);
-        let set = rszs_data::potsdam::open_split(&potsdam).unwrap();
+        let set = rszs_data::sets::potsdam::open_split(&potsdam).unwrap();
         let scores = count(&set, |query, id| usize::from(id) == query);
         assert_eq!(scores.labels.unwrap().classes.len(), 5);
-        let set = rszs_data::love_da::open(&love_da).unwrap();
+        let set = rszs_data::sets::love_da::open(&love_da).unwrap();
         let scores = count(&set, |query, id| usize::from(id) == query + 2);
         assert!(scores.labels.is_none(), "its background is nobody's class");
     }
@@ -267,7 +267,7 @@ mod tests {
         let mut indices = rszs_data::IndexMask::read(&mask).unwrap();
         indices.ids.iter_mut().filter(|id| **id == 3).for_each(|id| *id = 1);
         indices.write_png(&mask).unwrap();
-        let set = rszs_data::dubai::open(&root).unwrap();
+        let set = rszs_data::sets::dubai::open(&root).unwrap();
         let scores = count(&set, |query, id| usize::from(id) == query + 1);
         assert_eq!((scores.mean_iou_exclusive, scores.mean_iou_half), (Some(1.0), 1.0));
         assert_eq!(scores.without_pixels(), ["road"]);
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_set_that_labels_a_part_has_no_exclusive_score() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
         let everywhere = count(&set, |_, _| true);
         let sample = set.sample(Split::Val, 0).unwrap();
         let share =

@@ -6,7 +6,7 @@ use rszs_graph::Graph;
 use tch::Tensor;
 
 use super::TrainSettings;
-use crate::loss::{Counts, Loss, Targets, Terms, loss};
+use crate::loss::{Counts, Loss, Scenes, Targets, loss};
 use crate::segments::{self, Cut};
 use crate::{Mode, Parameters, TrainError};
 
@@ -30,17 +30,16 @@ impl Pass<'_> {
         tiles: &Tensor,
         queries: &Tensor,
         targets: &Targets,
+        scenes: Option<&Scenes>,
         counts: &Counts,
         finished: impl FnMut(&[String]) -> Result<(), TrainError>,
     ) -> Result<Loss, TrainError> {
         let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
         let mode = Mode::Train(self.settings.precision);
         let pass = segments::forward(self.graph, &["logits", "aligned"], &feeds, self.parameters, mode, self.cut)?;
-        let &TrainSettings { alignment, alignment_weight, patch_grid_weight, dice_weight, averaging, .. } =
-            self.settings;
-        let terms = Terms { alignment, alignment_weight, patch_grid_weight, dice_weight, averaging, grid: self.grid };
+        let terms = self.settings.terms(self.grid);
         let outputs = pass.outputs();
-        let losses = loss(&outputs["logits"], &outputs["aligned"], queries, targets, counts, terms)?;
+        let losses = loss(&outputs["logits"], &outputs["aligned"], queries, targets, scenes, counts, terms)?;
         // A product with 1 changes no bit.
         pass.backward(&losses.total.f_mul_scalar(self.loss_factor)?, finished)?;
         Ok(losses)

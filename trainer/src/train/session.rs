@@ -5,6 +5,7 @@ mod saving;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rszs_data::sampler::Origin as CropOrigin;
 use rszs_data::{Batch, ClassTable, Concept, Rng, Sampler, Split};
 use rszs_graph::Graph;
 use rszs_network::{Purpose, StreamPolicy};
@@ -21,7 +22,7 @@ use crate::checkpoint::Origin;
 use crate::data_digest::DataDigest;
 use crate::device::upload;
 use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation};
-use crate::loss::{Counts, Targets};
+use crate::loss::{Counts, Scenes, Targets};
 use crate::overlay::overlay;
 use crate::parallel::{Communicator, GradientSum};
 use crate::run::{Run, tell, write_atomically};
@@ -83,7 +84,8 @@ impl Session {
         let tables = || sampler.sources().iter().map(|source| source.set.classes());
         let words = tables().flat_map(ClassTable::concepts).flat_map(Concept::words);
         // Evaluation asks for these, training never does.
-        let words = words.chain(tables().flat_map(ClassTable::competitors).map(String::as_str));
+        let scenes = sampler.sources().iter().flat_map(|source| source.set.scenes());
+        let words = words.chain(scenes).chain(tables().flat_map(ClassTable::competitors).map(String::as_str));
         let texts = Texts {
             words: words.map(str::to_owned).collect(),
             graph: text_graph,
@@ -154,6 +156,7 @@ impl Session {
         // The gradients of all parts meet here, and go on to the text tower once.
         let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
+        let scenes = self.scenes(batch)?;
         let counts = Counts::of_all(&targets, &mut self.communicator)?;
 
         let mut numbers = StepNumbers::default();
@@ -172,8 +175,9 @@ impl Session {
         for part in 0..parts {
             let tiles = tiles.f_narrow(0, part * size, size)?;
             let targets = targets.narrow(part * size, size)?;
+            let scenes = scenes.as_ref().map(|scenes| scenes.narrow(part * size, size)).transpose()?;
             let finished = |names: &[String]| if part + 1 == parts { sum.add(names) } else { Ok(()) };
-            numbers.add(&pass.run(&tiles, &queries, &targets, &counts, finished)?)?;
+            numbers.add(&pass.run(&tiles, &queries, &targets, scenes.as_ref(), &counts, finished)?)?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
@@ -273,6 +277,25 @@ impl Session {
         let device = self.parameters.device();
         let weights = weights.transpose()?.map(|weights| upload(&weights, device)).transpose()?;
         Ok((upload(&tiles, device)?, Targets::new(upload(&targets, device)?, weights)))
+    }
+
+    /// The names of whole images, where they are asked for and the text tower is frozen.
+    fn scenes(&self, batch: &Batch) -> Result<Option<Scenes>, TrainError> {
+        let Some(prompts) = self.prompts.as_ref().filter(|_| self.settings.scene_weight > 0.0) else { return Ok(None) };
+        let sources = self.sampler.sources();
+        let names: BTreeSet<&str> = sources.iter().flat_map(|source| source.set.scenes()).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let rows: Result<Vec<Tensor>, TrainError> = names.iter().map(|name| prompts.mean(name)).collect();
+        let place = |(origin, laid_over): (&CropOrigin, &Option<CropOrigin>)| {
+            let name = sources[origin.source].set.scene(Split::Train, origin.index)?;
+            // What something was laid over shows more than one thing.
+            laid_over.is_none().then(|| names.iter().position(|known| *known == name)).flatten()
+        };
+        let places: Vec<Option<usize>> = batch.origins.iter().zip(&batch.laid_over).map(place).collect();
+        let images = self.settings.step_images() * self.communicator.size();
+        Ok(Some(Scenes::new(Tensor::f_stack(&rows?, 0)?, &places, images)?))
     }
 
     /// What a labelled pixel counts by the source that it is of; nothing if all count 1.

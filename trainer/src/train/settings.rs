@@ -8,7 +8,7 @@ use rszs_data::Augment;
 use rszs_network::Policy;
 use serde::{Deserialize, Serialize};
 
-use crate::loss::{Alignment, Averaging};
+use crate::loss::{Alignment, Averaging, Terms};
 use crate::segments::Recompute;
 use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
 
@@ -34,6 +34,8 @@ pub struct TrainSettings {
     pub patch_grid_weight: f64,
     /// Weight of the Dice loss beside the binary cross-entropy; not in the paper, 0 leaves it out.
     pub dice_weight: f64,
+    /// Weight of naming the scenes of images that show one thing from edge to edge; not in the paper, 0 leaves it out.
+    pub scene_weight: f64,
     /// What the mean of the binary cross-entropy is over.
     pub averaging: Averaging,
     /// Chance that a query is a synonym and not the concept's name.
@@ -69,6 +71,12 @@ impl TrainSettings {
     /// Pictures a step, of each process.
     pub fn step_images(&self) -> usize {
         self.batch_size * self.accumulate.get()
+    }
+
+    /// The loss, for a network with `grid` patches along the side of a tile.
+    pub(crate) fn terms(&self, grid: usize) -> Terms {
+        let &Self { alignment, alignment_weight, patch_grid_weight, dice_weight, scene_weight, averaging, .. } = self;
+        Terms { alignment, alignment_weight, patch_grid_weight, dice_weight, scene_weight, averaging, grid }
     }
 
     /// Refuses numbers that nothing can be trained with, before anything is loaded. The reason names the field.

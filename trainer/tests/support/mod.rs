@@ -52,8 +52,12 @@ pub(crate) fn single_thread() {
 }
 
 /// Everything learns.
-pub(crate) const FULL: Policy =
-    Policy { vlm: StreamPolicy::Full, rsi: StreamPolicy::Full, text: rszs_network::TextPolicy::Follow };
+pub(crate) const FULL: Policy = Policy {
+    vlm: StreamPolicy::Full,
+    rsi: StreamPolicy::Full,
+    text: rszs_network::TextPolicy::Follow,
+    frozen_stem_blocks: 0,
+};
 
 /// What a forward and a backward pass leave.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
@@ -91,7 +95,7 @@ pub(crate) fn step_in(config: &Config, precision: Precision, policy: Policy, cut
     let terms = Terms { patch_grid_weight: 1.0, ..Terms::paper(config.vlm.grid()) };
     let total = |outputs: &BTreeMap<String, Tensor>| {
         let (logits, aligned) = (&outputs["logits"], &outputs["aligned"]);
-        loss(logits, aligned, &queries, &targets, &counts, terms).expect("a loss").total
+        loss(logits, aligned, &queries, &targets, None, &counts, terms).expect("a loss").total
     };
     let (wanted, mode) = (["logits", "aligned"], Mode::Train(precision));
     let mut finished = Vec::new();

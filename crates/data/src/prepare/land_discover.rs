@@ -20,11 +20,12 @@ use serde::Serialize;
 
 use super::workers::in_parallel;
 use super::{Prepared, claim, make_folder, write, write_json};
+use crate::catalogue;
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::image::Place;
-use crate::land_discover::{GT, IMAGES, PROMPTS, UNFINISHED};
-use crate::{catalogue, land_discover as set};
+use crate::sets::land_discover as set;
+use crate::sets::land_discover::{GT, IMAGES, PROMPTS, UNFINISHED};
 
 /// What a source gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -109,7 +109,8 @@ impl Square {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dubai, fixtures, potsdam};
+    use crate::fixtures;
+    use crate::sets::{dubai, potsdam};
 
     const SIDE_PX: NonZeroUsize = NonZeroUsize::new(8).unwrap();
     const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();

@@ -1,5 +1,6 @@
 use super::*;
-use crate::{RgbImage, fixtures, flair};
+use crate::sets::flair;
+use crate::{RgbImage, fixtures};
 use std::path::PathBuf;
 
 const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();

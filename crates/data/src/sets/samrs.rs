@@ -1,5 +1,5 @@
 //! SOTA and SIOR: the pictures of DOTA 2.0 and DIOR with objects outlined by SAM, two of the three parts of SAMRS and sources of
-//! LandDiscover50K. The third is [`crate::fast`].
+//! LandDiscover50K. The third is [`crate::sets::fast`].
 //!
 //! Folders have the names that SAMRS's own scripts use, below one folder a part. How its archives unpack could not be seen.
 
@@ -8,9 +8,9 @@ use std::path::Path;
 use crate::class_table::ClassTable;
 use crate::dense_set::{DenseSet, Provenance};
 use crate::error::DataError;
-use crate::fast::PALETTE;
 use crate::layout::{self, Layout, Part, TRAIN};
 use crate::mask::MaskFormat;
+use crate::sets::fast::PALETTE;
 use crate::words::wording;
 
 /// Classes of SOTA, the place is the index (`DOTA2_0` in `mapping.py` of SAMRS).

@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use crate::aid_rsicd::AidRsicd;
 use crate::class_table::ClassTable;
 use crate::dense_set::{DenseSet, Split};
 use crate::error::DataError;
+use crate::sets::aid_rsicd::AidRsicd;
 use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
 /// What an AID picture shows from edge to edge: the words, the scenes that are it, and the scenes that hold none of it worth mentioning.

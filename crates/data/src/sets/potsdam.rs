@@ -12,7 +12,7 @@ use crate::palette::Palette;
 use crate::protocol::Protocol;
 
 /// GSNet's evaluation; SegEarth-OV scores clutter as a sixth class, so the numbers of the two do not compare.
-/// "impervious surface" is novel here, as "pavement" is only a part of it; in [`crate::flair`] it is base. Both are arguable.
+/// "impervious surface" is novel here, as "pavement" is only a part of it; in [`crate::sets::flair`] it is base. Both are arguable.
 pub const PROTOCOL: Protocol = Protocol {
     prompts: &["impervious surface", "building", "low vegetation", "tree", "car"],
     ignored: Some((5, "clutter")),
