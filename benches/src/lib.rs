@@ -37,7 +37,6 @@ pub mod sweep;
 pub mod table;
 mod tegra;
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -94,5 +93,5 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    fs::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
+    rszs_durable::replace(path, text.as_bytes()).map_err(|source| Error::Write { path: path.to_owned(), source })
 }

@@ -2,10 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rszs_edge::sink::PendingFile;
 use serde::Serialize;
 
 use crate::arguments::{MeasureArguments, STDOUT};
@@ -48,7 +47,7 @@ impl Output {
             None => print(table),
             Some(path) if path.as_os_str() == STDOUT => print(&json().map_err(Error::Stdout)?),
             Some(path) => {
-                let written = json().and_then(|json| write_file(path, json.as_bytes()));
+                let written = json().and_then(|json| rszs_durable::replace(path, json.as_bytes()));
                 written.map_err(|source| Error::Report { path: path.clone(), source })?;
                 print(table)
             }
@@ -78,11 +77,4 @@ impl Output {
 
 fn print(text: &str) -> Result<(), Error> {
     io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Stdout)
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = PendingFile::create(path)?;
-    file.write(bytes)?;
-    file.sync()?;
-    file.put_in_place()
 }

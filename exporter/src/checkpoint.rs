@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use crate::file::write_whole;
 use rszs_graph::{Graph, Tensor, initial_parameters};
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use safetensors::tensor::{Dtype, TensorView};
@@ -188,7 +187,7 @@ impl Checkpoint {
             views.push((name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).map_err(format)?));
         }
         let file = safetensors::serialize(views, Some(notes)).map_err(format)?;
-        write_whole(path, &file).map_err(|source| disk(path, "written", source))
+        rszs_durable::replace(path, &file).map_err(|source| disk(path, "written", source))
     }
 }
 

@@ -9,7 +9,6 @@ use rszs_bundle::{Bundle, BundleWriter, OnnxSummary, SignatureState, VerifyOptio
 use rszs_export::bundle::{BundleRequest, export_bundle, notes};
 use rszs_export::check::{Case, check};
 use rszs_export::checkpoint::Checkpoint;
-use rszs_export::file::write_whole;
 use rszs_export::golden::golden_case;
 use rszs_export::lower::lower;
 use rszs_export::memory_plan::{MemoryPlan, PlanRequest};
@@ -82,7 +81,7 @@ pub(crate) fn checkpoint(arguments: &CheckpointArguments) -> Result<()> {
     let tokenizer = bundle.tokenizer_bytes().context("a bundle with a text tower has a tokenizer")?;
     checkpoint.write(&arguments.output)?;
     let beside = arguments.output.with_file_name("tokenizer.json");
-    write_whole(&beside, tokenizer)
+    rszs_durable::replace(&beside, tokenizer)
         .with_context(|| format!("{}: expected a file that can be written", beside.display()))?;
     let count: usize = checkpoint.parameters.values().map(|tensor| tensor.values.len()).sum();
     report::result(&format!("{}: {count} parameters, {}\n", arguments.output.display(), beside.display()));
@@ -115,7 +114,7 @@ pub(crate) fn onnx(arguments: &OnnxArguments) -> Result<()> {
         report::progress(line);
     }
     let output = &arguments.output;
-    write_whole(output, &model)
+    rszs_durable::replace(output, &model)
         .with_context(|| format!("{}: expected a file that can be written", output.display()))?;
     report::result(&format!("{}: {:.1} MB, graph {}\n", output.display(), model.len() as f64 / 1e6, graph.hash()));
     Ok(())

@@ -15,7 +15,6 @@ pub mod bundle;
 pub mod check;
 pub mod checkpoint;
 pub mod engine;
-pub mod file;
 pub mod golden;
 pub mod lower;
 pub mod memory_plan;

@@ -10,7 +10,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
-use crate::durable::write_atomically;
+use crate::run::write_atomically;
 use crate::{Parameters, TrainError};
 
 /// Metadata: SHA-256 of all names and values, see [`hash`]. Files of older versions have none.

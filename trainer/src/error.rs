@@ -227,6 +227,12 @@ impl TrainError {
         move |source| Self::File { path, source }
     }
 
+    /// For `map_err` where a file is written.
+    pub(crate) fn write(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Write { path, source }
+    }
+
     /// For `map_err` where the tokenizer beside a checkpoint is read.
     pub(crate) fn no_tokenizer(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -22,9 +22,8 @@ use serde::Deserialize;
 use tch::{Device, Tensor};
 
 use crate::checkpoint::Checkpoint;
-use crate::durable::write_atomically;
 use crate::overlay::write_overlay;
-use crate::run::{Run, tell};
+use crate::run::{Run, tell, write_atomically};
 use crate::train::TOKENIZER;
 use crate::{Parameters, Precision, Prompts, RunConfig, TextEncoder, TrainError};
 

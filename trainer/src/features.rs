@@ -2,15 +2,18 @@
 //!
 //! Letters: N pictures, T cells of the teacher's grid, P components that are kept of its channels.
 
+use std::io;
 use std::path::Path;
 
 use rszs_data::rng::hash_name;
 use rszs_data::{AidRsicd, DenseSet, RgbImage, Rng, Split, catalogue};
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::TrainError;
-use crate::run::tell;
+use crate::run::{tell, write_atomically};
 use crate::teacher::Teacher;
 
 /// Pictures that pass through the teacher at once.
@@ -205,10 +208,14 @@ fn read_cache(path: &Path) -> Result<Tensor, TrainError> {
 }
 
 fn write_cache(path: &Path, targets: &Tensor) -> Result<(), TrainError> {
-    // Under another name until it is whole.
-    let partial = path.with_extension("partial");
-    Tensor::write_safetensors(&[("targets", targets)], &partial)?;
-    std::fs::rename(&partial, path).map_err(TrainError::file(path))
+    let targets = targets.f_contiguous()?;
+    let shape: Vec<usize> = targets.size().into_iter().map(|length| length as usize).collect();
+    let mut bytes = vec![0; 2 * targets.numel()];
+    targets.f_to_kind(Kind::Half)?.f_copy_data_u8(&mut bytes, targets.numel())?;
+    let unwritable =
+        |error: SafeTensorError| TrainError::Write { path: path.to_owned(), source: io::Error::other(error) };
+    let view = TensorView::new(Dtype::F16, shape, &bytes).map_err(unwritable)?;
+    write_atomically(path, &safetensors::serialize([("targets", view)], None).map_err(unwritable)?)
 }
 
 #[cfg(test)]

@@ -27,8 +27,7 @@ use rszs_tokenizer::Tokenizer;
 use tch::Device;
 
 use crate::checkpoint::{self, Checkpoint, Origin};
-use crate::durable::write_atomically;
-use crate::run::tell;
+use crate::run::{tell, write_atomically};
 use crate::train::TOKENIZER;
 use crate::{Parameters, TrainError, group};
 

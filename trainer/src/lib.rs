@@ -7,7 +7,6 @@ mod average;
 mod config;
 mod data_digest;
 mod device_memory;
-mod durable;
 mod eager;
 mod error;
 mod loss_scale;

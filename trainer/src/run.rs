@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::TrainError;
-use crate::durable::{make_folder, remove_partial, write_atomically};
 
 const METRICS: &str = "metrics.jsonl";
 
@@ -37,7 +36,8 @@ impl Run {
             Err(TryLockError::WouldBlock) => return Err(TrainError::Locked { folder: self.folder.clone() }),
             Err(TryLockError::Error(source)) => return Err(TrainError::File { path, source }),
         }
-        remove_partial(&self.folder)
+        rszs_durable::remove_leftovers(&self.folder, &[""]);
+        Ok(())
     }
 
     /// A file of the run.
@@ -75,6 +75,16 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Replaces a file: at every moment the old or the new content is under `path`.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    rszs_durable::replace(path, bytes).map_err(TrainError::write(path))
+}
+
+/// Creates a folder, if there is none.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), TrainError> {
+    rszs_durable::create_folder(folder).map_err(TrainError::write(folder))
 }
 
 fn append_to(path: &Path) -> Result<File, TrainError> {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use crate::checkpoint::{self, Checkpoint, Origin};
-use crate::durable::{make_folder, remove_partial};
-use crate::run::tell;
+use crate::run::{make_folder, tell};
 use crate::{Parameters, TrainError};
 
 /// A folder with one file a state, `step_00000120.safetensors`. To go back, move the newer ones away.
@@ -22,7 +21,7 @@ impl States {
     /// Opens or makes the folder. It will hold the newest `keep` states.
     pub fn open(folder: PathBuf, keep: NonZeroUsize) -> Result<Self, TrainError> {
         make_folder(&folder)?;
-        remove_partial(&folder)?;
+        rszs_durable::remove_leftovers(&folder, &[""]);
         Ok(Self { folder, keep })
     }
 

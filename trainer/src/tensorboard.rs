@@ -13,7 +13,7 @@ use prost::Message;
 use rszs_data::RgbImage;
 
 use crate::TrainError;
-use crate::durable::make_folder;
+use crate::run::make_folder;
 
 /// An event file that grows.
 #[derive(Debug)]

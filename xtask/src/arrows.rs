@@ -17,8 +17,9 @@ enum Allowed {
 const TABLE: &[(&str, Allowed)] = &[
     ("rszs-graph", Allowed::Only(&[])),
     ("rszs-tokenizer", Allowed::Only(&[])),
-    ("rszs-bundle", Allowed::Only(&[])),
-    ("rszs-data", Allowed::Only(&[])),
+    ("rszs-durable", Allowed::Only(&[])),
+    ("rszs-bundle", Allowed::Only(&["rszs-durable"])),
+    ("rszs-data", Allowed::Only(&["rszs-durable"])),
     ("rszs-metrics", Allowed::Only(&[])),
     ("rszs-tensorrt", Allowed::Only(&[])),
     ("rszs-cuda", Allowed::Only(&["rszs-hot", "rszs-cuda-simulator"])),
@@ -33,12 +34,13 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-data",
             "rszs-metrics",
             "rszs-hot",
+            "rszs-durable",
             "rszs-tokenizer",
             "rszs-cuda",
             "rszs-cuda-simulator",
         ]),
     ),
-    ("rszs-export", Allowed::Only(&["rszs-network", "rszs-graph", "rszs-bundle", "rszs-tokenizer"])),
+    ("rszs-export", Allowed::Only(&["rszs-network", "rszs-graph", "rszs-bundle", "rszs-tokenizer", "rszs-durable"])),
     (
         "rszs-calibrate",
         Allowed::Only(&[
@@ -47,6 +49,7 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-data",
             "rszs-metrics",
             "rszs-bundle",
+            "rszs-durable",
             "rszs-hot",
             "rszs-network",
             "rszs-graph",
@@ -56,6 +59,7 @@ const TABLE: &[(&str, Allowed)] = &[
         "rszs-edge",
         Allowed::Only(&[
             "rszs-hot",
+            "rszs-durable",
             "rszs-bundle",
             "rszs-tokenizer",
             "rszs-tensorrt",

@@ -2,9 +2,9 @@
 
 use crate::content::read_small;
 use crate::directory::Directory;
-use crate::durable::{disk, sync_directory};
 use crate::file_name::MANIFEST;
 use crate::manifest::LIMIT_MANIFEST_BYTES;
+use crate::write::disk;
 use crate::{Manifest, WriteError};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -84,7 +84,8 @@ impl PartialDirectory {
                 )
                 .map_err(|errno| disk(&target.path, "put the bundle in place")(errno.into()))?;
         }
-        sync_directory(parent_of(&target.path))
+        let parent = parent_of(&target.path);
+        rszs_durable::sync_folder(parent).map_err(disk(parent, "sync the directory"))
     }
 
     fn exchange_with(&self, target: &Path) -> io::Result<()> {

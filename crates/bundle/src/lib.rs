@@ -23,7 +23,6 @@ mod bundle;
 mod content;
 mod contract;
 mod directory;
-mod durable;
 mod edit_distance;
 mod entry;
 mod error;

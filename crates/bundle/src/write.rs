@@ -1,6 +1,5 @@
 //! Writing a bundle: beside the target, synced, proven, and only then put in its place.
 
-use crate::durable::{disk, sync_directory, write_synced};
 use crate::exchange::{PartialDirectory, Target};
 use crate::file_name::{DIGEST, GOLDEN_FOLDER, MANIFEST};
 use crate::{
@@ -133,15 +132,23 @@ impl BundleWriter {
         let partial = PartialDirectory::create(&target.path)?;
         fs::create_dir(partial.path.join(GOLDEN_FOLDER)).map_err(disk(&partial.path, "create a folder"))?;
         for (name, content) in &self.contents {
-            write_synced(&partial.path.join(name.as_str()), content)?;
+            write_file(&partial.path.join(name.as_str()), content)?;
         }
-        write_synced(&partial.path.join(MANIFEST), &manifest)?;
-        write_synced(&partial.path.join(DIGEST), Sha256::of(&manifest).sum_line(MANIFEST).as_bytes())?;
-        sync_directory(&partial.path.join(GOLDEN_FOLDER))?;
-        sync_directory(&partial.path)?;
+        write_file(&partial.path.join(MANIFEST), &manifest)?;
+        write_file(&partial.path.join(DIGEST), Sha256::of(&manifest).sum_line(MANIFEST).as_bytes())?;
         let mut bundle = Bundle::open(&partial.path, &VerifyOptions::default())?;
         partial.put_in_place(&target)?;
         bundle.path = target.path;
         Ok(bundle)
     }
+}
+
+fn write_file(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    rszs_durable::replace(path, content).map_err(disk(path, "write the file"))
+}
+
+/// Turns the system's error into one that names `path` and what was tried.
+pub(crate) fn disk(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> WriteError + use<> {
+    let path = path.to_owned();
+    move |source| WriteError::Disk { path, doing, source }
 }

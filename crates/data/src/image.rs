@@ -109,16 +109,27 @@ impl RgbImage {
 
     /// Writes a PNG.
     pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
+        std::fs::write(path, self.to_png(path)?).map_err(DataError::io(path, "a file that can be written"))
+    }
+
+    /// The bytes of a PNG that will be called `path`.
+    pub(crate) fn to_png(&self, path: &Path) -> Result<Vec<u8>, DataError> {
         let mut encoded = Vec::new();
         self.encode(image::codecs::png::PngEncoder::new(&mut encoded), path)?;
-        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+        Ok(encoded)
     }
 
     /// Writes a JPEG of `quality` 1 to 100.
     pub fn write_jpeg(&self, path: &Path, quality: u8) -> Result<(), DataError> {
+        let encoded = self.to_jpeg(path, quality)?;
+        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+    }
+
+    /// The bytes of a JPEG of `quality` 1 to 100 that will be called `path`.
+    pub(crate) fn to_jpeg(&self, path: &Path, quality: u8) -> Result<Vec<u8>, DataError> {
         let mut encoded = Vec::new();
         self.encode(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, quality), path)?;
-        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+        Ok(encoded)
     }
 
     fn encode(&self, encoder: impl ImageEncoder, path: &Path) -> Result<(), DataError> {

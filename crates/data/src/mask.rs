@@ -154,16 +154,21 @@ impl IndexMask {
 
     /// Writes an 8-bit gray PNG whose bytes are the indices.
     pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
-        self.write(path, png::ColorType::Grayscale, None)
+        write(path, &self.to_png(path)?)
+    }
+
+    /// The bytes of the file that [`write_png`](Self::write_png) writes to `path`.
+    pub(crate) fn to_png(&self, path: &Path) -> Result<Vec<u8>, DataError> {
+        self.encode(path, png::ColorType::Grayscale, None)
     }
 
     /// Writes an 8-bit palette PNG whose bytes are the indices and whose colour for index i is `palette[i]`.
     /// An index beyond the palette makes the file unreadable for other programs; give a colour to every index.
     pub fn write_palette_png(&self, path: &Path, palette: &[[u8; 3]]) -> Result<(), DataError> {
-        self.write(path, png::ColorType::Indexed, Some(palette.as_flattened()))
+        write(path, &self.encode(path, png::ColorType::Indexed, Some(palette.as_flattened()))?)
     }
 
-    fn write(&self, path: &Path, colour: png::ColorType, palette: Option<&[u8]>) -> Result<(), DataError> {
+    fn encode(&self, path: &Path, colour: png::ColorType, palette: Option<&[u8]>) -> Result<Vec<u8>, DataError> {
         let refused = |error: png::EncodingError| DataError::malformed(path, "a mask that a PNG can hold", error);
         let mut encoded = Vec::new();
         let mut header = png::Encoder::new(&mut encoded, self.width as u32, self.height as u32);
@@ -175,8 +180,12 @@ impl IndexMask {
         let mut writer = header.write_header().map_err(refused)?;
         writer.write_image_data(&self.ids).map_err(refused)?;
         writer.finish().map_err(refused)?;
-        std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
+        Ok(encoded)
     }
+}
+
+fn write(path: &Path, encoded: &[u8]) -> Result<(), DataError> {
+    std::fs::write(path, encoded).map_err(DataError::io(path, "a file that can be written"))
 }
 
 #[cfg(test)]

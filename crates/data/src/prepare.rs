@@ -9,7 +9,6 @@ mod nyc_maps;
 mod squares;
 mod workers;
 
-use std::fs::File;
 use std::path::Path;
 
 pub use land_discover::{Rebuilt, land_discover};
@@ -58,35 +57,16 @@ fn claim(output: &Path, provenance: &Provenance) -> Result<(), DataError> {
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), DataError> {
     let json = serde_json::to_vec_pretty(value)
         .map_err(|error| DataError::malformed(path, "a record that JSON can hold", error))?;
-    write_whole(path, |path| write(path, &json))
+    write(path, &json)
 }
 
 fn make_folder(folder: &Path) -> Result<(), DataError> {
-    std::fs::create_dir_all(folder).map_err(|source| DataError::Write { path: folder.to_path_buf(), source })
+    rszs_durable::create_folder(folder).map_err(|source| DataError::Write { path: folder.to_path_buf(), source })
 }
 
-/// Writes a file beside its place, brings it to the disk, and then gives it its name. Readers of folders pass over the hidden name, which goes
-/// again if the disk has no room for it.
-fn write_whole(path: &Path, write: impl FnOnce(&Path) -> Result<(), DataError>) -> Result<(), DataError> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let partial = path.with_file_name(format!(".{name}.partial"));
-    let unwritten = |source| DataError::Write { path: path.to_path_buf(), source };
-    let result = write(&partial).and_then(|()| {
-        File::open(&partial).and_then(|file| file.sync_all()).map_err(unwritten)?;
-        std::fs::rename(&partial, path).map_err(unwritten)
-    });
-    result.map_err(|error| {
-        // Half a file is of no use to anybody; whether it goes changes nothing about the error.
-        let _ = std::fs::remove_file(&partial);
-        match error {
-            DataError::Io { source, .. } => unwritten(source),
-            other => other,
-        }
-    })
-}
-
+/// Writes a file whole or not at all. Readers of folders pass over its hidden temporary name.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    std::fs::write(path, bytes).map_err(DataError::io(path, "a file that can be written"))
+    rszs_durable::replace(path, bytes).map_err(|source| DataError::Write { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]
@@ -94,14 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_named_with_what_to_do_and_leaves_no_half_file() {
+    fn a_disk_that_refuses_is_named_with_what_to_do_and_no_half_file_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("classes.txt");
-        // Every write to this device says that there is no room.
-        std::os::unix::fs::symlink("/dev/full", folder.path().join(".classes.txt.partial")).unwrap();
-        let message = write_whole(&path, |path| write(path, b"0 water")).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("{}: No space left on device", path.display())), "{message}");
+        std::fs::create_dir(&path).unwrap();
+        let message = write(&path, b"0 water").unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{}: ", path.display())), "{message}");
         assert!(message.ends_with("then give the same command again"), "{message}");
-        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     }
 }

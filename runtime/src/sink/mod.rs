@@ -1,6 +1,5 @@
 //! Where results go: PNG files that are complete or not there.
 
-pub(crate) mod durable;
 mod error;
 mod names;
 mod overlay;
@@ -10,11 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use durable::PendingFile;
 pub use error::SinkError;
 pub use names::{file_part, result_names};
 pub use overlay::draw_overlay;
 pub use png::{CLASSES_KEYWORD, Palette, encode_grey, encode_palette, encode_rgb};
+
+use rszs_durable::PendingFile;
 
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
@@ -56,7 +56,7 @@ impl Sink {
         let unwritable = |source| SinkError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(unwritable)?;
         PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
-        durable::remove_leftovers(folder, &RESULT_ENDINGS);
+        rszs_durable::remove_leftovers(folder, &RESULT_ENDINGS);
         let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
         Ok(Self {
             folder: folder.to_owned(),
@@ -112,7 +112,8 @@ impl Sink {
         for (file, path) in pending.into_iter().zip(&files) {
             file.put_in_place().map_err(|source| SinkError::File { path: path.clone(), source })?;
         }
-        durable::sync_folder(&self.folder).map_err(|source| SinkError::Folder { path: self.folder.clone(), source })?;
+        rszs_durable::sync_folder(&self.folder)
+            .map_err(|source| SinkError::Folder { path: self.folder.clone(), source })?;
         Ok(Written { files, encode, write: write + start.elapsed() })
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{LabelScores, Protocol, QueryScores, SetScores, plot};
 use crate::TrainError;
-use crate::durable::write_atomically;
+use crate::run::write_atomically;
 
 /// Which query was found where which one is true.
 #[derive(Serialize)]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::at_hand::AtHand;
 use super::paper::PaperRow;
 use super::{Experiment, ExperimentOptions, runs};
-use crate::durable::write_atomically;
 use crate::evaluate::Protocol;
+use crate::run::write_atomically;
 use crate::train::TrainSettings;
 use crate::{RunConfig, TrainError};
 

@@ -7,9 +7,8 @@ use tch::Device;
 use super::measure::Efficiency;
 use super::result::SetResult;
 use super::{Plan, PlannedRun, RunResult};
-use crate::durable::write_atomically;
 use crate::evaluate::{EvaluateOptions, evaluate};
-use crate::run::Run;
+use crate::run::{Run, write_atomically};
 use crate::train::{TrainOptions, WEIGHTS, train};
 use crate::{RunConfig, TrainError};
 

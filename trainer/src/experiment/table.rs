@@ -9,7 +9,7 @@ use super::paper::PaperRow;
 use super::result::SetResult;
 use super::{Experiment, Plan, RunResult, paper};
 use crate::TrainError;
-use crate::durable::write_atomically;
+use crate::run::write_atomically;
 
 /// A table of one experiment; runs that are not finished have no numbers yet.
 #[derive(Debug, Serialize)]

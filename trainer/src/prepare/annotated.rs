@@ -9,7 +9,7 @@ use rszs_data::{DataError, IndexMask};
 
 use super::region::Region;
 use crate::TrainError;
-use crate::durable::{make_folder, write_atomically};
+use crate::run::{make_folder, write_atomically};
 
 /// An image and what is marked in it.
 #[derive(Debug)]

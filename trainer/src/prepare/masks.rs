@@ -8,7 +8,7 @@ use image::{ColorType, DynamicImage, ImageFormat, ImageReader};
 use rszs_data::DataError;
 
 use crate::TrainError;
-use crate::durable::{make_folder, write_atomically};
+use crate::run::{make_folder, write_atomically};
 
 /// Writes each mask of `from` into `to` under its name: what is not 0 becomes `index`. Returns how many were written.
 pub(super) fn convert(from: &Path, to: &Path, index: u8) -> Result<usize, TrainError> {

@@ -9,9 +9,8 @@ use tch::{Device, Kind};
 
 use super::batch::Pool;
 use super::{PretrainSettings, TOKENIZER, evaluation};
-use crate::durable::write_atomically;
 use crate::features::{Tiles, targets};
-use crate::run::{Run, tell};
+use crate::run::{Run, tell, write_atomically};
 use crate::text_training::{self, TextTargets};
 use crate::{PromptSettings, RunConfig, TrainError};
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::checkpoint::Checkpoint;
-use crate::durable::write_atomically;
 use crate::evaluate::SetScores;
+use crate::run::write_atomically;
 use crate::run::{Run, tell};
 
 /// Weights of the best evaluation: averaged, of all towers, as [`super::WEIGHTS`] are.

@@ -7,7 +7,7 @@ use rszs_data::{Batch, IndexMask, RgbImage, Sampler};
 use serde::Serialize;
 
 use crate::TrainError;
-use crate::durable::write_atomically;
+use crate::run::write_atomically;
 
 #[derive(Serialize)]
 struct Description<'a> {

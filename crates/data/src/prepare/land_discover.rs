@@ -19,7 +19,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::workers::in_parallel;
-use super::{Prepared, claim, make_folder, write, write_json, write_whole};
+use super::{Prepared, claim, make_folder, write, write_json};
 use crate::catalogue;
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
@@ -204,7 +204,7 @@ pub fn land_discover(
     }
     claim(output, &Provenance { name: "LandDiscover50K from its sources".to_owned(), ..set::provenance() })?;
     let note = b"Some pictures are missing. Give the command that makes this folder again.\n";
-    write_whole(&output.join(UNFINISHED), |path| write(path, note))?;
+    write(&output.join(UNFINISHED), note)?;
     [IMAGES, GT].iter().try_for_each(|folder| make_folder(&output.join(folder)))?;
 
     let mut jobs: Vec<Job> = Vec::new();
@@ -261,8 +261,8 @@ impl Job<'_> {
             for (piece, name) in names.iter().enumerate().filter(|(_, name)| is_missing(name)) {
                 let place = place(mask.width, mask.height, piece, names.len());
                 let [picture, ids] = paths(name);
-                write_whole(&picture, |path| sample.image.cut(place).write_png(path))?;
-                write_whole(&ids, |path| mask.cut(place).write_png(path))?;
+                write(&picture, &sample.image.cut(place).to_png(&picture)?)?;
+                write(&ids, &mask.cut(place).to_png(&ids)?)?;
             }
         }
         Ok(Prepared { written: missing, kept: names.len() - missing })

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::workers::in_parallel;
-use super::{Prepared, make_folder, write_whole};
+use super::{Prepared, make_folder, write};
 use crate::error::DataError;
 use crate::image::RgbImage;
 use crate::mask::IndexMask;
@@ -36,8 +36,8 @@ pub fn nyc_maps(
             return Ok(Prepared { written: 0, kept: 1 });
         }
         let [photo, map] = halves(path)?;
-        write_whole(&image, |path| photo.write_jpeg(path, JPEG_QUALITY))?;
-        write_whole(&mask, |path| mask_of(&map).write_png(path))?;
+        write(&image, &photo.to_jpeg(&image, JPEG_QUALITY)?)?;
+        write(&mask, &mask_of(&map).to_png(&mask)?)?;
         Ok(Prepared { written: 1, kept: 0 })
     };
     let mut prepared = Prepared::default();

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::workers::in_parallel;
-use super::{Prepared, claim, make_folder, write, write_whole};
+use super::{Prepared, claim, make_folder, write};
 use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::folder::{self, CLASSES_FILE, VAL};
@@ -64,8 +64,8 @@ pub fn squares(
             val.extend(names.iter().flat_map(|name| [name.as_str(), "\n"]));
         }
     }
-    write_whole(&output.join(VAL), |path| write(path, val.as_bytes()))?;
-    write_whole(&output.join(CLASSES_FILE), |path| write(path, classes.as_bytes()))?;
+    write(&output.join(VAL), val.as_bytes())?;
+    write(&output.join(CLASSES_FILE), classes.as_bytes())?;
     Ok(prepared)
 }
 
@@ -101,8 +101,8 @@ impl Square {
 
     fn write(&self, output: &Path, image: &RgbImage, mask: &IndexMask) -> Result<(), DataError> {
         let [picture, indices] = self.paths(output);
-        write_whole(&picture, |path| image.cut(self.place).write_png(path))?;
-        write_whole(&indices, |path| mask.cut(self.place).write_png(path))
+        write(&picture, &image.cut(self.place).to_png(&picture)?)?;
+        write(&indices, &mask.cut(self.place).to_png(&indices)?)
     }
 }
 

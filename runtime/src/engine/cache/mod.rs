@@ -20,8 +20,9 @@ pub(super) use key::{CacheKey, Surroundings};
 pub(super) use lock::CacheLock;
 pub(super) use trial::Trial;
 
+use rszs_durable::{PendingFile, sync_folder};
+
 use crate::engine::BuildWatch;
-use crate::sink::durable::{PendingFile, sync_folder};
 
 /// Ending of plans.
 const PLAN: &str = "plan";
