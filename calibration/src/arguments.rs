@@ -127,7 +127,7 @@ pub struct Int8Arguments {
     pub tiles: u32,
 
     /// Leave the products that are most sensitive for what they cost in float, up to this share of the multiply-accumulates
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     pub float_share: f64,
 
     /// Write model.int8-fp16.onnx as well, the same steps for TensorRT: if its masks are as good, though nothing here measures how fast it is

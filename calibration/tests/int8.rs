@@ -14,6 +14,7 @@ use rszs_edge::engine::{EngineKind, EngineOptions, start};
 use rszs_export::bundle::model;
 use rszs_export::golden::tiles;
 use rszs_export::unpack::unpack;
+use rszs_export::checkpoint::Checkpoint;
 use rszs_graph::{Node, Tensor, interpret_with};
 use rszs_network::{Purpose, image_graph};
 use support::default_bundle;
@@ -23,6 +24,8 @@ fn with_int8(nano: &Path, target: &Path) -> Bundle {
     let bundle = Bundle::open(nano, &VerifyOptions::default()).unwrap();
     let checkpoint = unpack(&bundle).unwrap();
     let graph = image_graph(&checkpoint.config, Purpose::Deploy).unwrap();
+    let (graph, parameters) = graph.fold_weights(&checkpoint.parameters).unwrap();
+    let checkpoint = Checkpoint { parameters, ..checkpoint };
     let side = checkpoint.config.tile_px;
     let queries = bundle.vocabulary().embeddings()[..2 * checkpoint.config.joint_width].to_vec();
     let queries = Tensor::new([2, checkpoint.config.joint_width], queries);
@@ -108,7 +111,7 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     let folder = tempfile::tempdir().unwrap();
     golden_tiles(&folder.path().join("own"), before.golden().shape.tile_px);
     let target = folder.path().join("int8");
-    let options = ["--set", "own", "--tiles", "2", "--float-share", "0", "--tensorrt-unmeasured", "--json", "--output"];
+    let options = ["--set", "own", "--tiles", "2", "--tensorrt-unmeasured", "--json", "--output"];
     let output = int8(&nano, folder.path(), &[&options[..], &[target.to_str().unwrap()]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{stderr}");

@@ -222,11 +222,11 @@ fn the_size_of_a_pixel_gives_areas_and_shows_fine_pictures_smaller() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     let events: Vec<Event> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [Event::Begin(begin), Event::Mask(mask), _, Event::End(end), _] = &events[..] else { panic!("{}", run.stdout) };
-    assert_eq!((begin.gsd_m, begin.reduction), (Some(0.02), 4));
+    assert_eq!((begin.gsd_m, begin.reduction), (Some(0.02), 8));
     assert!((mask.area_m2.unwrap() - mask.pixels as f64 * 0.0004).abs() < 1e-6);
     let done = end.done.as_ref().unwrap();
-    assert_eq!((done.width, done.height, done.tiles), (701, 503, 1), "one tile covers 1024 pixels");
-    assert!(run.stderr.contains("4 times smaller"), "{}", run.stderr);
+    assert_eq!((done.width, done.height, done.tiles), (701, 503, 1), "one tile covers 2048 pixels");
+    assert!(run.stderr.contains("8 times smaller"), "{}", run.stderr);
     let mask = image::open(&done.files[0]).unwrap();
     assert_eq!((mask.width(), mask.height()), (701, 503));
     let refused = segment(&folder.path().join("out"), &[&input, "--gsd", "2cm"]);

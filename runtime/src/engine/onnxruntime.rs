@@ -179,9 +179,9 @@ mod tests {
         let session = { builder }.commit_from_memory(model).unwrap();
         let placement = placement(&session).unwrap();
         assert_eq!(placement.keys().collect::<Vec<_>>(), [ep::CPU::NAME]);
-        assert_eq!(placement[ep::CPU::NAME]["Conv"], 10);
+        assert_eq!(placement[ep::CPU::NAME]["Conv"], 59);
         assert_eq!(elsewhere(&placement, ep::CPU::NAME), None);
-        assert!(elsewhere(&placement, ep::CUDA::NAME).unwrap().contains("10 Conv"));
+        assert!(elsewhere(&placement, ep::CUDA::NAME).unwrap().contains("59 Conv"));
     }
 
     #[test]
