@@ -4,51 +4,22 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
+use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_data::{IndexMask, RgbImage, fixtures};
 use rszs_edge::engine::{EngineKind, EngineOptions, start};
-use rszs_export::bundle::model;
 use rszs_export::golden::tiles;
-use rszs_export::unpack::unpack;
-use rszs_export::checkpoint::Checkpoint;
-use rszs_graph::{Node, Tensor, interpret_with};
-use rszs_network::{Purpose, image_graph};
 use support::default_bundle;
-
-/// The default bundle with an INT8 file whose ranges are those of its golden tiles, in `target`.
-fn with_int8(nano: &Path, target: &Path) -> Bundle {
-    let bundle = Bundle::open(nano, &VerifyOptions::default()).unwrap();
-    let checkpoint = unpack(&bundle).unwrap();
-    let graph = image_graph(&checkpoint.config, Purpose::Deploy).unwrap();
-    let (graph, parameters) = graph.fold_weights(&checkpoint.parameters).unwrap();
-    let checkpoint = Checkpoint { parameters, ..checkpoint };
-    let side = checkpoint.config.tile_px;
-    let queries = bundle.vocabulary().embeddings()[..2 * checkpoint.config.joint_width].to_vec();
-    let queries = Tensor::new([2, checkpoint.config.joint_width], queries);
-    let feeds = BTreeMap::from([("tiles".to_owned(), tiles(side)), ("queries".to_owned(), queries)]);
-    let mut magnitudes = BTreeMap::new();
-    let keep = |node: &Node, value: &Tensor| {
-        magnitudes.insert(node.name.clone(), value.magnitude());
-    };
-    interpret_with(&graph, &feeds, &checkpoint.parameters, keep).unwrap();
-    let products: BTreeSet<String> = graph.products(0.001).into_iter().map(|product| product.name).collect();
-    let quantized = graph.quantize(&products, &magnitudes, &checkpoint.parameters).unwrap();
-    let onnx = model("model.int8.onnx", &quantized, &checkpoint).unwrap();
-    BundleWriter::from_bundle(bundle).unwrap().model(Precision::Int8, onnx).write(target).unwrap()
-}
 
 #[test]
 fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() {
     let test = "a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine";
     let Some(nano) = default_bundle(test) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let bundle = with_int8(&nano, &folder.path().join("bundle"));
+    let bundle = Bundle::open(&nano, &VerifyOptions::default()).unwrap();
     let [fp32, int8] = [Precision::Fp32, Precision::Int8].map(|one| bundle.model_bytes(one).unwrap().len());
-    assert!(int8 * 3 < fp32, "{int8} of {fp32} bytes");
+    assert!(int8 * 2 < fp32, "{int8} of {fp32} bytes");
 
     let options = |kind, precision| EngineOptions { kind: Some(kind), precision, ..EngineOptions::default() };
     let started = start(&bundle, &options(EngineKind::Embedded, None)).unwrap();
@@ -111,7 +82,7 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     let folder = tempfile::tempdir().unwrap();
     golden_tiles(&folder.path().join("own"), before.golden().shape.tile_px);
     let target = folder.path().join("int8");
-    let options = ["--set", "own", "--tiles", "2", "--tensorrt-unmeasured", "--json", "--output"];
+    let options = ["--set", "own", "--tiles", "2", "--float-share", "0", "--tensorrt-unmeasured", "--json", "--output"];
     let output = int8(&nano, folder.path(), &[&options[..], &[target.to_str().unwrap()]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{stderr}");
@@ -121,13 +92,19 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     assert!(report["quantized"]["products"].as_u64().unwrap() > 50, "{report}");
     assert_eq!(report["engine"]["precision"], "fp32");
     let tensorrt = &report["tensorrt"];
-    for engine in ["oracle", "onnx_runtime"] {
-        let [found, allowed] = ["difference", "tolerance"].map(|key| tensorrt[engine][key].as_f64().unwrap());
-        assert!(0.0 < found && found < allowed, "{tensorrt}");
-    }
-    // Nothing here tells how fast it is: it was asked for, and its masks decide.
+    // Nothing here tells how fast it is: it was asked for, and its masks decide, if the golden set does not.
     let is_as_good = tensorrt["verdict"] == "unmeasured";
-    assert!(is_as_good || tensorrt["verdict"] == "too_far_off", "{tensorrt}");
+    if report["verdict"] == "off_the_golden_set" {
+        assert!(tensorrt.is_null(), "{tensorrt}");
+    } else if tensorrt["verdict"] == "off_the_golden_set" {
+        assert!(tensorrt["found"].as_f64() > tensorrt["allowed"].as_f64(), "{tensorrt}");
+    } else {
+        for engine in ["oracle", "onnx_runtime"] {
+            let [found, allowed] = ["difference", "tolerance"].map(|key| tensorrt[engine][key].as_f64().unwrap());
+            assert!(0.0 < found && found < allowed, "{tensorrt}");
+        }
+        assert!(is_as_good || tensorrt["verdict"] == "too_far_off", "{tensorrt}");
+    }
     assert_eq!(report["written"].is_object(), is_worth_it || is_as_good, "{report}");
     assert_eq!(target.is_dir(), is_worth_it || is_as_good, "{report}");
     if target.is_dir() {

@@ -65,6 +65,12 @@ impl<'a> Writer<'a> {
         self.types[index]
     }
 
+    /// Whether `node` reads 8-bit steps whose scale has 16 bits.
+    pub(super) fn reads_half_steps(&self, node: &Node) -> bool {
+        let source = node.inputs[0];
+        matches!(self.graph.node(source).op, Op::Dequantize { .. }) && self.types[source.index()] == ElementType::F16
+    }
+
     /// The names of what node `index` reads, in the type that it computes in.
     pub(super) fn inputs(&mut self, index: usize) -> Vec<String> {
         let (graph, to) = (self.graph, self.types[index]);
