@@ -40,11 +40,10 @@ fn uncalibrated(
     Ok(query_set(statements, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
 }
 
-/// Runs `pictures` of `set` through `pipeline` and counts the score that the runtime would decide by, of every pixel that
+/// Runs the images at these indices of a set through `pipeline` and counts the score that the runtime would decide by, of every pixel that
 /// `statements` label. `step` hears of each picture and may stop the run.
 pub fn count_scores(
-    set: &DenseSet,
-    pictures: &[usize],
+    (set, pictures): (&DenseSet, &[usize]),
     statements: &[Statement],
     words: Words<'_>,
     arguments: &MeasureArguments,

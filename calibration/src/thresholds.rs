@@ -148,7 +148,7 @@ fn measure_sets(
                 continue;
             }
             let engine = &mut started.engine;
-            let count = count_scores(&set, images, &statements, words, arguments, pipeline, engine, &mut step)?;
+            let count = count_scores((&set, images), &statements, words, arguments, pipeline, engine, &mut step)?;
             let label = format!("{}/{}", set.name(), arguments.split.name());
             measured.push(MeasuredSet { label, place: place.take(), statements: statements.clone(), count });
         }

@@ -100,24 +100,7 @@ fn lower_node(
         }
         Op::Sigmoid => writer.node(index, "Sigmoid", inputs, vec![]),
         Op::MatMul => writer.node(index, "MatMul", inputs, vec![]),
-        &Op::Conv2d { stride, padding, groups } => {
-            let attributes = vec![
-                AttributeProto::ints("kernel_shape", &writer.shape(node.inputs[1]).at(1, 1)[2..]),
-                AttributeProto::ints("strides", &[stride; 2]),
-                AttributeProto::ints("pads", &[padding; 4]),
-                AttributeProto::int("group", groups as i64),
-            ];
-            match &inputs[..] {
-                // ONNX Runtime rounds a bias to whole products of the two scales, and in 16 bits most of these are nearly zero.
-                [x, weight, bias] if writer.reads_half_steps(node) => {
-                    let map = writer.part(node, "map", "Conv", vec![x.clone(), weight.clone()], attributes);
-                    let axes = writer.integers(&[1, 2]);
-                    let bias = writer.part(node, "bias", "Unsqueeze", vec![bias.clone(), axes], vec![]);
-                    writer.node(index, "Add", vec![map, bias], vec![]);
-                }
-                _ => writer.node(index, "Conv", inputs, attributes),
-            }
-        }
+        &Op::Conv2d { stride, padding, groups } => lower_convolution(writer, index, node, [stride, padding, groups]),
         &Op::ConvTranspose2d { stride } => {
             let side = |name| AttributeProto::ints(name, &[stride; 2]);
             writer.node(index, "ConvTranspose", inputs, vec![side("kernel_shape"), side("strides")]);
@@ -210,6 +193,27 @@ fn lower_resize(writer: &mut Writer<'_>, index: usize, node: &Node, height: usiz
         AttributeProto::string("coordinate_transformation_mode", "half_pixel"),
     ];
     writer.node(index, "Resize", vec![x, String::new(), scales], attributes);
+}
+
+/// `[stride, padding, groups]` of the op.
+fn lower_convolution(writer: &mut Writer<'_>, index: usize, node: &Node, [stride, padding, groups]: [usize; 3]) {
+    let inputs = writer.inputs(index);
+    let attributes = vec![
+        AttributeProto::ints("kernel_shape", &writer.shape(node.inputs[1]).at(1, 1)[2..]),
+        AttributeProto::ints("strides", &[stride; 2]),
+        AttributeProto::ints("pads", &[padding; 4]),
+        AttributeProto::int("group", groups as i64),
+    ];
+    match &inputs[..] {
+        // ONNX Runtime rounds a bias to whole products of the two scales, and in 16 bits most of these are nearly zero.
+        [x, weight, bias] if writer.reads_half_steps(node) => {
+            let map = writer.part(node, "map", "Conv", vec![x.clone(), weight.clone()], attributes);
+            let axes = writer.integers(&[1, 2]);
+            let bias = writer.part(node, "bias", "Unsqueeze", vec![bias.clone(), axes], vec![]);
+            writer.node(index, "Add", vec![map, bias], vec![]);
+        }
+        _ => writer.node(index, "Conv", inputs, attributes),
+    }
 }
 
 fn lower_affine(writer: &mut Writer<'_>, index: usize, node: &Node, scale: f32, offset: f32) -> Result<(), LowerError> {

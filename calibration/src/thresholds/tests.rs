@@ -23,7 +23,7 @@ fn measured(set: &DenseSet, vocabulary: &Vocabulary, arguments: &ThresholdArgume
     let (words, measure) = (fake::words(vocabulary), &arguments.measure);
     let images: Vec<usize> = (0..set.len(Split::Val)).collect();
     let engine = &mut ColourEngine;
-    let count = count_scores(set, &images, &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
+    let count = count_scores((set, &images), &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
     MeasuredSet { label: format!("{}/val", set.name()), place: None, statements, count }
 }
 
@@ -168,7 +168,8 @@ fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
         let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
         let words = fake::words(&vocabulary);
         let (images, measure): (Vec<usize>, _) = ((0..set.len(Split::Val)).collect(), &arguments.measure);
-        let count = count_scores(set, &images, &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
+        let count =
+            count_scores((set, &images), &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
         MeasuredSet { label: set.name().to_owned(), place: None, statements, count }
     };
     let both = [&set, &dry].map(|set| measure(set, &mut PresentUnlessBlue));
