@@ -35,7 +35,7 @@ pub struct Terms {
     pub alignment: Alignment,
     /// λ of `L_align`.
     pub alignment_weight: f64,
-    /// Weight of [`patch_grid`]; the paper has no such term.
+    /// Weight of `patch_grid`; the paper has no such term.
     pub patch_grid_weight: f64,
     /// Weight of the Dice loss; the paper has no such term.
     pub dice_weight: f64,
