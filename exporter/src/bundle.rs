@@ -8,12 +8,13 @@ use rszs_bundle::{
     Bundle, BundleWriter, EngineContract, Entry, Manifest, ManifestError, Name, Precision, Template, TextContract,
     VocabularyError, WriteError,
 };
+use rszs_checkpoint::CheckpointError;
 use rszs_graph::{Graph, GraphError, InterpretError, Tensor};
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::{Tokenizer, TokenizerError};
 
 use crate::check::{Case, CheckError, CheckReport, check, check_half};
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::Checkpoint;
 use crate::golden::{QUERIES, golden_case, golden_set};
 use crate::lower::{LowerError, lower, lower_half};
 use crate::onnx::ModelProto;
@@ -261,9 +262,9 @@ fn manifest(checkpoint: &Checkpoint, request: &BundleRequest, names: Vec<Name>) 
 
 /// What the checkpoint says about its origin, in one line.
 fn provenance(checkpoint: &Checkpoint) -> String {
-    let notes: Vec<String> = checkpoint.notes.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-    let line: String = notes.join("; ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(2000).collect();
-    if line.trim().is_empty() { "unknown: the checkpoint has no notes".to_owned() } else { line }
+    let notes = checkpoint.origin.notes().into_iter().map(|(key, value)| format!("{key}: {value}"));
+    let line = notes.collect::<Vec<_>>().join("; ");
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(2000).collect()
 }
 
 fn plain_card(checkpoint: &Checkpoint, request: &BundleRequest, entries: &[Entry]) -> String {

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use prost::Message;
 use rszs_bundle::{Bundle, Precision};
+use rszs_checkpoint::{CheckpointError, Origin};
 use rszs_graph::{GraphError, Tensor};
 use rszs_network::{Config, Purpose, image_graph, text_graph};
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, to_json};
 use crate::onnx::{ModelProto, TensorProto, data_type};
 
 /// A bundle that no checkpoint can be made of.
@@ -71,9 +72,10 @@ pub fn unpack(bundle: &Bundle) -> Result<Checkpoint, UnpackError> {
     tensors.retain(|name, _| names.contains(name.as_str()));
     let manifest = bundle.manifest();
     let command = format!("rszs-export checkpoint, from {} release {}", manifest.name, manifest.counter);
-    let notes = [("stage", "bundle"), ("step", "0"), ("seed", "0"), ("command", &command), ("git", "unknown")];
-    let notes = notes.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let checkpoint = Checkpoint { config, parameters: tensors, notes };
+    let git = "unknown".to_owned();
+    let origin =
+        Origin { config: to_json(&config), stage: "bundle".to_owned(), step: 0, seed: 0, command, git, data: None };
+    let checkpoint = Checkpoint { config, parameters: tensors, origin };
     checkpoint.expect(bundle.path(), &[&graphs[0], &graphs[1]])?;
     Ok(checkpoint)
 }

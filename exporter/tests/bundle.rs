@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
+use rszs_checkpoint::CheckpointError;
 use rszs_export::bundle::{BundleRequest, ExportError, export_bundle};
 use rszs_export::check::CheckError;
-use rszs_export::checkpoint::{Checkpoint, CheckpointError};
+use rszs_export::checkpoint::Checkpoint;
 use rszs_export::engine::{Engine, EngineError};
 use rszs_export::template_set::TemplateSet;
 use rszs_export::tolerance::Tolerance;

@@ -5,10 +5,8 @@ use std::path::Path;
 
 use rszs_data::DenseSet;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::TrainError;
-use crate::checkpoint::hexadecimal;
 
 /// Names and sizes of the files of sets. Contents are not read: of tens of gigabytes that would take longer than some runs.
 /// A file that changed without changing its size goes unseen.
@@ -54,7 +52,7 @@ impl DataDigest {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(Sha256::new().chain_update(bytes))
+    rszs_checkpoint::sha256([bytes])
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rszs_checkpoint::CheckpointError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -76,6 +78,9 @@ pub enum TrainError {
         /// What to do.
         hint: &'static str,
     },
+    /// Weights that are damaged, or of another network.
+    #[error(transparent)]
+    Weights(CheckpointError),
     /// Published weights that cannot be taken over.
     #[error(transparent)]
     Import(#[from] crate::import::ImportError),
@@ -218,6 +223,21 @@ pub enum TrainError {
     /// A threshold.
     #[error(transparent)]
     Rule(#[from] rszs_hot::RuleError),
+}
+
+impl From<CheckpointError> for TrainError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Read { path, source } => Self::File { path, source },
+            CheckpointError::Write { path, source } => Self::Write { path, source },
+            CheckpointError::Format { .. }
+            | CheckpointError::Metadata { .. }
+            | CheckpointError::ElementType { .. }
+            | CheckpointError::Damaged { .. }
+            | CheckpointError::NotFinite { .. }
+            | CheckpointError::Difference { .. } => Self::Weights(error),
+        }
+    }
 }
 
 impl TrainError {

@@ -26,7 +26,7 @@ use rszs_network::{Config, Purpose};
 use rszs_tokenizer::Tokenizer;
 use tch::Device;
 
-use crate::checkpoint::{self, Checkpoint, Origin};
+use crate::checkpoint::{self, Checkpoint};
 use crate::run::{tell, write_atomically};
 use crate::train::TOKENIZER;
 use crate::{Parameters, TrainError, group};
@@ -95,7 +95,7 @@ pub fn import(network: &Config, options: &ImportOptions) -> Result<(), TrainErro
             Tokenizer::from_json(&bytes)?
         }
     };
-    let origin = Origin::new(serde_json::to_string(network)?, "import", 0);
+    let origin = checkpoint::origin(serde_json::to_string(network)?, "import", 0);
     checkpoint::save(&options.output, &parameters, &origin)?;
     write_atomically(&options.output.with_file_name(TOKENIZER), &tokenizer.to_json())?;
     let count = |wanted: &str| parameters.iter().filter(|(name, _)| group(name) == wanted).count();

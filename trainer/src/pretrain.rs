@@ -149,7 +149,7 @@ impl<'a> Stage<'a> {
             parameters.insert(name, Tensor::f_from_slice(&values)?.f_view([inputs as i64, components])?)?;
         }
         parameters.insert(LOG_SCALE, Tensor::f_from_slice(&[INITIAL_LOG_SCALE])?)?;
-        let origin = Origin::new(serde_json::to_string(network)?, "pretrain", settings.seed);
+        let origin = checkpoint::origin(serde_json::to_string(network)?, "pretrain", settings.seed);
         let optimizer = AdamW::new(settings.optimizer.clone());
         Ok(Self { data, settings, context: network.text.context, image, text, parameters, optimizer, origin })
     }

@@ -32,7 +32,7 @@ impl States {
         for path in &files {
             match Checkpoint::read(path) {
                 Ok(state) => return Ok(Some(state)),
-                Err(error @ TrainError::Checkpoint { .. }) => {
+                Err(error @ TrainError::Weights(_)) => {
                     let aside = path.with_extension("damaged");
                     fs::rename(path, &aside).map_err(TrainError::file(path))?;
                     tell(&format!("{error}; moved to {}, going back to the state before", aside.display()));
@@ -105,7 +105,7 @@ mod tests {
     fn save(states: &States, steps: impl IntoIterator<Item = u64>) {
         for step in steps {
             let tensor = Tensor::full([4], step as f64, (Kind::Float, Device::Cpu));
-            let origin = Origin { step, ..Origin::new("{}".to_owned(), "train", 1) };
+            let origin = Origin { step, ..checkpoint::origin("{}".to_owned(), "train", 1) };
             states.save([("weights.a", &tensor)].into_iter(), &origin).unwrap();
         }
     }

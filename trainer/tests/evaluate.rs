@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rszs_data::fixtures;
 use rszs_network::{Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
-use rszs_train::checkpoint::{Origin, save};
+use rszs_train::checkpoint::{origin, save};
 use rszs_train::evaluate::{EvaluateOptions, Protocol, SetScores, evaluate, table};
 use rszs_train::run::Run;
 use rszs_train::train::{TOKENIZER, WEIGHTS};
@@ -23,7 +23,7 @@ fn weights(folder: &Path) -> PathBuf {
     let network = support::config();
     let graphs = [image_graph(&network, Purpose::Train).unwrap(), text_graph(&network).unwrap()];
     let parameters = Parameters::initialise(&[&graphs[0], &graphs[1]], 3, Device::Cpu).unwrap();
-    save(&path, &parameters, &Origin::new(serde_json::to_string(&network).unwrap(), "train", 3)).unwrap();
+    save(&path, &parameters, &origin(serde_json::to_string(&network).unwrap(), "train", 3)).unwrap();
     let tokenizer = Tokenizer::from_json(br#"{"merges": []}"#).unwrap();
     std::fs::write(folder.join(TOKENIZER), tokenizer.to_json()).unwrap();
     path

@@ -18,6 +18,7 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-graph", Allowed::Only(&[])),
     ("rszs-tokenizer", Allowed::Only(&[])),
     ("rszs-durable", Allowed::Only(&[])),
+    ("rszs-checkpoint", Allowed::Only(&["rszs-durable", "rszs-graph"])),
     ("rszs-bundle", Allowed::Only(&["rszs-durable"])),
     ("rszs-data", Allowed::Only(&["rszs-durable"])),
     ("rszs-metrics", Allowed::Only(&[])),
@@ -35,12 +36,23 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-metrics",
             "rszs-hot",
             "rszs-durable",
+            "rszs-checkpoint",
             "rszs-tokenizer",
             "rszs-cuda",
             "rszs-cuda-simulator",
         ]),
     ),
-    ("rszs-export", Allowed::Only(&["rszs-network", "rszs-graph", "rszs-bundle", "rszs-tokenizer", "rszs-durable"])),
+    (
+        "rszs-export",
+        Allowed::Only(&[
+            "rszs-network",
+            "rszs-graph",
+            "rszs-bundle",
+            "rszs-tokenizer",
+            "rszs-durable",
+            "rszs-checkpoint",
+        ]),
+    ),
     (
         "rszs-calibrate",
         Allowed::Only(&[

@@ -18,7 +18,7 @@ use super::records::{EvaluationRecord, StepNumbers};
 use super::start::{expect_known, sampler, start_from};
 use super::texts::{Texts, backward_from};
 use super::{STATES, TOKENIZER, TrainOptions, TrainSettings};
-use crate::checkpoint::Origin;
+use crate::checkpoint::{self, Origin};
 use crate::data_digest::DataDigest;
 use crate::device::upload;
 use crate::evaluate::{EvaluateSettings, Model, Novel, Protocol, SetEvaluation, SetScores};
@@ -102,7 +102,7 @@ impl Session {
         let average = Average::new(&parameters, settings.average_decay)?;
         let states = States::open(run.path(STATES), settings.keep_states)?;
         let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
-        let mut origin = Origin::new(serde_json::to_string(config.network())?, "train", settings.seed);
+        let mut origin = checkpoint::origin(serde_json::to_string(config.network())?, "train", settings.seed);
         origin.data = Some(data.sha256());
         let prompts = None;
         let mut session = Self {

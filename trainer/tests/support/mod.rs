@@ -7,7 +7,7 @@ use rszs_data::fixtures;
 use rszs_graph::Tensor as Values;
 use rszs_network::{Config, Policy, Purpose, StreamPolicy, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
-use rszs_train::checkpoint::{Checkpoint, Origin, save};
+use rszs_train::checkpoint::{Checkpoint, origin, save};
 use rszs_train::loss::{Counts, Targets, Terms, loss};
 use rszs_train::segments::{Cut, forward};
 use rszs_train::train::{TOKENIZER, TrainOptions};
@@ -151,7 +151,7 @@ pub(crate) fn start(folder: &Path) -> TrainOptions {
     let network = config();
     let graph = text_graph(&network).expect("the network is well-formed");
     let parameters = Parameters::initialise(&[&graph], 5, Device::Cpu).expect("parameters of a graph");
-    let origin = Origin::new(serde_json::to_string(&network).expect("a config is JSON"), "text", 5);
+    let origin = origin(serde_json::to_string(&network).expect("a config is JSON"), "text", 5);
     save(&path, &parameters, &origin).expect("a folder to write to");
     let tokenizer = Tokenizer::from_json(br#"{"merges": []}"#).expect("a tokenizer of bytes");
     std::fs::write(folder.join(TOKENIZER), tokenizer.to_json()).expect("a folder to write to");
