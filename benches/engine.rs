@@ -1,7 +1,9 @@
-//! The default bundle in every engine of this machine and every precision of that engine, one tile at a time.
+//! The default bundle in every engine of this machine and every precision of that engine, one tile
+//! at a time.
 //!
-//! `cargo bench -p rszs-bench --bench engine`. Each engine passes the bundle's self-test first; one that is not there is named and
-//! left out. What a further query costs is the difference between 64 and 2 queries over 62, beside the time for 2.
+//! `cargo bench -p rszs-bench --bench engine`. Each engine passes the bundle's self-test first; one
+//! that is not there is named and left out. What a further query costs is the difference between 64
+//! and 2 queries over 62, beside the time for 2.
 #![allow(missing_docs, reason = "criterion's macros make the functions")]
 
 use std::path::Path;
@@ -9,12 +11,15 @@ use std::time::Duration;
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rszs_bundle::{Bundle, Golden, VerifyOptions};
-use rszs_edge::engine::{Engine, EngineOptions, Started, TileBatch, TileEngine, TileScores, attempts};
+use rszs_edge::engine::{
+    Engine, EngineOptions, Started, TileBatch, TileEngine, TileScores, attempts,
+};
 use rszs_hot::LOGIT_STRIDE_PX;
 
 const QUERIES: [usize; 4] = [2, 8, 16, 64];
 
-/// Times one tile of the golden set for `rows` queries: those of the set, repeated as often as needed.
+/// Times one tile of the golden set for `rows` queries: those of the set, repeated as often as
+/// needed.
 fn time(bencher: &mut Bencher<'_>, engine: &mut Engine, golden: &Golden, rows: usize) {
     let (tile_px, width) = (golden.shape.tile_px, golden.shape.joint_width);
     let known = golden.queries.as_deref().expect("the default bundle is open");
@@ -42,7 +47,10 @@ fn engines(criterion: &mut Criterion) {
             }
         };
         let mut group = criterion.benchmark_group(format!("tile/{}/{precision}", kind.name()));
-        group.sample_size(30).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
+        group
+            .sample_size(30)
+            .warm_up_time(Duration::from_secs(1))
+            .measurement_time(Duration::from_secs(4));
         group.throughput(Throughput::Elements(1));
         for rows in QUERIES {
             group.bench_function(BenchmarkId::new("queries", rows), |bencher| {

@@ -1,16 +1,21 @@
-//! Kernels between the engine and the sink, on one 4000x2250 frame, each beside a copy of the bytes it cannot avoid moving.
+//! Kernels between the engine and the sink, on one 4000x2250 frame, each beside a copy of the bytes
+//! it cannot avoid moving.
 //!
-//! `cargo bench -p rszs-bench --bench hot`. One thread, warm caches, whole frames. Bytes are those read plus those written, so a
-//! copy of n bytes counts 2 n; a kernel at the speed of its `copy` is as fast as memory allows.
+//! `cargo bench -p rszs-bench --bench hot`. One thread, warm caches, whole frames. Bytes are those
+//! read plus those written, so a copy of n bytes counts 2 n; a kernel at the speed of its `copy` is
+//! as fast as memory allows.
 #![allow(missing_docs, reason = "criterion's macros make the functions")]
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use rszs_hot::{
-    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule, RegionStatistics, RunEncoder, Tile,
-    TileGrid, TileLayout, fill_tile, transpose_mask, words_per_row,
+    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule,
+    RegionStatistics, RunEncoder, Tile, TileGrid, TileLayout, fill_tile, transpose_mask,
+    words_per_row,
 };
 
 const WIDTH_PX: u32 = 4000;
@@ -21,8 +26,8 @@ fn frame() -> TileGrid {
     TileGrid::new(WIDTH_PX, HEIGHT_PX, LAYOUT).expect("the frame and the layout are constants")
 }
 
-/// Smooth logits: each of the first `present` rows is above 0 in a quarter of the frame, in regions some hundred pixels wide; the
-/// others are below 0 everywhere, as most queries are on most frames.
+/// Smooth logits: each of the first `present` rows is above 0 in a quarter of the frame, in regions
+/// some hundred pixels wide; the others are below 0 everywhere, as most queries are on most frames.
 fn logits(grid: &TileGrid, queries: usize, present: usize) -> Vec<f32> {
     let (high, wide) = (grid.logits_high(), grid.logits_wide());
     let value = |query: usize, x: usize, y: usize| {
@@ -38,11 +43,17 @@ fn rules(rows: usize) -> Vec<QueryRule> {
     vec![QueryRule::new(0.5, 1.0).expect("one half is a threshold"); rows]
 }
 
-/// Buffers at equal offsets in their pages copy at a tenth of the speed on some machines; half a page apart they do not.
+/// Buffers at equal offsets in their pages copy at a tenth of the speed on some machines; half a
+/// page apart they do not.
 const APART_BYTES: usize = 2048;
 
 /// Measures `kernel` and, in the same run, a copy that moves as many bytes.
-fn beside_a_copy(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, moved_bytes: usize, mut kernel: impl FnMut()) {
+fn beside_a_copy(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    moved_bytes: usize,
+    mut kernel: impl FnMut(),
+) {
     group.throughput(Throughput::Bytes(moved_bytes as u64));
     group.bench_function(name, |bencher| bencher.iter(&mut kernel));
     let source = vec![1_u8; moved_bytes / 2];
@@ -58,7 +69,8 @@ fn fill(group: &mut BenchmarkGroup<'_, WallTime>) {
     let moved_bytes = 2 * tile.len();
     beside_a_copy(group, "fill_tile_512", moved_bytes, || {
         let origin = Tile { x_px: 1024, y_px: 768 };
-        fill_tile(black_box(&image), WIDTH_PX, HEIGHT_PX, origin, LAYOUT.tile_px, 1, &mut tile).expect("sizes fit");
+        fill_tile(black_box(&image), WIDTH_PX, HEIGHT_PX, origin, LAYOUT.tile_px, 1, &mut tile)
+            .expect("sizes fit");
         black_box(&mut tile);
     });
 }
@@ -87,15 +99,18 @@ fn decide(group: &mut BenchmarkGroup<'_, WallTime>) {
     ];
     for (name, decision, queries, rows) in cases {
         let (logits, rules) = (logits(&grid, rows, 2), rules(rows));
-        let blended = LogitRows::new(&logits, rows, grid.logits_high(), grid.logits_wide(), 0).expect("sizes fit");
+        let blended = LogitRows::new(&logits, rows, grid.logits_high(), grid.logits_wide(), 0)
+            .expect("sizes fit");
         let mut classes = vec![0; WIDTH_PX as usize];
         let mut masks = vec![0; queries * words_per_row(WIDTH_PX)];
         let mut regions = vec![RegionStatistics::default(); queries];
         let row_bytes = classes.len() + size_of_val(masks.as_slice());
         let moved_bytes = size_of_val(logits.as_slice()) + row_bytes * HEIGHT_PX as usize;
         beside_a_copy(group, name, moved_bytes, || {
-            let buffers = DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
-            let mut decider = Decider::new(&grid, decision, queries, &rules, buffers).expect("sizes fit");
+            let buffers =
+                DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
+            let mut decider =
+                Decider::new(&grid, decision, queries, &rules, buffers).expect("sizes fit");
             for y_px in 0..HEIGHT_PX {
                 black_box(decider.decide(y_px, black_box(&blended)).expect("rows are here"));
             }
@@ -106,7 +121,8 @@ fn decide(group: &mut BenchmarkGroup<'_, WallTime>) {
 fn score(group: &mut BenchmarkGroup<'_, WallTime>) {
     let grid = frame();
     let (logits, rules) = (logits(&grid, 1, 1), rules(1));
-    let blended = LogitRows::new(&logits, 1, grid.logits_high(), grid.logits_wide(), 0).expect("sizes fit");
+    let blended =
+        LogitRows::new(&logits, 1, grid.logits_high(), grid.logits_wide(), 0).expect("sizes fit");
     let mut out = vec![0; WIDTH_PX as usize];
     let (mut classes, mut masks) = (out.clone(), vec![0; words_per_row(WIDTH_PX)]);
     let mut regions = [RegionStatistics::default()];
@@ -124,7 +140,9 @@ fn score(group: &mut BenchmarkGroup<'_, WallTime>) {
 /// A mask whose runs are some hundred pixels long.
 fn mask() -> Vec<u64> {
     let words = words_per_row(WIDTH_PX);
-    (0..words * HEIGHT_PX as usize).map(|word| if word / 3 % 2 == 0 { 0 } else { u64::MAX << (word % 64) }).collect()
+    (0..words * HEIGHT_PX as usize)
+        .map(|word| if word / 3 % 2 == 0 { 0 } else { u64::MAX << (word % 64) })
+        .collect()
 }
 
 fn encode(group: &mut BenchmarkGroup<'_, WallTime>) {
@@ -154,7 +172,10 @@ fn transpose(group: &mut BenchmarkGroup<'_, WallTime>) {
 
 fn hot(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hot");
-    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    group
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
     fill(&mut group);
     blend(&mut group);
     decide(&mut group);

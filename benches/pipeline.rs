@@ -1,7 +1,9 @@
-//! From files to files, inside one process: decode, tile, engine, blend, decide, encode, write and sync.
+//! From files to files, inside one process: decode, tile, engine, blend, decide, encode, write and
+//! sync.
 //!
-//! `cargo bench -p rszs-bench --bench pipeline`. The engine is the one that `rszs-edge` chooses here. The pictures are the built-in scene
-//! and a JPEG of 4000×2250 made of it, so nothing is needed but the repository.
+//! `cargo bench -p rszs-bench --bench pipeline`. The engine is the one that `rszs-edge` chooses
+//! here. The pictures are the built-in scene and a JPEG of 4000×2250 made of it, so nothing is
+//! needed but the repository.
 #![allow(missing_docs, reason = "criterion's macros make the functions")]
 
 use std::path::Path;
@@ -26,7 +28,11 @@ fn plan(line: &[&str]) -> Plan {
 /// Segments one picture and writes its results.
 fn segment(plan: &mut Plan, picture: &str) {
     let jobs = list_inputs(&[picture.into()]);
-    let jobs = jobs.into_iter().map(|one| Job { image: one.image, input: one.input, name: "result".to_owned() });
+    let jobs = jobs.into_iter().map(|one| Job {
+        image: one.image,
+        input: one.input,
+        name: "result".to_owned(),
+    });
     let outcome = plan.run(jobs.collect(), &Interrupt::new(), |news| {
         if let RunNews::Outcome(outcome, _) = news {
             outcome.result.as_ref().expect("the picture is segmented");
@@ -55,7 +61,9 @@ fn pipeline(criterion: &mut Criterion) {
     group.measurement_time(Duration::from_mins(1));
     group.bench_function("frame_4000x2250", |bencher| bencher.iter(|| segment(&mut whole, &frame)));
     let mut reduced = plan(&[&start[..], &["--gsd", "0.017"]].concat());
-    group.bench_function("frame_4000x2250_at_1.7_cm", |bencher| bencher.iter(|| segment(&mut reduced, &frame)));
+    group.bench_function("frame_4000x2250_at_1.7_cm", |bencher| {
+        bencher.iter(|| segment(&mut reduced, &frame))
+    });
     group.finish();
 }
 

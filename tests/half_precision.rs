@@ -1,5 +1,5 @@
-//! The shipped network in half precision: what the official checker, ONNX Runtime and NVIDIA's builder say to it. Nothing here runs on
-//! a GPU.
+//! The shipped network in half precision: what the official checker, ONNX Runtime and NVIDIA's
+//! builder say to it. Nothing here runs on a GPU.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod support;
@@ -28,7 +28,8 @@ fn half_model(checkpoint: &Checkpoint) -> (Graph, Vec<u8>) {
 fn onnx_runtime_meets_the_golden_set() {
     let bundle = shipped();
     let (graph, model) = half_model(&unpack(&bundle).unwrap());
-    let outputs = Engine::onnx_runtime(&model, None).unwrap().run(&graph, &golden_feeds(&bundle)).unwrap();
+    let outputs =
+        Engine::onnx_runtime(&model, None).unwrap().run(&graph, &golden_feeds(&bundle)).unwrap();
     bundle.golden().compare(Precision::Fp16, &outputs[0].1.values, &outputs[1].1.values).unwrap();
 }
 
@@ -50,7 +51,9 @@ fn build_plans(checkpoint: &Checkpoint) {
     let model = half_model(checkpoint).1;
     for component in ["tensorrt-rtx-1.7", "tensorrt-rtx-1.4"] {
         let Some(folder) = rtx(component) else { continue };
-        let bytes = plan_bytes(&folder, &model, checkpoint.config.tile_px, checkpoint.config.joint_width).unwrap();
+        let bytes =
+            plan_bytes(&folder, &model, checkpoint.config.tile_px, checkpoint.config.joint_width)
+                .unwrap();
         assert!(bytes > model.len() / 2, "{component}: {bytes} bytes");
     }
 }
@@ -61,13 +64,15 @@ fn tensorrt_rtx_builds_a_plan_of_the_shipped_network() {
 }
 
 #[test]
-#[ignore = "builds from a network of the size of ViT-B/16: run it by name after a change of lower/half.rs"]
+#[ignore = "builds from a network of the size of ViT-B/16: run it by name after a change of \
+    lower/half.rs"]
 fn tensorrt_rtx_builds_a_plan_of_b16() {
     build_plans(&Checkpoint::initial(Config::preset("b16").unwrap(), 0).unwrap());
 }
 
 #[test]
-#[ignore = "needs minutes and 6 GiB of memory for ViT-L/14: run it by name after a change of lower/half.rs"]
+#[ignore = "needs minutes and 6 GiB of memory for ViT-L/14: run it by name after a change of \
+    lower/half.rs"]
 fn tensorrt_rtx_builds_a_plan_of_l14() {
     build_plans(&Checkpoint::initial(Config::preset("l14").unwrap(), 0).unwrap());
 }

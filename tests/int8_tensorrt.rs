@@ -1,5 +1,5 @@
-//! The shipped network as `TensorRT` multiplies it in 8 bits: what the oracle, the official checker, ONNX Runtime and NVIDIA's builder say
-//! to it. Nothing here runs on a GPU.
+//! The shipped network as `TensorRT` multiplies it in 8 bits: what the oracle, the official
+//! checker, ONNX Runtime and NVIDIA's builder say to it. Nothing here runs on a GPU.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod support;
@@ -23,9 +23,16 @@ use support::{golden_feeds, root, shipped};
 /// The share of all multiply-accumulates that calibration quantizes from.
 const LIGHTEST: f64 = 0.001;
 
-/// Where calibration leaves most products of the shipped network in float: their values reach far beyond what most pixels have.
-const LEFT_IN_FLOAT: [&str; 6] =
-    ["stem.first", "stem.blocks.0.", "stem.blocks.1.", "stem.blocks.2.", "stem.blocks.3.", "stem.blocks.4."];
+/// Where calibration leaves most products of the shipped network in float: their values reach far
+/// beyond what most pixels have.
+const LEFT_IN_FLOAT: [&str; 6] = [
+    "stem.first",
+    "stem.blocks.0.",
+    "stem.blocks.1.",
+    "stem.blocks.2.",
+    "stem.blocks.3.",
+    "stem.blocks.4.",
+];
 
 /// The shipped network in INT8, with ranges of its golden tiles.
 fn quantized(bundle: &Bundle) -> (Checkpoint, Graph) {
@@ -61,7 +68,8 @@ fn rounding_oracle_and_onnx_runtime_meet_the_golden_set() {
     let engine = Engine::onnx_runtime(&file, None).unwrap().run(&graph, &feeds).unwrap();
     let golden = bundle.golden();
     for (name, outputs) in [("oracle", &oracle), ("ONNX Runtime", &engine)] {
-        let compared = golden.compare(Precision::Int8Fp16, &outputs[0].1.values, &outputs[1].1.values);
+        let compared =
+            golden.compare(Precision::Int8Fp16, &outputs[0].1.values, &outputs[1].1.values);
         assert!(compared.is_ok(), "{name}: {compared:?}");
     }
     // The file computes what the oracle says: they differ by far less than INT8 differs from FP32.
@@ -90,7 +98,8 @@ fn tensorrt_rtx_builds_a_plan() {
     let (checkpoint, graph) = quantized(&shipped());
     let (side, width) = (checkpoint.config.tile_px, checkpoint.config.joint_width);
     let file = model(&checkpoint, &graph).encode_to_vec();
-    // TensorRT-RTX keeps a network whole until it meets a GPU: the plan is no smaller than that of half precision.
+    // TensorRT-RTX keeps a network whole until it meets a GPU: the plan is no smaller than that of
+    // half precision.
     let bytes = plan_bytes(&folder, &file, side, width).unwrap();
     assert!(bytes > file.len(), "{bytes} bytes of a file of {}", file.len());
 }
@@ -100,17 +109,23 @@ fn tensorrt_rtx_refuses_what_it_cannot_multiply_in_nvidias_words() {
     let Some(folder) = rtx("tensorrt-rtx-1.7") else { return };
     let (checkpoint, graph) = quantized(&shipped());
     let (side, width) = (checkpoint.config.tile_px, checkpoint.config.joint_width);
-    let refusal = |model: &ModelProto| match plan_bytes(&folder, &model.encode_to_vec(), side, width).unwrap_err() {
-        Error::Parse { faults, .. } => format!("{faults:?}"),
-        other => panic!("{other}"),
-    };
+    let refusal =
+        |model: &ModelProto| match plan_bytes(&folder, &model.encode_to_vec(), side, width)
+            .unwrap_err()
+        {
+            Error::Parse { faults, .. } => format!("{faults:?}"),
+            other => panic!("{other}"),
+        };
     let for_cpus = lower(&graph, &checkpoint.parameters, "model", &[]).unwrap();
     let text = refusal(&for_cpus);
     assert!(text.contains("zero point"), "steps around 128: {text}");
 
     let mut mixed = model(&checkpoint, &graph);
     let weights = &mut mixed.graph.as_mut().unwrap().initializer;
-    let scale = weights.iter_mut().find(|tensor| tensor.name.as_deref().unwrap().starts_with("scales.")).unwrap();
+    let scale = weights
+        .iter_mut()
+        .find(|tensor| tensor.name.as_deref().unwrap().starts_with("scales."))
+        .unwrap();
     assert_eq!(scale.data_type, Some(data_type::FLOAT16));
     let count = scale.raw_data.as_ref().unwrap().len() / 2;
     scale.data_type = Some(data_type::FLOAT);

@@ -16,7 +16,8 @@ fn with_queries(case: &Case, chosen: &[usize]) -> Case {
     let mut case = case.clone();
     let queries = &case.feeds["queries"];
     let width = queries.shape[1];
-    let values = chosen.iter().flat_map(|&row| queries.values[row * width..][..width].to_vec()).collect();
+    let values =
+        chosen.iter().flat_map(|&row| queries.values[row * width..][..width].to_vec()).collect();
     case.feeds.insert("queries".to_owned(), Tensor::new([chosen.len(), width], values));
     case
 }
@@ -25,7 +26,8 @@ fn with_queries(case: &Case, chosen: &[usize]) -> Case {
 fn of_query(output: &Tensor, place: usize) -> Tensor {
     let (images, queries) = (output.shape[0], output.shape[1]);
     let size: usize = output.shape[2..].iter().product();
-    let maps = (0..images).flat_map(|image| output.values[(image * queries + place) * size..][..size].to_vec());
+    let maps = (0..images)
+        .flat_map(|image| output.values[(image * queries + place) * size..][..size].to_vec());
     Tensor::new([images, size], maps.collect())
 }
 
@@ -34,15 +36,21 @@ fn whole_network() -> Case {
     Case::generated("whole network", graph, 2, QUERIES)
 }
 
-/// The case with every product by a weight in INT8. Its scales are fixed: scales taken from a batch would tie its queries together.
+/// The case with every product by a weight in INT8. Its scales are fixed: scales taken from a batch
+/// would tie its queries together.
 fn in_int8(case: Case) -> Case {
     let mut magnitudes = BTreeMap::new();
     let keep = |node: &Node, value: &Tensor| {
         magnitudes.insert(node.name.clone(), value.magnitude());
     };
-    interpret_with(&case.graph, &case.feeds, &case.parameters, keep).expect("the oracle runs the network");
-    let products: BTreeSet<String> = case.graph.products(0.0).into_iter().map(|product| product.name).collect();
-    let graph = case.graph.quantize(&products, &magnitudes, &case.parameters).expect("every range was observed");
+    interpret_with(&case.graph, &case.feeds, &case.parameters, keep)
+        .expect("the oracle runs the network");
+    let products: BTreeSet<String> =
+        case.graph.products(0.0).into_iter().map(|product| product.name).collect();
+    let graph = case
+        .graph
+        .quantize(&products, &magnitudes, &case.parameters)
+        .expect("every range was observed");
     Case { graph, ..case }
 }
 
@@ -54,7 +62,9 @@ fn check(runner: Runner, case: &Case) {
             for (place, &query) in chosen.iter().enumerate() {
                 let expected = of_query(&together[name], query);
                 let same = Tolerance::Exact.check(&expected, &of_query(output, place));
-                same.unwrap_or_else(|reason| panic!("{runner:?}: {name} of query {query} among {chosen:?}: {reason}"));
+                same.unwrap_or_else(|reason| {
+                    panic!("{runner:?}: {name} of query {query} among {chosen:?}: {reason}")
+                });
             }
         }
     }

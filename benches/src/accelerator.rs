@@ -1,7 +1,8 @@
-//! Memory, energy, clocks and temperature of an accelerator while frames are measured. Where nothing tells, there is no number: none is not zero.
+//! Memory, energy, clocks and temperature of an accelerator while frames are measured. Where
+//! nothing tells, there is no number: none is not zero.
 //!
-//! A graphics card is asked through NVIDIA's management library, a Jetson through the files of its kernel. Both are sampled by a thread of its own:
-//! what lies between two samples is not seen.
+//! A graphics card is asked through NVIDIA's management library, a Jetson through the files of its
+//! kernel. Both are sampled by a thread of its own: what lies between two samples is not seen.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -15,14 +16,16 @@ use crate::clock_reasons::ClockReasons;
 use crate::nvml::{Nvml, Reading};
 use crate::tegra::Tegra;
 
-/// Time between two samples: asking costs some milliseconds of a core, which frames would have to share.
+/// Time between two samples: asking costs some milliseconds of a core, which frames would have to
+/// share.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What was seen while frames were measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accelerator {
-    /// Most memory in use on the first card, by all programs. A Jetson's GPU has none of its own: see the peak of the process.
+    /// Most memory in use on the first card, by all programs. A Jetson's GPU has none of its own:
+    /// see the peak of the process.
     pub peak_memory_bytes: Option<u64>,
     /// Energy of the card, or of the whole Jetson.
     pub energy_j: Option<f64>,
@@ -50,19 +53,25 @@ pub struct ChipState {
     pub memory_clock_mhz: Option<f64>,
     /// Temperature of the chip.
     pub celsius: Option<f64>,
-    /// Most that a card may draw: its power mode. That of a Jetson is in the description of the machine.
+    /// Most that a card may draw: its power mode. That of a Jetson is in the description of the
+    /// machine.
     pub power_limit_w: Option<f64>,
     /// Times that a Jetson was slowed down for its supply since it was started.
     pub over_current_count: Option<u64>,
 }
 
 impl Accelerator {
-    /// Why what was measured meanwhile is not to be trusted, if anything tells. Heat of a card does not matter to what ran beside it.
+    /// Why what was measured meanwhile is not to be trusted, if anything tells. Heat of a card does
+    /// not matter to what ran beside it.
     pub fn invalidated_by(&self, is_gpu: bool) -> Option<String> {
-        if let (Some(before), Some(after)) = (self.before.over_current_count, self.after.over_current_count)
+        if let (Some(before), Some(after)) =
+            (self.before.over_current_count, self.after.over_current_count)
             && after > before
         {
-            return Some(format!("the board was slowed down for its power supply {} times", after - before));
+            return Some(format!(
+                "the board was slowed down for its power supply {} times",
+                after - before
+            ));
         }
         let slowdowns = self.clock_reasons.unwrap_or_default().slowdowns();
         (is_gpu && !slowdowns.is_empty()).then(|| format!("the GPU was slowed down: {slowdowns}"))
@@ -83,10 +92,13 @@ pub(crate) struct Sample {
 pub struct Watch(Option<(Sender<()>, JoinHandle<Accelerator>)>);
 
 impl Watch {
-    /// Begins, if the machine whose files are below `root` and whose management library is `nvml` has anything to ask.
+    /// Begins, if the machine whose files are below `root` and whose management library is `nvml`
+    /// has anything to ask.
     pub fn start(root: &Path, nvml: impl AsRef<OsStr>) -> Self {
         let source = Tegra::find(root).map(Source::Tegra);
-        let Some(source) = source.or_else(|| Nvml::open(nvml).map(Source::Card)) else { return Self(None) };
+        let Some(source) = source.or_else(|| Nvml::open(nvml).map(Source::Card)) else {
+            return Self(None);
+        };
         let (stop, stopped) = channel();
         let watching = std::thread::spawn(move || {
             let mut seen = Seen::default();
@@ -122,7 +134,8 @@ impl Seen {
         let total = &mut self.total;
         // `None` is less than any number.
         total.peak_memory_bytes = total.peak_memory_bytes.max(memory_bytes);
-        total.least_clock_mhz = [total.least_clock_mhz, chip.clock_mhz].into_iter().flatten().reduce(f64::min);
+        total.least_clock_mhz =
+            [total.least_clock_mhz, chip.clock_mhz].into_iter().flatten().reduce(f64::min);
         if let Some(reasons) = reasons {
             total.clock_reasons = Some(total.clock_reasons.unwrap_or_default().union(reasons));
         }
@@ -152,9 +165,22 @@ impl Source {
     fn sample(&self) -> Sample {
         match self {
             Self::Card(card) => {
-                let Reading { memory_bytes, power_w, power_limit_w, clock_mhz, memory_clock_mhz, celsius, reasons } =
-                    card.read();
-                let chip = ChipState { clock_mhz, memory_clock_mhz, celsius, power_limit_w, over_current_count: None };
+                let Reading {
+                    memory_bytes,
+                    power_w,
+                    power_limit_w,
+                    clock_mhz,
+                    memory_clock_mhz,
+                    celsius,
+                    reasons,
+                } = card.read();
+                let chip = ChipState {
+                    clock_mhz,
+                    memory_clock_mhz,
+                    celsius,
+                    power_limit_w,
+                    over_current_count: None,
+                };
                 Sample { memory_bytes, power_w, reasons, chip }
             }
             Self::Tegra(board) => board.sample(),
@@ -169,9 +195,12 @@ mod tests {
     #[test]
     fn energy_is_power_over_time_and_memory_its_peak() {
         let (mut seen, start) = (Seen::default(), Instant::now());
-        for (ms, power, memory, clock) in [(0, 10.0, 5, 1700.0), (1000, 20.0, 9, 1200.0), (3000, 20.0, 7, 1500.0)] {
+        for (ms, power, memory, clock) in
+            [(0, 10.0, 5, 1700.0), (1000, 20.0, 9, 1200.0), (3000, 20.0, 7, 1500.0)]
+        {
             let chip = ChipState { clock_mhz: Some(clock), ..ChipState::default() };
-            let sample = Sample { memory_bytes: Some(memory), power_w: Some(power), reasons: None, chip };
+            let sample =
+                Sample { memory_bytes: Some(memory), power_w: Some(power), reasons: None, chip };
             seen.add(start + Duration::from_millis(ms), sample);
         }
         let clock = |clock| ChipState { clock_mhz: Some(clock), ..ChipState::default() };
@@ -204,7 +233,10 @@ mod tests {
         let state = |count| ChipState { over_current_count: Some(count), ..ChipState::default() };
         let seen = Accelerator { before: state(3), after: state(5), ..Accelerator::default() };
         let reason = seen.invalidated_by(false);
-        assert_eq!(reason.as_deref(), Some("the board was slowed down for its power supply 2 times"));
+        assert_eq!(
+            reason.as_deref(),
+            Some("the board was slowed down for its power supply 2 times")
+        );
         assert_eq!(Accelerator { after: state(3), ..seen }.invalidated_by(true), None);
     }
 

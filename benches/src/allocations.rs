@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator with a counter. A library that was loaded at run time has an allocator of its own, which is not counted.
+/// The system's allocator with a counter. A library that was loaded at run time has an allocator of
+/// its own, which is not counted.
 #[derive(Debug)]
 pub struct Counting;
 

@@ -11,9 +11,11 @@ use crate::device::Device;
 
 /// Measure the latency of a bundle, stage by stage, beside its accuracy.
 ///
-/// Every combination of --engine, --precision, --batch and --queries segments the same images again and again, one after the other, from reading a file to
-/// syncing its mask. Before the clock starts, an engine passes the bundle's self-test and segments every image once. Masks and logits
-/// are compared with those of the first configuration that ran, so a wrong result cannot hide behind a good time.
+/// Every combination of --engine, --precision, --batch and --queries segments the same images again
+/// and again, one after the other, from reading a file to syncing its mask. Before the clock
+/// starts, an engine passes the bundle's self-test and segments every image once. Masks and logits
+/// are compared with those of the first configuration that ran, so a wrong result cannot hide
+/// behind a good time.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rszs-bench", version, after_long_help = AFTER_LONG_HELP)]
 pub struct Arguments {
@@ -25,11 +27,18 @@ pub struct Arguments {
     #[arg(short, long, value_name = "DIR")]
     pub bundle: Option<PathBuf>,
 
-    /// Engines to measure, separated by commas; one that is not on this machine is named and left out
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "tensorrt,tensorrt-rtx,cuda,cpu,embedded")]
+    /// Engines to measure, separated by commas; one that is not on this machine is named and left
+    /// out
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "tensorrt,tensorrt-rtx,cuda,cpu,embedded"
+    )]
     pub engine: Vec<EngineChoice>,
 
-    /// Precisions of the model file, separated by commas; one that the bundle or the engine lacks is named and left out
+    /// Precisions of the model file, separated by commas; one that the bundle or the engine lacks
+    /// is named and left out
     #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
     pub precision: Vec<PrecisionChoice>,
 
@@ -61,11 +70,13 @@ pub struct Arguments {
     #[arg(short, long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub frames: u32,
 
-    /// Device whose published peaks the network's work a second is compared with, whatever it ran on
+    /// Device whose published peaks the network's work a second is compared with, whatever it ran
+    /// on
     #[arg(long, value_enum, value_name = "DEVICE")]
     pub peak: Option<Device>,
 
-    /// Measure nothing: predict from the cost model what named devices need for one tile of these networks
+    /// Measure nothing: predict from the cost model what named devices need for one tile of these
+    /// networks
     #[arg(long, value_name = "PRESETS", value_delimiter = ',', value_parser = preset_names())]
     pub predict: Vec<String>,
 
@@ -81,7 +92,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Compare with the JSON of an earlier run; exit with 1 where something became slower beyond noise
+    /// Compare with the JSON of an earlier run; exit with 1 where something became slower beyond
+    /// noise
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 }
@@ -104,7 +116,8 @@ Examples:
   rszs-bench --baseline yesterday.json
       What became slower? Medians whose 95 % confidence intervals do not overlap count as different.
 
-A run is marked invalid where the machine counted thermal throttling, or a clock fell by more than a fifth, meanwhile. Not every machine tells.
+A run is marked invalid where the machine counted thermal throttling, or a clock fell by more than \
+a fifth, meanwhile. Not every machine tells.
 
 Exit status:
     0  done

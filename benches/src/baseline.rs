@@ -1,8 +1,10 @@
 //! What became slower than an earlier report says.
 //!
-//! Medians are compared, of the same configuration on the same machine and images. They differ where their 95 % confidence intervals do not overlap:
-//! slow frames now and then, which every machine has, move no median. A stage that differs by less than a hundredth of the whole frame is left out: such
-//! stages take microseconds, and another run of the same program moves them by more than their intervals.
+//! Medians are compared, of the same configuration on the same machine and images. They differ
+//! where their 95 % confidence intervals do not overlap: slow frames now and then, which every
+//! machine has, move no median. A stage that differs by less than a hundredth of the whole frame is
+//! left out: such stages take microseconds, and another run of the same program moves them by more
+//! than their intervals.
 
 use std::fmt::Write;
 
@@ -33,7 +35,9 @@ impl Change {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotComparable {
     /// Other hardware, or another system on it.
-    #[error("expected a report of this machine, {now}, found one of {before}; measure the baseline here")]
+    #[error(
+        "expected a report of this machine, {now}, found one of {before}; measure the baseline here"
+    )]
     Machine {
         /// Of the baseline.
         before: String,
@@ -41,7 +45,10 @@ pub enum NotComparable {
         now: String,
     },
     /// Other pictures.
-    #[error("expected a report on the same images, {now}, found one on {before}; name the same images in the same way")]
+    #[error(
+        "expected a report on the same images, {now}, found one on {before}; name the same images \
+         in the same way"
+    )]
     Images {
         /// Of the baseline.
         before: String,
@@ -50,7 +57,8 @@ pub enum NotComparable {
     },
     /// No configuration that both have, or none that is valid in both.
     #[error(
-        "expected a report with a valid configuration in common, found none; use the same --engine, --precision, --batch, --queries and --threads"
+        "expected a report with a valid configuration in common, found none; use the same \
+         --engine, --precision, --batch, --queries and --threads"
     )]
     Configurations,
 }
@@ -58,19 +66,25 @@ pub enum NotComparable {
 /// Least difference of a stage that is told, as a part of the median of the whole frame before.
 const LEAST_PART: f64 = 0.01;
 
-/// Everything that differs beyond noise. Configurations that only one report has, and invalid ones, are left out.
+/// Everything that differs beyond noise. Configurations that only one report has, and invalid ones,
+/// are left out.
 pub fn changes(before: &Report, now: &Report) -> Result<Vec<Change>, NotComparable> {
     let mut changes = Vec::new();
     if before.machine != now.machine {
-        let all_fields = |report: &Report| serde_json::to_string(&report.machine).unwrap_or_default();
+        let all_fields =
+            |report: &Report| serde_json::to_string(&report.machine).unwrap_or_default();
         return Err(NotComparable::Machine { before: all_fields(before), now: all_fields(now) });
     }
     if before.images != now.images {
-        return Err(NotComparable::Images { before: before.images.join(" "), now: now.images.join(" ") });
+        return Err(NotComparable::Images {
+            before: before.images.join(" "),
+            now: now.images.join(" "),
+        });
     }
     let mut compared = 0;
     for now in now.configurations.iter().filter(|now| now.invalid.is_none()) {
-        let same = before.configurations.iter().find(|before| before.configuration == now.configuration);
+        let same =
+            before.configurations.iter().find(|before| before.configuration == now.configuration);
         let Some(before) = same.filter(|before| before.invalid.is_none()) else { continue };
         compared += 1;
         let least_us = before.stages.whole.p50_us * LEAST_PART;
@@ -80,7 +94,12 @@ pub fn changes(before: &Report, now: &Report) -> Result<Vec<Change>, NotComparab
         for (stage, before, after) in whole.into_iter().chain(stages) {
             if differ(before, after) && (before.p50_us - after.p50_us).abs() >= least_us {
                 let configuration = now.configuration.clone();
-                changes.push(Change { configuration, stage, before_us: before.p50_us, now_us: after.p50_us });
+                changes.push(Change {
+                    configuration,
+                    stage,
+                    before_us: before.p50_us,
+                    now_us: after.p50_us,
+                });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Why the clocks of a card are not higher.
 //!
-//! Source: `NvmlClocksEventReasons` in NVIDIA's NVML API reference, R550 and later; older headers call them throttle reasons.
+//! Source: `NvmlClocksEventReasons` in NVIDIA's NVML API reference, R550 and later; older headers
+//! call them throttle reasons.
 
 use std::fmt;
 
@@ -19,12 +20,14 @@ const NAMES: [(u64, &str); 9] = [
     (0x100, "display_clock_setting"),
 ];
 
-/// Heat, a power brake, or what the hardware halves its clocks for (which may also be a change of the performance state: then the clock was not
-/// steady either). The power cap is not among them: "the clocks have been optimized to ensure not to exceed currently set power limits" is how a
+/// Heat, a power brake, or what the hardware halves its clocks for (which may also be a change of
+/// the performance state: then the clock was not steady either). The power cap is not among them:
+/// "the clocks have been optimized to ensure not to exceed currently set power limits" is how a
 /// card runs under full load, today and tomorrow, and the limit is in the report.
 const SLOWDOWNS: u64 = 0x8 | 0x20 | 0x40 | 0x80;
 
-/// A set of reasons. In JSON it is a list of names; a bit without a name is written as a number, `0x200`.
+/// A set of reasons. In JSON it is a list of names; a bit without a name is written as a number,
+/// `0x200`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClockReasons(u64);
 
@@ -53,7 +56,8 @@ impl ClockReasons {
 
     fn names(self) -> Vec<String> {
         let set = (0..u64::BITS).map(|shift| 1 << shift).filter(|bit| self.0 & bit != 0);
-        let name = |bit| NAMES.iter().find(|(known, _)| *known == bit).map(|(_, name)| (*name).to_owned());
+        let name =
+            |bit| NAMES.iter().find(|(known, _)| *known == bit).map(|(_, name)| (*name).to_owned());
         set.map(|bit| name(bit).unwrap_or_else(|| format!("{bit:#x}"))).collect()
     }
 }
@@ -76,7 +80,9 @@ impl<'de> Deserialize<'de> for ClockReasons {
             let named = NAMES.iter().find(|(_, known)| known == name).map(|(bit, _)| *bit);
             let bit = named.or_else(|| u64::from_str_radix(name.strip_prefix("0x")?, 16).ok());
             bit.ok_or_else(|| {
-                serde::de::Error::custom(format!("{name}: expected a reason of NVML's, found another word"))
+                serde::de::Error::custom(format!(
+                    "{name}: expected a reason of NVML's, found another word"
+                ))
             })
         };
         let names = Vec::<String>::deserialize(deserializer)?;

@@ -1,4 +1,5 @@
-//! Whether the machine slowed down meanwhile. Linux tells most of it in `/proc` and `/sys`; what it does not tell stays empty.
+//! Whether the machine slowed down meanwhile. Linux tells most of it in `/proc` and `/sys`; what it
+//! does not tell stays empty.
 
 use std::fs;
 use std::path::Path;
@@ -28,17 +29,21 @@ impl Condition {
         let numbers = |file: &str| -> Vec<f64> {
             cores.iter().filter_map(|core| file_line(&core.join(file))?.parse().ok()).collect()
         };
-        let mut clocks: Vec<f64> = numbers("cpufreq/scaling_cur_freq").iter().map(|khz| khz / 1e3).collect();
+        let mut clocks: Vec<f64> =
+            numbers("cpufreq/scaling_cur_freq").iter().map(|khz| khz / 1e3).collect();
         if clocks.is_empty() {
             let cpu_info = fs::read_to_string(root.join("proc/cpuinfo")).unwrap_or_default();
-            let lines = cpu_info.lines().filter_map(|line| line.strip_prefix("cpu MHz")?.split_once(": "));
+            let lines =
+                cpu_info.lines().filter_map(|line| line.strip_prefix("cpu MHz")?.split_once(": "));
             clocks = lines.filter_map(|(_, mhz)| mhz.parse().ok()).collect();
         }
         let throttles = numbers("thermal_throttle/core_throttle_count");
         let zones = folders(&root.join("sys/class/thermal"), "thermal_zone");
-        let degrees = zones.iter().filter_map(|zone| file_line(&zone.join("temp"))?.parse::<f64>().ok());
+        let degrees =
+            zones.iter().filter_map(|zone| file_line(&zone.join("temp"))?.parse::<f64>().ok());
         Self {
-            clock_mhz: (!clocks.is_empty()).then(|| clocks.iter().sum::<f64>() / clocks.len() as f64),
+            clock_mhz: (!clocks.is_empty())
+                .then(|| clocks.iter().sum::<f64>() / clocks.len() as f64),
             hottest_celsius: degrees.map(|thousandths| thousandths / 1e3).reduce(f64::max),
             throttle_count: (!throttles.is_empty()).then(|| throttles.iter().sum::<f64>() as u64),
         }
@@ -49,14 +54,19 @@ impl Condition {
         if let (Some(before), Some(after)) = (self.throttle_count, later.throttle_count)
             && after > before
         {
-            return Some(format!("the processor was slowed down for heat {} times", after - before));
+            return Some(format!(
+                "the processor was slowed down for heat {} times",
+                after - before
+            ));
         }
         let (before, after) = (self.clock_mhz?, later.clock_mhz?);
-        (after < LEAST_CLOCK * before).then(|| format!("the clock fell from {before:.0} to {after:.0} MHz"))
+        (after < LEAST_CLOCK * before)
+            .then(|| format!("the clock fell from {before:.0} to {after:.0} MHz"))
     }
 }
 
-/// Forgets the peak of resident memory, so that the next one is that of the next configuration. Where it cannot be forgotten, peaks only grow.
+/// Forgets the peak of resident memory, so that the next one is that of the next configuration.
+/// Where it cannot be forgotten, peaks only grow.
 pub fn reset_peak_memory() {
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
@@ -69,10 +79,14 @@ pub fn peak_memory_bytes() -> Option<u64> {
 /// Folders called `prefix` and a number.
 fn folders(above: &Path, prefix: &str) -> Vec<std::path::PathBuf> {
     let is_numbered = |name: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+        name.strip_prefix(prefix)
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let entries = fs::read_dir(above).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_str().is_some_and(is_numbered)).map(|entry| entry.path()).collect()
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_numbered))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 #[cfg(test)]
@@ -90,7 +104,10 @@ mod tests {
         for core in 0..2 {
             let folder = format!("sys/devices/system/cpu/cpu{core}");
             write(&format!("{folder}/cpufreq/scaling_cur_freq"), &format!("{clock_khz}\n"));
-            write(&format!("{folder}/thermal_throttle/core_throttle_count"), &format!("{throttles}\n"));
+            write(
+                &format!("{folder}/thermal_throttle/core_throttle_count"),
+                &format!("{throttles}\n"),
+            );
         }
         write("sys/devices/system/cpu/cpufreq/boost", "1");
         write("sys/class/thermal/thermal_zone0/temp", "48500\n");
@@ -102,7 +119,11 @@ mod tests {
     fn a_board_is_read_from_its_files() {
         let root = board(1_510_400, 3);
         let condition = Condition::now(root.path());
-        let expected = Condition { clock_mhz: Some(1510.4), hottest_celsius: Some(51.25), throttle_count: Some(6) };
+        let expected = Condition {
+            clock_mhz: Some(1510.4),
+            hottest_celsius: Some(51.25),
+            throttle_count: Some(6),
+        };
         assert_eq!(condition, expected);
     }
 

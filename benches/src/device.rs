@@ -1,10 +1,13 @@
 //! NVIDIA's devices that predictions are made for, by their published peaks.
 //!
-//! Sources: NVIDIA Ampere GA102 GPU Architecture whitepaper 2.1, appendix A (RTX 3090); Jetson AGX Orin Series Technical Brief 1.2: the GPU of
-//! AGX Orin 64 GB has 16 multiprocessors at 1.3 GHz, 170 sparse INT8 TOPS, 5.3 FP32 TFLOP/s. That is 4096 dense 8-bit operations and
-//! 256 of FP32 a multiprocessor and cycle, and with 8 multiprocessors it gives the published TOPS of Orin Nano (40 sparse at 625 MHz) and
-//! Orin Nano Super (67 sparse at 1020 MHz). All numbers are for dense matrices; DLA cores are left out. Both documents were read by way of pages that
-//! quote them; that the RTX 3090 reaches half of its 142 TFLOP/s where sums are kept in 32 bits, none of those pages repeats.
+//! Sources: NVIDIA Ampere GA102 GPU Architecture whitepaper 2.1, appendix A (RTX 3090); Jetson AGX
+//! Orin Series Technical Brief 1.2: the GPU of AGX Orin 64 GB has 16 multiprocessors at 1.3 GHz,
+//! 170 sparse INT8 TOPS, 5.3 FP32 TFLOP/s. That is 4096 dense 8-bit operations and 256 of FP32 a
+//! multiprocessor and cycle, and with 8 multiprocessors it gives the published TOPS of Orin Nano
+//! (40 sparse at 625 MHz) and Orin Nano Super (67 sparse at 1020 MHz). All numbers are for dense
+//! matrices; DLA cores are left out. Both documents were read by way of pages that quote them; that
+//! the RTX 3090 reaches half of its 142 TFLOP/s where sums are kept in 32 bits, none of those pages
+//! repeats.
 
 use clap::ValueEnum;
 use rszs_bundle::Precision;
@@ -73,8 +76,8 @@ impl Peak {
     }
 }
 
-/// The GPU of an Orin by its multiprocessors and its clock. NVIDIA publishes no other rate for 16-bit products with 32-bit sums than half
-/// that of 8-bit products.
+/// The GPU of an Orin by its multiprocessors and its clock. NVIDIA publishes no other rate for
+/// 16-bit products with 32-bit sums than half that of 8-bit products.
 fn orin(multiprocessors: f64, hertz: f64, bandwidth: f64) -> Peak {
     let a_cycle = multiprocessors * hertz;
     Peak { fp32: 128.0 * a_cycle, fp16: 1024.0 * a_cycle, int8: 2048.0 * a_cycle, bandwidth }
@@ -84,7 +87,8 @@ fn orin(multiprocessors: f64, hertz: f64, bandwidth: f64) -> Peak {
 mod tests {
     use super::*;
 
-    /// Sparse INT8 TOPS: two operations a multiply-accumulate, twice as many where half of the weights are zero.
+    /// Sparse INT8 TOPS: two operations a multiply-accumulate, twice as many where half of the
+    /// weights are zero.
     fn sparse_tops(device: Device) -> f64 {
         device.peak().int8 * 4.0 / 1e12
     }

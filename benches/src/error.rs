@@ -43,7 +43,8 @@ pub enum Error {
         source: crate::baseline::NotComparable,
     },
     /// A report that cannot be written.
-    #[error("{path}: expected to write a report, found: {source}; name a file in a folder that is there", path = path.display())]
+    #[error("{path}: expected to write a report, found: {source}; name a file in a folder that is \
+        there", path = path.display())]
     Write {
         /// The file.
         path: PathBuf,

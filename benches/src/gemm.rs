@@ -14,14 +14,17 @@ const SIDE: usize = 1024;
 /// How long is measured.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Multiply-accumulates a second of a product of two matrices of 1024 × 1024 in 32-bit floats, by the fastest of its runs.
+/// Multiply-accumulates a second of a product of two matrices of 1024 × 1024 in 32-bit floats, by
+/// the fastest of its runs.
 pub fn macs_per_s(kind: EngineKind, options: &EngineOptions) -> Result<f64, LoadError> {
     let builder = Builder::new();
     let x = builder.input("x", Element::F32, [N, SIDE.into()]);
     let y = x.matmul(builder.param("weight", [SIDE, SIDE], Init::Constant(0.5)));
     let graph = builder.finish(&[("y", y.id())]).expect("both matrices are square and of one size");
     let parameters = BTreeMap::from([("weight".to_owned(), Tensor::filled([SIDE, SIDE], 0.5))]);
-    let file = lower(&graph, &parameters, "gemm", &[]).expect("a product can be written as ONNX").encode_to_vec();
+    let file = lower(&graph, &parameters, "gemm", &[])
+        .expect("a product can be written as ONNX")
+        .encode_to_vec();
     let mut session = kind.load(&file, options)?;
 
     let shape = [SIDE, SIDE];

@@ -1,4 +1,5 @@
-//! `rszs-bench`: latency by stage beside accuracy, for engines × batches × queries; and the criterion benches.
+//! `rszs-bench`: latency by stage beside accuracy, for engines × batches × queries; and the
+//! criterion benches.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -50,7 +51,8 @@ use rszs_network::{Config, Purpose, image_graph};
 /// Queries that predictions are for.
 const PREDICTED_QUERIES: usize = 2;
 
-/// Measures what `arguments` ask for and tells it. Returns whether something became slower than the baseline.
+/// Measures what `arguments` ask for and tells it. Returns whether something became slower than the
+/// baseline.
 pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     if !arguments.predict.is_empty() {
         predict(&arguments.predict)?;
@@ -63,16 +65,18 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     };
     let report = sweep::run(arguments)?;
     print(&table::of(&report))?;
-    for (path, text) in
-        [(&arguments.json, report.to_json()), (&arguments.csv, csv::of(&report)), (&arguments.html, page::of(&report))]
-    {
+    for (path, text) in [
+        (&arguments.json, report.to_json()),
+        (&arguments.csv, csv::of(&report)),
+        (&arguments.html, page::of(&report)),
+    ] {
         if let Some(path) = path {
             write(path, &text)?;
         }
     }
     let Some((path, baseline)) = baseline else { return Ok(false) };
-    let changes =
-        baseline::changes(&baseline, &report).map_err(|source| Error::Baseline { path: path.clone(), source })?;
+    let changes = baseline::changes(&baseline, &report)
+        .map_err(|source| Error::Baseline { path: path.clone(), source })?;
     print(&baseline::text(&changes))?;
     Ok(changes.iter().any(Change::is_regression))
 }
@@ -93,5 +97,6 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    rszs_durable::replace(path, text.as_bytes()).map_err(|source| Error::Write { path: path.to_owned(), source })
+    rszs_durable::replace(path, text.as_bytes())
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
 }

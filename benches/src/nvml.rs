@@ -1,4 +1,5 @@
-//! NVIDIA's management library, which comes with the driver: memory, power, clocks and temperature of a card.
+//! NVIDIA's management library, which comes with the driver: memory, power, clocks and temperature
+//! of a card.
 //!
 //! It is loaded while the program runs. What a card or a driver does not tell stays empty.
 #![allow(unsafe_code, reason = "the library has C functions alone")]
@@ -67,7 +68,9 @@ impl Nvml {
         let is_open = unsafe {
             library.get::<unsafe extern "C" fn() -> c_int>(b"nvmlInit_v2\0").ok()?() == 0
                 && library
-                    .get::<unsafe extern "C" fn(c_uint, *mut Handle) -> c_int>(b"nvmlDeviceGetHandleByIndex_v2\0")
+                    .get::<unsafe extern "C" fn(c_uint, *mut Handle) -> c_int>(
+                        b"nvmlDeviceGetHandleByIndex_v2\0",
+                    )
                     .ok()?(0, &raw mut device)
                     == 0
         };
@@ -78,7 +81,8 @@ impl Nvml {
     pub fn read(&self) -> Reading {
         let [clock_mhz, memory_clock_mhz] =
             CLOCKS.map(|clock| self.selected(b"nvmlDeviceGetClockInfo\0", clock).map(f64::from));
-        let milliwatts = |name| self.plain::<c_uint>(name).map(|milliwatts| f64::from(milliwatts) / 1e3);
+        let milliwatts =
+            |name| self.plain::<c_uint>(name).map(|milliwatts| f64::from(milliwatts) / 1e3);
         // The second name is that of drivers before 535.
         let reasons = self
             .plain::<c_ulonglong>(b"nvmlDeviceGetCurrentClocksEventReasons\0")
@@ -95,13 +99,18 @@ impl Nvml {
     }
 
     fn memory_bytes(&self) -> Option<u64> {
-        // A version of NVML's structures is their size with the number of the revision in the highest byte.
-        let mut memory = Memory { version: size_of::<Memory>() as c_uint | 2 << 24, ..Memory::default() };
+        // A version of NVML's structures is their size with the number of the revision in the
+        // highest byte.
+        let mut memory =
+            Memory { version: size_of::<Memory>() as c_uint | 2 << 24, ..Memory::default() };
         // SAFETY: the type is that of nvml.h.
         let get = unsafe {
-            self.library.get::<unsafe extern "C" fn(Handle, *mut Memory) -> c_int>(b"nvmlDeviceGetMemoryInfo_v2\0")
+            self.library.get::<unsafe extern "C" fn(Handle, *mut Memory) -> c_int>(
+                b"nvmlDeviceGetMemoryInfo_v2\0",
+            )
         };
-        // SAFETY: the handle is the library's, and it fills a structure of the version that it is told.
+        // SAFETY: the handle is the library's, and it fills a structure of the version that it is
+        // told.
         (unsafe { get.ok()?(self.device as Handle, &raw mut memory) } == 0).then_some(memory.used)
     }
 
@@ -109,7 +118,9 @@ impl Nvml {
     fn plain<T: Default>(&self, name: &[u8]) -> Option<T> {
         let mut value = T::default();
         // SAFETY: the callers ask for functions of nvml.h that take a handle and write a `T`.
-        let get = unsafe { self.library.get::<unsafe extern "C" fn(Handle, *mut T) -> c_int>(name) }.ok()?;
+        let get =
+            unsafe { self.library.get::<unsafe extern "C" fn(Handle, *mut T) -> c_int>(name) }
+                .ok()?;
         // SAFETY: the handle is the library's.
         (unsafe { get(self.device as Handle, &raw mut value) } == 0).then_some(value)
     }
@@ -118,7 +129,9 @@ impl Nvml {
     fn selected(&self, name: &[u8], which: c_uint) -> Option<c_uint> {
         let mut value = 0;
         // SAFETY: the callers ask for functions of nvml.h of this type.
-        let get = unsafe { self.library.get::<unsafe extern "C" fn(Handle, c_uint, *mut c_uint) -> c_int>(name) };
+        let get = unsafe {
+            self.library.get::<unsafe extern "C" fn(Handle, c_uint, *mut c_uint) -> c_int>(name)
+        };
         // SAFETY: the handle is the library's.
         (unsafe { get.ok()?(self.device as Handle, which, &raw mut value) } == 0).then_some(value)
     }

@@ -33,8 +33,8 @@ pub struct Report {
     pub images: Vec<String>,
     /// Engines that were asked for and left out, with the reason.
     pub skipped: Vec<String>,
-    /// What one tile of the bundle's network costs, and what named devices are predicted to need for it; nothing for a network that this program does
-    /// not know.
+    /// What one tile of the bundle's network costs, and what named devices are predicted to need
+    /// for it; nothing for a network that this program does not know.
     #[serde(default)]
     pub roofline: Option<Roofline>,
     /// In the order in which they ran. The first is the reference of all accuracies.
@@ -103,7 +103,8 @@ pub struct Measured {
     pub frames_per_s: f64,
     /// Millions of pixels a second.
     pub megapixels_per_s: f64,
-    /// Largest resident memory while frames were measured. The reference's masks and logits, kept for the comparison, are in it.
+    /// Largest resident memory while frames were measured. The reference's masks and logits, kept
+    /// for the comparison, are in it.
     pub peak_memory_bytes: Option<u64>,
     /// Memory and energy of an accelerator, where one tells.
     #[serde(default)]
@@ -115,7 +116,8 @@ pub struct Measured {
     pub allocations_per_frame: f64,
     /// Beside the first configuration that has the same queries; nothing for that one.
     pub accuracy: Option<Accuracy>,
-    /// How far the engine was off in the bundle's self-test: largest difference of a logit or presence.
+    /// How far the engine was off in the bundle's self-test: largest difference of a logit or
+    /// presence.
     pub self_test_difference: f32,
     /// What is allowed there.
     pub self_test_tolerance: f32,
@@ -170,8 +172,13 @@ impl Report {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let refused = |found: String| Error::Report { path: path.to_owned(), found };
         let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-        let report: Self = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
-        if report.schema == SCHEMA { Ok(report) } else { Err(refused(format!("schema {}", report.schema))) }
+        let report: Self =
+            serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+        if report.schema == SCHEMA {
+            Ok(report)
+        } else {
+            Err(refused(format!("schema {}", report.schema)))
+        }
     }
 
     /// As text, one field a line.

@@ -1,8 +1,10 @@
-//! What a device is predicted to need for one tile: its work over the device's peak, or its bytes over the bandwidth, whichever is longer.
+//! What a device is predicted to need for one tile: its work over the device's peak, or its bytes
+//! over the bandwidth, whichever is longer.
 //!
-//! Work and bytes are the cost model's: every product, each weight read once, each value written once. No engine reaches the peak in every
-//! product: less than the first no engine needs. Bytes are no bound: an engine that fuses attention never writes its scores, and one that fuses
-//! nothing reads all values again. How far off a prediction is, only a measurement tells.
+//! Work and bytes are the cost model's: every product, each weight read once, each value written
+//! once. No engine reaches the peak in every product: less than the first no engine needs. Bytes
+//! are no bound: an engine that fuses attention never writes its scores, and one that fuses nothing
+//! reads all values again. How far off a prediction is, only a measurement tells.
 
 use std::fmt::Write;
 
@@ -13,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{Device, Peak};
 
-/// The precisions that devices are predicted in: those of the files that engines for accelerators take.
+/// The precisions that devices are predicted in: those of the files that engines for accelerators
+/// take.
 const PREDICTED: [Precision; 3] = [Precision::Fp32, Precision::Fp16, Precision::Int8Fp16];
 
 /// Products that calibration quantizes: from this share of all multiply-accumulates.
@@ -53,9 +56,15 @@ impl TileCost {
     /// Of one tile with `queries` through `graph`.
     pub fn of(graph: &Graph, queries: usize) -> Self {
         let totals = Cost::of(graph, 1, queries).total();
-        let macs_by_weights = graph.products(LIGHTEST_INT8).iter().map(|product| product.macs).sum();
+        let macs_by_weights =
+            graph.products(LIGHTEST_INT8).iter().map(|product| product.macs).sum();
         // The cost model counts 4 bytes a value.
-        Self { macs: totals.macs, macs_by_weights, parameters: totals.parameters, values: totals.activation_bytes / 4 }
+        Self {
+            macs: totals.macs,
+            macs_by_weights,
+            parameters: totals.parameters,
+            values: totals.activation_bytes / 4,
+        }
     }
 
     /// Seconds at `peak`: compute, memory.
@@ -79,9 +88,12 @@ impl TileCost {
 impl Prediction {
     /// Of every named device in every precision.
     pub fn all(cost: &TileCost) -> Vec<Self> {
-        let pairs = Device::value_variants().iter().flat_map(|&device| PREDICTED.map(|precision| (device, precision)));
+        let pairs = Device::value_variants()
+            .iter()
+            .flat_map(|&device| PREDICTED.map(|precision| (device, precision)));
         let predict = |(device, precision): (Device, Precision)| {
-            let [compute_ms, memory_ms] = cost.seconds(&device.peak(), precision).map(|seconds| 1e3 * seconds);
+            let [compute_ms, memory_ms] =
+                cost.seconds(&device.peak(), precision).map(|seconds| 1e3 * seconds);
             let (device, precision) = (device.name().to_owned(), precision.to_string());
             Self { device, precision, compute_ms, memory_ms, measured_ms: None }
         };
@@ -100,8 +112,10 @@ pub fn table(what: &str, cost: &TileCost, predictions: &[Prediction]) -> String 
     let [macs, by_weights] = [macs, macs_by_weights].map(|count| count as f64 / 1e9);
     let [parameters, values] = [parameters, values].map(|count| count as f64 / 1e6);
     let mut text = format!(
-        "{what}, one tile: {macs:.1} GMAC, {by_weights:.1} of them by weights; {parameters:.1} million weights, {values:.0} million values.\n\n\
-         | device | precision | compute, ms | memory, ms | predicted, ms | measured, ms |\n|---|---|---:|---:|---:|---:|\n"
+        "{what}, one tile: {macs:.1} GMAC, {by_weights:.1} of them by weights; {parameters:.1} \
+         million weights, {values:.0} million values.\n\n\
+         | device | precision | compute, ms | memory, ms | predicted, ms | measured, ms \
+         |\n|---|---|---:|---:|---:|---:|\n"
     );
     for prediction in predictions {
         let Prediction { device, precision, compute_ms, memory_ms, measured_ms } = prediction;
@@ -120,12 +134,19 @@ pub fn table(what: &str, cost: &TileCost, predictions: &[Prediction]) -> String 
 mod tests {
     use super::*;
 
-    const COST: TileCost = TileCost { macs: 1_000_000, macs_by_weights: 800_000, parameters: 1000, values: 10_000 };
+    const COST: TileCost =
+        TileCost { macs: 1_000_000, macs_by_weights: 800_000, parameters: 1000, values: 10_000 };
     const PEAK: Peak = Peak { fp32: 1e9, fp16: 2e9, int8: 4e9, bandwidth: 1e8 };
 
     fn expect(precision: Precision, expected: [f64; 2]) {
         let found = COST.seconds(&PEAK, precision);
-        assert!(found.iter().zip(expected).all(|(found, expected)| (found / expected - 1.0).abs() < 1e-9), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| (found / expected - 1.0).abs() < 1e-9),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -142,7 +163,8 @@ mod tests {
         assert_eq!(predictions.len(), 15);
         let text = table("a network", &COST, &predictions);
         assert!(
-            text.contains("| Orin Nano Super | int8-fp16 |") && text.lines().skip(4).all(|line| line.ends_with("|  |")),
+            text.contains("| Orin Nano Super | int8-fp16 |")
+                && text.lines().skip(4).all(|line| line.ends_with("|  |")),
             "{text}"
         );
     }

@@ -77,7 +77,8 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// The stages in the order in which a frame passes them, with their names; the whole is not among them.
+    /// The stages in the order in which a frame passes them, with their names; the whole is not
+    /// among them.
     pub fn in_order(&self) -> [(&'static str, &Percentiles); 7] {
         [
             ("decode", &self.decode),
@@ -92,7 +93,8 @@ impl Stages {
 
     /// Of at least one frame.
     pub fn of(frames: &[FrameTimes]) -> Self {
-        let percentiles = |stage: fn(&FrameTimes) -> Duration| Percentiles::of(frames.iter().map(stage));
+        let percentiles =
+            |stage: fn(&FrameTimes) -> Duration| Percentiles::of(frames.iter().map(stage));
         Self {
             decode: percentiles(|frame| frame.decode),
             tile: percentiles(|frame| frame.tile),
@@ -115,7 +117,8 @@ impl Percentiles {
             histogram.saturating_record(duration.as_nanos() as u64);
         }
         let at = |quantile: f64| histogram.value_at_quantile(quantile.clamp(0.0, 1.0)) as f64 / 1e3;
-        // The number of values below the median is binomial: its spread in ranks is half a root of their count.
+        // The number of values below the median is binomial: its spread in ranks is half a root of
+        // their count.
         let spread = 0.5 * Z_95 / (histogram.len().max(1) as f64).sqrt();
         Self {
             p50_us: at(0.5),
@@ -137,9 +140,12 @@ mod tests {
     fn percentiles_are_those_of_the_sorted_times_to_three_digits() {
         let times = (1..=1000).rev().map(Duration::from_micros);
         let found = Percentiles::of(times);
-        for (value, expected) in
-            [(found.p50_us, 500.0), (found.p90_us, 900.0), (found.p99_us, 990.0), (found.max_us, 1000.0)]
-        {
+        for (value, expected) in [
+            (found.p50_us, 500.0),
+            (found.p90_us, 900.0),
+            (found.p99_us, 990.0),
+            (found.max_us, 1000.0),
+        ] {
             assert!((value - expected).abs() <= 1e-3 * expected + 1.0, "{value} for {expected}");
         }
         // 1.96 · √1000 / 2 is 31 ranks.
@@ -150,6 +156,9 @@ mod tests {
     #[test]
     fn of_one_time_everything_is_that_time() {
         let found = Percentiles::of([Duration::from_millis(7)].into_iter());
-        assert!((found.p50_us - 7000.0).abs() < 7.0 && (found.median_interval_us[1] - 7000.0).abs() < 7.0);
+        assert!(
+            (found.p50_us - 7000.0).abs() < 7.0
+                && (found.median_interval_us[1] - 7000.0).abs() < 7.0
+        );
     }
 }

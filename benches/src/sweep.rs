@@ -27,7 +27,9 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::gemm;
 use crate::nvml;
-use crate::report::{Accuracy, Achieved, BundleIdentity, Configuration, Measured, PeakOf, Report, Roofline, SCHEMA};
+use crate::report::{
+    Accuracy, Achieved, BundleIdentity, Configuration, Measured, PeakOf, Report, Roofline, SCHEMA,
+};
 use crate::roofline::{Prediction, TileCost};
 use crate::stages::{FrameTimes, Stages};
 
@@ -48,7 +50,14 @@ pub fn run(arguments: &Arguments) -> Result<Report, Error> {
     for queries in &arguments.queries {
         let mut reference = None;
         for engine in engines(arguments) {
-            match configuration(arguments, &engine, queries, &images, graph.as_ref(), &mut reference) {
+            match configuration(
+                arguments,
+                &engine,
+                queries,
+                &images,
+                graph.as_ref(),
+                &mut reference,
+            ) {
                 Ok(measured) => configurations.push(measured),
                 Err(Error::Edge(EdgeError::Engine(error))) => skipped.push(error.to_string()),
                 Err(error) => return Err(error),
@@ -91,7 +100,9 @@ fn network(manifest: &Manifest) -> Option<Graph> {
 fn engines(arguments: &Arguments) -> Vec<EngineArguments> {
     let (threads, onnxruntime) = (arguments.threads, &arguments.onnxruntime);
     let mut engines = Vec::new();
-    for (&engine, &precision) in arguments.engine.iter().flat_map(|e| arguments.precision.iter().map(move |p| (e, p))) {
+    for (&engine, &precision) in
+        arguments.engine.iter().flat_map(|e| arguments.precision.iter().map(move |p| (e, p)))
+    {
         let library = onnxruntime.clone().filter(|_| engine.takes_library());
         let engine_cache = &arguments.engine_cache;
         let of_batch = |&batch| EngineArguments {
@@ -117,10 +128,15 @@ fn configuration(
     reference: &mut Option<Vec<Segmentation>>,
 ) -> Result<Measured, Error> {
     let queries = parse_queries(typed).map_err(EdgeError::from)?;
-    let name =
-        SideName { typed: String::new(), bundle: arguments.bundle.clone(), engine: engine.engine, precision: None };
+    let name = SideName {
+        typed: String::new(),
+        bundle: arguments.bundle.clone(),
+        engine: engine.engine,
+        precision: None,
+    };
     let mut side = Side::open(&name, engine, &queries, arguments.gsd, BuildWatch::default())?;
-    let folder = tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
+    let folder = tempfile::tempdir()
+        .map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
     let mut bench = Bench {
         sink: Sink::new(folder.path(), PRODUCTS, &side.queries).map_err(EdgeError::from)?,
         reader: ImageReader::new(),
@@ -132,7 +148,10 @@ fn configuration(
         bench.frame(image, &mut side, Keep::EVERYTHING)?;
         found.push(std::mem::take(&mut side.segmentation));
     }
-    let accuracy = reference.as_ref().map(|reference| accuracy(reference, &found, queries.len())).transpose()?;
+    let accuracy = reference
+        .as_ref()
+        .map(|reference| accuracy(reference, &found, queries.len()))
+        .transpose()?;
     reference.get_or_insert(found);
     // Caches and buffers are warm after this.
     for image in images {
@@ -183,7 +202,9 @@ fn configuration(
         accuracy,
         self_test_difference: started.deviation.logits.max(started.deviation.presence),
         self_test_tolerance: side.bundle.golden().tolerance.of(started.precision),
-        invalid: before.invalidated_by(&after).or_else(|| accelerator.invalidated_by(started.kind.is_gpu())),
+        invalid: before
+            .invalidated_by(&after)
+            .or_else(|| accelerator.invalidated_by(started.kind.is_gpu())),
         before,
         after,
     })
@@ -202,7 +223,11 @@ fn achieved(
         let peak = device.peak();
         let [compute, memory] = cost.seconds(&peak, started.precision);
         let device = device.name().to_owned();
-        PeakOf { device, macs_per_s: peak.of(started.precision), predicted_ms: 1e3 * compute.max(memory) }
+        PeakOf {
+            device,
+            macs_per_s: peak.of(started.precision),
+            predicted_ms: 1e3 * compute.max(memory),
+        }
     });
     Ok(Achieved {
         tile_ms: 1e3 * tile_s,
@@ -221,13 +246,21 @@ struct Bench {
 
 impl Bench {
     /// One image, from its file to its mask's.
-    fn frame(&mut self, (name, input): &(String, Input), side: &mut Side, keep: Keep) -> Result<FrameTimes, Error> {
+    fn frame(
+        &mut self,
+        (name, input): &(String, Input),
+        side: &mut Side,
+        keep: Keep,
+    ) -> Result<FrameTimes, Error> {
         let start = Instant::now();
-        let decode: Duration = self.reader.read(input, &mut self.frame).map_err(ImageError::from)?;
+        let decode: Duration =
+            self.reader.read(input, &mut self.frame).map_err(ImageError::from)?;
         let in_image = |source| ImageError::Segment { image: name.clone(), source };
         let times = side.segment(&self.frame, keep).map_err(in_image)?;
-        let written =
-            self.sink.write("frame", &self.frame, &side.segmentation, &side.queries).map_err(EdgeError::from)?;
+        let written = self
+            .sink
+            .write("frame", &self.frame, &side.segmentation, &side.queries)
+            .map_err(EdgeError::from)?;
         Ok(FrameTimes {
             decode,
             tile: times.tile,
@@ -241,8 +274,13 @@ impl Bench {
     }
 }
 
-fn accuracy(reference: &[Segmentation], found: &[Segmentation], queries: usize) -> Result<Accuracy, Error> {
-    let mut worst = Accuracy { least_iou: 1.0, least_agreement: 1.0, largest_logit_difference: 0.0 };
+fn accuracy(
+    reference: &[Segmentation],
+    found: &[Segmentation],
+    queries: usize,
+) -> Result<Accuracy, Error> {
+    let mut worst =
+        Accuracy { least_iou: 1.0, least_agreement: 1.0, largest_logit_difference: 0.0 };
     for query in 0..queries {
         let mut difference = Difference::new();
         for (reference, found) in reference.iter().zip(found) {
@@ -250,7 +288,8 @@ fn accuracy(reference: &[Segmentation], found: &[Segmentation], queries: usize) 
         }
         worst.least_iou = worst.least_iou.min(difference.intersection_over_union());
         worst.least_agreement = worst.least_agreement.min(difference.agreement());
-        worst.largest_logit_difference = worst.largest_logit_difference.max(difference.largest_logit());
+        worst.largest_logit_difference =
+            worst.largest_logit_difference.max(difference.largest_logit());
     }
     Ok(worst)
 }

@@ -1,7 +1,8 @@
 //! What the kernel of a Jetson tells of its GPU, its supply and its power.
 //!
-//! Orin's GPU is `17000000.gpu` in `devfreq`, Thor's is `gpu-gpc-0`. Over-current and under-voltage are counted by `soctherm_oc`, which throttles the
-//! board's clocks ("Platform Power and Performance" in NVIDIA's Jetson Linux Developer Guide).
+//! Orin's GPU is `17000000.gpu` in `devfreq`, Thor's is `gpu-gpc-0`. Over-current and under-voltage
+//! are counted by `soctherm_oc`, which throttles the board's clocks ("Platform Power and
+//! Performance" in NVIDIA's Jetson Linux Developer Guide).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,25 +29,35 @@ impl Tegra {
     pub(crate) fn find(root: &Path) -> Option<Self> {
         let monitors = folders(&root.join("sys/class/hwmon"));
         let named = |name: &'static str| {
-            monitors.iter().filter(move |path| file_line(&path.join("name")).as_deref() == Some(name))
+            monitors
+                .iter()
+                .filter(move |path| file_line(&path.join("name")).as_deref() == Some(name))
         };
         let input = named("ina3221").find_map(|monitor| input_rail(monitor));
-        let events =
-            named("soctherm_oc").flat_map(|monitor| (1..=3).map(|cause| monitor.join(format!("oc{cause}_event_cnt"))));
+        let events = named("soctherm_oc")
+            .flat_map(|monitor| (1..=3).map(|cause| monitor.join(format!("oc{cause}_event_cnt"))));
         let events: Vec<PathBuf> = events.filter(|path| path.exists()).collect();
         if input.is_none() && events.is_empty() && !root.join("etc/nv_tegra_release").exists() {
             return None;
         }
         let is_gpu = |path: &PathBuf| path.ends_with("17000000.gpu") || path.ends_with("gpu-gpc-0");
-        let clock = folders(&root.join("sys/class/devfreq")).into_iter().find(is_gpu).map(|gpu| gpu.join("cur_freq"));
+        let clock = folders(&root.join("sys/class/devfreq"))
+            .into_iter()
+            .find(is_gpu)
+            .map(|gpu| gpu.join("cur_freq"));
         let zones = folders(&root.join("sys/class/thermal"));
-        let zone = zones.into_iter().find(|zone| file_line(&zone.join("type")).as_deref() == Some("gpu-thermal"));
+        let zone = zones
+            .into_iter()
+            .find(|zone| file_line(&zone.join("type")).as_deref() == Some("gpu-thermal"));
         Some(Self { input, clock, temperature: zone.map(|zone| zone.join("temp")), events })
     }
 
     pub(crate) fn sample(&self) -> Sample {
         let thousandth = |path: &PathBuf| number(path).map(|value| value / 1e3);
-        let power_w = self.input.as_ref().and_then(|[volts, amperes]| Some(thousandth(volts)? * thousandth(amperes)?));
+        let power_w = self
+            .input
+            .as_ref()
+            .and_then(|[volts, amperes]| Some(thousandth(volts)? * thousandth(amperes)?));
         let counts: Vec<f64> = self.events.iter().filter_map(|path| number(path)).collect();
         let chip = ChipState {
             clock_mhz: self.clock.as_deref().and_then(number).map(|hertz| hertz / 1e6),
@@ -58,10 +69,12 @@ impl Tegra {
     }
 }
 
-/// The board's input, `VDD_IN`, as Orin NX and Nano measure it. AGX boards have no sensor for the whole and tell nothing here.
+/// The board's input, `VDD_IN`, as Orin NX and Nano measure it. AGX boards have no sensor for the
+/// whole and tell nothing here.
 fn input_rail(monitor: &Path) -> Option<[PathBuf; 2]> {
-    let channel =
-        (1..=3).find(|channel| file_line(&monitor.join(format!("in{channel}_label"))).as_deref() == Some("VDD_IN"))?;
+    let channel = (1..=3).find(|channel| {
+        file_line(&monitor.join(format!("in{channel}_label"))).as_deref() == Some("VDD_IN")
+    })?;
     Some([monitor.join(format!("in{channel}_input")), monitor.join(format!("curr{channel}_input"))])
 }
 

@@ -1,5 +1,6 @@
-//! Stands in for NVIDIA's management library in tests: a card of the numbers in the file that `NVML_STAND_IN` names, a line `name value` each.
-//! What has no line, the card does not tell. The file is read at every call, so a test can heat the card.
+//! Stands in for NVIDIA's management library in tests: a card of the numbers in the file that
+//! `NVML_STAND_IN` names, a line `name value` each. What has no line, the card does not tell. The
+//! file is read at every call, so a test can heat the card.
 #![allow(unsafe_code, unreachable_pub, reason = "the functions of a C library")]
 
 use std::ffi::{c_int, c_uint, c_ulonglong, c_void};
@@ -16,7 +17,9 @@ fn number(name: &str) -> Option<u64> {
 /// # Safety
 /// `to` can be written.
 unsafe fn tell<T: TryFrom<u64>>(name: &str, to: *mut T) -> c_int {
-    let Some(value) = number(name).and_then(|number| T::try_from(number).ok()) else { return NOT_SUPPORTED };
+    let Some(value) = number(name).and_then(|number| T::try_from(number).ok()) else {
+        return NOT_SUPPORTED;
+    };
     // SAFETY: the caller's word.
     unsafe { to.write(value) };
     SUCCESS
@@ -47,7 +50,10 @@ extern "C" fn nvmlInit_v2() -> c_int {
 
 #[unsafe(no_mangle)]
 #[allow(non_snake_case, reason = "NVIDIA's name")]
-unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, handle: *mut *mut c_void) -> c_int {
+unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(
+    index: c_uint,
+    handle: *mut *mut c_void,
+) -> c_int {
     // SAFETY: the caller's word.
     unsafe { handle.write(std::ptr::without_provenance_mut(7)) };
     if index == 0 { SUCCESS } else { NOT_SUPPORTED }
@@ -55,7 +61,11 @@ unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, handle: *mut *
 
 #[unsafe(no_mangle)]
 #[allow(non_snake_case, reason = "NVIDIA's name")]
-unsafe extern "C" fn nvmlDeviceGetClockInfo(_: *mut c_void, which: c_uint, to: *mut c_uint) -> c_int {
+unsafe extern "C" fn nvmlDeviceGetClockInfo(
+    _: *mut c_void,
+    which: c_uint,
+    to: *mut c_uint,
+) -> c_int {
     // SAFETY: the caller's word.
     unsafe { tell(if which == 1 { "clock " } else { "memory_clock " }, to) }
 }

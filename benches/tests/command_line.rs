@@ -16,10 +16,17 @@ fn bench(folder: &TempDir, more: &[&str]) -> Output {
 
 fn command(folder: &TempDir, more: &[&str]) -> Command {
     let picture = folder.path().join("picture.png");
-    RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90])).save(&picture).unwrap();
+    RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90]))
+        .save(&picture)
+        .unwrap();
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-bench"));
-    command.arg(&picture).arg("--bundle").arg(bundle).args(["--engine", "embedded", "--frames", "10"]).args(more);
+    command
+        .arg(&picture)
+        .arg("--bundle")
+        .arg(bundle)
+        .args(["--engine", "embedded", "--frames", "10"])
+        .args(more);
     command
 }
 
@@ -35,7 +42,8 @@ fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
     let ((json, json_text), (csv, csv_text), (html, html_text)) =
         (path(&folder, "a.json"), path(&folder, "a.csv"), path(&folder, "a.html"));
     let files = ["--json", &json_text, "--csv", &csv_text, "--html", &html_text];
-    let output = bench(&folder, &[&["--batch", "1,2", "--peak", "orin-nano-super"], &files[..]].concat());
+    let output =
+        bench(&folder, &[&["--batch", "1,2", "--peak", "orin-nano-super"], &files[..]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let report = Report::read(&json).unwrap();
@@ -45,17 +53,26 @@ fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
     assert!(second.accuracy.unwrap().least_iou > 0.999, "{:?}", second.accuracy);
     assert!(first.allocations_per_frame > 0.0, "the program counts them");
     let roofline = report.roofline.as_ref().unwrap();
-    assert!(roofline.predictions.iter().all(|prediction| prediction.measured_ms.is_none()), "{roofline:?}");
+    assert!(
+        roofline.predictions.iter().all(|prediction| prediction.measured_ms.is_none()),
+        "{roofline:?}"
+    );
     for measured in &report.configurations {
         let achieved = measured.achieved.as_ref().unwrap();
         let by_hand = roofline.cost.macs as f64 / (measured.stages.engine.mean_us / 1e6);
-        assert!((achieved.macs_per_s / by_hand - 1.0).abs() < 1e-6, "one tile a frame: {achieved:?}");
+        assert!(
+            (achieved.macs_per_s / by_hand - 1.0).abs() < 1e-6,
+            "one tile a frame: {achieved:?}"
+        );
         assert!(achieved.gemm_macs_per_s.unwrap() > 0.0, "{achieved:?}");
         assert_eq!(achieved.peak.as_ref().unwrap().device, "Orin Nano Super");
         assert_eq!((measured.frames, measured.tiles), (10, 10));
         let parts: f64 = measured.stages.in_order().iter().map(|(_, times)| times.mean_us).sum();
         let whole = measured.stages.whole.mean_us;
-        assert!(parts <= whole * 1.01 && parts > 0.9 * whole, "stages of {parts} us in a whole of {whole}");
+        assert!(
+            parts <= whole * 1.01 && parts > 0.9 * whole,
+            "stages of {parts} us in a whole of {whole}"
+        );
     }
     let csv = fs::read_to_string(csv).unwrap();
     let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
@@ -67,32 +84,51 @@ fn a_report_has_every_stage_and_an_accuracy_beside_each_latency() {
 #[test]
 fn a_card_is_asked_and_its_heat_does_not_count_for_the_processor() {
     let folder = tempfile::tempdir().unwrap();
-    let library = std::env::current_exe().unwrap().with_file_name("../examples/libnvml_stand_in.so");
+    let library =
+        std::env::current_exe().unwrap().with_file_name("../examples/libnvml_stand_in.so");
     let installed = folder.path().join("libnvidia-ml.so.1");
-    fs::copy(&library, installed)
-        .unwrap_or_else(|error| panic!("{}: {error} (run `cargo build -p rszs-bench --examples`)", library.display()));
+    fs::copy(&library, installed).unwrap_or_else(|error| {
+        panic!("{}: {error} (run `cargo build -p rszs-bench --examples`)", library.display())
+    });
     let (numbers, numbers_text) = path(&folder, "numbers");
-    let card =
-        "memory 1073741824\nmilliwatts 250500\nlimit 350000\nclock 1695\nmemory_clock 9751\ncelsius 71\nreasons 68\n";
+    let card = "memory 1073741824\nmilliwatts 250500\nlimit 350000\nclock 1695\nmemory_clock \
+        9751\ncelsius 71\nreasons 68\n";
     fs::write(numbers, card).unwrap();
     let ((json, json_text), (csv, csv_text)) = (path(&folder, "a.json"), path(&folder, "a.csv"));
     let mut command = command(&folder, &["--json", &json_text, "--csv", &csv_text]);
-    let output = command.env("LD_LIBRARY_PATH", folder.path()).env("NVML_STAND_IN", numbers_text).output().unwrap();
+    let output = command
+        .env("LD_LIBRARY_PATH", folder.path())
+        .env("NVML_STAND_IN", numbers_text)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let measured = Report::read(&json).unwrap().configurations.remove(0);
     let accelerator = measured.accelerator;
-    assert_eq!((accelerator.peak_memory_bytes, accelerator.least_clock_mhz), (Some(1 << 30), Some(1695.0)));
-    assert_eq!((accelerator.after.celsius, accelerator.after.power_limit_w), (Some(71.0), Some(350.0)));
+    assert_eq!(
+        (accelerator.peak_memory_bytes, accelerator.least_clock_mhz),
+        (Some(1 << 30), Some(1695.0))
+    );
+    assert_eq!(
+        (accelerator.after.celsius, accelerator.after.power_limit_w),
+        (Some(71.0), Some(350.0))
+    );
     assert_eq!(accelerator.before.memory_clock_mhz, Some(9751.0));
     // 0x4 and 0x40.
     assert_eq!(accelerator.clock_reasons.unwrap().to_string(), "sw_power_cap hw_thermal_slowdown");
     assert!(accelerator.energy_j.unwrap() > 0.0);
     assert_eq!(measured.invalid, None, "the embedded engine does not run on the card");
     assert!(accelerator.invalidated_by(true).is_some(), "what runs there is invalid");
-    assert!(fs::read_to_string(csv).unwrap().ends_with(",1695,1695,71,sw_power_cap hw_thermal_slowdown\n"));
+    assert!(
+        fs::read_to_string(csv)
+            .unwrap()
+            .ends_with(",1695,1695,71,sw_power_cap hw_thermal_slowdown\n")
+    );
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(stdout.contains("GPU clock 1695 to 1695 MHz, at least 1695, 71 to 71 °C, up to 350 W"), "{stdout}");
+    assert!(
+        stdout.contains("GPU clock 1695 to 1695 MHz, at least 1695, 71 to 71 °C, up to 350 W"),
+        "{stdout}"
+    );
 }
 
 #[test]
@@ -123,7 +159,11 @@ fn what_became_slower_is_named_and_the_exit_status_tells() {
     for (name, report, expected) in [
         ("images.json", other_images, "images.json: expected a report on the same images"),
         ("machine.json", report, "machine.json: expected a report of this machine"),
-        ("batch.json", other_batch, "batch.json: expected a report with a valid configuration in common"),
+        (
+            "batch.json",
+            other_batch,
+            "batch.json: expected a report with a valid configuration in common",
+        ),
     ] {
         let (other, other_text) = path(&folder, name);
         fs::write(other, report.to_json()).unwrap();
@@ -151,10 +191,13 @@ fn a_report_of_an_earlier_release_is_a_baseline_still() {
     let folder = tempfile::tempdir().unwrap();
     let (json, text) = path(&folder, "now.json");
     assert!(bench(&folder, &["--json", &text]).status.success());
-    let mut report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let mut report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert!(report.as_object_mut().unwrap().remove("roofline").is_some());
     let configuration = report["configurations"][0].as_object_mut().unwrap();
-    assert!(configuration.remove("achieved").is_some() && configuration.remove("accelerator").is_some());
+    assert!(
+        configuration.remove("achieved").is_some() && configuration.remove("accelerator").is_some()
+    );
     fs::write(&json, report.to_string()).unwrap();
     assert!(Report::read(&json).unwrap().configurations[0].achieved.is_none());
 }

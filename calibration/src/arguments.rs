@@ -26,25 +26,31 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Choose a threshold and a temperature for each query that a set labels, and write them into the bundle
+    /// Choose a threshold and a temperature for each query that a set labels, and write them into
+    /// the bundle
     ///
-    /// A threshold fits the pictures it was chosen on better than any others: report numbers on pictures of another split or
-    /// another set, not on these. Queries that no set labels keep what they have, which is a threshold of 0.5 unless somebody
-    /// set another.
+    /// A threshold fits the pictures it was chosen on better than any others: report numbers on
+    /// pictures of another split or another set, not on these. Queries that no set labels keep what
+    /// they have, which is a threshold of 0.5 unless somebody set another.
     Thresholds(ThresholdArguments),
-    /// Measure masks at the bundle's thresholds: the numbers of a model card, as a Markdown table or JSON
+    /// Measure masks at the bundle's thresholds: the numbers of a model card, as a Markdown table
+    /// or JSON
     Evaluate(EvaluateArguments),
-    /// Quantize the heavy products to INT8, measure, and write model.int8.onnx into the bundle if that is worth it
+    /// Quantize the heavy products to INT8, measure, and write model.int8.onnx into the bundle if
+    /// that is worth it
     ///
-    /// Ranges are observed on tiles of training pictures, as the deployed pipeline cuts them. Masks of both precisions are then
-    /// measured on --split, and the time of a tile in one process. INT8 is written if a tile is at least 1.05 times as fast and
-    /// the mean intersection over union loses at most one point, and its outputs on the golden set are near enough; otherwise the report says why not. It holds for the processor it ran on: measure
-    /// where you deploy.
+    /// Ranges are observed on tiles of training pictures, as the deployed pipeline cuts them. Masks
+    /// of both precisions are then measured on --split, and the time of a tile in one process. INT8
+    /// is written if a tile is at least 1.05 times as fast and the mean intersection over union
+    /// loses at most one point, and its outputs on the golden set are near enough; otherwise the
+    /// report says why not. It holds for the processor it ran on: measure where you deploy.
     Int8(Int8Arguments),
-    /// Show what half precision does to every node: how near its values come to 65504, and how far rounding moves them
+    /// Show what half precision does to every node: how near its values come to 65504, and how far
+    /// rounding moves them
     ///
-    /// Tiles of training pictures run through the reference interpreter twice: in 32 bits, and with every value rounded that model.fp16.onnx
-    /// holds in 16 bits. It is slow, and nothing is written into the bundle.
+    /// Tiles of training pictures run through the reference interpreter twice: in 32 bits, and with
+    /// every value rounded that model.fp16.onnx holds in 16 bits. It is slow, and nothing is
+    /// written into the bundle.
     Fp16(Fp16Arguments),
 }
 
@@ -67,9 +73,11 @@ pub struct ThresholdArguments {
     #[command(flatten)]
     pub measure: MeasureArguments,
 
-    /// What a threshold is to be best at: iou, f1, or precision=0.9 for the highest recall at that precision
+    /// What a threshold is to be best at: iou, f1, or precision=0.9 for the highest recall at that
+    /// precision
     ///
-    /// The best threshold by intersection over union is the best by F1 too: one rises with the other.
+    /// The best threshold by intersection over union is the best by F1 too: one rises with the
+    /// other.
     #[arg(long, value_name = "TARGET", default_value_t = Target::Iou)]
     pub target: Target,
 
@@ -77,20 +85,22 @@ pub struct ThresholdArguments {
     #[arg(long, value_enum, default_value_t = Weighting::Places)]
     pub weighting: Weighting,
 
-    /// Largest share of the places of a set that are known to show none of a query which may be called it
+    /// Largest share of the places of a set that are known to show none of a query which may be
+    /// called it
     ///
     /// Thresholds below which some set has more false area than this are not taken. 1 allows any.
     #[arg(long, value_name = "SHARE", default_value_t = 0.005, value_parser = share)]
     pub false_area: f64,
 
-    /// Words for which sets count, too, that only know where the word is not: flood, for cities without floods
+    /// Words for which sets count, too, that only know where the word is not: flood, for cities
+    /// without floods
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     pub with_ruled_out: Vec<String>,
 
     /// Leave temperatures as they are
     ///
-    /// A temperature moves no mask of its query, since the threshold moves with it. It makes scores match frequencies, and it
-    /// changes how queries compare in an exclusive decision.
+    /// A temperature moves no mask of its query, since the threshold moves with it. It makes scores
+    /// match frequencies, and it changes how queries compare in an exclusive decision.
     #[arg(long)]
     pub keep_temperature: bool,
 
@@ -126,11 +136,13 @@ pub struct Int8Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub tiles: u32,
 
-    /// Leave the products that are most sensitive for what they cost in float, up to this share of the multiply-accumulates
+    /// Leave the products that are most sensitive for what they cost in float, up to this share of
+    /// the multiply-accumulates
     #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     pub float_share: f64,
 
-    /// Write model.int8-fp16.onnx as well, the same steps for TensorRT: if its masks are as good, though nothing here measures how fast it is
+    /// Write model.int8-fp16.onnx as well, the same steps for TensorRT: if its masks are as good,
+    /// though nothing here measures how fast it is
     #[arg(long)]
     pub tensorrt_unmeasured: bool,
 
@@ -171,10 +183,12 @@ pub struct MeasureArguments {
     #[arg(long, value_name = "FOLDER")]
     pub data: PathBuf,
 
-    /// Sets to measure on, separated by commas [default: all known ones that are in the data folder]
+    /// Sets to measure on, separated by commas [default: all known ones that are in the data
+    /// folder]
     ///
-    /// Known by name: `dubai`, `oam_buildings`, `naip_urban_trees`, `flood_area`. Any other name is a folder with images/, masks/ and
-    /// classes.txt (a line "index name, synonym" a class), and val.txt with the names of its validation pictures.
+    /// Known by name: `dubai`, `oam_buildings`, `naip_urban_trees`, `flood_area`. Any other name is
+    /// a folder with images/, masks/ and classes.txt (a line "index name, synonym" a class), and
+    /// val.txt with the names of its validation pictures.
     #[arg(long = "set", visible_alias = "sets", value_name = "NAMES", value_delimiter = ',')]
     pub sets: Vec<String>,
 
@@ -227,8 +241,10 @@ impl SplitChoice {
 }
 
 fn after_help() -> String {
-    let table: Vec<String> =
-        ExitStatus::ALL.iter().map(|status| format!("  {:>3}  {}", status.code(), status.meaning())).collect();
+    let table: Vec<String> = ExitStatus::ALL
+        .iter()
+        .map(|status| format!("  {:>3}  {}", status.code(), status.meaning()))
+        .collect();
     format!("{EXAMPLES}\nExit status:\n{}", table.join("\n"))
 }
 
@@ -236,7 +252,8 @@ const EXAMPLES: &str = "\
 Examples:
   rszs-calibrate thresholds --bundle bundles/nano --data data --split train
   rszs-calibrate evaluate --bundle bundles/nano --data data --split val
-      Thresholds from the training pictures, numbers from the validation pictures: no picture is used for both.
+      Thresholds from the training pictures, numbers from the validation pictures: no picture is \
+      used for both.
 
   rszs-calibrate int8 --bundle bundles/nano --data data --output nano-int8 --json=int8.json
       INT8 beside FP32, if this processor runs it faster and the masks are as good.
@@ -244,7 +261,8 @@ Examples:
   rszs-calibrate fp16 --bundle bundles/nano --data data --json=fp16.json
       Whether half precision has room for the values of training pictures.
 
-  rszs-calibrate thresholds --bundle bundles/nano --data data --set dubai,oam_buildings --target precision=0.9 --dry-run
+  rszs-calibrate thresholds --bundle bundles/nano --data data --set dubai,oam_buildings --target \
+  precision=0.9 --dry-run
       What it would take to be right nine times out of ten.
 
   rszs-calibrate evaluate --bundle bundles/nano --data data --json=report.json > table.md
@@ -276,8 +294,14 @@ mod tests {
     fn json_takes_a_file_after_an_equals_sign_only() {
         let json = |line: &str| parse(line).unwrap().command.measure().json.clone();
         assert_eq!(json("rszs-calibrate evaluate --bundle b --data d"), None);
-        assert_eq!(json("rszs-calibrate evaluate --json --bundle b --data d"), Some(PathBuf::from(STDOUT)));
-        assert_eq!(json("rszs-calibrate evaluate --json=r --bundle b --data d"), Some(PathBuf::from("r")));
+        assert_eq!(
+            json("rszs-calibrate evaluate --json --bundle b --data d"),
+            Some(PathBuf::from(STDOUT))
+        );
+        assert_eq!(
+            json("rszs-calibrate evaluate --json=r --bundle b --data d"),
+            Some(PathBuf::from("r"))
+        );
     }
 
     #[test]
@@ -291,7 +315,8 @@ mod tests {
         let help = Arguments::command().render_long_help().to_string();
         assert!(ExitStatus::ALL.iter().all(|status| help.contains(status.meaning())));
         let mut command = Arguments::command();
-        let help = command.find_subcommand_mut("thresholds").unwrap().render_long_help().to_string();
+        let help =
+            command.find_subcommand_mut("thresholds").unwrap().render_long_help().to_string();
         assert!(help.contains("another split"), "{help}");
     }
 }

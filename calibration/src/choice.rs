@@ -20,7 +20,10 @@ pub enum Target {
 
 /// A target that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected iou, f1 or precision=P with P above 0 and at most 1, such as precision=0.9, found {0:?}")]
+#[error(
+    "expected iou, f1 or precision=P with P above 0 and at most 1, such as precision=0.9, found \
+     {0:?}"
+)]
 pub struct UnknownTarget(String);
 
 impl Target {
@@ -45,7 +48,11 @@ impl FromStr for Target {
             _ => {
                 let precision = typed.strip_prefix("precision=").ok_or_else(unknown)?;
                 let precision: f64 = precision.trim().parse().map_err(|_| unknown())?;
-                if precision > 0.0 && precision <= 1.0 { Ok(Self::Precision(precision)) } else { Err(unknown()) }
+                if precision > 0.0 && precision <= 1.0 {
+                    Ok(Self::Precision(precision))
+                } else {
+                    Err(unknown())
+                }
             }
         }
     }
@@ -83,10 +90,11 @@ pub enum NoThreshold {
     },
 }
 
-/// The point of `pool` that is best at `target` among those with a threshold of at least `least`; thresholds are flat scores.
+/// The point of `pool` that is best at `target` among those with a threshold of at least `least`;
+/// thresholds are flat scores.
 ///
-/// Many thresholds give the same masks when no pixel has a score between them. Of these the middle one is taken: as far as
-/// possible from the pixels on either side.
+/// Many thresholds give the same masks when no pixel has a score between them. Of these the middle
+/// one is taken: as far as possible from the pixels on either side.
 pub fn choose(pool: &Pool, target: Target, least: f64) -> Result<OperatingPoint, NoThreshold> {
     if pool.positive_share() <= 0.0 {
         return Err(NoThreshold::NoPositives);
@@ -99,19 +107,35 @@ pub fn choose(pool: &Pool, target: Target, least: f64) -> Result<OperatingPoint,
     let first = match target {
         Target::Iou | Target::F1 => {
             let best = points.iter().map(|point| point.iou).fold(0.0, f64::max);
-            points.iter().position(|point| point.iou >= best && point.recall > 0.0).ok_or(NoThreshold::NoScore)?
+            points
+                .iter()
+                .position(|point| point.iou >= best && point.recall > 0.0)
+                .ok_or(NoThreshold::NoScore)?
         }
         Target::Precision(expected) => {
-            let found =
-                || points.iter().filter(|point| point.recall > 0.0).map(|point| point.precision).fold(0.0, f64::max);
-            let reaches = |point: &OperatingPoint| point.precision >= expected && point.recall > 0.0;
-            points.iter().position(reaches).ok_or_else(|| NoThreshold::Precision { expected, found: found() })?
+            let found = || {
+                points
+                    .iter()
+                    .filter(|point| point.recall > 0.0)
+                    .map(|point| point.precision)
+                    .fold(0.0, f64::max)
+            };
+            let reaches =
+                |point: &OperatingPoint| point.precision >= expected && point.recall > 0.0;
+            points
+                .iter()
+                .position(reaches)
+                .ok_or_else(|| NoThreshold::Precision { expected, found: found() })?
         }
     };
     let chosen = points[first];
     let masks = |point: &OperatingPoint| (point.precision.to_bits(), point.recall.to_bits());
     let is_same = |point: &&OperatingPoint| masks(point) == masks(&chosen);
-    let last = points[first..].iter().take_while(is_same).last().map_or(chosen.threshold, |point| point.threshold);
+    let last = points[first..]
+        .iter()
+        .take_while(is_same)
+        .last()
+        .map_or(chosen.threshold, |point| point.threshold);
     Ok(OperatingPoint { threshold: f64::midpoint(chosen.threshold, last), ..chosen })
 }
 
@@ -134,7 +158,10 @@ mod tests {
     fn counted(pixels: &[(u8, f32)], threshold: f64) -> (f64, f64, f64) {
         let is_predicted = |score: f32| f64::from(score) > threshold;
         let count = |truth: u8, predicted: bool| {
-            pixels.iter().filter(|(label, score)| *label == truth && is_predicted(*score) == predicted).count() as f64
+            pixels
+                .iter()
+                .filter(|(label, score)| *label == truth && is_predicted(*score) == predicted)
+                .count() as f64
         };
         let (hits, false_alarms, misses) = (count(1, true), count(0, true), count(1, false));
         let precision = if hits + false_alarms > 0.0 { hits / (hits + false_alarms) } else { 1.0 };
@@ -145,8 +172,9 @@ mod tests {
     fn toys() -> Vec<Vec<(u8, f32)>> {
         let mut rng = Rng::new(7);
         let mut toy = |negatives: usize| {
-            let mut pixel =
-                |label: u8, low: usize, high: usize| (label, ((low + rng.below(high - low)) as f32 + 0.5) / 1024.0);
+            let mut pixel = |label: u8, low: usize, high: usize| {
+                (label, ((low + rng.below(high - low)) as f32 + 0.5) / 1024.0)
+            };
             let mut pixels: Vec<(u8, f32)> = (0..30).map(|_| pixel(1, 300, 1000)).collect();
             pixels.extend((0..negatives).map(|_| pixel(0, 20, 700)));
             pixels
@@ -158,10 +186,14 @@ mod tests {
     fn the_chosen_threshold_has_the_best_iou_of_all_thresholds_by_brute_force() {
         for pixels in toys() {
             let chosen = choose(&pool(&pixels), Target::Iou, 0.0).unwrap();
-            let best = (1..1024).map(|edge| counted(&pixels, f64::from(edge) / 1024.0).0).fold(0.0, f64::max);
+            let best = (1..1024)
+                .map(|edge| counted(&pixels, f64::from(edge) / 1024.0).0)
+                .fold(0.0, f64::max);
             let (iou, precision, recall) = counted(&pixels, chosen.threshold);
             assert!((iou - best).abs() < 1e-12, "{iou} instead of {best}");
-            assert!((chosen.iou - iou).abs() < 1e-12 && (chosen.precision - precision).abs() < 1e-12);
+            assert!(
+                (chosen.iou - iou).abs() < 1e-12 && (chosen.precision - precision).abs() < 1e-12
+            );
             assert!((chosen.recall - recall).abs() < 1e-12);
         }
     }
@@ -169,7 +201,10 @@ mod tests {
     #[test]
     fn the_best_iou_and_the_best_f1_are_at_one_threshold() {
         for pixels in toys() {
-            assert_eq!(choose(&pool(&pixels), Target::Iou, 0.0), choose(&pool(&pixels), Target::F1, 0.0));
+            assert_eq!(
+                choose(&pool(&pixels), Target::Iou, 0.0),
+                choose(&pool(&pixels), Target::F1, 0.0)
+            );
         }
     }
 
@@ -178,9 +213,13 @@ mod tests {
         for pixels in toys() {
             let chosen = choose(&pool(&pixels), Target::Precision(0.9), 0.0).unwrap();
             let points = (1..1024).map(|edge| counted(&pixels, f64::from(edge) / 1024.0));
-            let best = points.filter(|point| point.1 >= 0.9).map(|point| point.2).fold(0.0, f64::max);
+            let best =
+                points.filter(|point| point.1 >= 0.9).map(|point| point.2).fold(0.0, f64::max);
             let (_, precision, recall) = counted(&pixels, chosen.threshold);
-            assert!(precision >= 0.9 && (recall - best).abs() < 1e-12, "{precision} {recall} instead of {best}");
+            assert!(
+                precision >= 0.9 && (recall - best).abs() < 1e-12,
+                "{precision} {recall} instead of {best}"
+            );
         }
     }
 
@@ -194,7 +233,8 @@ mod tests {
     fn nothing_is_chosen_where_nothing_can_be_told() {
         assert_eq!(choose(&pool(&[(0, 0.2)]), Target::Iou, 0.0), Err(NoThreshold::NoPositives));
         assert_eq!(choose(&pool(&[(1, 0.2)]), Target::Iou, 0.0), Err(NoThreshold::NoNegatives));
-        let refused = choose(&pool(&[(1, 0.2), (0, 0.8), (0, 0.8)]), Target::Precision(0.5), 0.0).unwrap_err();
+        let refused = choose(&pool(&[(1, 0.2), (0, 0.8), (0, 0.8)]), Target::Precision(0.5), 0.0)
+            .unwrap_err();
         assert!(
             matches!(refused, NoThreshold::Precision { found, .. } if (found - 1.0 / 3.0).abs() < 1e-12),
             "{refused}"

@@ -9,14 +9,15 @@ pub(crate) fn today() -> String {
     iso_8601(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// Source: Howard Hinnant, chrono-compatible low-level date algorithms, `civil_from_days`. Years begin in March there, so that the
-/// leap day is their last.
+/// Source: Howard Hinnant, chrono-compatible low-level date algorithms, `civil_from_days`. Years
+/// begin in March there, so that the leap day is their last.
 fn iso_8601(since_1970: Duration) -> String {
     const DAYS_FROM_MARCH_0_TO_1970: u64 = 719_468;
     const ERA_DAYS: u64 = 146_097;
     let days = since_1970.as_secs() / DAY_S + DAYS_FROM_MARCH_0_TO_1970;
     let (era, day_of_era) = (days / ERA_DAYS, days % ERA_DAYS);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;

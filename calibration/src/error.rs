@@ -1,4 +1,5 @@
-//! Why a run did not happen or stopped. There are no partial results: a threshold from a part of a set looks like one from all of it.
+//! Why a run did not happen or stopped. There are no partial results: a threshold from a part of a
+//! set looks like one from all of it.
 
 use std::io;
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ pub enum Error {
     #[error("--set: expected each set once, found one of them twice; remove one")]
     SetTwice,
     /// No set to measure on.
-    #[error("{path}: expected a folder with one of the sets {known}, found none; name one's own with --set", path = .folder.display())]
+    #[error("{path}: expected a folder with one of the sets {known}, found none; name one's own \
+        with --set", path = .folder.display())]
     NoSets {
         /// The data folder.
         folder: PathBuf,
@@ -37,7 +39,10 @@ pub enum Error {
         known: String,
     },
     /// The set has no picture in the split.
-    #[error("{set}: expected pictures in the split {split}, found none; choose the other one with --split")]
+    #[error(
+        "{set}: expected pictures in the split {split}, found none; choose the other one with \
+         --split"
+    )]
     EmptySplit {
         /// The set.
         set: String,
@@ -45,7 +50,8 @@ pub enum Error {
         split: &'static str,
     },
     /// No set says anything about any word.
-    #[error("{bundle}: expected a vocabulary with one of the words that the sets label, {labelled}, found none of them", bundle = .bundle.display())]
+    #[error("{bundle}: expected a vocabulary with one of the words that the sets label, \
+        {labelled}, found none of them", bundle = .bundle.display())]
     NothingLabelled {
         /// The bundle.
         bundle: PathBuf,
@@ -62,14 +68,18 @@ pub enum Error {
     },
     /// No picture to observe ranges on.
     #[error(
-        "--data: expected training pictures to observe ranges on, found none in {sets}; name another set with --set"
+        "--data: expected training pictures to observe ranges on, found none in {sets}; name \
+         another set with --set"
     )]
     NothingToObserve {
         /// The sets.
         sets: String,
     },
     /// A value that is no number.
-    #[error("{node}: expected finite values, found {found} on a training tile (weights of a run that diverged?)")]
+    #[error(
+        "{node}: expected finite values, found {found} on a training tile (weights of a run that \
+         diverged?)"
+    )]
     NotFinite {
         /// The node.
         node: String,
@@ -78,7 +88,8 @@ pub enum Error {
     },
     /// Only one engine has fast products of 8-bit numbers.
     #[error(
-        "--engine: expected ONNX Runtime on the processor (cpu), which alone runs INT8 faster, found {found}; run `cargo xtask setup` or name a library with --onnxruntime"
+        "--engine: expected ONNX Runtime on the processor (cpu), which alone runs INT8 faster, \
+         found {found}; run `cargo xtask setup` or name a library with --onnxruntime"
     )]
     NoFastInt8 {
         /// The engine that was started.
@@ -214,9 +225,11 @@ impl Error {
             | Self::Segment { .. }
             | Self::Count { .. }
             | Self::Signals(_) => ExitStatus::NoEngine,
-            Self::Score(_) | Self::Vocabulary(_) | Self::Write(_) | Self::Report { .. } | Self::Stdout(_) => {
-                ExitStatus::OutputFailed
-            }
+            Self::Score(_)
+            | Self::Vocabulary(_)
+            | Self::Write(_)
+            | Self::Report { .. }
+            | Self::Stdout(_) => ExitStatus::OutputFailed,
             Self::Interrupted => ExitStatus::Interrupted,
         }
     }

@@ -24,23 +24,29 @@ pub fn run(arguments: &EvaluateArguments, output: &mut Output) -> Result<ExitSta
     let measure = &arguments.measure;
     let sets = open_sets(measure)?;
     let bundle = open_bundle(measure)?;
-    let stated: Vec<_> = sets.iter().map(|set| statements(set.classes(), bundle.vocabulary())).collect();
+    let stated: Vec<_> =
+        sets.iter().map(|set| statements(set.classes(), bundle.vocabulary())).collect();
     if stated.iter().all(Vec::is_empty) {
         return Err(nothing_labelled(&bundle, &sets));
     }
     let mut deployed = Deployed::start(bundle, measure)?;
     let identity = Identity::new("evaluate", &deployed, measure);
-    output.begin(sets.iter().map(|set| chosen(set, measure.split.split(), measure.limit).len()).sum());
+    output.begin(
+        sets.iter().map(|set| chosen(set, measure.split.split(), measure.limit).len()).sum(),
+    );
     let Deployed { bundle, started, pipeline, interrupt, .. } = &mut deployed;
     let entries = bundle.vocabulary().entries();
     let mut evaluated = Vec::with_capacity(sets.len());
-    for (set, statements) in sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty()) {
+    for (set, statements) in
+        sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty())
+    {
         let step = || {
             output.step();
             if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
         };
         let words = Words::from(&*bundle);
-        let count = count_masks(&set, &statements, words, measure, pipeline, &mut started.engine, step)?;
+        let count =
+            count_masks(&set, &statements, words, measure, pipeline, &mut started.engine, step)?;
         evaluated.push(evaluation(&set, measure.split.name(), &statements, &count, entries));
     }
     let report = EvaluationReport { identity, sets: evaluated };
@@ -60,7 +66,9 @@ pub fn evaluation(
     let queries: Vec<QueryEvaluation> = statements
         .iter()
         .zip(&count.queries)
-        .map(|(statement, matrix)| query_evaluation(&entries[statement.row], statement, matrix, &label))
+        .map(|(statement, matrix)| {
+            query_evaluation(&entries[statement.row], statement, matrix, &label)
+        })
         .collect();
     let found: Vec<f64> = queries.iter().filter_map(|query| query.iou).collect();
     SetEvaluation {
@@ -73,7 +81,12 @@ pub fn evaluation(
     }
 }
 
-fn query_evaluation(entry: &Entry, statement: &Statement, matrix: &ConfusionMatrix, label: &str) -> QueryEvaluation {
+fn query_evaluation(
+    entry: &Entry,
+    statement: &Statement,
+    matrix: &ConfusionMatrix,
+    label: &str,
+) -> QueryEvaluation {
     let scores = matrix.class_scores(1);
     let negatives = matrix.pixels(0, 0) + matrix.pixels(0, 1);
     QueryEvaluation {
@@ -129,7 +142,8 @@ mod tests {
     fn a_threshold_chosen_on_these_pictures_is_marked() {
         let mut entry = fake::vocabulary(&["flood"]).entries()[0].clone();
         assert!(!is_chosen_on(&entry, "dubai/val"));
-        entry.threshold_source = ThresholdSource::Calibrated { set: "flood_area/val, dubai/val".to_owned(), images: 3 };
+        entry.threshold_source =
+            ThresholdSource::Calibrated { set: "flood_area/val, dubai/val".to_owned(), images: 3 };
         assert!(is_chosen_on(&entry, "dubai/val"));
         assert!(!is_chosen_on(&entry, "dubai/train") && !is_chosen_on(&entry, "ubai/val"));
     }

@@ -37,7 +37,8 @@ pub struct SetEvaluation {
 pub struct QueryEvaluation {
     /// Name in the vocabulary.
     pub query: String,
-    /// The set outlines it; otherwise the set only knows where it is not, and false alarms are all there is to count.
+    /// The set outlines it; otherwise the set only knows where it is not, and false alarms are all
+    /// there is to count.
     pub is_labelled: bool,
     /// Score above which a pixel belongs to the query.
     pub threshold: f32,
@@ -63,8 +64,8 @@ pub struct QueryEvaluation {
     pub false_alarms: Option<f64>,
 }
 
-/// One class a pixel: the queries of a set against each other and against the bundle's support words. A pixel that a support word
-/// wins is an error.
+/// One class a pixel: the queries of a set against each other and against the bundle's support
+/// words. A pixel that a support word wins is an error.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExclusiveEvaluation {
     /// The classes.
@@ -95,9 +96,14 @@ pub struct ClassEvaluation {
 impl EvaluationReport {
     /// For people and model cards, in Markdown.
     pub fn table(&self) -> String {
-        let mut text = format!("{}\n\nEach query by its own threshold:\n\n{}", self.identity.line(), self.queries());
+        let mut text = format!(
+            "{}\n\nEach query by its own threshold:\n\n{}",
+            self.identity.line(),
+            self.queries()
+        );
         if self.sets.iter().flat_map(|set| &set.queries).any(|query| query.is_chosen_here) {
-            text += "\n\\* The threshold was chosen on these very pictures: the numbers are too good.\n";
+            text += "\n\\* The threshold was chosen on these very pictures: the numbers are too \
+                good.\n";
         }
         if self.sets.iter().flat_map(|set| &set.queries).any(|query| !query.is_labelled) {
             text += "\nRows without IoU: the set only knows where the query is not.\n";
@@ -110,8 +116,17 @@ impl EvaluationReport {
     }
 
     fn queries(&self) -> Table {
-        let head =
-            ["set", "query", "images", "threshold", "IoU %", "F1 %", "precision %", "recall %", "false alarms %"];
+        let head = [
+            "set",
+            "query",
+            "images",
+            "threshold",
+            "IoU %",
+            "F1 %",
+            "precision %",
+            "recall %",
+            "false alarms %",
+        ];
         let mut table = Table::new(&head, 2);
         for set in &self.sets {
             for query in &set.queries {
@@ -130,8 +145,12 @@ impl EvaluationReport {
             }
             let labelled = set.queries.iter().filter(|query| query.iou.is_some()).count();
             if labelled > 1 {
-                let mut mean =
-                    vec![set.set.clone(), format!("mean of {labelled}"), set.images.to_string(), String::new()];
+                let mut mean = vec![
+                    set.set.clone(),
+                    format!("mean of {labelled}"),
+                    set.images.to_string(),
+                    String::new(),
+                ];
                 mean.push(percent(set.mean_iou));
                 mean.resize(head.len(), String::new());
                 table.push(mean);
@@ -141,8 +160,11 @@ impl EvaluationReport {
     }
 
     fn exclusive(&self) -> Table {
-        let mut table = Table::new(&["set", "class", "IoU %", "precision %", "recall %", "pixels right %"], 2);
-        for (set, exclusive) in self.sets.iter().filter_map(|set| Some((set, set.exclusive.as_ref()?))) {
+        let mut table =
+            Table::new(&["set", "class", "IoU %", "precision %", "recall %", "pixels right %"], 2);
+        for (set, exclusive) in
+            self.sets.iter().filter_map(|set| Some((set, set.exclusive.as_ref()?)))
+        {
             for class in &exclusive.classes {
                 let numbers = [class.iou, class.precision, class.recall].map(percent);
                 let mut row = vec![set.set.clone(), class.query.clone()];

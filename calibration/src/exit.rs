@@ -7,16 +7,18 @@ use std::process::{ExitCode, Termination};
 pub enum ExitStatus {
     /// Everything that was asked for was measured.
     Done = 0,
-    /// The run went to its end, but something stays as it was: a query that a set labels could not be calibrated, or INT8 is not
-    /// worth it; the report says what and why.
+    /// The run went to its end, but something stays as it was: a query that a set labels could not
+    /// be calibrated, or INT8 is not worth it; the report says what and why.
     LeftAsItWas = 1,
     /// What was typed cannot be done.
     Usage = 2,
     /// The bundle is missing, damaged or not what its manifest says.
     BundleRefused = 3,
-    /// No engine could be loaded, or none gave the bundle's golden outputs, or it failed on a picture.
+    /// No engine could be loaded, or none gave the bundle's golden outputs, or it failed on a
+    /// picture.
     NoEngine = 4,
-    /// A set is missing, or a picture or mask of it cannot be used. Nothing is measured on a part of a set.
+    /// A set is missing, or a picture or mask of it cannot be used. Nothing is measured on a part
+    /// of a set.
     DataRefused = 5,
     /// The bundle or the report could not be written.
     OutputFailed = 6,
@@ -46,7 +48,9 @@ impl ExitStatus {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",
-            Self::LeftAsItWas => "done, but a labelled query could not be calibrated, or INT8 was not worth it",
+            Self::LeftAsItWas => {
+                "done, but a labelled query could not be calibrated, or INT8 was not worth it"
+            }
             Self::Usage => "usage: arguments that make no sense together",
             Self::BundleRefused => "bundle missing, damaged or refused",
             Self::NoEngine => "no engine, none passed the self-test, or it failed on a picture",

@@ -14,8 +14,12 @@ pub(crate) const LAYOUT: TileLayout = TileLayout { tile_px: 16, overlap_px: 4, s
 /// Names, each with a direction of its own.
 pub(crate) fn vocabulary(names: &[&str]) -> Vocabulary {
     let width = names.len();
-    let entries = names.iter().map(|name| Entry::new(Name::new(*name).unwrap(), "plain", [1, 2, 3])).collect();
-    let embeddings = (0..width * width).map(|at| if at % width == at / width { 1.0 } else { 0.0 }).collect();
+    let entries = names
+        .iter()
+        .map(|name| Entry::new(Name::new(*name).unwrap(), "plain", [1, 2, 3]))
+        .collect();
+    let embeddings =
+        (0..width * width).map(|at| if at % width == at / width { 1.0 } else { 0.0 }).collect();
     Vocabulary::new(entries, embeddings, width).unwrap()
 }
 
@@ -24,7 +28,8 @@ pub(crate) fn words(vocabulary: &Vocabulary) -> Words<'_> {
     Words { vocabulary, folded: None, max_queries: None }
 }
 
-/// The first query's logit is in the red of each 4 by 4 pixels, the second's in the green: 128 is 0, 16 more is 1 more.
+/// The first query's logit is in the red of each 4 by 4 pixels, the second's in the green: 128 is
+/// 0, 16 more is 1 more.
 #[derive(Debug)]
 pub(crate) struct ColourEngine;
 
@@ -36,7 +41,10 @@ impl TileEngine for ColourEngine {
         let tiles = batch.tiles.chunks_exact(batch.tile_px * batch.tile_px * 3);
         for (tile, logits) in tiles.zip(scores.logits.chunks_exact_mut(batch.rows * side * side)) {
             for (row, plane) in logits.chunks_exact_mut(side * side).enumerate() {
-                let channel = embeddings[row * width..][..width].iter().position(|value| *value > 0.5).unwrap();
+                let channel = embeddings[row * width..][..width]
+                    .iter()
+                    .position(|value| *value > 0.5)
+                    .unwrap();
                 for (at, logit) in plane.iter_mut().enumerate() {
                     let pixel = (at / side * 4) * batch.tile_px + at % side * 4;
                     *logit = (f32::from(tile[pixel * 3 + channel]) - 128.0) / 16.0;
@@ -48,8 +56,8 @@ impl TileEngine for ColourEngine {
     }
 }
 
-/// Eight pictures of 40 by 28 pixels with the classes flood and building, half of them for validation. Red is high where flood
-/// is and green where building is, more or less.
+/// Eight pictures of 40 by 28 pixels with the classes flood and building, half of them for
+/// validation. Red is high where flood is and green where building is, more or less.
 pub(crate) fn set(root: &Path, seed: u64) -> DenseSet {
     let root = root.join(format!("own_{seed}"));
     for sub in ["images", "masks"] {

@@ -1,15 +1,17 @@
 //! Scores of pixels, finely told apart from one end to the other.
 //!
-//! The runtime gives scores as bytes, which are coarse near 0 and 1, where thresholds of rare things lie. A byte of
-//! `sigmoid(logit / T)` resolves the ends where T is large and the middle where T is 1; so each pixel is read at both, from the same
-//! logits, and becomes one *flat score*, `sigmoid(logit / 4)`: it rises with the logit, so every threshold on a score is one on it.
+//! The runtime gives scores as bytes, which are coarse near 0 and 1, where thresholds of rare
+//! things lie. A byte of `sigmoid(logit / T)` resolves the ends where T is large and the middle
+//! where T is 1; so each pixel is read at both, from the same logits, and becomes one *flat score*,
+//! `sigmoid(logit / 4)`: it rises with the logit, so every threshold on a score is one on it.
 
 use rszs_hot::{logit, sigmoid};
 
 /// The temperature of a flat score. A byte of it tells logits up to 22 from each other.
 pub const FLAT_TEMPERATURE: f32 = 4.0;
 
-/// Bytes of scores at a temperature of 1 that tell logits more finely than those at [`FLAT_TEMPERATURE`]: one step is at most 0.07.
+/// Bytes of scores at a temperature of 1 that tell logits more finely than those at
+/// [`FLAT_TEMPERATURE`]: one step is at most 0.07.
 const MIDDLE: std::ops::RangeInclusive<u8> = 16..=239;
 
 /// Flat scores by the two bytes of a pixel.
@@ -25,9 +27,14 @@ impl FlatScores {
         Self { middle: std::array::from_fn(flat) }
     }
 
-    /// The flat score of a pixel whose score is `plain / 255` at a temperature of 1 and `flat / 255` at [`FLAT_TEMPERATURE`].
+    /// The flat score of a pixel whose score is `plain / 255` at a temperature of 1 and
+    /// `flat / 255` at [`FLAT_TEMPERATURE`].
     pub fn of(&self, plain: u8, flat: u8) -> f32 {
-        if MIDDLE.contains(&plain) { self.middle[usize::from(plain)] } else { f32::from(flat) / 255.0 }
+        if MIDDLE.contains(&plain) {
+            self.middle[usize::from(plain)]
+        } else {
+            f32::from(flat) / 255.0
+        }
     }
 }
 

@@ -32,7 +32,10 @@ pub fn run(arguments: &Fp16Arguments, output: &mut Output) -> Result<ExitStatus,
     let tiles = tiles_of_sets(&sets, &mut deployed, arguments.tiles as usize)?;
 
     let vocabulary = deployed.bundle.vocabulary();
-    let queries = Tensor::new([vocabulary.entries().len(), vocabulary.joint_width()], vocabulary.embeddings().to_vec());
+    let queries = Tensor::new(
+        [vocabulary.entries().len(), vocabulary.joint_width()],
+        vocabulary.embeddings().to_vec(),
+    );
     let side = checkpoint.config.tile_px;
     let mut ranges = Ranges::default();
     output.tell(format_args!("looking at {} tiles", tiles.len()));
@@ -71,7 +74,10 @@ impl Ranges {
         interpret_half_with(graph, feeds, parameters, |node: &Node, element, value| {
             if let (ElementType::F16, Some(exact)) = (element, exact.get(&node.name)) {
                 let seen = NodeRange::of(node, exact, value);
-                self.0.entry(node.name.clone()).and_modify(|range| range.widen(&seen)).or_insert(seen);
+                self.0
+                    .entry(node.name.clone())
+                    .and_modify(|range| range.widen(&seen))
+                    .or_insert(seen);
             }
         })?;
         Ok(())
@@ -93,7 +99,13 @@ mod tests {
         let parameters = [("weight".to_owned(), Tensor::new([1, 1], vec![2.0]))].into();
         let mut ranges = Ranges::default();
         for fed in [2049.0, 3.0] {
-            ranges.look(&graph, &[("x".to_owned(), Tensor::new([1, 1], vec![fed]))].into(), &parameters).unwrap();
+            ranges
+                .look(
+                    &graph,
+                    &[("x".to_owned(), Tensor::new([1, 1], vec![fed]))].into(),
+                    &parameters,
+                )
+                .unwrap();
         }
         let names: Vec<&String> = ranges.0.keys().collect();
         assert_eq!(names, ["matmul"], "softmax is a 32-bit island");
@@ -101,7 +113,9 @@ mod tests {
         assert_eq!((range.magnitude, range.share_of_largest), (4098.0, 4098.0 / 65504.0));
         assert_eq!(range.error, Some(2.0 / 4098.0), "2049 is read as 2048");
 
-        ranges.look(&graph, &[("x".to_owned(), Tensor::new([1, 1], vec![4e4]))].into(), &parameters).unwrap();
+        ranges
+            .look(&graph, &[("x".to_owned(), Tensor::new([1, 1], vec![4e4]))].into(), &parameters)
+            .unwrap();
         let range = &ranges.0["matmul"];
         assert!(range.share_of_largest > 1.0 && range.error.is_none(), "{range:?}");
     }

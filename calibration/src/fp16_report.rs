@@ -33,7 +33,8 @@ pub struct NodeRange {
     pub magnitude: f32,
     /// That, over the largest number that half precision has; it overflows above 1.
     pub share_of_largest: f32,
-    /// The largest difference of rounding so far, over the largest magnitude; nothing where something overflowed.
+    /// The largest difference of rounding so far, over the largest magnitude; nothing where
+    /// something overflowed.
     pub error: Option<f32>,
 }
 
@@ -76,7 +77,8 @@ impl Fp16Report {
         let mut by_error = by_room.clone();
         by_error.sort_by(|a, b| b.error_or_infinite().total_cmp(&a.error_or_infinite()));
         format!(
-            "{}\n\n{} nodes compute in 16 bits; {} training tiles, in the reference interpreter.\n\nThe least room:\n\n{}\nThe largest errors:\n\n{}",
+            "{}\n\n{} nodes compute in 16 bits; {} training tiles, in the reference \
+             interpreter.\n\nThe least room:\n\n{}\nThe largest errors:\n\n{}",
             self.identity.line(),
             self.nodes.len(),
             self.tiles,
@@ -89,8 +91,14 @@ impl Fp16Report {
 fn rows(nodes: &[&NodeRange]) -> Table {
     let mut table = Table::new(&["node", "op", "largest", "% of 65504", "error %"], 2);
     for range in nodes.iter().take(SHOWN) {
-        let error = range.error.map_or_else(|| "overflow".to_owned(), |error| format!("{:.3}", 100.0 * error));
-        let numbers = [format!("{:.1}", range.magnitude), format!("{:.3}", 100.0 * range.share_of_largest), error];
+        let error = range
+            .error
+            .map_or_else(|| "overflow".to_owned(), |error| format!("{:.3}", 100.0 * error));
+        let numbers = [
+            format!("{:.1}", range.magnitude),
+            format!("{:.3}", 100.0 * range.share_of_largest),
+            error,
+        ];
         table.push([range.node.clone(), range.op.to_owned()].into_iter().chain(numbers).collect());
     }
     table

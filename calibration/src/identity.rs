@@ -55,7 +55,10 @@ impl Identity {
                 self_test_difference: started.deviation.logits.max(started.deviation.presence),
                 self_test_tolerance: bundle.golden().tolerance.of(started.precision),
                 skipped: skipped
-                    .map(|one| SkippedEngine { name: one.kind.name().to_owned(), reason: one.reason.clone() })
+                    .map(|one| SkippedEngine {
+                        name: one.kind.name().to_owned(),
+                        reason: one.reason.clone(),
+                    })
                     .collect(),
             },
             split: arguments.split.name(),
@@ -66,8 +69,12 @@ impl Identity {
     /// One line for people.
     pub fn line(&self) -> String {
         let Self { bundle, engine, split, date, .. } = self;
-        let limit = self.limit.map_or(String::new(), |limit| format!(", at most {limit} pictures a set"));
+        let limit =
+            self.limit.map_or(String::new(), |limit| format!(", at most {limit} pictures a set"));
         let (name, counter, precision) = (&bundle.name, bundle.counter, &engine.precision);
-        format!("Bundle {name} {counter}, engine {} {precision}, split {split}{limit}, {date}.", engine.name)
+        format!(
+            "Bundle {name} {counter}, engine {} {precision}, split {split}{limit}, {date}.",
+            engine.name
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! `rszs-calibrate int8`: quantizes the heavy products, measures both precisions, writes INT8 where it is worth it.
+//! `rszs-calibrate int8`: quantizes the heavy products, measures both precisions, writes INT8 where
+//! it is worth it.
 
 use std::path::Path;
 use std::time::Instant;
@@ -40,7 +41,10 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     if arguments.measure.engine.engine == EngineChoice::Auto {
         // Where a GPU is, that would be the best engine, and the file is not for it.
         arguments.measure.engine.engine = EngineChoice::Cpu;
-        output.tell("INT8 is a file for ONNX Runtime on the processor, so that is where it is measured (--engine cpu)");
+        output.tell(
+            "INT8 is a file for ONNX Runtime on the processor, so that is where it is \
+            measured (--engine cpu)",
+        );
     }
     let arguments = &arguments;
     let sets = open_sets(&arguments.measure)?;
@@ -69,26 +73,40 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let golden = deployed.bundle.golden();
     let proven = match prove(bench.kind, Precision::Int8, &onnx, golden, &options) {
         Ok((engine, deviation)) => Ok((engine, SelfTest::of(deviation, golden, Precision::Int8))),
-        Err(LoadError::Golden(error)) => Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?),
+        Err(LoadError::Golden(error)) => {
+            Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?)
+        }
         Err(error) => return Err(error.into()),
     };
     let (mut engine, self_test) = match proven {
         Ok(proven) => proven,
         Err(verdict) => {
             // What no engine would take is not measured any further.
-            let report = Int8Report { identity, quantized, measured: None, verdict, tensorrt: None, written: None };
+            let report = Int8Report {
+                identity,
+                quantized,
+                measured: None,
+                verdict,
+                tensorrt: None,
+                written: None,
+            };
             output.results(&report.table(), &report)?;
             return Ok(ExitStatus::LeftAsItWas);
         }
     };
-    let tensorrt = arguments.tensorrt_unmeasured.then(|| tensorrt_file(&network, golden, bench)).transpose()?;
+    let tensorrt = arguments
+        .tensorrt_unmeasured
+        .then(|| tensorrt_file(&network, golden, bench))
+        .transpose()?;
 
     let words: usize = deployed.bundle.vocabulary().entries().len();
     let embeddings = deployed.bundle.vocabulary().embeddings().to_vec();
-    let [fp32_us, int8_us] = tile_times(&mut deployed.started.engine, &mut engine, &tiles, &embeddings, words)?;
+    let [fp32_us, int8_us] =
+        tile_times(&mut deployed.started.engine, &mut engine, &tiles, &embeddings, words)?;
     let fp32 = evaluate(&mut sets, &mut deployed, None, &arguments.measure, output)?;
     let int8 = evaluate(&mut sets, &mut deployed, Some(&mut engine), &arguments.measure, output)?;
-    let comparison = Comparison { fp32_us, int8_us, fp32_iou: mean_iou(&fp32), int8_iou: mean_iou(&int8) };
+    let comparison =
+        Comparison { fp32_us, int8_us, fp32_iou: mean_iou(&fp32), int8_iou: mean_iou(&int8) };
     let verdict = comparison.verdict();
     let mut files = Vec::new();
     if verdict == Verdict::WorthIt {
@@ -96,7 +114,13 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     }
     let tensorrt = match tensorrt {
         Some(Ok(mut file)) => {
-            let masks = evaluate(&mut sets, &mut deployed, Some(&mut file.engine), &arguments.measure, output)?;
+            let masks = evaluate(
+                &mut sets,
+                &mut deployed,
+                Some(&mut file.engine),
+                &arguments.measure,
+                output,
+            )?;
             let report = file.report(mean_iou(&masks), comparison.fp32_iou);
             if report.verdict == Verdict::Unmeasured {
                 files.push((Precision::Int8Fp16, file.onnx));
@@ -112,7 +136,11 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
         if deployed.bundle.signature() != SignatureState::Unsigned {
             output.tell("the bundle was signed, and what is written is not: sign it again");
         }
-        Some(write(deployed.bundle, files, arguments.output.as_deref().unwrap_or(&arguments.measure.bundle))?)
+        Some(write(
+            deployed.bundle,
+            files,
+            arguments.output.as_deref().unwrap_or(&arguments.measure.bundle),
+        )?)
     };
     let measured = Some(Measured { self_test, comparison, fp32, int8 });
     let report = Int8Report { identity, quantized, measured, verdict, tensorrt, written };
@@ -156,7 +184,11 @@ fn evaluate(
     arguments: &MeasureArguments,
     output: &mut Output,
 ) -> Result<Vec<SetEvaluation>, Error> {
-    output.begin(sets.iter().map(|(set, _)| chosen(set, arguments.split.split(), arguments.limit).len()).sum());
+    output.begin(
+        sets.iter()
+            .map(|(set, _)| chosen(set, arguments.split.split(), arguments.limit).len())
+            .sum(),
+    );
     let Deployed { bundle, started, pipeline, interrupt, .. } = deployed;
     let engine = engine.unwrap_or(&mut started.engine);
     let mut evaluated = Vec::with_capacity(sets.len());
@@ -165,22 +197,35 @@ fn evaluate(
             output.step();
             if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
         };
-        let count = count_masks(set, statements, Words::from(&*bundle), arguments, pipeline, engine, step)?;
-        evaluated.push(evaluation(set, arguments.split.name(), statements, &count, bundle.vocabulary().entries()));
+        let count =
+            count_masks(set, statements, Words::from(&*bundle), arguments, pipeline, engine, step)?;
+        evaluated.push(evaluation(
+            set,
+            arguments.split.name(),
+            statements,
+            &count,
+            bundle.vocabulary().entries(),
+        ));
     }
     Ok(evaluated)
 }
 
 /// Over every labelled query of every set; NaN if there is none.
 fn mean_iou(sets: &[SetEvaluation]) -> f64 {
-    let found: Vec<f64> = sets.iter().flat_map(|set| &set.queries).filter_map(|query| query.iou).collect();
+    let found: Vec<f64> =
+        sets.iter().flat_map(|set| &set.queries).filter_map(|query| query.iou).collect();
     found.iter().sum::<f64>() / found.len() as f64
 }
 
 /// Writes `bundle` with the model `files` as the next release to `target`.
-fn write(bundle: Bundle, files: Vec<(Precision, Vec<u8>)>, target: &Path) -> Result<Written, Error> {
+fn write(
+    bundle: Bundle,
+    files: Vec<(Precision, Vec<u8>)>,
+    target: &Path,
+) -> Result<Written, Error> {
     let writer = BundleWriter::from_bundle(bundle)?;
-    let mut writer = files.into_iter().fold(writer, |writer, (precision, onnx)| writer.model(precision, onnx));
+    let mut writer =
+        files.into_iter().fold(writer, |writer, (precision, onnx)| writer.model(precision, onnx));
     writer.manifest_mut().counter += 1;
     Ok(Written::of(&writer.write(target)?))
 }

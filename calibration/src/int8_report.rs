@@ -20,7 +20,8 @@ pub struct Int8Report {
     pub identity: Identity,
     /// What was quantized.
     pub quantized: Quantized,
-    /// Both precisions beside each other; nothing where the file does not even give the golden outputs.
+    /// Both precisions beside each other; nothing where the file does not even give the golden
+    /// outputs.
     #[serde(flatten)]
     pub measured: Option<Measured>,
     /// Whether it is worth it.
@@ -81,11 +82,14 @@ impl Int8Report {
             names => format!("{} left in float ({})", names.len(), names.join(", ")),
         };
         let written = match &self.written {
-            Some(Written { path, counter, .. }) => format!("written to {path} as release {counter}"),
+            Some(Written { path, counter, .. }) => {
+                format!("written to {path} as release {counter}")
+            }
             None => "nothing written".to_owned(),
         };
         let quantization = format!(
-            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. {} Logits change by {:.3} (root mean square).\n",
+            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. {} \
+             Logits change by {:.3} (root mean square).\n",
             self.identity.line(),
             quantized.products,
             quantized.observer,
@@ -96,7 +100,8 @@ impl Int8Report {
         let measured = match &self.measured {
             None => format!("\n{verdict}; {written}.\n"),
             Some(measured) => format!(
-                "Off the golden set by {:.2} at most (allowed {:.2}).\n\n{}\n{verdict}: {:.2} times as fast, mean IoU {:+.2} points; {written}.\n",
+                "Off the golden set by {:.2} at most (allowed {:.2}).\n\n{}\n{verdict}: {:.2} \
+                 times as fast, mean IoU {:+.2} points; {written}.\n",
                 measured.self_test.difference,
                 measured.self_test.tolerance,
                 measured.numbers(),
@@ -110,10 +115,13 @@ impl Int8Report {
     /// A line on the file for `TensorRT`.
     fn accelerators(&self) -> String {
         match &self.tensorrt {
-            None => "For accelerators: nothing measured, so no model.int8-fp16.onnx (--tensorrt-unmeasured writes one all the same).\n".to_owned(),
+            None => "For accelerators: nothing measured, so no model.int8-fp16.onnx \
+                (--tensorrt-unmeasured writes one all the same).\n"
+                .to_owned(),
             Some(TensorRt::Refused(verdict)) => format!("model.int8-fp16.onnx: {verdict}.\n"),
             Some(TensorRt::Proven(report)) => format!(
-                "model.int8-fp16.onnx, {:.1} MB: {}; off the golden set by {:.2} in the oracle and {:.2} in ONNX Runtime (allowed {:.2}), mean IoU {} %.\n",
+                "model.int8-fp16.onnx, {:.1} MB: {}; off the golden set by {:.2} in the oracle and \
+                 {:.2} in ONNX Runtime (allowed {:.2}), mean IoU {} %.\n",
                 report.bytes as f64 / 1e6,
                 report.verdict,
                 report.oracle.difference,
@@ -130,7 +138,9 @@ fn migrated(migrations: &[Migrated]) -> String {
     let moved = migrations.iter().filter(|one| one.alpha.is_some()).count();
     match migrations.len() {
         0 => "No activation has uneven channels.".to_owned(),
-        uneven => format!("Outliers of {moved} of {uneven} activations with uneven channels moved into weights."),
+        uneven => format!(
+            "Outliers of {moved} of {uneven} activations with uneven channels moved into weights."
+        ),
     }
 }
 

@@ -18,7 +18,8 @@
 //! | [`tensorrt_file`], [`verdict`] | the same steps for `TensorRT`; whether INT8 is worth it |
 //! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`fp16_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
 //!
-//! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is worthless.
+//! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is
+//! worthless.
 //!
 //! Letters: N tiles, K queries, D joint width, H W pixels.
 

@@ -33,8 +33,8 @@ pub struct ExclusiveCount {
     pub matrix: ConfusionMatrix,
 }
 
-/// Runs the pictures of `set` through `pipeline` and counts the masks that the runtime would write. `step` hears of each picture and
-/// may stop the run.
+/// Runs the pictures of `set` through `pipeline` and counts the masks that the runtime would write.
+/// `step` hears of each picture and may stop the run.
 pub fn count_masks(
     set: &DenseSet,
     statements: &[Statement],
@@ -47,7 +47,8 @@ pub fn count_masks(
     let split = arguments.split.split();
     let multilabel = query_set(statements, Decision::Multilabel, words)?;
     let classes = one_per_concept(statements);
-    let exclusive_queries = (classes.len() > 1).then(|| query_set(&classes, Decision::Exclusive, words)).transpose()?;
+    let exclusive_queries =
+        (classes.len() > 1).then(|| query_set(&classes, Decision::Exclusive, words)).transpose()?;
     let matrix = |classes| ConfusionMatrix::new(classes).expect("a run has 1 to 254 queries");
     let mut queries = vec![matrix(2); statements.len()];
     let mut exclusive = matrix(classes.len().max(1));
@@ -59,7 +60,8 @@ pub fn count_masks(
         let failed = |source| Error::Count { path: path.to_owned(), source };
         let sample = set.sample(split, index)?;
         pipeline.read(path, &sample)?;
-        let found = pipeline.segment(path, &multilabel, Keep { masks: true, scores: false }, engine)?;
+        let found =
+            pipeline.segment(path, &multilabel, Keep { masks: true, scores: false }, engine)?;
         for (query, (statement, matrix)) in statements.iter().zip(&mut queries).enumerate() {
             truth.clear();
             truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
@@ -86,7 +88,8 @@ pub fn count_masks(
 fn class_of(classes: &[Statement]) -> [u8; 256] {
     let mut class_of = [IGNORE; 256];
     for (id, class) in class_of.iter_mut().enumerate() {
-        let shows = classes.iter().position(|statement| statement.targets[id] == rszs_data::POSITIVE);
+        let shows =
+            classes.iter().position(|statement| statement.targets[id] == rszs_data::POSITIVE);
         *class = shows.map_or(IGNORE, |class| class as u8);
     }
     class_of

@@ -1,8 +1,9 @@
 //! Which activations have outliers that are moved into the weights behind them, and how far.
 //!
-//! `SmoothQuant` (arXiv:2211.10438): channel c of an activation is divided by `a_c^α / w_c^(1 - α)`, with a the largest magnitude of the
-//! channel and w that of its row in the weights. α is searched for each activation on its own, on one half of the observed rows, and
-//! the migration is kept only if the products behind it come out less wrong on the other half.
+//! `SmoothQuant` (arXiv:2211.10438): channel c of an activation is divided by
+//! `a_c^α / w_c^(1 - α)`, with a the largest magnitude of the channel and w that of its row in the
+//! weights. α is searched for each activation on its own, on one half of the observed rows, and the
+//! migration is kept only if the products behind it come out less wrong on the other half.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,19 +14,22 @@ use crate::error::Error;
 use crate::observer::{MagnitudeHistogram, Observer};
 use crate::probe::{Bench, Probe};
 
-/// The largest channel over the median one: with less, one scale fits all channels, and there is nothing to move.
+/// The largest channel over the median one: with less, one scale fits all channels, and there is
+/// nothing to move.
 pub const UNEVEN: f32 = 4.0;
 
 /// Tried for α, from a little to nearly all of the unevenness.
 const ALPHAS: [f32; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
-/// A migration is kept if the error falls below this share of what it was: less is the luck of the rows.
+/// A migration is kept if the error falls below this share of what it was: less is the luck of the
+/// rows.
 const LARGEST_ERROR: f64 = 0.95;
 
 /// Rows of an activation that errors are measured on.
 const ROWS: usize = 512;
 
-/// No channel is scaled by more than 2 to the power of this: half precision has 30 powers of two around 1.
+/// No channel is scaled by more than 2 to the power of this: half precision has 30 powers of two
+/// around 1.
 const LARGEST_EXPONENT: i32 = 8;
 
 /// An activation with uneven channels, and what became of it.
@@ -53,7 +57,8 @@ struct Seen {
     rows: Vec<f32>,
 }
 
-/// Moves outliers of the activations that `products` read: the parameters that change, and every activation that was uneven.
+/// Moves outliers of the activations that `products` read: the parameters that change, and every
+/// activation that was uneven.
 pub fn migrate(
     graph: &Graph,
     products: &BTreeSet<String>,
@@ -61,7 +66,8 @@ pub fn migrate(
     observer: Observer,
     bench: Bench<'_>,
 ) -> Result<(BTreeMap<String, Tensor>, Vec<Migrated>), Error> {
-    let is_asked = |migration: &Migration| migration.products.iter().any(|name| products.contains(name));
+    let is_asked =
+        |migration: &Migration| migration.products.iter().any(|name| products.contains(name));
     let migrations: Vec<Migration> = graph.migrations().into_iter().filter(is_asked).collect();
     let mut parameters = bench.checkpoint.parameters.clone();
     let mut found = Vec::new();
@@ -73,7 +79,8 @@ pub fn migrate(
     for (migration, seen) in migrations.iter().zip(&seen) {
         let unevenness = unevenness(&seen.maxima);
         if unevenness >= UNEVEN {
-            let weights: Vec<&Tensor> = migration.weights.iter().map(|name| &parameters[name]).collect();
+            let weights: Vec<&Tensor> =
+                migration.weights.iter().map(|name| &parameters[name]).collect();
             let search = search(seen, &weights, observer)?;
             if let Some(exponents) = search.exponents() {
                 migration.apply(exponents, &mut parameters);
@@ -92,7 +99,12 @@ pub fn migrate(
 }
 
 /// Channel maxima and evenly spread rows of every node in `sources`.
-fn look(graph: &Graph, sources: &[&str], tiles: &[Vec<u8>], bench: Bench<'_>) -> Result<Vec<Seen>, Error> {
+fn look(
+    graph: &Graph,
+    sources: &[&str],
+    tiles: &[Vec<u8>],
+    bench: Bench<'_>,
+) -> Result<Vec<Seen>, Error> {
     let graph = graph.showing(sources);
     let channels = graph.outputs().iter().map(|(_, id)| {
         let shape = graph.node(*id).shape.at(1, 1);
@@ -100,7 +112,8 @@ fn look(graph: &Graph, sources: &[&str], tiles: &[Vec<u8>], bench: Bench<'_>) ->
     });
     let channels: Vec<usize> = channels.collect();
     let mut probe = Probe::new(&graph, bench)?;
-    let mut seen: Vec<Seen> = channels.iter().map(|&count| Seen { maxima: vec![0.0; count], rows: vec![] }).collect();
+    let mut seen: Vec<Seen> =
+        channels.iter().map(|&count| Seen { maxima: vec![0.0; count], rows: vec![] }).collect();
     let rows_a_tile = (ROWS / tiles.len()).max(1);
     for tile in tiles {
         for (((name, values), &channels), seen) in probe.run(tile)?.zip(&channels).zip(&mut seen) {
@@ -108,7 +121,10 @@ fn look(graph: &Graph, sources: &[&str], tiles: &[Vec<u8>], bench: Bench<'_>) ->
                 return Err(Error::NotFinite { node: name.to_owned(), found });
             }
             for row in values.chunks_exact(channels) {
-                seen.maxima.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+                seen.maxima
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(largest, value)| *largest = largest.max(value.abs()));
             }
             let rows = values.len() / channels;
             for index in 0..rows_a_tile.min(rows) {
@@ -140,7 +156,8 @@ struct Search {
 }
 
 impl Search {
-    /// By how much each channel is to be scaled down, in powers of two; nothing if the products gain too little.
+    /// By how much each channel is to be scaled down, in powers of two; nothing if the products
+    /// gain too little.
     fn exponents(&self) -> Option<&[i32]> {
         (self.error_after < LARGEST_ERROR * self.error_before).then_some(&self.exponents)
     }
@@ -163,10 +180,16 @@ fn search(seen: &Seen, weights: &[&Tensor], observer: Observer) -> Result<Search
     }
     let (_, alpha, exponents) = best.unwrap_or((0.0, 0.0, vec![0; channels]));
     let error = |exponents: &[i32]| error(&halves[1], &seen.maxima, exponents, weights, observer);
-    Ok(Search { alpha, error_before: error(&vec![0; channels])?, error_after: error(&exponents)?, exponents })
+    Ok(Search {
+        alpha,
+        error_before: error(&vec![0; channels])?,
+        error_after: error(&exponents)?,
+        exponents,
+    })
 }
 
-/// The factors of α in powers of two, around that of the median channel: a common factor changes nothing.
+/// The factors of α in powers of two, around that of the median channel: a common factor changes
+/// nothing.
 fn exponents(maxima: &[f32], weights: &[&Tensor], alpha: f32) -> Vec<i32> {
     let row_maximum = |channel: usize| {
         let rows = weights.iter().map(|weight| {
@@ -188,10 +211,14 @@ fn exponents(maxima: &[f32], weights: &[&Tensor], alpha: f32) -> Vec<i32> {
     sorted.sort_by(f32::total_cmp);
     let median = sorted[sorted.len() / 2];
     let exponent = |factor: f32| (factor - median).round() as i32;
-    factors.into_iter().map(|factor| exponent(factor).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)).collect()
+    factors
+        .into_iter()
+        .map(|factor| exponent(factor).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT))
+        .collect()
 }
 
-/// Root mean square error of the products of `rows`, `[rows, C]`, by `weights` in INT8, over the root mean square of the products.
+/// Root mean square error of the products of `rows`, `[rows, C]`, by `weights` in INT8, over the
+/// root mean square of the products.
 fn error(
     rows: &[f32],
     maxima: &[f32],
@@ -201,13 +228,19 @@ fn error(
 ) -> Result<f64, Error> {
     let channels = maxima.len();
     let scaled = |values: &[f32]| -> Vec<f32> {
-        values.iter().zip(exponents.iter().cycle()).map(|(value, &exponent)| value * 2.0_f32.powi(-exponent)).collect()
+        values
+            .iter()
+            .zip(exponents.iter().cycle())
+            .map(|(value, &exponent)| value * 2.0_f32.powi(-exponent))
+            .collect()
     };
     let x = Tensor::new([rows.len() / channels, channels], scaled(rows));
     let mut histogram = MagnitudeHistogram::default();
     // Not every row is here: what the largest of all tiles is, the range must know.
     for values in [&x.values, &scaled(maxima)] {
-        histogram.add(values).map_err(|found| Error::NotFinite { node: "activation".to_owned(), found })?;
+        histogram
+            .add(values)
+            .map_err(|found| Error::NotFinite { node: "activation".to_owned(), found })?;
     }
     let magnitudes = BTreeMap::from([("x".to_owned(), histogram.range(observer))]);
     let feeds = BTreeMap::from([("x".to_owned(), x)]);
@@ -222,8 +255,10 @@ fn error(
         }
         let graph = product(channels, width)?;
         let parameters = BTreeMap::from([("weight".to_owned(), weight)]);
-        let quantized = graph.quantize(&BTreeSet::from(["matmul".to_owned()]), &magnitudes, &parameters)?;
-        let [exact, found] = [&graph, &quantized].map(|graph| interpret(graph, &feeds, &parameters));
+        let quantized =
+            graph.quantize(&BTreeSet::from(["matmul".to_owned()]), &magnitudes, &parameters)?;
+        let [exact, found] =
+            [&graph, &quantized].map(|graph| interpret(graph, &feeds, &parameters));
         for ((_, exact), (_, found)) in exact?.iter().zip(&found?) {
             for (exact, found) in exact.values.iter().zip(&found.values) {
                 wrong += f64::from(exact - found).powi(2);
@@ -252,12 +287,17 @@ mod tests {
 
     /// 64 rows of normal values, channel 5 of them `outlier` times as large, and a weight.
     fn example(outlier: f32) -> (Seen, Tensor) {
-        let normal = |name: &str, shape| initial_value(name, Init::Normal { standard_deviation: 1.0 }, shape, 3);
+        let normal = |name: &str, shape| {
+            initial_value(name, Init::Normal { standard_deviation: 1.0 }, shape, 3)
+        };
         let mut rows = normal("rows", vec![64, CHANNELS]).values;
         rows.iter_mut().skip(5).step_by(CHANNELS).for_each(|value| *value *= outlier);
         let mut maxima = vec![0.0_f32; CHANNELS];
         for row in rows.chunks_exact(CHANNELS) {
-            maxima.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+            maxima
+                .iter_mut()
+                .zip(row)
+                .for_each(|(largest, value)| *largest = largest.max(value.abs()));
         }
         (Seen { maxima, rows }, normal("weight", vec![CHANNELS, 8]))
     }
@@ -268,7 +308,10 @@ mod tests {
         assert!(unevenness(&seen.maxima) > UNEVEN, "{:?}", seen.maxima);
         let search = search(&seen, &[&weight], Observer::Minmax).unwrap();
         let exponents = search.exponents().unwrap();
-        assert!((0..CHANNELS).all(|channel| channel == 5 || exponents[channel] < exponents[5]), "{exponents:?}");
+        assert!(
+            (0..CHANNELS).all(|channel| channel == 5 || exponents[channel] < exponents[5]),
+            "{exponents:?}"
+        );
         assert!(search.error_after < 0.7 * search.error_before, "{search:?}");
     }
 

@@ -18,7 +18,8 @@ const CANDIDATE_BINS: usize = 16;
 /// Share of the values that a percentile keeps.
 const PERCENTILE: f64 = 0.9999;
 
-/// How a range is chosen. All are symmetric: what is chosen is a largest magnitude; values beyond it are clipped.
+/// How a range is chosen. All are symmetric: what is chosen is a largest magnitude; values beyond
+/// it are clipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Observer {
@@ -32,7 +33,8 @@ pub enum Observer {
     Mse,
 }
 
-/// Magnitudes of the values of one node, counted in equal bins from zero. The range grows by doubling.
+/// Magnitudes of the values of one node, counted in equal bins from zero. The range grows by
+/// doubling.
 #[derive(Debug, Clone)]
 pub struct MagnitudeHistogram {
     counts: Vec<u64>,
@@ -104,10 +106,14 @@ impl MagnitudeHistogram {
         let step = bins as f64 / STEPS as f64;
         let inside = self.counts[..bins].iter().sum::<u64>() as f64 * step * step / 12.0;
         let outside = self.counts.iter().enumerate().skip(bins);
-        inside + outside.map(|(bin, &count)| count as f64 * (bin as f64 + 0.5 - bins as f64).powi(2)).sum::<f64>()
+        inside
+            + outside
+                .map(|(bin, &count)| count as f64 * (bin as f64 + 0.5 - bins as f64).powi(2))
+                .sum::<f64>()
     }
 
-    /// Of the clipped histogram from the same in steps. Source: NVIDIA, "8-bit Inference with `TensorRT`", GTC 2017.
+    /// Of the clipped histogram from the same in steps. Source: NVIDIA, "8-bit Inference with
+    /// `TensorRT`", GTC 2017.
     fn divergence(&self, bins: usize) -> f64 {
         let mut clipped: Vec<f64> = self.counts[..bins].iter().map(|&count| count as f64).collect();
         let total: f64 = self.counts.iter().sum::<u64>() as f64;
@@ -117,7 +123,8 @@ impl MagnitudeHistogram {
             let range = step * bins / (STEPS + 1)..(step + 1) * bins / (STEPS + 1);
             let inside = &self.counts[range.clone()];
             let filled = clipped[range.clone()].iter().filter(|&&count| count > 0.0).count();
-            // What the step holds, shared evenly by its bins that are not empty. Clipped values are none of it.
+            // What the step holds, shared evenly by its bins that are not empty. Clipped values are
+            // none of it.
             let even = inside.iter().sum::<u64>() as f64 / filled.max(1) as f64;
             for &count in clipped[range].iter().filter(|&&count| count > 0.0) {
                 divergence += count / total * (count / even.max(NEARLY_NONE)).ln();
@@ -155,15 +162,18 @@ mod tests {
         let histogram = histogram(&with_an_outlier());
         assert!((49.999..=50.0).contains(&histogram.range(Observer::Minmax)));
         assert!((0.9..1.1).contains(&histogram.range(Observer::Percentile)));
-        // One value in 40,000 costs 50² when it is clipped to 1, the steps of a wide range cost more: it lies between.
+        // One value in 40,000 costs 50² when it is clipped to 1, the steps of a wide range cost
+        // more: it lies between.
         let range = histogram.range(Observer::Mse);
         assert!((1.0..50.0).contains(&range), "{range}");
     }
 
     #[test]
     fn entropy_clips_a_long_tail_and_not_much_more() {
-        let tail: Vec<f32> = (0..40_000).map(|index| -(1.0 - (index as f32 + 0.5) / 40_000.0).ln()).collect();
-        let (range, largest) = (histogram(&tail).range(Observer::Entropy), histogram(&tail).range(Observer::Minmax));
+        let tail: Vec<f32> =
+            (0..40_000).map(|index| -(1.0 - (index as f32 + 0.5) / 40_000.0).ln()).collect();
+        let (range, largest) =
+            (histogram(&tail).range(Observer::Entropy), histogram(&tail).range(Observer::Minmax));
         assert!((4.0..0.95 * largest).contains(&range), "{range} of {largest}");
     }
 

@@ -1,4 +1,5 @@
-//! The only file that prints. Results go to stdout or to the file that was asked for, what is for people to stderr.
+//! The only file that prints. Results go to stdout or to the file that was asked for, what is for
+//! people to stderr.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -21,14 +22,20 @@ pub struct Output {
 impl Output {
     /// As `arguments` ask.
     pub fn new(arguments: &MeasureArguments) -> Self {
-        Self { json: arguments.json.clone(), quiet: arguments.quiet, progress: ProgressBar::hidden() }
+        Self {
+            json: arguments.json.clone(),
+            quiet: arguments.quiet,
+            progress: ProgressBar::hidden(),
+        }
     }
 
     /// Before the first of `pictures`.
     pub fn begin(&mut self, pictures: usize) {
         if !self.quiet && io::stderr().is_terminal() {
             self.progress = ProgressBar::new(pictures as u64);
-            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
+            {
                 self.progress.set_style(style);
             }
         }

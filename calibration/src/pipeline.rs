@@ -5,7 +5,9 @@ use std::path::Path;
 use rszs_data::Sample;
 use rszs_edge::engine::TileEngine;
 use rszs_edge::queries::QuerySet;
-use rszs_edge::segment::{Composer, Keep, ScoredTiles, SegmentError, Segmentation, Segmenter, TileRunner};
+use rszs_edge::segment::{
+    Composer, Keep, ScoredTiles, SegmentError, Segmentation, Segmenter, TileRunner,
+};
 use rszs_edge::source::{Frame, ImageReader, Input};
 use rszs_hot::{TileGrid, TileLayout};
 
@@ -43,7 +45,8 @@ impl Pipeline {
         }
     }
 
-    /// Reads the picture of `sample` from `path`, which the runtime's decoder must see in the size of its mask.
+    /// Reads the picture of `sample` from `path`, which the runtime's decoder must see in the size
+    /// of its mask.
     pub fn read(&mut self, path: &Path, sample: &Sample) -> Result<(), Error> {
         self.reader.read(&Input::File(path.to_owned()), &mut self.frame)?;
         let (wide, high) = (self.frame.width_px, self.frame.height_px);
@@ -67,7 +70,8 @@ impl Pipeline {
         Ok(&self.found)
     }
 
-    /// Segments the picture that was read last, once for each of `variants`: the same queries, decided in other ways. The engine runs once.
+    /// Segments the picture that was read last, once for each of `variants`: the same queries,
+    /// decided in other ways. The engine runs once.
     pub fn segment_each(
         &mut self,
         path: &Path,
@@ -91,7 +95,8 @@ impl Pipeline {
         results.resize_with(variants.len(), Segmentation::default);
         let grid = TileGrid::new(frame.width_px, frame.height_px, *layout)?;
         let places = variants.iter().zip(composers).zip(results);
-        let compositions = places.map(|((queries, composer), into)| composer.begin(&grid, queries, keep, into));
+        let compositions =
+            places.map(|((queries, composer), into)| composer.begin(&grid, queries, keep, into));
         let mut compositions = compositions.collect::<Result<Vec<_>, _>>()?;
         for first in (0..grid.len()).step_by(*batch) {
             let tiles = first..grid.len().min(first + *batch);

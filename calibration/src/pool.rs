@@ -26,10 +26,12 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Of histograms of one resolution; those without a pixel do not count. None if no pixel is labelled at all.
+    /// Of histograms of one resolution; those without a pixel do not count. None if no pixel is
+    /// labelled at all.
     pub fn new(histograms: &[&ScoreHistogram], weighting: Weighting) -> Option<Self> {
         let sizes: Vec<u64> = histograms.iter().map(|histogram| pixels(histogram)).collect();
-        let (all, filled) = (sizes.iter().sum::<u64>(), sizes.iter().filter(|size| **size > 0).count());
+        let (all, filled) =
+            (sizes.iter().sum::<u64>(), sizes.iter().filter(|size| **size > 0).count());
         let bins = histograms.iter().find(|histogram| pixels(histogram) > 0)?.bins();
         let mut pool = Self { positives: vec![0.0; bins], negatives: vec![0.0; bins] };
         for (histogram, size) in histograms.iter().zip(sizes).filter(|(_, size)| *size > 0) {
@@ -53,8 +55,8 @@ impl Pool {
         self.negatives.iter().sum()
     }
 
-    /// What each inner edge of the bins gives as a threshold, rising; thresholds are flat scores. Pixels at or above an edge are
-    /// predicted.
+    /// What each inner edge of the bins gives as a threshold, rising; thresholds are flat scores.
+    /// Pixels at or above an edge are predicted.
     pub fn points(&self) -> Vec<OperatingPoint> {
         let (mut hits, mut false_alarms) = (0.0, 0.0);
         let positives = self.positive_share();
@@ -73,7 +75,8 @@ impl Pool {
     pub fn point_at(&self, flat: f64) -> OperatingPoint {
         let bins = self.positives.len();
         let first = ((flat * bins as f64).round() as usize).clamp(1, bins - 1);
-        let above = |shares: &[f64]| shares[first..].iter().rev().fold(0.0, |sum, share| sum + share);
+        let above =
+            |shares: &[f64]| shares[first..].iter().rev().fold(0.0, |sum, share| sum + share);
         let (hits, false_alarms) = (above(&self.positives), above(&self.negatives));
         point(flat, hits, false_alarms, self.positive_share())
     }
@@ -87,7 +90,8 @@ impl Pool {
         terms.sum()
     }
 
-    /// Expected calibration error of the scores at `temperature`, in [`CALIBRATION_BINS`] equal bins.
+    /// Expected calibration error of the scores at `temperature`, in [`CALIBRATION_BINS`] equal
+    /// bins.
     pub fn calibration_error(&self, temperature: f64) -> f64 {
         let mut excess = [0.0; CALIBRATION_BINS];
         for (logit, positives, negatives) in self.bins() {
@@ -102,7 +106,9 @@ impl Pool {
     fn bins(&self) -> impl Iterator<Item = (f64, f64, f64)> {
         let bins = self.positives.len() as f64;
         let shares = self.positives.iter().zip(&self.negatives).enumerate();
-        shares.map(move |(bin, (positives, negatives))| (logit_of((bin as f64 + 0.5) / bins), *positives, *negatives))
+        shares.map(move |(bin, (positives, negatives))| {
+            (logit_of((bin as f64 + 0.5) / bins), *positives, *negatives)
+        })
     }
 }
 
@@ -141,7 +147,8 @@ mod tests {
         histogram
     }
 
-    const PIXELS: [(u8, f32); 7] = [(1, 0.9), (0, 0.8), (1, 0.62), (1, 0.3), (0, 0.31), (0, 0.05), (255, 0.5)];
+    const PIXELS: [(u8, f32); 7] =
+        [(1, 0.9), (0, 0.8), (1, 0.62), (1, 0.3), (0, 0.31), (0, 0.05), (255, 0.5)];
 
     fn assert_close(found: f64, expected: f64) {
         assert!((found - expected).abs() <= 1e-12, "{found} instead of {expected}");
@@ -180,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_large_set_counts_as_much_as_a_small_one_unless_pixels_count() {
-        let (good, bad) = (histogram(&[(1, 0.9), (0, 0.1)], 1), histogram(&[(1, 0.1), (0, 0.9)], 100));
+        let (good, bad) =
+            (histogram(&[(1, 0.9), (0, 0.1)], 1), histogram(&[(1, 0.1), (0, 0.9)], 100));
         let half = |weighting| Pool::new(&[&good, &bad], weighting).unwrap().point_at(0.5);
         assert_close(half(Weighting::Sets).precision, 0.5);
         assert_close(half(Weighting::Pixels).precision, 1.0 / 101.0);
@@ -189,7 +197,10 @@ mod tests {
     #[test]
     fn a_set_without_a_labelled_pixel_takes_no_share() {
         let (full, empty) = (histogram(&PIXELS, 1), histogram(&[], 1));
-        assert_eq!(Pool::new(&[&full, &empty], Weighting::Sets), Pool::new(&[&full], Weighting::Sets));
+        assert_eq!(
+            Pool::new(&[&full, &empty], Weighting::Sets),
+            Pool::new(&[&full], Weighting::Sets)
+        );
         assert_eq!(Pool::new(&[&empty], Weighting::Sets), None);
     }
 

@@ -55,13 +55,17 @@ impl<'a> Probe<'a> {
 
     /// Runs `tile`, `[H, W, 3]`: name and values of each output.
     pub fn run(&mut self, tile: &[u8]) -> Result<impl Iterator<Item = (&str, &[f32])>, Error> {
-        let (tiles, queries) = ([1, self.tile_px, self.tile_px, 3], [self.rows, self.queries.len() / self.rows]);
+        let (tiles, queries) =
+            ([1, self.tile_px, self.tile_px, 3], [self.rows, self.queries.len() / self.rows]);
         let inputs = [
             NamedInput { name: "tiles", shape: &tiles, values: Values::U8(tile) },
             NamedInput { name: "queries", shape: &queries, values: Values::F32(self.queries) },
         ];
-        let mut outputs: Vec<NamedOutput<'_>> =
-            self.outputs.iter_mut().map(|(name, shape, values)| NamedOutput { name, shape, values }).collect();
+        let mut outputs: Vec<NamedOutput<'_>> = self
+            .outputs
+            .iter_mut()
+            .map(|(name, shape, values)| NamedOutput { name, shape, values })
+            .collect();
         self.session.run(&inputs, &mut outputs)?;
         Ok(self.outputs.iter().map(|(name, _, values)| (name.as_str(), values.as_slice())))
     }
@@ -80,7 +84,9 @@ pub fn observe(
     for tile in tiles {
         for (name, values) in probe.run(tile)? {
             let histogram = histograms.entry(name.to_owned()).or_default();
-            histogram.add(values).map_err(|found| Error::NotFinite { node: name.to_owned(), found })?;
+            histogram
+                .add(values)
+                .map_err(|found| Error::NotFinite { node: name.to_owned(), found })?;
         }
     }
     Ok(histograms.into_iter().map(|(name, histogram)| (name, histogram.range(observer))).collect())

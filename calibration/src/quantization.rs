@@ -1,4 +1,5 @@
-//! From an image graph to its INT8 form: bytes centred, outliers migrated, ranges observed, the most sensitive products left in float.
+//! From an image graph to its INT8 form: bytes centred, outliers migrated, ranges observed, the
+//! most sensitive products left in float.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +48,8 @@ pub struct Int8Network {
     pub checkpoint: Checkpoint,
 }
 
-/// Centres bytes, migrates outliers, observes ranges, searches for what stays in float, and rewrites the graph.
+/// Centres bytes, migrates outliers, observes ranges, searches for what stays in float, and
+/// rewrites the graph.
 pub fn quantize(
     graph: &Graph,
     tiles: &[Vec<u8>],
@@ -67,17 +69,20 @@ pub fn quantize(
 
     let names: BTreeSet<&str> = products.iter().flat_map(Product::activations).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let mut magnitudes: BTreeMap<String, f32> = observe(graph, &names, tiles, arguments.observer, bench)?;
+    let mut magnitudes: BTreeMap<String, f32> =
+        observe(graph, &names, tiles, arguments.observer, bench)?;
     magnitudes.extend(centred.into_iter().map(|name| (name, CentredPixels::MAGNITUDE)));
     let few = tiles.len().min(SENSITIVITY_TILES);
-    let few: Vec<&[u8]> = (0..few).map(|index| tiles[index * tiles.len() / few].as_slice()).collect();
+    let few: Vec<&[u8]> =
+        (0..few).map(|index| tiles[index * tiles.len() / few].as_slice()).collect();
     // Where nothing may stay in float, there is nothing to search.
     let searched = if arguments.float_share > 0.0 { products.as_slice() } else { &[] };
     let sensitivities = measure(graph, searched, &magnitudes, &few, bench, step)?;
     let left = left_in_float(&sensitivities, arguments.float_share);
     let chosen: BTreeSet<String> = heavy.difference(&left).cloned().collect();
     let quantized = graph.quantize(&chosen, &magnitudes, &checkpoint.parameters)?;
-    let noise = root_mean_square(&logits_of(graph, &few, bench)?, &logits_of(&quantized, &few, bench)?);
+    let noise =
+        root_mean_square(&logits_of(graph, &few, bench)?, &logits_of(&quantized, &few, bench)?);
     let report = Quantized {
         observer: arguments.observer,
         tiles: tiles.len(),

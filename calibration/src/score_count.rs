@@ -20,7 +20,8 @@ use crate::statement::{Statement, query_set};
 pub struct ScoreCount {
     /// Pictures.
     pub images: u64,
-    /// For each of [`CANDIDATES`] one per query: flat scores of its labelled pixels under that presence threshold.
+    /// For each of [`CANDIDATES`] one per query: flat scores of its labelled pixels under that
+    /// presence threshold.
     pub histograms: Vec<Vec<ScoreHistogram>>,
 }
 
@@ -40,8 +41,9 @@ fn uncalibrated(
     Ok(query_set(statements, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
 }
 
-/// Runs the images at these indices of a set through `pipeline` and counts the score that the runtime would decide by, of every pixel that
-/// `statements` label. `step` hears of each picture and may stop the run.
+/// Runs the images at these indices of a set through `pipeline` and counts the score that the
+/// runtime would decide by, of every pixel that `statements` label. `step` hears of each picture
+/// and may stop the run.
 pub fn count_scores(
     (set, pictures): (&DenseSet, &[usize]),
     statements: &[Statement],
@@ -51,14 +53,19 @@ pub fn count_scores(
     engine: &mut impl TileEngine,
     mut step: impl FnMut() -> Result<(), Error>,
 ) -> Result<ScoreCount, Error> {
-    let plain_queries: Result<Vec<QuerySet>, Error> =
-        CANDIDATES.iter().map(|&least| uncalibrated(statements, words, Temperature::ONE, least)).collect();
+    let plain_queries: Result<Vec<QuerySet>, Error> = CANDIDATES
+        .iter()
+        .map(|&least| uncalibrated(statements, words, Temperature::ONE, least))
+        .collect();
     let plain_queries = plain_queries?;
     // Scores are read at a second temperature; presences have been decided by then.
     let flat_queries = uncalibrated(statements, words, Temperature::new(FLAT_TEMPERATURE)?, None)?;
     let table = FlatScores::new();
     let split = arguments.split.split();
-    let mut histograms = vec![vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()]; CANDIDATES.len()];
+    let mut histograms = vec![
+        vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()];
+        CANDIDATES.len()
+    ];
     let (mut plain, mut flat) = (Vec::new(), Vec::new());
     let (mut scores, mut truth) = (Vec::new(), Vec::new());
     let images = pictures.len() as u64;
@@ -66,19 +73,29 @@ pub fn count_scores(
         let path = set.image_path(split, index);
         let sample = set.sample(split, index)?;
         pipeline.read(path, &sample)?;
-        let found = pipeline.segment_each(path, &plain_queries, Keep { masks: false, scores: true }, engine)?;
+        let found = pipeline.segment_each(
+            path,
+            &plain_queries,
+            Keep { masks: false, scores: true },
+            engine,
+        )?;
         for (query, statement) in statements.iter().enumerate() {
             truth.clear();
             truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
             let mut read: &[f32] = &[];
-            for ((found, queries), histograms) in found.iter().zip(&plain_queries).zip(&mut histograms) {
-                // A higher presence threshold that no further tile falls below leaves the scores as they were.
+            for ((found, queries), histograms) in
+                found.iter().zip(&plain_queries).zip(&mut histograms)
+            {
+                // A higher presence threshold that no further tile falls below leaves the scores as
+                // they were.
                 if found.logits(query) != read {
                     let unreadable = |source| Error::Segment { path: path.to_owned(), source };
                     found.scores(query, queries, &mut plain).map_err(unreadable)?;
                     found.scores(query, &flat_queries, &mut flat).map_err(unreadable)?;
                     scores.clear();
-                    scores.extend(plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)));
+                    scores.extend(
+                        plain.iter().zip(&flat).map(|(plain, flat)| table.of(*plain, *flat)),
+                    );
                     read = found.logits(query);
                 }
                 let counted = histograms[query].add(&truth, &scores);

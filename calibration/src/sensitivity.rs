@@ -19,7 +19,8 @@ pub struct Sensitivity {
     pub noise: f64,
 }
 
-/// Quantizes each of `products` alone and compares the logits of `tiles`. `step` hears of each and may stop the run.
+/// Quantizes each of `products` alone and compares the logits of `tiles`. `step` hears of each and
+/// may stop the run.
 pub fn measure(
     graph: &Graph,
     products: &[Product],
@@ -41,8 +42,8 @@ pub fn measure(
     Ok(found)
 }
 
-/// The products that stay in float: the most noise for a multiply-accumulate first, as long as all of them have at most `share` of
-/// the multiply-accumulates.
+/// The products that stay in float: the most noise for a multiply-accumulate first, as long as all
+/// of them have at most `share` of the multiply-accumulates.
 pub fn left_in_float(sensitivities: &[Sensitivity], share: f64) -> BTreeSet<String> {
     let mut order: Vec<&Sensitivity> = sensitivities.iter().collect();
     let worth = |one: &Sensitivity| one.noise.powi(2) / one.macs.max(1) as f64;
@@ -61,7 +62,8 @@ pub fn left_in_float(sensitivities: &[Sensitivity], share: f64) -> BTreeSet<Stri
 
 /// Root mean square of the differences.
 pub fn root_mean_square(expected: &[f32], found: &[f32]) -> f64 {
-    let squares = expected.iter().zip(found).map(|(expected, found)| f64::from(expected - found).powi(2));
+    let squares =
+        expected.iter().zip(found).map(|(expected, found)| f64::from(expected - found).powi(2));
     (squares.sum::<f64>() / expected.len().max(1) as f64).sqrt()
 }
 

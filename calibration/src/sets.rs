@@ -11,11 +11,15 @@ use crate::thresholds::nothing_labelled;
 /// A set with what it says about the vocabulary.
 pub type LabelledSet = (DenseSet, Vec<Statement>);
 
-/// Opens the sets that were named, or all known ones in the data folder. Each has pictures in the split.
+/// Opens the sets that were named, or all known ones in the data folder. Each has pictures in the
+/// split.
 pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
     let mut names: Vec<&str> = arguments.sets.iter().map(|name| name.trim()).collect();
     if names.is_empty() {
-        names = catalogue::NAMES.into_iter().filter(|name| arguments.data.join(name).is_dir()).collect();
+        names = catalogue::NAMES
+            .into_iter()
+            .filter(|name| arguments.data.join(name).is_dir())
+            .collect();
     }
     if names.is_empty() {
         let (folder, known) = (arguments.data.clone(), catalogue::NAMES.join(", "));
@@ -25,7 +29,10 @@ pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
     for name in names {
         let set = catalogue::open(name, &arguments.data)?;
         if set.is_empty(arguments.split.split()) {
-            return Err(Error::EmptySplit { set: set.name().to_owned(), split: arguments.split.name() });
+            return Err(Error::EmptySplit {
+                set: set.name().to_owned(),
+                split: arguments.split.name(),
+            });
         }
         if sets.iter().any(|other| other.name() == set.name()) {
             return Err(Error::SetTwice);
@@ -43,11 +50,19 @@ pub fn labelled(sets: Vec<DenseSet>, bundle: &Bundle) -> Result<Vec<LabelledSet>
         let sets: Vec<DenseSet> = stated.into_iter().map(|(_, set)| set).collect();
         return Err(nothing_labelled(bundle, &sets));
     }
-    Ok(stated.into_iter().filter(|(statements, _)| !statements.is_empty()).map(|(said, set)| (set, said)).collect())
+    Ok(stated
+        .into_iter()
+        .filter(|(statements, _)| !statements.is_empty())
+        .map(|(said, set)| (set, said))
+        .collect())
 }
 
 /// Indices of the pictures to measure on: all of the split, or `limit` of them, evenly spread.
-pub fn chosen(set: &DenseSet, split: Split, limit: Option<u32>) -> impl ExactSizeIterator<Item = usize> + use<> {
+pub fn chosen(
+    set: &DenseSet,
+    split: Split,
+    limit: Option<u32>,
+) -> impl ExactSizeIterator<Item = usize> + use<> {
     let all = set.len(split);
     let count = limit.map_or(all, |limit| all.min(limit as usize));
     (0..count).map(move |index| index * all / count)
@@ -66,8 +81,9 @@ mod tests {
 
     fn open(data: &Path, more: &[&str]) -> Result<Vec<DenseSet>, Error> {
         let data = data.to_str().unwrap();
-        let line =
-            ["rszs-calibrate", "evaluate", "--bundle", "b", "--data", data].into_iter().chain(more.iter().copied());
+        let line = ["rszs-calibrate", "evaluate", "--bundle", "b", "--data", data]
+            .into_iter()
+            .chain(more.iter().copied());
         open_sets(Arguments::try_parse_from(line).unwrap().command.measure())
     }
 
@@ -96,13 +112,17 @@ mod tests {
         assert_eq!(unknown.exit_status(), ExitStatus::Usage);
         let own = fixtures::folder(folder.path()).unwrap();
         std::fs::remove_file(own.join("val.txt")).unwrap();
-        assert!(matches!(open(folder.path(), &["--set", "own_set"]), Err(Error::EmptySplit { .. })));
+        assert!(matches!(
+            open(folder.path(), &["--set", "own_set"]),
+            Err(Error::EmptySplit { .. })
+        ));
     }
 
     #[test]
     fn a_limit_spreads_over_the_whole_split() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::sets::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::flood_area::open(&fixtures::flood_area(folder.path()).unwrap())
+            .unwrap();
         assert_eq!(set.len(Split::Train), 7);
         assert_eq!(chosen(&set, Split::Train, Some(3)).collect::<Vec<_>>(), [0, 2, 4]);
         assert_eq!(chosen(&set, Split::Train, Some(100)).len(), 7);

@@ -30,7 +30,8 @@ pub fn statements(classes: &ClassTable, vocabulary: &Vocabulary) -> Vec<Statemen
     vocabulary.rows().filter_map(|row| statement(classes, row.index, row.entry)).collect()
 }
 
-/// Only the words that the set outlines, one for each of its concepts: the first of the vocabulary. They compete in an exclusive decision.
+/// Only the words that the set outlines, one for each of its concepts: the first of the vocabulary.
+/// They compete in an exclusive decision.
 pub fn one_per_concept(statements: &[Statement]) -> Vec<Statement> {
     let mut chosen: Vec<Statement> = Vec::new();
     for statement in statements.iter().filter(|statement| statement.is_labelled()) {
@@ -42,19 +43,33 @@ pub fn one_per_concept(statements: &[Statement]) -> Vec<Statement> {
 }
 
 /// The words of `statements` as queries, with the thresholds of `words`.
-pub fn query_set(statements: &[Statement], decision: Decision, words: Words<'_>) -> Result<QuerySet, QueryError> {
-    let typed: Vec<TypedQuery> =
-        statements.iter().map(|statement| TypedQuery { name: statement.name.clone(), threshold: None }).collect();
+pub fn query_set(
+    statements: &[Statement],
+    decision: Decision,
+    words: Words<'_>,
+) -> Result<QuerySet, QueryError> {
+    let typed: Vec<TypedQuery> = statements
+        .iter()
+        .map(|statement| TypedQuery { name: statement.name.clone(), threshold: None })
+        .collect();
     QuerySet::resolve(&typed, decision, words, || Ok(None))
 }
 
 fn statement(classes: &ClassTable, row: usize, entry: &Entry) -> Option<Statement> {
     // The name before the synonyms: "house, building" is a house where a set tells the two apart.
-    let words = || std::iter::once(&entry.name).chain(&entry.synonyms).map(|word| normalised(word.as_str()));
-    let concept = words().find_map(|word| classes.concepts().iter().find(|concept| is_called(concept, &word)));
+    let words = || {
+        std::iter::once(&entry.name).chain(&entry.synonyms).map(|word| normalised(word.as_str()))
+    };
+    let concept = words()
+        .find_map(|word| classes.concepts().iter().find(|concept| is_called(concept, &word)));
     let ruled_out = || words().find_map(|word| classes.targets(&word));
     let targets = concept.map(Concept::targets).or_else(ruled_out)?;
-    Some(Statement { row, name: entry.name.clone(), targets, concept: concept.map(|concept| concept.name.clone()) })
+    Some(Statement {
+        row,
+        name: entry.name.clone(),
+        targets,
+        concept: concept.map(|concept| concept.name.clone()),
+    })
 }
 
 fn is_called(concept: &Concept, word: &str) -> bool {
@@ -84,8 +99,12 @@ mod tests {
 
     #[test]
     fn one_word_of_a_concept_competes() {
-        let found = statements(&rszs_data::sets::dubai::classes(), &vocabulary(&["house", "roof", "water", "flood"]));
-        let names: Vec<_> = one_per_concept(&found).iter().map(|one| one.name.to_string()).collect();
+        let found = statements(
+            &rszs_data::sets::dubai::classes(),
+            &vocabulary(&["house", "roof", "water", "flood"]),
+        );
+        let names: Vec<_> =
+            one_per_concept(&found).iter().map(|one| one.name.to_string()).collect();
         assert_eq!(names, ["house", "water"]);
     }
 }

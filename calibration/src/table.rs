@@ -10,7 +10,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// With a head; the first `left` columns are words, the others numbers and aligned to the right.
+    /// With a head; the first `left` columns are words, the others numbers and aligned to the
+    /// right.
     pub fn new(head: &[&str], left: usize) -> Self {
         Self { left, rows: vec![head.iter().map(|&title| title.to_owned()).collect()] }
     }
@@ -22,7 +23,9 @@ impl Table {
     }
 
     fn widths(&self) -> Vec<usize> {
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
+        };
         (0..self.rows[0].len()).map(|column| width(column).max(3)).collect()
     }
 }
@@ -32,13 +35,21 @@ impl fmt::Display for Table {
         let widths = self.widths();
         for (number, row) in self.rows.iter().enumerate() {
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                if column < self.left { write!(f, "| {cell:<width$} ")? } else { write!(f, "| {cell:>width$} ")? }
+                if column < self.left {
+                    write!(f, "| {cell:<width$} ")?
+                } else {
+                    write!(f, "| {cell:>width$} ")?
+                }
             }
             writeln!(f, "|")?;
             if number == 0 {
                 for (column, &width) in widths.iter().enumerate() {
                     let dashes = "-".repeat(width - 1);
-                    if column < self.left { write!(f, "| {dashes}- ")? } else { write!(f, "| {dashes}: ")? }
+                    if column < self.left {
+                        write!(f, "| {dashes}- ")?
+                    } else {
+                        write!(f, "| {dashes}: ")?
+                    }
                 }
                 writeln!(f, "|")?;
             }

@@ -9,15 +9,23 @@ const STEPS: i32 = 8;
 /// The grid reaches from a quarter to 8, in powers of two.
 const POWERS: std::ops::RangeInclusive<i32> = -2 * STEPS..=3 * STEPS;
 
-/// The temperature of the grid, steps of 9 % from 0.25 to 8, with the smallest negative log-likelihood.
+/// The temperature of the grid, steps of 9 % from 0.25 to 8, with the smallest negative
+/// log-likelihood.
 pub fn fit_temperature(pool: &Pool) -> f64 {
-    let costs = POWERS.map(of_power).map(|temperature| (temperature, pool.negative_log_likelihood(temperature)));
-    costs.min_by(|left, right| left.1.total_cmp(&right.1)).map_or(1.0, |(temperature, _)| temperature)
+    let costs = POWERS
+        .map(of_power)
+        .map(|temperature| (temperature, pool.negative_log_likelihood(temperature)));
+    costs
+        .min_by(|left, right| left.1.total_cmp(&right.1))
+        .map_or(1.0, |(temperature, _)| temperature)
 }
 
-/// Whether `temperature` is the first or the last of the grid: a better one may lie beyond, or the scores tell nothing apart.
+/// Whether `temperature` is the first or the last of the grid: a better one may lie beyond, or the
+/// scores tell nothing apart.
 pub fn is_at_end(temperature: f32) -> bool {
-    [*POWERS.start(), *POWERS.end()].iter().any(|end| (f64::from(temperature) / of_power(*end)).ln().abs() < 1e-3)
+    [*POWERS.start(), *POWERS.end()]
+        .iter()
+        .any(|end| (f64::from(temperature) / of_power(*end)).ln().abs() < 1e-3)
 }
 
 fn of_power(power: i32) -> f64 {
@@ -51,7 +59,11 @@ mod tests {
             let pool = pool(truth);
             let found = fit_temperature(&pool);
             assert!((found / truth).ln().abs() < 0.1, "{truth}: {found}");
-            assert!(pool.calibration_error(found) < 0.01, "{truth}: {}", pool.calibration_error(found));
+            assert!(
+                pool.calibration_error(found) < 0.01,
+                "{truth}: {}",
+                pool.calibration_error(found)
+            );
         }
         let overconfident = pool(3.0);
         assert!(overconfident.calibration_error(1.0) > 0.05);

@@ -1,5 +1,5 @@
-//! `model.int8-fp16.onnx`: the steps of the INT8 file as `TensorRT` takes them. Its numbers are proven here, its speed is not: no engine of
-//! ours runs it on an accelerator.
+//! `model.int8-fp16.onnx`: the steps of the INT8 file as `TensorRT` takes them. Its numbers are
+//! proven here, its speed is not: no engine of ours runs it on an accelerator.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +58,12 @@ pub fn tensorrt_file(
         Err(error) => return Ok(Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?)),
     };
     match prove(bench.kind, Precision::Int8Fp16, &onnx, golden, bench.options) {
-        Ok((engine, deviation)) => Ok(Ok(TensorRtFile { onnx, engine, oracle, onnx_runtime: tested(deviation) })),
-        Err(LoadError::Golden(error)) => Ok(Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?)),
+        Ok((engine, deviation)) => {
+            Ok(Ok(TensorRtFile { onnx, engine, oracle, onnx_runtime: tested(deviation) }))
+        }
+        Err(LoadError::Golden(error)) => {
+            Ok(Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -69,18 +73,30 @@ impl TensorRtFile {
     pub fn report(&self, iou: f64, fp32_iou: f64) -> TensorRtReport {
         let &Self { oracle, onnx_runtime, .. } = self;
         let loss = fp32_iou - iou;
-        let verdict = if loss <= LARGEST_LOSS { Verdict::Unmeasured } else { Verdict::TooFarOff { found: loss } };
+        let verdict = if loss <= LARGEST_LOSS {
+            Verdict::Unmeasured
+        } else {
+            Verdict::TooFarOff { found: loss }
+        };
         TensorRtReport { bytes: self.onnx.len(), oracle, onnx_runtime, iou, verdict }
     }
 }
 
 /// The golden set in the oracle, with every value rounded that the file holds in 16 bits.
-fn in_oracle(network: &Int8Network, golden: &Golden) -> Result<Result<Deviation, GoldenError>, Error> {
+fn in_oracle(
+    network: &Int8Network,
+    golden: &Golden,
+) -> Result<Result<Deviation, GoldenError>, Error> {
     let (shape, side) = (golden.shape, golden.shape.tile_px);
-    let mut feeds =
-        BTreeMap::from([("tiles".to_owned(), Tensor::from_bytes([shape.images, side, side, 3], &golden.tiles))]);
+    let mut feeds = BTreeMap::from([(
+        "tiles".to_owned(),
+        Tensor::from_bytes([shape.images, side, side, 3], &golden.tiles),
+    )]);
     if let Some(queries) = &golden.queries {
-        feeds.insert("queries".to_owned(), Tensor::new([shape.queries, shape.joint_width], queries.clone()));
+        feeds.insert(
+            "queries".to_owned(),
+            Tensor::new([shape.queries, shape.joint_width], queries.clone()),
+        );
     }
     let outputs = interpret_half(&network.graph, &feeds, &network.checkpoint.parameters)?.outputs;
     let values = |name: &str| {

@@ -45,7 +45,8 @@ pub struct QueryReport {
     pub after: Setting,
     /// What each set has to do with it.
     pub sets: Vec<SetReport>,
-    /// What the threshold that all other places choose gives at each place that shows it: what to expect at a new place.
+    /// What the threshold that all other places choose gives at each place that shows it: what to
+    /// expect at a new place.
     pub left_out: Vec<LeftOut>,
     /// Precision and recall over all thresholds at the new temperature, where they change.
     pub curve: Vec<OperatingPoint>,
@@ -152,13 +153,18 @@ pub struct SetPart<'a> {
     measured: &'a MeasuredSet,
 }
 
-/// The parts that `measured` have in the query of `row` under the presence threshold at `candidate` of [`crate::presence::CANDIDATES`].
+/// The parts that `measured` have in the query of `row` under the presence threshold at `candidate`
+/// of [`crate::presence::CANDIDATES`].
 pub fn set_parts(row: usize, candidate: usize, measured: &[MeasuredSet]) -> Vec<SetPart<'_>> {
     let mut parts = Vec::new();
     for set in measured {
         let pairs = set.statements.iter().zip(&set.count.histograms[candidate]);
         let of_row = pairs.filter(|(statement, _)| statement.row == row);
-        parts.extend(of_row.map(|(statement, histogram)| SetPart { statement, histogram, measured: set }));
+        parts.extend(of_row.map(|(statement, histogram)| SetPart {
+            statement,
+            histogram,
+            measured: set,
+        }));
     }
     parts
 }
@@ -177,13 +183,13 @@ impl<'a> SetPart<'a> {
     /// What is told of it when pixels above the flat score `threshold` are predicted.
     pub fn report(&self, threshold: f64) -> SetReport {
         let curve = PrecisionRecall::new(self.histogram);
-        let alone = Pool::new(&[self.histogram], Weighting::Pixels).filter(|pool| pool.positive_share() > 0.0);
+        let alone = Pool::new(&[self.histogram], Weighting::Pixels)
+            .filter(|pool| pool.positive_share() > 0.0);
         SetReport {
-            set: self
-                .measured
-                .place
-                .as_ref()
-                .map_or_else(|| self.measured.label.clone(), |place| format!("{} {place}", self.measured.label)),
+            set: self.measured.place.as_ref().map_or_else(
+                || self.measured.label.clone(),
+                |place| format!("{} {place}", self.measured.label),
+            ),
             images: self.measured.count.images,
             pixels: pixels(self.histogram),
             positives: self.histogram.positives().iter().sum(),
@@ -196,7 +202,12 @@ impl<'a> SetPart<'a> {
 
 impl Setting {
     /// What `threshold` and `temperature` give on `pool`.
-    pub fn new(pool: &Pool, threshold: Threshold, temperature: Temperature, presence: Option<f32>) -> Self {
+    pub fn new(
+        pool: &Pool,
+        threshold: Threshold,
+        temperature: Temperature,
+        presence: Option<f32>,
+    ) -> Self {
         let at = f64::from(temperature.get());
         let point = pool.point_at(flat_of(f64::from(threshold.get()), at));
         Self {
@@ -229,7 +240,8 @@ pub fn curve_at(pool: &Pool, temperature: f64) -> Vec<OperatingPoint> {
     points
 }
 
-/// What the bundle keeps of the curve: scores from 0.05 to 0.95 in steps of 0.05 as thresholds, shares to four digits.
+/// What the bundle keeps of the curve: scores from 0.05 to 0.95 in steps of 0.05 as thresholds,
+/// shares to four digits.
 pub fn stored_curve(pool: &Pool, temperature: f64) -> Vec<CurvePoint> {
     let digits = |share: f64| (share * 1e4).round() / 1e4;
     let at = |step: u32| {
@@ -265,7 +277,9 @@ impl ThresholdReport {
                 pixels.to_string(),
                 both(|setting| format!("{:.3}", setting.threshold)),
                 both(|setting| format!("{:.2}", setting.temperature)),
-                both(|setting| setting.presence_threshold.map_or("-".to_owned(), |least| format!("{least:.1}"))),
+                both(|setting| {
+                    setting.presence_threshold.map_or("-".to_owned(), |least| format!("{least:.1}"))
+                }),
                 both(|setting| percent(Some(setting.iou))),
                 both(|setting| percent(Some(setting.precision))),
                 both(|setting| percent(Some(setting.recall))),
@@ -279,10 +293,13 @@ impl ThresholdReport {
             Weighting::Pixels => "every pixel counts the same",
         };
         let mut remarks: Vec<String> = Vec::new();
-        for QueryReport { name, after, .. } in self.queries.iter().filter(|query| is_at_end(query.after.temperature)) {
+        for QueryReport { name, after, .. } in
+            self.queries.iter().filter(|query| is_at_end(query.after.temperature))
+        {
             let end = after.temperature;
             remarks.push(format!(
-                "{name}: the temperature {end:.2} is the last of the grid: its scores say little here.\n"
+                "{name}: the temperature {end:.2} is the last of the grid: its scores say little \
+                 here.\n"
             ));
         }
         for LeftQuery { name, reason } in &self.left {
@@ -295,7 +312,8 @@ impl ThresholdReport {
         };
         format!(
             "{}\nBest by {}; {counting}.\n\n{table}\n{remarks}{written}\n\
-             These pictures chose the thresholds: report numbers on pictures of another split or set.\n",
+             These pictures chose the thresholds: report numbers on pictures of another split or \
+             set.\n",
             self.identity.line(),
             self.target
         )

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rszs_bundle::{
-    Bundle, BundleWriter, Calibration, Entry, PresenceThreshold, SignatureState, Temperature, Threshold,
-    ThresholdSource, Vocabulary, normalised,
+    Bundle, BundleWriter, Calibration, Entry, PresenceThreshold, SignatureState, Temperature,
+    Threshold, ThresholdSource, Vocabulary, normalised,
 };
 use rszs_data::{ClassTable, DenseSet};
 use rszs_edge::queries::Words;
@@ -26,8 +26,8 @@ use crate::sets::{chosen, open_sets};
 use crate::statement::{Statement, statements};
 use crate::temperature::fit_temperature;
 use crate::threshold_report::{
-    LeftOut, LeftQuery, QueryReport, SetPart, Setting, ThresholdReport, Written, curve_at, names_of_sets, set_parts,
-    stored_curve,
+    LeftOut, LeftQuery, QueryReport, SetPart, Setting, ThresholdReport, Written, curve_at,
+    names_of_sets, set_parts, stored_curve,
 };
 
 /// Nearest to 0 and to 1 that a threshold may be: the runtime takes neither.
@@ -60,14 +60,18 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
     let sets = open_sets(measure)?;
     let bundle = open_bundle(measure)?;
     let with_ruled_out = rows_of(&arguments.with_ruled_out, &bundle)?;
-    let stated: Vec<Vec<Statement>> =
-        sets.iter().map(|set| counted(set.classes(), bundle.vocabulary(), &with_ruled_out)).collect();
+    let stated: Vec<Vec<Statement>> = sets
+        .iter()
+        .map(|set| counted(set.classes(), bundle.vocabulary(), &with_ruled_out))
+        .collect();
     if !stated.iter().flatten().any(Statement::is_labelled) {
         return Err(nothing_labelled(&bundle, &sets));
     }
     let mut deployed = Deployed::start(bundle, measure)?;
     let identity = Identity::new("thresholds", &deployed, measure);
-    output.begin(sets.iter().map(|set| chosen(set, measure.split.split(), measure.limit).len()).sum());
+    output.begin(
+        sets.iter().map(|set| chosen(set, measure.split.split(), measure.limit).len()).sum(),
+    );
     let measured = measure_sets(sets, stated, &mut deployed, measure, arguments.weighting, output)?;
 
     let mut entries = deployed.bundle.vocabulary().entries().to_vec();
@@ -93,7 +97,8 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
 fn rows_of(words: &[String], bundle: &Bundle) -> Result<Vec<usize>, Error> {
     let entries = bundle.vocabulary().entries();
     let row_of = |word: &String| {
-        let found = entries.iter().position(|entry| normalised(entry.name.as_str()) == normalised(word));
+        let found =
+            entries.iter().position(|entry| normalised(entry.name.as_str()) == normalised(word));
         found.ok_or_else(|| Error::UnknownRuledOut {
             word: word.clone(),
             known: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -102,8 +107,13 @@ fn rows_of(words: &[String], bundle: &Bundle) -> Result<Vec<usize>, Error> {
     words.iter().map(row_of).collect()
 }
 
-/// What `classes` say about `vocabulary` as far as it is to be counted: what they label, and of the rows `with_ruled_out` what they rule out, too.
-fn counted(classes: &ClassTable, vocabulary: &Vocabulary, with_ruled_out: &[usize]) -> Vec<Statement> {
+/// What `classes` say about `vocabulary` as far as it is to be counted: what they label, and of the
+/// rows `with_ruled_out` what they rule out, too.
+fn counted(
+    classes: &ClassTable,
+    vocabulary: &Vocabulary,
+    with_ruled_out: &[usize],
+) -> Vec<Statement> {
     let mut stated = statements(classes, vocabulary);
     stated.retain(|statement| statement.is_labelled() || with_ruled_out.contains(&statement.row));
     stated
@@ -129,7 +139,9 @@ fn measure_sets(
     let words = Words::from(&*bundle);
     let mut measured = Vec::with_capacity(sets.len());
     // A set goes with its decoded pictures as soon as it is counted.
-    for (set, statements) in sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty()) {
+    for (set, statements) in
+        sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty())
+    {
         let mut step = || {
             output.step();
             if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
@@ -137,10 +149,14 @@ fn measure_sets(
         let split = arguments.split.split();
         let measured_images: BTreeSet<usize> = chosen(&set, split, arguments.limit).collect();
         let mut groups: Vec<(Option<String>, Vec<usize>)> = match weighting {
-            Weighting::Places => {
-                set.places(split).into_iter().map(|(place, images)| (Some(place.to_owned()), images)).collect()
+            Weighting::Places => set
+                .places(split)
+                .into_iter()
+                .map(|(place, images)| (Some(place.to_owned()), images))
+                .collect(),
+            Weighting::Sets | Weighting::Pixels => {
+                vec![(None, measured_images.iter().copied().collect())]
             }
-            Weighting::Sets | Weighting::Pixels => vec![(None, measured_images.iter().copied().collect())],
         };
         for (place, images) in &mut groups {
             images.retain(|index| measured_images.contains(index));
@@ -148,15 +164,29 @@ fn measure_sets(
                 continue;
             }
             let engine = &mut started.engine;
-            let count = count_scores((&set, images), &statements, words, arguments, pipeline, engine, &mut step)?;
+            let count = count_scores(
+                (&set, images),
+                &statements,
+                words,
+                arguments,
+                pipeline,
+                engine,
+                &mut step,
+            )?;
             let label = format!("{}/{}", set.name(), arguments.split.name());
-            measured.push(MeasuredSet { label, place: place.take(), statements: statements.clone(), count });
+            measured.push(MeasuredSet {
+                label,
+                place: place.take(),
+                statements: statements.clone(),
+                count,
+            });
         }
     }
     Ok(measured)
 }
 
-/// Sets threshold, presence threshold, temperature and their origin in every entry that a set labels. Returns what was done and what was left.
+/// Sets threshold, presence threshold, temperature and their origin in every entry that a set
+/// labels. Returns what was done and what was left.
 pub fn calibrate(
     entries: &mut [Entry],
     measured: &[MeasuredSet],
@@ -180,7 +210,9 @@ pub fn calibrate(
             });
             continue;
         };
-        let least = |candidate: usize| least_threshold(&set_parts(row, candidate, measured), arguments.false_area);
+        let least = |candidate: usize| {
+            least_threshold(&set_parts(row, candidate, measured), arguments.false_area)
+        };
         let mut best = match choose(&everywhere, arguments.target, least(0)) {
             Ok(point) => Best { candidate: 0, pool: everywhere.clone(), point },
             Err(reason) => {
@@ -230,15 +262,15 @@ pub fn calibrate(
     Ok((done, left))
 }
 
-/// What a threshold is chosen on. Where places count the same, those that show none of a query would outweigh the few that show it:
-/// they have a say by their limit of false area alone.
+/// What a threshold is chosen on. Where places count the same, those that show none of a query
+/// would outweigh the few that show it: they have a say by their limit of false area alone.
 fn pooled_histograms<'a>(parts: &[SetPart<'a>], weighting: Weighting) -> Vec<&'a ScoreHistogram> {
     let counts = |part: &&SetPart<'_>| weighting != Weighting::Places || part.shows();
     parts.iter().filter(counts).map(|part| part.histogram).collect()
 }
 
-/// The lowest flat score above which no set has more than `false_area` of the pixels of those of its places that show none of a
-/// query.
+/// The lowest flat score above which no set has more than `false_area` of the pixels of those of
+/// its places that show none of a query.
 fn least_threshold(parts: &[SetPart<'_>], false_area: f64) -> f64 {
     let mut of_sets: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for part in parts.iter().filter(|part| !part.shows()) {

@@ -23,14 +23,17 @@ struct TileRecorder {
 
 impl TileEngine for TileRecorder {
     fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError> {
-        self.tiles.extend(batch.tiles.chunks_exact(batch.tile_px * batch.tile_px * 3).map(<[u8]>::to_vec));
+        self.tiles.extend(
+            batch.tiles.chunks_exact(batch.tile_px * batch.tile_px * 3).map(<[u8]>::to_vec),
+        );
         scores.logits.fill(0.0);
         scores.presence.fill(0.0);
         Ok(())
     }
 }
 
-/// `count` tiles of the training pictures of `set`, evenly spread, each `[H, W, 3]`; none if it has no such pictures.
+/// `count` tiles of the training pictures of `set`, evenly spread, each `[H, W, 3]`; none if it has
+/// no such pictures.
 pub fn training_tiles(
     set: &DenseSet,
     statements: &[Statement],
@@ -52,7 +55,11 @@ pub fn training_tiles(
 }
 
 /// [`training_tiles`] of all `sets`: at least one tile.
-pub fn tiles_of_sets(sets: &[LabelledSet], deployed: &mut Deployed, count: usize) -> Result<Vec<Vec<u8>>, Error> {
+pub fn tiles_of_sets(
+    sets: &[LabelledSet],
+    deployed: &mut Deployed,
+    count: usize,
+) -> Result<Vec<Vec<u8>>, Error> {
     let mut tiles = Vec::new();
     for (set, statements) in sets {
         let words = Words::from(&deployed.bundle);

@@ -96,21 +96,28 @@ impl fmt::Display for Verdict {
             Self::TooSlow { found } => {
                 write!(
                     f,
-                    "INT8 is not offered: expected a tile at least {SMALLEST_SPEED_UP} times as fast, found {found:.2}"
+                    "INT8 is not offered: expected a tile at least {SMALLEST_SPEED_UP} times as \
+                     fast, found {found:.2}"
                 )
             }
             Self::TooFarOff { found } => write!(
                 f,
-                "INT8 is not offered: expected a mean IoU lower by at most {:.1} points, found {:.2}",
+                "INT8 is not offered: expected a mean IoU lower by at most {:.1} points, found \
+                 {:.2}",
                 100.0 * LARGEST_LOSS,
                 100.0 * found
             ),
             Self::OffTheGoldenSet { output, found, allowed } => write!(
                 f,
-                "INT8 is not offered: expected {output} within {allowed:.2} of the golden set, found {found:.2} off (try another --observer, or a larger --float-share)"
+                "INT8 is not offered: expected {output} within {allowed:.2} of the golden set, \
+                 found {found:.2} off (try another --observer, or a larger --float-share)"
             ),
             Self::Unmeasured => {
-                write!(f, "within tolerance; how fast it is was not measured: nothing here runs it on an accelerator")
+                write!(
+                    f,
+                    "within tolerance; how fast it is was not measured: nothing here runs it on an \
+                     accelerator"
+                )
             }
         }
     }
@@ -144,14 +151,22 @@ mod tests {
     fn a_file_off_the_golden_set_says_by_how_much_and_what_to_try() {
         let verdict = Verdict::OffTheGoldenSet { output: "logits", found: 2.0, allowed: 1.25 };
         let text = verdict.to_string();
-        assert!(text.contains("expected logits within 1.25 of the golden set, found 2.00 off (try another"), "{text}");
+        assert!(
+            text.contains(
+                "expected logits within 1.25 of the golden set, found 2.00 off (try another"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
     fn masks_that_lose_more_than_a_point_are_refused_however_fast() {
         let refused = verdict(100.0, 0.48);
         assert!(matches!(refused, Verdict::TooFarOff { .. }));
-        assert!(refused.to_string().ends_with("lower by at most 1.0 points, found 2.00"), "{refused}");
+        assert!(
+            refused.to_string().ends_with("lower by at most 1.0 points, found 2.00"),
+            "{refused}"
+        );
         assert!(matches!(verdict(100.0, f64::NAN), Verdict::TooFarOff { .. }));
     }
 }

@@ -1,6 +1,10 @@
-//! INT8 of the default bundle from end to end: the file it becomes, the bundle it is put into, the engines that run it.
+//! INT8 of the default bundle from end to end: the file it becomes, the bundle it is put into, the
+//! engines that run it.
 
-#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; the lint knows functions marked as such alone"
+)]
 
 mod support;
 
@@ -18,22 +22,27 @@ fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() 
     let test = "a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine";
     let Some(nano) = default_bundle(test) else { return };
     let bundle = Bundle::open(&nano, &VerifyOptions::default()).unwrap();
-    let [fp32, int8] = [Precision::Fp32, Precision::Int8].map(|one| bundle.model_bytes(one).unwrap().len());
+    let [fp32, int8] =
+        [Precision::Fp32, Precision::Int8].map(|one| bundle.model_bytes(one).unwrap().len());
     assert!(int8 * 2 < fp32, "{int8} of {fp32} bytes");
 
-    let options = |kind, precision| EngineOptions { kind: Some(kind), precision, ..EngineOptions::default() };
+    let options =
+        |kind, precision| EngineOptions { kind: Some(kind), precision, ..EngineOptions::default() };
     let started = start(&bundle, &options(EngineKind::Embedded, None)).unwrap();
     assert_eq!(started.precision, Precision::Fp32);
-    let refused = start(&bundle, &options(EngineKind::Embedded, Some(Precision::Int8))).unwrap_err();
+    let refused =
+        start(&bundle, &options(EngineKind::Embedded, Some(Precision::Int8))).unwrap_err();
     assert!(
-        refused.to_string().contains("expected a model file of precision fp32, found --precision int8"),
+        refused
+            .to_string()
+            .contains("expected a model file of precision fp32, found --precision int8"),
         "{refused}"
     );
     if !has_onnx_runtime(&bundle, test) {
         return;
     }
-    let [auto, typed] =
-        [None, Some(Precision::Fp32)].map(|precision| start(&bundle, &options(EngineKind::Cpu, precision)).unwrap());
+    let [auto, typed] = [None, Some(Precision::Fp32)]
+        .map(|precision| start(&bundle, &options(EngineKind::Cpu, precision)).unwrap());
     assert_eq!((auto.precision, typed.precision), (Precision::Int8, Precision::Fp32));
     assert!(auto.deviation.logits > typed.deviation.logits, "8-bit steps leave a trace");
 }
@@ -51,10 +60,18 @@ fn has_onnx_runtime(bundle: &Bundle, test: &str) -> bool {
 
 fn int8(bundle: &Path, data: &Path, more: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rszs-calibrate"));
-    program.args(["int8", "--bundle"]).arg(bundle).arg("--data").arg(data).args(more).output().unwrap()
+    program
+        .args(["int8", "--bundle"])
+        .arg(bundle)
+        .arg("--data")
+        .arg(data)
+        .args(more)
+        .output()
+        .unwrap()
 }
 
-/// A set of the golden tiles: ranges of other pictures would clip them, and the file would rightly fail the self-test.
+/// A set of the golden tiles: ranges of other pictures would clip them, and the file would rightly
+/// fail the self-test.
 fn golden_tiles(root: &Path, side: usize) {
     std::fs::create_dir_all(root.join("images")).unwrap();
     std::fs::create_dir_all(root.join("masks")).unwrap();
@@ -82,7 +99,17 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     let folder = tempfile::tempdir().unwrap();
     golden_tiles(&folder.path().join("own"), before.golden().shape.tile_px);
     let target = folder.path().join("int8");
-    let options = ["--set", "own", "--tiles", "2", "--float-share", "0", "--tensorrt-unmeasured", "--json", "--output"];
+    let options = [
+        "--set",
+        "own",
+        "--tiles",
+        "2",
+        "--float-share",
+        "0",
+        "--tensorrt-unmeasured",
+        "--json",
+        "--output",
+    ];
     let output = int8(&nano, folder.path(), &[&options[..], &[target.to_str().unwrap()]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{stderr}");
@@ -92,7 +119,8 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     assert!(report["quantized"]["products"].as_u64().unwrap() > 50, "{report}");
     assert_eq!(report["engine"]["precision"], "fp32");
     let tensorrt = &report["tensorrt"];
-    // Nothing here tells how fast it is: it was asked for, and its masks decide, if the golden set does not.
+    // Nothing here tells how fast it is: it was asked for, and its masks decide, if the golden set
+    // does not.
     let is_as_good = tensorrt["verdict"] == "unmeasured";
     if report["verdict"] == "off_the_golden_set" {
         assert!(tensorrt.is_null(), "{tensorrt}");
@@ -100,7 +128,8 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
         assert!(tensorrt["found"].as_f64() > tensorrt["allowed"].as_f64(), "{tensorrt}");
     } else {
         for engine in ["oracle", "onnx_runtime"] {
-            let [found, allowed] = ["difference", "tolerance"].map(|key| tensorrt[engine][key].as_f64().unwrap());
+            let [found, allowed] =
+                ["difference", "tolerance"].map(|key| tensorrt[engine][key].as_f64().unwrap());
             assert!(0.0 < found && found < allowed, "{tensorrt}");
         }
         assert!(is_as_good || tensorrt["verdict"] == "too_far_off", "{tensorrt}");
@@ -112,13 +141,15 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
         assert_eq!(after.manifest().counter, before.manifest().counter + 1);
         let has = |precision| after.manifest().precisions().any(|found| found == precision);
         assert!(has(Precision::Fp32));
-        // The shipped bundle has an INT8 file already, which stays where the new one is not worth it.
+        // The shipped bundle has an INT8 file already, which stays where the new one is not worth
+        // it.
         let stays = after.model_bytes(Precision::Int8) == before.model_bytes(Precision::Int8);
         assert_eq!((stays, has(Precision::Int8Fp16)), (!is_worth_it, is_as_good));
     }
 }
 
-/// A set of pictures of one dark colour: what is observed on them is far from what any other picture makes.
+/// A set of pictures of one dark colour: what is observed on them is far from what any other
+/// picture makes.
 fn darkness(root: &Path, side: usize) {
     golden_tiles(root, side);
     for name in ["train_1", "train_2"] {
@@ -138,8 +169,17 @@ fn a_file_off_the_golden_set_ends_in_a_report_with_a_verdict() {
     let folder = tempfile::tempdir().unwrap();
     darkness(&folder.path().join("own"), before.golden().shape.tile_px);
     let target = folder.path().join("int8");
-    let options =
-        ["--set", "own", "--tiles", "2", "--float-share", "0", "--json", "--output", target.to_str().unwrap()];
+    let options = [
+        "--set",
+        "own",
+        "--tiles",
+        "2",
+        "--float-share",
+        "0",
+        "--json",
+        "--output",
+        target.to_str().unwrap(),
+    ];
     let output = int8(&nano, folder.path(), &options);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -147,13 +187,19 @@ fn a_file_off_the_golden_set_ends_in_a_report_with_a_verdict() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["verdict"], "off_the_golden_set", "{report}");
     assert!(report["found"].as_f64().unwrap() > report["allowed"].as_f64().unwrap(), "{report}");
-    assert!(report["quantized"]["noise"].as_f64().unwrap() > 0.0 && report.get("comparison").is_none(), "{report}");
+    assert!(
+        report["quantized"]["noise"].as_f64().unwrap() > 0.0 && report.get("comparison").is_none(),
+        "{report}"
+    );
     assert!(report["written"].is_null() && !target.exists());
 }
 
 #[test]
 fn the_embedded_engine_cannot_calibrate_int8_and_says_what_can() {
-    let Some(nano) = default_bundle("the_embedded_engine_cannot_calibrate_int8_and_says_what_can") else { return };
+    let Some(nano) = default_bundle("the_embedded_engine_cannot_calibrate_int8_and_says_what_can")
+    else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     fixtures::dubai(folder.path()).unwrap();
     let output = int8(&nano, folder.path(), &["--set", "dubai", "--engine", "embedded"]);
@@ -172,10 +218,14 @@ fn a_set_without_training_pictures_gives_nothing_to_observe() {
     let folder = tempfile::tempdir().unwrap();
     let own = fixtures::folder(folder.path()).unwrap();
     let names = std::fs::read_dir(own.join("images")).unwrap().map(|entry| entry.unwrap().path());
-    let names: Vec<String> = names.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> =
+        names.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     std::fs::write(own.join("val.txt"), names.join("\n")).unwrap();
     let output = int8(&nano, folder.path(), &["--set", "own_set"]);
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("expected training pictures to observe ranges on, found none in own_set"), "{text}");
+    assert!(
+        text.contains("expected training pictures to observe ranges on, found none in own_set"),
+        "{text}"
+    );
 }

@@ -14,19 +14,24 @@ Examples:
   rszs-export random --preset nano --output nano.safetensors
   rszs-export inspect --preset b16
   rszs-export inspect --preset l14 --memory --images 2 --queries 40 --budget-gib 24
-  rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --output bundles/nano
-  rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary words.txt --precision fp16 --output nano
+  rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary \
+  words.txt --output bundles/nano
+  rszs-export bundle --checkpoint nano.safetensors --tokenizer tokenizer.json --vocabulary \
+  words.txt --precision fp16 --output nano
   rszs-export onnx --checkpoint nano.safetensors --graph image --output image.onnx
   rszs-export checkpoint --bundle bundles/nano --output start/nano.safetensors
 
-A word file has one class a line: its name, synonyms after commas, maybe `= rrggbb` for its colour; # starts a comment.
+A word file has one class a line: its name, synonyms after commas, maybe `= rrggbb` for its \
+colour; # starts a comment.
 
-Every ONNX file is opened again in ONNX Runtime (if its library is found) and in the built-in engine and compared with the
+Every ONNX file is opened again in ONNX Runtime (if its library is found) and in the built-in \
+engine and compared with the
 reference interpreter. A file that differs is not shipped.
 
 Exit codes: 0 done; 1 nothing written, the message says why; 2 the command line is wrong.";
 
-/// Turns a trained checkpoint into what a device runs: ONNX files, query embeddings, a verified bundle
+/// Turns a trained checkpoint into what a device runs: ONNX files, query embeddings, a verified
+/// bundle
 #[derive(Debug, Parser)]
 #[command(name = "rszs-export", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -40,7 +45,8 @@ pub(crate) enum Command {
     Bundle(Box<BundleArguments>),
     /// Put another model card into a bundle, as its next release: once its numbers are measured
     Card(CardArguments),
-    /// Write the weights of a bundle as a checkpoint, with its tokenizer beside it: to train on from there
+    /// Write the weights of a bundle as a checkpoint, with its tokenizer beside it: to train on
+    /// from there
     Checkpoint(CheckpointArguments),
     /// Write one ONNX file
     Onnx(OnnxArguments),
@@ -158,7 +164,8 @@ pub(crate) struct OnnxArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct EngineArguments {
-    /// Library of ONNX Runtime to check with; without it, the variable `ORT_DYLIB_PATH` and `third_party/onnxruntime/lib` are tried
+    /// Library of ONNX Runtime to check with; without it, the variable `ORT_DYLIB_PATH` and
+    /// `third_party/onnxruntime/lib` are tried
     #[arg(long, value_name = "FILE")]
     pub(crate) ort_lib: Option<PathBuf>,
 }
@@ -177,11 +184,13 @@ pub(crate) struct InspectArguments {
     #[arg(long, value_enum, value_name = "GRAPH")]
     pub(crate) dump: Option<GraphName>,
 
-    /// Scopes that training leaves as they are, as vlm,text; the count of trainable parameters goes without them
+    /// Scopes that training leaves as they are, as vlm,text; the count of trainable parameters goes
+    /// without them
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub(crate) frozen: Vec<String>,
 
-    /// Print what training needs of a GPU's memory, for every policy of the two streams, instead of the summary
+    /// Print what training needs of a GPU's memory, for every policy of the two streams, instead of
+    /// the summary
     #[arg(long, conflicts_with_all = ["dump", "frozen"])]
     pub(crate) memory: bool,
 
@@ -241,7 +250,8 @@ pub(crate) enum GraphName {
 
 /// `LOW,HIGH` as two numbers; whether they make a range is the manifest's to say.
 fn range(text: &str) -> Result<[f64; 2], String> {
-    let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    let numbers: Option<Vec<f64>> =
+        text.split(',').map(|number| number.trim().parse().ok()).collect();
     numbers
         .and_then(|numbers| <[f64; 2]>::try_from(numbers).ok())
         .ok_or_else(|| "expected two numbers with a comma between them, as 0.05,0.5".to_owned())

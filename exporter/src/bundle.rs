@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 use rszs_bundle::{
-    Bundle, BundleWriter, EngineContract, Entry, Manifest, ManifestError, Name, Precision, Template, TextContract,
-    VocabularyError, WriteError,
+    Bundle, BundleWriter, EngineContract, Entry, Manifest, ManifestError, Name, Precision,
+    Template, TextContract, VocabularyError, WriteError,
 };
 use rszs_checkpoint::CheckpointError;
 use rszs_graph::{Graph, GraphError, InterpretError, Tensor};
@@ -95,7 +95,8 @@ pub enum ExportError {
     Tokenizer(#[from] TokenizerError),
     /// The tokenizer of another text tower.
     #[error(
-        "tokenizer: expected at most {expected} token ids, as the text tower has, found {found} (the tokenizer of another model?)"
+        "tokenizer: expected at most {expected} token ids, as the text tower has, found {found} \
+         (the tokenizer of another model?)"
     )]
     TokenizerSize {
         /// Ids of the text tower.
@@ -145,7 +146,8 @@ pub fn export_bundle(
     let text_model = model("text.fp32.onnx", &text, checkpoint)?;
     let (rows, report) = encode(&text, &text_model, &tokenizer, checkpoint, request)?;
     progress(&CheckedFile { file: "text.fp32.onnx", report });
-    let entries = entries(&request.words, &request.support, &request.template_set, &request.thresholds)?;
+    let entries =
+        entries(&request.words, &request.support, &request.template_set, &request.thresholds)?;
     let names: Vec<Name> = entries.iter().map(|entry| entry.name.clone()).collect();
 
     let parameters = &checkpoint.parameters;
@@ -166,7 +168,8 @@ pub fn export_bundle(
     }
 
     let golden = golden_set(&cases[0], config.joint_width);
-    let card = request.model_card.clone().unwrap_or_else(|| plain_card(checkpoint, request, &entries));
+    let card =
+        request.model_card.clone().unwrap_or_else(|| plain_card(checkpoint, request, &entries));
     let mut writer = BundleWriter::new(manifest(checkpoint, request, names))
         .model(Precision::Fp32, image_model)
         .vocabulary(&vocabulary(entries, &rows)?)?
@@ -192,21 +195,40 @@ fn tokenizer_of(config: &Config, json: &[u8]) -> Result<Tokenizer, ExportError> 
     let tokenizer = Tokenizer::from_json(json)?;
     let (expected, found) = (config.text.vocabulary, tokenizer.vocabulary_size());
     // A small corpus may give fewer merges than the tower has rows; those rows are never read.
-    if found <= expected { Ok(tokenizer) } else { Err(ExportError::TokenizerSize { expected, found }) }
+    if found <= expected {
+        Ok(tokenizer)
+    } else {
+        Err(ExportError::TokenizerSize { expected, found })
+    }
 }
 
-/// The bytes of the ONNX file `file`, which is named in errors and, up to its first dot, in the file.
-pub fn model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
+/// The bytes of the ONNX file `file`, which is named in errors and, up to its first dot, in the
+/// file.
+pub fn model(
+    file: &'static str,
+    graph: &Graph,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<u8>, ExportError> {
     let name = file.split('.').next().unwrap_or(file);
     encoded(file, lower(graph, &checkpoint.parameters, name, &notes(graph, &checkpoint.config)))
 }
 
 /// [`model`] in half precision: `model.fp16.onnx`, or of a quantized graph `model.int8-fp16.onnx`.
-pub fn half_model(file: &'static str, graph: &Graph, checkpoint: &Checkpoint) -> Result<Vec<u8>, ExportError> {
-    encoded(file, lower_half(graph, &checkpoint.parameters, "model", &notes(graph, &checkpoint.config)))
+pub fn half_model(
+    file: &'static str,
+    graph: &Graph,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<u8>, ExportError> {
+    encoded(
+        file,
+        lower_half(graph, &checkpoint.parameters, "model", &notes(graph, &checkpoint.config)),
+    )
 }
 
-fn encoded(file: &'static str, model: Result<ModelProto, LowerError>) -> Result<Vec<u8>, ExportError> {
+fn encoded(
+    file: &'static str,
+    model: Result<ModelProto, LowerError>,
+) -> Result<Vec<u8>, ExportError> {
     Ok(model.map_err(|source| ExportError::Lower { file, source })?.encode_to_vec())
 }
 
@@ -238,7 +260,8 @@ fn first_rows(rows: &Tensor, count: usize) -> Tensor {
 fn manifest(checkpoint: &Checkpoint, request: &BundleRequest, names: Vec<Name>) -> Manifest {
     let config = &checkpoint.config;
     let tile_px = config.tile_px as u32;
-    let text = TextContract { context: config.text.context as u32, templates: request.templates.clone() };
+    let text =
+        TextContract { context: config.text.context as u32, templates: request.templates.clone() };
     Manifest {
         schema: Manifest::SCHEMA,
         name: request.name.clone(),
@@ -271,7 +294,8 @@ fn plain_card(checkpoint: &Checkpoint, request: &BundleRequest, entries: &[Entry
     let classes: Vec<String> =
         entries.iter().filter(|entry| !entry.support).map(|entry| entry.name.to_string()).collect();
     format!(
-        "# {}\n\nWritten by the exporter; nobody has described this model yet.\n\n* Classes: {}\n* Weights: {}\n* Licence: {}\n",
+        "# {}\n\nWritten by the exporter; nobody has described this model yet.\n\n* Classes: {}\n* \
+         Weights: {}\n* Licence: {}\n",
         request.name,
         classes.join(", "),
         provenance(checkpoint),

@@ -74,7 +74,8 @@ pub struct CheckReport {
 pub enum CheckError {
     /// An engine computes something else than the graph says.
     #[error(
-        "{output}: expected the oracle's numbers ({tolerance:?}), found them {difference} in {engine}; the file is not shipped"
+        "{output}: expected the oracle's numbers ({tolerance:?}), found them {difference} in \
+         {engine}; the file is not shipped"
     )]
     Mismatch {
         /// The output.
@@ -118,25 +119,34 @@ impl Case {
         Ok(Self { images, queries, feeds, expected })
     }
 
-    /// The same case for fewer images and queries: the first of each. No output of ours depends on the others, so the
-    /// oracle need not be asked again; and a file that only works for one size is found out.
+    /// The same case for fewer images and queries: the first of each. No output of ours depends on
+    /// the others, so the oracle need not be asked again; and a file that only works for one size
+    /// is found out.
     #[must_use]
     pub fn first(&self, graph: &Graph, images: usize, queries: usize) -> Self {
-        let shape_of_input =
-            |name: &str| graph.inputs().find(|(node, _)| node.name == name).map(|(node, _)| &node.shape);
+        let shape_of_input = |name: &str| {
+            graph.inputs().find(|(node, _)| node.name == name).map(|(node, _)| &node.shape)
+        };
         let cut = |tensor: &Tensor, shape: Option<&Shape>| {
             shape.map_or_else(|| tensor.clone(), |shape| corner(tensor, &shape.at(images, queries)))
         };
-        let feeds = self.feeds.iter().map(|(name, tensor)| (name.clone(), cut(tensor, shape_of_input(name)))).collect();
+        let feeds = self
+            .feeds
+            .iter()
+            .map(|(name, tensor)| (name.clone(), cut(tensor, shape_of_input(name))))
+            .collect();
         let outputs = self.expected.iter().zip(graph.outputs());
         let expected = outputs
-            .map(|((name, tensor), (_, id))| (name.clone(), cut(tensor, Some(&graph.node(*id).shape))))
+            .map(|((name, tensor), (_, id))| {
+                (name.clone(), cut(tensor, Some(&graph.node(*id).shape)))
+            })
             .collect();
         Self { images, queries, feeds, expected }
     }
 }
 
-/// Loads `model` into every engine at hand, runs every case and compares. Gives the best engine back, for more work.
+/// Loads `model` into every engine at hand, runs every case and compares. Gives the best engine
+/// back, for more work.
 pub fn check(
     model: &[u8],
     graph: &Graph,
@@ -160,8 +170,8 @@ pub fn check(
     Ok((best, report))
 }
 
-/// The same for a `model` in half precision: in ONNX Runtime, and in the oracle with every 16-bit value rounded. Without ONNX Runtime's
-/// library nothing could prove the file, and it is refused.
+/// The same for a `model` in half precision: in ONNX Runtime, and in the oracle with every 16-bit
+/// value rounded. Without ONNX Runtime's library nothing could prove the file, and it is refused.
 pub fn check_half(
     model: &[u8],
     graph: &Graph,
@@ -192,7 +202,8 @@ fn compare_all(
     cases: &[Case],
     tolerance: Tolerance,
 ) -> Result<Comparison, CheckError> {
-    let mut comparison = Comparison { engine: engine.name(), sizes: cases.len(), outputs: Vec::new() };
+    let mut comparison =
+        Comparison { engine: engine.name(), sizes: cases.len(), outputs: Vec::new() };
     for case in cases {
         let found = engine.run(graph, &case.feeds)?;
         for (name, expected) in &case.expected {
@@ -217,7 +228,8 @@ fn compare(
     let Some((_, tensor)) = found.iter().find(|(output, _)| output == name) else {
         return Err(CheckError::NoOutput { name: name.to_owned(), engine: engine.to_owned() });
     };
-    let difference = Difference { found: expected.distance(tensor), allowed: tolerance.allowed(expected) };
+    let difference =
+        Difference { found: expected.distance(tensor), allowed: tolerance.allowed(expected) };
     // Infinite where shapes differ or something is not a number.
     if difference.found > difference.allowed {
         let (output, engine) = (name.to_owned(), engine.to_owned());
@@ -232,7 +244,12 @@ fn corner(tensor: &Tensor, shape: &[usize]) -> Tensor {
     for (axis, &length) in shape.iter().enumerate() {
         let inner: usize = cut.shape[axis + 1..].iter().product();
         let block = cut.shape[axis] * inner;
-        let kept = cut.values.chunks_exact(block.max(1)).flat_map(|chunk| &chunk[..length * inner]).copied().collect();
+        let kept = cut
+            .values
+            .chunks_exact(block.max(1))
+            .flat_map(|chunk| &chunk[..length * inner])
+            .copied()
+            .collect();
         cut.shape[axis] = length;
         cut = Tensor::new(cut.shape, kept);
     }

@@ -19,7 +19,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Every parameter at its initial value: a checkpoint before any training, for tests and measurements.
+    /// Every parameter at its initial value: a checkpoint before any training, for tests and
+    /// measurements.
     pub fn initial(config: Config, seed: u64) -> Result<Self, GraphError> {
         let mut parameters = initial_parameters(&image_graph(&config, Purpose::Deploy)?, seed);
         parameters.extend(initial_parameters(&text_graph(&config)?, seed));
@@ -27,26 +28,34 @@ impl Checkpoint {
         Ok(Self { config, parameters, origin })
     }
 
-    /// Reads a whole file. Whether the tensors are those of the network is for [`Checkpoint::expect`] to say.
+    /// Reads a whole file. Whether the tensors are those of the network is for
+    /// [`Checkpoint::expect`] to say.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let checkpoint = rszs_checkpoint::Checkpoint::read(path)?;
         checkpoint.expect_finite(path)?;
         let rszs_checkpoint::Checkpoint { origin, tensors } = checkpoint;
-        let config = serde_json::from_str(&origin.config).map_err(|error| CheckpointError::Metadata {
-            path: path.to_owned(),
-            key: "config",
-            expected: "the network's configuration",
-            found: error.to_string(),
-        })?;
+        let config =
+            serde_json::from_str(&origin.config).map_err(|error| CheckpointError::Metadata {
+                path: path.to_owned(),
+                key: "config",
+                expected: "the network's configuration",
+                found: error.to_string(),
+            })?;
         Ok(Self { config, parameters: tensors, origin })
     }
 
-    /// Accepts the checkpoint only if its tensors are exactly the parameters of `graphs`. `path` is for the error.
+    /// Accepts the checkpoint only if its tensors are exactly the parameters of `graphs`. `path` is
+    /// for the error.
     pub fn expect(&self, path: &Path, graphs: &[&Graph]) -> Result<(), CheckpointError> {
         let parameters = graphs.iter().flat_map(|graph| graph.params());
-        let expected: Shapes =
-            parameters.map(|node| (node.name.as_str(), node.shape.as_fixed().unwrap_or_default())).collect();
-        let found = self.parameters.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.clone())).collect();
+        let expected: Shapes = parameters
+            .map(|node| (node.name.as_str(), node.shape.as_fixed().unwrap_or_default()))
+            .collect();
+        let found = self
+            .parameters
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.shape.clone()))
+            .collect();
         Difference::between(&expected, &found).expect_none(path)
     }
 
@@ -87,13 +96,19 @@ mod tests {
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();
         let message = Checkpoint::read(&path).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("{}: a.weight: expected values with ", path.display())), "{message}");
+        assert!(
+            message.starts_with(&format!("{}: a.weight: expected values with ", path.display())),
+            "{message}"
+        );
     }
 
     #[test]
     fn initial_parameters_are_those_of_both_graphs() {
         let checkpoint = Checkpoint::initial(Config::nano(), 0).unwrap();
-        let graphs = [image_graph(&Config::nano(), Purpose::Deploy).unwrap(), text_graph(&Config::nano()).unwrap()];
+        let graphs = [
+            image_graph(&Config::nano(), Purpose::Deploy).unwrap(),
+            text_graph(&Config::nano()).unwrap(),
+        ];
         checkpoint.expect(Path::new("initial"), &[&graphs[0], &graphs[1]]).unwrap();
         let training = image_graph(&Config::nano(), Purpose::Train).unwrap();
         checkpoint.expect(Path::new("initial"), &[&training, &graphs[1]]).unwrap();

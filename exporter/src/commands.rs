@@ -19,8 +19,8 @@ use rszs_network::{Config, Purpose, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
 
 use crate::arguments::{
-    BundleArguments, CardArguments, CheckpointArguments, ExportPrecision, GraphName, InspectArguments, OnnxArguments,
-    RandomArguments,
+    BundleArguments, CardArguments, CheckpointArguments, ExportPrecision, GraphName,
+    InspectArguments, OnnxArguments, RandomArguments,
 };
 use crate::report;
 
@@ -44,11 +44,17 @@ pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
         model_card: arguments.model_card.as_deref().map(read_card).transpose()?,
         ort_library: arguments.engine.ort_lib.clone(),
     };
-    let bundle = export_bundle(&checkpoint, &arguments.checkpoint, &request, &arguments.output, |checked| {
-        for line in checked.report.to_string().lines() {
-            report::progress(&format!("{}: {line}", checked.file));
-        }
-    })?;
+    let bundle = export_bundle(
+        &checkpoint,
+        &arguments.checkpoint,
+        &request,
+        &arguments.output,
+        |checked| {
+            for line in checked.report.to_string().lines() {
+                report::progress(&format!("{}: {line}", checked.file));
+            }
+        },
+    )?;
     let bytes: u64 = bundle.manifest().files.values().map(|entry| entry.bytes).sum();
     let classes = bundle.vocabulary().rows().len();
     report::result(&format!(
@@ -71,20 +77,29 @@ pub(crate) fn card(arguments: &CardArguments) -> Result<()> {
         report::progress("the bundle was signed, and what was written is not: sign it again");
     }
     let counter = bundle.manifest().counter;
-    report::result(&format!("{}: release {counter}, {}\n", arguments.bundle.display(), bundle.hash()));
+    report::result(&format!(
+        "{}: release {counter}, {}\n",
+        arguments.bundle.display(),
+        bundle.hash()
+    ));
     Ok(())
 }
 
 pub(crate) fn checkpoint(arguments: &CheckpointArguments) -> Result<()> {
     let bundle = Bundle::open(&arguments.bundle, &VerifyOptions::default())?;
     let checkpoint = unpack(&bundle)?;
-    let tokenizer = bundle.tokenizer_bytes().context("a bundle with a text tower has a tokenizer")?;
+    let tokenizer =
+        bundle.tokenizer_bytes().context("a bundle with a text tower has a tokenizer")?;
     checkpoint.write(&arguments.output)?;
     let beside = arguments.output.with_file_name("tokenizer.json");
     rszs_durable::replace(&beside, tokenizer)
         .with_context(|| format!("{}: expected a file that can be written", beside.display()))?;
     let count: usize = checkpoint.parameters.values().map(|tensor| tensor.values.len()).sum();
-    report::result(&format!("{}: {count} parameters, {}\n", arguments.output.display(), beside.display()));
+    report::result(&format!(
+        "{}: {count} parameters, {}\n",
+        arguments.output.display(),
+        beside.display()
+    ));
     Ok(())
 }
 
@@ -101,22 +116,32 @@ pub(crate) fn onnx(arguments: &OnnxArguments) -> Result<()> {
         }
         GraphName::Text => {
             let shape = [2, config.text.context];
-            let feeds =
-                [("tokens".to_owned(), Tensor::filled(shape, 1.0)), ("end".to_owned(), one_hot_rows(2, shape[1]))];
+            let feeds = [
+                ("tokens".to_owned(), Tensor::filled(shape, 1.0)),
+                ("end".to_owned(), one_hot_rows(2, shape[1])),
+            ];
             let case = Case::new(&text, feeds.into(), &checkpoint.parameters, 1, 2)?;
             (text, case)
         }
     };
-    let model = lower(&graph, &checkpoint.parameters, arguments.graph.name(), &notes(&graph, config))?.encode_to_vec();
+    let model =
+        lower(&graph, &checkpoint.parameters, arguments.graph.name(), &notes(&graph, config))?
+            .encode_to_vec();
     let smaller = case.first(&graph, 1, 1);
-    let (_, checked) = check(&model, &graph, &[case, smaller], arguments.engine.ort_lib.as_deref())?;
+    let (_, checked) =
+        check(&model, &graph, &[case, smaller], arguments.engine.ort_lib.as_deref())?;
     for line in checked.to_string().lines() {
         report::progress(line);
     }
     let output = &arguments.output;
     rszs_durable::replace(output, &model)
         .with_context(|| format!("{}: expected a file that can be written", output.display()))?;
-    report::result(&format!("{}: {:.1} MB, graph {}\n", output.display(), model.len() as f64 / 1e6, graph.hash()));
+    report::result(&format!(
+        "{}: {:.1} MB, graph {}\n",
+        output.display(),
+        model.len() as f64 / 1e6,
+        graph.hash()
+    ));
     Ok(())
 }
 
@@ -140,8 +165,9 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> Result<()> {
         report::result(&name.of(&image, &text).to_string());
         return Ok(());
     }
-    let is_in =
-        |name: &str, scope: &String| name.strip_prefix(scope.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let is_in = |name: &str, scope: &String| {
+        name.strip_prefix(scope.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    };
     let is_trainable = |name: &str| !arguments.frozen.iter().any(|scope| is_in(name, scope));
     report::result(&format!("{}\n\n", Parameters::of(&image, &text, is_trainable)));
     for name in [GraphName::Image, GraphName::Text] {
@@ -160,23 +186,36 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> Result<()> {
 fn inspect_onnx(file: &Path) -> Result<()> {
     let summary = OnnxSummary::of(&read(file)?).with_context(|| file.display().to_string())?;
     let megabytes = summary.weight_bytes as f64 / 1e6;
-    report::result(&format!("opset {}, {} nodes, {megabytes:.1} MB of weights\n", summary.opset, summary.nodes));
+    report::result(&format!(
+        "opset {}, {} nodes, {megabytes:.1} MB of weights\n",
+        summary.opset, summary.nodes
+    ));
     for (kind, values) in [("input", &summary.inputs), ("output", &summary.outputs)] {
         for value in values {
-            let sizes = value.shape.iter().map(|size| size.map_or_else(|| "?".to_owned(), |size| size.to_string()));
-            report::result(&format!("{kind} {} [{}]\n", value.name, sizes.collect::<Vec<_>>().join(", ")));
+            let sizes = value
+                .shape
+                .iter()
+                .map(|size| size.map_or_else(|| "?".to_owned(), |size| size.to_string()));
+            report::result(&format!(
+                "{kind} {} [{}]\n",
+                value.name,
+                sizes.collect::<Vec<_>>().join(", ")
+            ));
         }
     }
     Ok(())
 }
 
 pub(crate) fn random(arguments: &RandomArguments) -> Result<()> {
-    let Some(mut config) = Config::preset(&arguments.preset) else { bail!("{}: no such preset", arguments.preset) };
+    let Some(mut config) = Config::preset(&arguments.preset) else {
+        bail!("{}: no such preset", arguments.preset)
+    };
     if let Some(tile_px) = arguments.tile_px {
         config = config.with_tile_px(tile_px);
     }
     if let Some(tokenizer) = &arguments.tokenizer {
-        let tokenizer = Tokenizer::from_json(&read(tokenizer)?).with_context(|| tokenizer.display().to_string())?;
+        let tokenizer = Tokenizer::from_json(&read(tokenizer)?)
+            .with_context(|| tokenizer.display().to_string())?;
         config.text.vocabulary = tokenizer.vocabulary_size();
     }
     let checkpoint = Checkpoint::initial(config, arguments.seed)?;
@@ -212,7 +251,8 @@ fn one_hot_rows(count: usize, width: usize) -> Tensor {
 }
 
 fn read_card(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).with_context(|| format!("{}: expected Markdown in UTF-8", path.display()))
+    String::from_utf8(read(path)?)
+        .with_context(|| format!("{}: expected Markdown in UTF-8", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

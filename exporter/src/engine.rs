@@ -25,7 +25,8 @@ pub enum Engine {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// No library of ONNX Runtime lies where it is looked for.
-    #[error("expected a library of ONNX Runtime, found none: {}; run `cargo xtask setup` or name one with --ort-lib", tried.join("; "))]
+    #[error("expected a library of ONNX Runtime, found none: {}; run `cargo xtask setup` or name \
+        one with --ort-lib", tried.join("; "))]
     NoLibrary {
         /// Places and why not.
         tried: Vec<String>,
@@ -49,7 +50,8 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// Loads `model`, the bytes of an ONNX file, into ONNX Runtime. A named `library` is the only one tried.
+    /// Loads `model`, the bytes of an ONNX file, into ONNX Runtime. A named `library` is the only
+    /// one tried.
     pub fn onnx_runtime(model: &[u8], library: Option<&Path>) -> Result<Self, EngineError> {
         OnnxRuntime::load(model, library).map(Self::OnnxRuntime)
     }
@@ -67,7 +69,8 @@ impl Engine {
         }
     }
 
-    /// Runs the file once. `graph` is what the file was written from: it says the types of inputs and the names of outputs.
+    /// Runs the file once. `graph` is what the file was written from: it says the types of inputs
+    /// and the names of outputs.
     pub fn run(
         &mut self,
         graph: &Graph,

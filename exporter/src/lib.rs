@@ -6,8 +6,8 @@
 //! tokenizer ──────────────────────────┘
 //! ```
 //!
-//! The network is interpreted here twice: by the oracle of `rszs-graph`, and by an engine that reads the file just
-//! written. What differs by more than a named tolerance is not shipped.
+//! The network is interpreted here twice: by the oracle of `rszs-graph`, and by an engine that
+//! reads the file just written. What differs by more than a named tolerance is not shipped.
 //!
 //! Letters: N images, K queries, D joint width, H W pixels.
 

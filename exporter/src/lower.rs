@@ -1,9 +1,10 @@
 //! Graph → ONNX, opset 20.
 //!
-//! Node names are graph names, weights are named like parameters, N and K stay symbolic. What the graph calls one op may
-//! be several ONNX nodes; the inner ones are named `<node>/<part>`. How it is written decides speed: on ONNX Runtime's CPU
-//! `LpNormalization` on channels and `Einsum` cost a third of a forward pass, so neither is used; attention is plain
-//! `MatMul` and `Softmax`, which all engines know. No data outside the file.
+//! Node names are graph names, weights are named like parameters, N and K stay symbolic. What the
+//! graph calls one op may be several ONNX nodes; the inner ones are named `<node>/<part>`. How it
+//! is written decides speed: on ONNX Runtime's CPU `LpNormalization` on channels and `Einsum` cost
+//! a third of a forward pass, so neither is used; attention is plain `MatMul` and `Softmax`, which
+//! all engines know. No data outside the file.
 
 mod error;
 mod half;
@@ -20,7 +21,9 @@ use half::{element_types, with_half_scales};
 use writer::Writer;
 
 pub use error::LowerError;
-pub use half::{ElementType, HalfError, HalfRun, LARGEST_HALF, Peak, interpret_half, interpret_half_with};
+pub use half::{
+    ElementType, HalfError, HalfRun, LARGEST_HALF, Peak, interpret_half, interpret_half_with,
+};
 
 /// Version of ONNX's operator set.
 pub const OPSET: i64 = 20;
@@ -28,7 +31,8 @@ pub const OPSET: i64 = 20;
 /// Version of the file format that belongs to it.
 pub const IR_VERSION: i64 = 9;
 
-/// The whole file. `name` names the graph, `notes` become its metadata. `parameters` may hold more than is needed.
+/// The whole file. `name` names the graph, `notes` become its metadata. `parameters` may hold more
+/// than is needed.
 pub fn lower(
     graph: &Graph,
     parameters: &BTreeMap<String, Tensor>,
@@ -38,8 +42,9 @@ pub fn lower(
     lower_as(vec![ElementType::F32; graph.nodes().len()], graph, parameters, name, notes)
 }
 
-/// The whole file in half precision, with the inputs and outputs of [`lower`]. See `lower/half.rs` for what stays in 32 bits. Of a
-/// quantized graph it is the file that `TensorRT` multiplies in 8 bits.
+/// The whole file in half precision, with the inputs and outputs of [`lower`]. See `lower/half.rs`
+/// for what stays in 32 bits. Of a quantized graph it is the file that `TensorRT` multiplies in 8
+/// bits.
 pub fn lower_half(
     graph: &Graph,
     parameters: &BTreeMap<String, Tensor>,
@@ -76,7 +81,9 @@ fn lower_node(
     match &node.op {
         Op::Param { .. } if writer.is_read_in_steps_alone(index) => {}
         Op::Param { .. } => lower_param(writer, index, node, parameters)?,
-        Op::Constant { values } => writer.weight(index, &node.name, &node.shape.at(1, 1), values)?,
+        Op::Constant { values } => {
+            writer.weight(index, &node.name, &node.shape.at(1, 1), values)?
+        }
         Op::ToReal => {
             let to = AttributeProto::int("to", writer.element_type(index).data_type().into());
             writer.node(index, "Cast", inputs, vec![to]);
@@ -100,10 +107,17 @@ fn lower_node(
         }
         Op::Sigmoid => writer.node(index, "Sigmoid", inputs, vec![]),
         Op::MatMul => writer.node(index, "MatMul", inputs, vec![]),
-        &Op::Conv2d { stride, padding, groups } => lower_convolution(writer, index, node, [stride, padding, groups]),
+        &Op::Conv2d { stride, padding, groups } => {
+            lower_convolution(writer, index, node, [stride, padding, groups])
+        }
         &Op::ConvTranspose2d { stride } => {
             let side = |name| AttributeProto::ints(name, &[stride; 2]);
-            writer.node(index, "ConvTranspose", inputs, vec![side("kernel_shape"), side("strides")]);
+            writer.node(
+                index,
+                "ConvTranspose",
+                inputs,
+                vec![side("kernel_shape"), side("strides")],
+            );
         }
         &Op::AvgPool2d { size } => {
             let side = |name| AttributeProto::ints(name, &[size; 2]);
@@ -115,13 +129,21 @@ fn lower_node(
         }
         Op::Mean { axes } => {
             let axes = writer.integers(&axes.iter().map(|&axis| axis as i64).collect::<Vec<_>>());
-            writer.node(index, "ReduceMean", vec![x(), axes], vec![AttributeProto::int("keepdims", 1)]);
+            writer.node(
+                index,
+                "ReduceMean",
+                vec![x(), axes],
+                vec![AttributeProto::int("keepdims", 1)],
+            );
         }
         &Op::LayerNorm { epsilon } => {
-            let attributes = vec![AttributeProto::int("axis", -1), AttributeProto::float("epsilon", epsilon)];
+            let attributes =
+                vec![AttributeProto::int("axis", -1), AttributeProto::float("epsilon", epsilon)];
             writer.node(index, "LayerNormalization", inputs, attributes);
         }
-        &Op::GroupNorm { groups, epsilon } => lower_group_norm(writer, index, node, groups, epsilon),
+        &Op::GroupNorm { groups, epsilon } => {
+            lower_group_norm(writer, index, node, groups, epsilon)
+        }
         Op::L2Normalize => {
             let last = writer.integers(&[-1]);
             let keep = AttributeProto::int("keepdims", 1);
@@ -137,7 +159,12 @@ fn lower_node(
             writer.node(index, "Reshape", vec![x(), target], vec![]);
         }
         Op::Transpose { permutation } => {
-            writer.node(index, "Transpose", inputs, vec![AttributeProto::ints("perm", permutation)]);
+            writer.node(
+                index,
+                "Transpose",
+                inputs,
+                vec![AttributeProto::ints("perm", permutation)],
+            );
         }
         &Op::Concat { axis } => {
             writer.node(index, "Concat", inputs, vec![AttributeProto::int("axis", axis as i64)]);
@@ -152,10 +179,13 @@ fn lower_node(
             let target = writer.target(node, &target)?;
             writer.node(index, "Expand", vec![x(), target], vec![]);
         }
-        Op::Quantize { scales } => quantize::lower_quantize(writer, index, node, scales, parameters)?,
+        Op::Quantize { scales } => {
+            quantize::lower_quantize(writer, index, node, scales, parameters)?
+        }
         Op::Dequantize { scales } => quantize::lower_dequantize(writer, index, node, scales)?,
         Op::Gather => writer.node(index, "Gather", inputs, vec![AttributeProto::int("axis", 0)]),
-        // Inputs are listed apart. Dropout does nothing outside training: whoever reads it reads its input.
+        // Inputs are listed apart. Dropout does nothing outside training: whoever reads it reads
+        // its input.
         Op::Input { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {}
     }
     Ok(())
@@ -171,7 +201,10 @@ fn lower_param(
     writer.weight(index, &node.name, &tensor.shape, &tensor.values)
 }
 
-fn parameter<'a>(node: &Node, parameters: &'a BTreeMap<String, Tensor>) -> Result<&'a Tensor, LowerError> {
+fn parameter<'a>(
+    node: &Node,
+    parameters: &'a BTreeMap<String, Tensor>,
+) -> Result<&'a Tensor, LowerError> {
     let (name, shape) = (node.name.clone(), node.shape.to_string());
     match parameters.get(&node.name) {
         None => Err(LowerError::MissingParameter { name, shape }),
@@ -186,7 +219,8 @@ fn parameter<'a>(node: &Node, parameters: &'a BTreeMap<String, Tensor>) -> Resul
 fn lower_resize(writer: &mut Writer<'_>, index: usize, node: &Node, height: usize, width: usize) {
     let x = writer.inputs(index).swap_remove(0);
     let from = writer.shape(node.inputs[0]).at(1, 1);
-    let scales = [1.0, 1.0, shape::resize_scale(from[2], height), shape::resize_scale(from[3], width)];
+    let scales =
+        [1.0, 1.0, shape::resize_scale(from[2], height), shape::resize_scale(from[3], width)];
     let scales = writer.numbers(&scales);
     let attributes = vec![
         AttributeProto::string("mode", "linear"),
@@ -196,7 +230,12 @@ fn lower_resize(writer: &mut Writer<'_>, index: usize, node: &Node, height: usiz
 }
 
 /// `[stride, padding, groups]` of the op.
-fn lower_convolution(writer: &mut Writer<'_>, index: usize, node: &Node, [stride, padding, groups]: [usize; 3]) {
+fn lower_convolution(
+    writer: &mut Writer<'_>,
+    index: usize,
+    node: &Node,
+    [stride, padding, groups]: [usize; 3],
+) {
     let inputs = writer.inputs(index);
     let attributes = vec![
         AttributeProto::ints("kernel_shape", &writer.shape(node.inputs[1]).at(1, 1)[2..]),
@@ -205,7 +244,8 @@ fn lower_convolution(writer: &mut Writer<'_>, index: usize, node: &Node, [stride
         AttributeProto::int("group", groups as i64),
     ];
     match &inputs[..] {
-        // ONNX Runtime rounds a bias to whole products of the two scales, and in 16 bits most of these are nearly zero.
+        // ONNX Runtime rounds a bias to whole products of the two scales, and in 16 bits most of
+        // these are nearly zero.
         [x, weight, bias] if writer.reads_half_steps(node) => {
             let map = writer.part(node, "map", "Conv", vec![x.clone(), weight.clone()], attributes);
             let axes = writer.integers(&[1, 2]);
@@ -216,7 +256,13 @@ fn lower_convolution(writer: &mut Writer<'_>, index: usize, node: &Node, [stride
     }
 }
 
-fn lower_affine(writer: &mut Writer<'_>, index: usize, node: &Node, scale: f32, offset: f32) -> Result<(), LowerError> {
+fn lower_affine(
+    writer: &mut Writer<'_>,
+    index: usize,
+    node: &Node,
+    scale: f32,
+    offset: f32,
+) -> Result<(), LowerError> {
     let x = writer.inputs(index).swap_remove(0);
     let (scale_by, offset_by) = (writer.number(index, scale)?, writer.number(index, offset)?);
     if offset == 0.0 {
@@ -235,19 +281,35 @@ fn is_mean_of_maps(shape: &Shape, axes: &[usize]) -> bool {
     axes == [1] && shape.rank() == 4 && shape.0[1].as_fixed().is_some()
 }
 
-/// As a 1×1 convolution: a matrix product in all engines, where the embedded one's `ReduceMean` walks each pixel through memory.
-fn lower_mean_of_maps(writer: &mut Writer<'_>, index: usize, node: &Node) -> Result<(), LowerError> {
+/// As a 1×1 convolution: a matrix product in all engines, where the embedded one's `ReduceMean`
+/// walks each pixel through memory.
+fn lower_mean_of_maps(
+    writer: &mut Writer<'_>,
+    index: usize,
+    node: &Node,
+) -> Result<(), LowerError> {
     let x = writer.inputs(index).swap_remove(0);
     let maps = writer.shape(node.inputs[0]).at(1, 1)[1];
     let shares = format!("{}/shares", node.name);
     writer.weight(index, &shares, &[1, maps, 1, 1], &vec![1.0 / maps as f32; maps])?;
-    writer.node(index, "Conv", vec![x, shares], vec![AttributeProto::ints("kernel_shape", &[1, 1])]);
+    writer.node(
+        index,
+        "Conv",
+        vec![x, shares],
+        vec![AttributeProto::ints("kernel_shape", &[1, 1])],
+    );
     Ok(())
 }
 
-/// `GroupNormalization` with a gain per channel enters at opset 21: each group becomes one channel of an
-/// `InstanceNormalization`, gain and bias follow.
-fn lower_group_norm(writer: &mut Writer<'_>, index: usize, node: &Node, groups: usize, epsilon: f32) {
+/// `GroupNormalization` with a gain per channel enters at opset 21: each group becomes one channel
+/// of an `InstanceNormalization`, gain and bias follow.
+fn lower_group_norm(
+    writer: &mut Writer<'_>,
+    index: usize,
+    node: &Node,
+    groups: usize,
+    epsilon: f32,
+) {
     let inputs = writer.inputs(index);
     let [x, gain, bias] = [0, 1, 2].map(|place| inputs[place].clone());
     let axes = node.shape.at(1, 1);
@@ -258,7 +320,13 @@ fn lower_group_norm(writer: &mut Writer<'_>, index: usize, node: &Node, groups: 
 
     let x = writer.part(node, "grouped", "Reshape", vec![x, grouped], vec![]);
     let epsilon = AttributeProto::float("epsilon", epsilon);
-    let x = writer.part(node, "standardized", "InstanceNormalization", vec![x, ones, zeros], vec![epsilon]);
+    let x = writer.part(
+        node,
+        "standardized",
+        "InstanceNormalization",
+        vec![x, ones, zeros],
+        vec![epsilon],
+    );
     let x = writer.part(node, "ungrouped", "Reshape", vec![x, ungrouped], vec![]);
     let gain = writer.part(node, "gain", "Unsqueeze", vec![gain, per_channel.clone()], vec![]);
     let bias = writer.part(node, "bias", "Unsqueeze", vec![bias, per_channel], vec![]);

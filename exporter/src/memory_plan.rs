@@ -1,8 +1,9 @@
 //! What training a network needs of a GPU's memory, for every policy of its streams.
 //!
 //! Weights, gradients, moments and the moving average as `rszs-train` holds them, activations by
-//! [`rszs_graph::TrainingMemory`], and what the loss makes at the tile's resolution. Not in it: what a library reserves or
-//! allocates within a call, gaps between tensors, batches that wait. `trainer/MEMORY.md` has what was measured.
+//! [`rszs_graph::TrainingMemory`], and what the loss makes at the tile's resolution. Not in it:
+//! what a library reserves or allocates within a call, gaps between tensors, batches that wait.
+//! `trainer/MEMORY.md` has what was measured.
 
 use std::fmt;
 
@@ -11,8 +12,8 @@ use rszs_network::{Config, Policy, Purpose, block_of, image_graph, text_graph};
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
-/// Maps `[N, K, H, W]` in float32 at the end of the forward pass: the upsampled logits, their gradient, what is positive and
-/// what is labelled. Source: `trainer/src/loss.rs`.
+/// Maps `[N, K, H, W]` in float32 at the end of the forward pass: the upsampled logits, their
+/// gradient, what is positive and what is labelled. Source: `trainer/src/loss.rs`.
 const LOSS_MAPS: u64 = 4;
 
 /// How many pictures and words a pass has, and what must hold it.
@@ -50,7 +51,9 @@ impl Switches {
             (false, false) => "fits",
             (true, false) => "fits with train.precision = \"bfloat16\"",
             (false, true) => "fits with train.recompute = \"blocks\"",
-            (true, true) => "fits with train.precision = \"bfloat16\" and train.recompute = \"blocks\"",
+            (true, true) => {
+                "fits with train.precision = \"bfloat16\" and train.recompute = \"blocks\""
+            }
         }
     }
 }
@@ -64,7 +67,8 @@ pub struct PlanRow {
     pub trainable: u64,
     /// In the order of [`Switches::ALL`].
     pub memory: [TrainingMemory; 4],
-    /// The first switches that fit, and with how many pictures: fewer than asked for only if no switches fit those.
+    /// The first switches that fit, and with how many pictures: fewer than asked for only if no
+    /// switches fit those.
     pub fit: Option<(Switches, usize)>,
 }
 
@@ -83,27 +87,46 @@ impl MemoryPlan {
     /// The plan of a network.
     pub fn of(config: &Config, request: PlanRequest) -> Result<Self, GraphError> {
         let (image, text) = (image_graph(config, Purpose::Deploy)?, text_graph(config)?);
-        let loss_bytes = |images: usize| LOSS_MAPS * 4 * (images * request.queries * config.tile_px.pow(2)) as u64;
+        let loss_bytes = |images: usize| {
+            LOSS_MAPS * 4 * (images * request.queries * config.tile_px.pow(2)) as u64
+        };
         let row = |policy: Policy| {
             let trains = |name: &str| policy.trains(name);
             let parameters = Parameters::of(&image, &text, trains);
-            let memory = |images, switches| step(&image, &parameters, images, request.queries, switches, &trains);
+            let memory = |images, switches| {
+                step(&image, &parameters, images, request.queries, switches, &trains)
+            };
             let fits = |images: usize, memory: &TrainingMemory| {
                 (memory.total_bytes() + loss_bytes(images)) as f64 <= request.budget_gib * GIB
             };
             let asked = Switches::ALL.map(|switches| memory(request.images, switches));
             let as_asked = || {
-                let fitting = Switches::ALL.into_iter().zip(&asked).find(|(_, memory)| fits(request.images, memory));
+                let fitting = Switches::ALL
+                    .into_iter()
+                    .zip(&asked)
+                    .find(|(_, memory)| fits(request.images, memory));
                 fitting.map(|(switches, _)| (switches, request.images))
             };
             let fewer = || {
-                let tries =
-                    (1..request.images).rev().flat_map(|images| Switches::ALL.map(|switches| (switches, images)));
-                tries.into_iter().find(|&(switches, images)| fits(images, &memory(images, switches)))
+                let tries = (1..request.images)
+                    .rev()
+                    .flat_map(|images| Switches::ALL.map(|switches| (switches, images)));
+                tries
+                    .into_iter()
+                    .find(|&(switches, images)| fits(images, &memory(images, switches)))
             };
-            PlanRow { policy, trainable: parameters.trainable, memory: asked, fit: as_asked().or_else(fewer) }
+            PlanRow {
+                policy,
+                trainable: parameters.trainable,
+                memory: asked,
+                fit: as_asked().or_else(fewer),
+            }
         };
-        Ok(Self { request, loss_bytes: loss_bytes(request.images), rows: Policy::all().map(row).collect() })
+        Ok(Self {
+            request,
+            loss_bytes: loss_bytes(request.images),
+            rows: Policy::all().map(row).collect(),
+        })
     }
 }
 
@@ -132,10 +155,15 @@ impl fmt::Display for MemoryPlan {
         let gib = |bytes: u64| bytes as f64 / GIB;
         writeln!(
             f,
-            "training, GiB for N = {images}, K = {queries}: all / activations kept for the backward pass; budget {budget_gib}"
+            "training, GiB for N = {images}, K = {queries}: all / activations kept for the \
+             backward pass; budget {budget_gib}"
         )?;
         let heads = ["float32", "bfloat16", "f32 recomputed", "bf16 recomputed"];
-        write!(f, "{:<10} {:<10} {:>11} {:>7} {:>10}", "vlm", "rsi", "trainable", "weights", "optimiser")?;
+        write!(
+            f,
+            "{:<10} {:<10} {:>11} {:>7} {:>10}",
+            "vlm", "rsi", "trainable", "weights", "optimiser"
+        )?;
         heads.iter().try_for_each(|head| write!(f, " {head:>15}"))?;
         writeln!(f)?;
         for PlanRow { policy, trainable, memory, fit } in &self.rows {
@@ -149,19 +177,24 @@ impl fmt::Display for MemoryPlan {
                 gib(first.gradient_bytes + first.moment_bytes)
             )?;
             for memory in memory {
-                let (total, kept) = (gib(memory.total_bytes() + self.loss_bytes), gib(memory.kept_bytes));
+                let (total, kept) =
+                    (gib(memory.total_bytes() + self.loss_bytes), gib(memory.kept_bytes));
                 write!(f, " {:>15}", format!("{total:.2} / {kept:.2}"))?;
             }
             match fit {
-                Some((switches, fitting)) if *fitting == images => writeln!(f, "  {}", switches.advice())?,
+                Some((switches, fitting)) if *fitting == images => {
+                    writeln!(f, "  {}", switches.advice())?
+                }
                 Some((switches, fitting)) => writeln!(f, "  N = {fitting} {}", switches.advice())?,
                 None => writeln!(f, "  does not fit, not even one picture")?,
             }
         }
         writeln!(
             f,
-            "weights: with their moving average; optimiser: gradients and two moments; all: these, activations with their\n\
-             gradients at the worst moment, and {:.2} for the loss. Libraries need room beside it: see trainer/MEMORY.md",
+            "weights: with their moving average; optimiser: gradients and two moments; all: these, \
+             activations with their\n\
+             gradients at the worst moment, and {:.2} for the loss. Libraries need room beside it: \
+             see trainer/MEMORY.md",
             gib(self.loss_bytes)
         )
     }
@@ -193,7 +226,11 @@ mod tests {
         assert_ne!(tighter, Some((Switches::ALL[0], 2)));
         assert_eq!(tighter.map(|(_, images)| images), Some(2), "a switch is enough");
         let least = (0..4).map(|switches| bytes(&open, last, switches)).min().unwrap();
-        assert_eq!(fit(least - 1).map(|(_, images)| images), Some(1), "no switch is enough for two pictures");
+        assert_eq!(
+            fit(least - 1).map(|(_, images)| images),
+            Some(1),
+            "no switch is enough for two pictures"
+        );
         assert_eq!(fit(1 << 20), None);
     }
 
@@ -209,7 +246,10 @@ mod tests {
             assert_eq!(table.lines().filter(|found| found.starts_with(line)).count(), 1, "{table}");
         }
         assert_eq!(
-            table.lines().filter(|line| line.ends_with("does not fit, not even one picture")).count(),
+            table
+                .lines()
+                .filter(|line| line.ends_with("does not fit, not even one picture"))
+                .count(),
             9,
             "{table}"
         );

@@ -1,7 +1,8 @@
 //! The part of ONNX's file format that we write, as protobuf messages.
 //!
-//! Field numbers and types are those of `onnx/onnx-ml.proto` (ONNX 1.23, IR version 9). Written by hand: what we emit
-//! needs nine of its thirty messages, and no field that could point outside the file exists here.
+//! Field numbers and types are those of `onnx/onnx-ml.proto` (ONNX 1.23, IR version 9). Written by
+//! hand: what we emit needs nine of its thirty messages, and no field that could point outside the
+//! file exists here.
 
 use half::f16;
 use prost::Message;

@@ -5,8 +5,8 @@ use std::fmt;
 use clap::ValueEnum;
 use rszs_bundle::{ManifestError, Template};
 
-/// A named set of sentences. One word in several sentences, averaged, is a better query than the word alone
-/// (CLIP, arXiv:2103.00020, section 3.1.4).
+/// A named set of sentences. One word in several sentences, averaged, is a better query than the
+/// word alone (CLIP, arXiv:2103.00020, section 3.1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TemplateSet {
     /// "a {}"
@@ -23,9 +23,13 @@ impl TemplateSet {
         match self {
             Self::Plain => &["a {}"],
             Self::Scene => &["A photo of a {} in the scene"],
-            Self::Aerial => {
-                &["{}", "a {}", "an aerial photo of {}", "a satellite image of {}", "a photo of a {} in the scene"]
-            }
+            Self::Aerial => &[
+                "{}",
+                "a {}",
+                "an aerial photo of {}",
+                "a satellite image of {}",
+                "a photo of a {} in the scene",
+            ],
         }
     }
 

@@ -30,7 +30,8 @@ pub struct TextTower<'a> {
 pub enum TextError {
     /// More tokens than the tower reads.
     #[error(
-        "{word}: expected a sentence of at most {context} tokens, found a longer one: {sentence:?}; use fewer words"
+        "{word}: expected a sentence of at most {context} tokens, found a longer one: \
+         {sentence:?}; use fewer words"
     )]
     TooLong {
         /// The word.
@@ -41,7 +42,10 @@ pub enum TextError {
         context: usize,
     },
     /// Vectors that cancel, or are not numbers.
-    #[error("{word}: expected an embedding with a direction, found length {length} (are the weights trained?)")]
+    #[error(
+        "{word}: expected an embedding with a direction, found length {length} (are the weights \
+         trained?)"
+    )]
     NoDirection {
         /// The word.
         word: String,
@@ -54,14 +58,16 @@ pub enum TextError {
 }
 
 impl TextTower<'_> {
-    /// One row a word, `[words, D]`: the mean over all sentences with the name and with each synonym, of length 1.
+    /// One row a word, `[words, D]`: the mean over all sentences with the name and with each
+    /// synonym, of length 1.
     pub fn rows(&mut self, words: &[Word], templates: &[Template]) -> Result<Tensor, TextError> {
         let mut sentences = Vec::new();
         let mut counts = Vec::new();
         for word in words {
             let before = sentences.len();
             for name in std::iter::once(&word.name).chain(&word.synonyms) {
-                sentences.extend(templates.iter().map(|template| (word, template.fill(name.as_str()))));
+                sentences
+                    .extend(templates.iter().map(|template| (word, template.fill(name.as_str()))));
             }
             counts.push(sentences.len() - before);
         }
@@ -90,7 +96,8 @@ pub fn feeds_of_names(
     words: &[Word],
     most: usize,
 ) -> Result<BTreeMap<String, Tensor>, TextError> {
-    let names: Vec<(&Word, String)> = words.iter().take(most).map(|word| (word, word.name.to_string())).collect();
+    let names: Vec<(&Word, String)> =
+        words.iter().take(most).map(|word| (word, word.name.to_string())).collect();
     feeds(tokenizer, context, &names)
 }
 

@@ -2,7 +2,8 @@
 
 use rszs_graph::Tensor;
 
-/// A named tolerance, one for each kind of arithmetic. Relative to the largest magnitude of what is expected, at least 1.
+/// A named tolerance, one for each kind of arithmetic. Relative to the largest magnitude of what is
+/// expected, at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tolerance {
     /// `f32` on both sides, sums in another order.

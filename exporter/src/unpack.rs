@@ -1,7 +1,8 @@
 //! The way back: from a bundle to a checkpoint that training can start from.
 //!
-//! A bundle's ONNX files hold every weight under its parameter's name and the network's configuration among their notes. Only a bundle that kept its
-//! text tower has all of a network: a folded one does not.
+//! A bundle's ONNX files hold every weight under its parameter's name and the network's
+//! configuration among their notes. Only a bundle that kept its text tower has all of a network: a
+//! folded one does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ use crate::onnx::{ModelProto, TensorProto, data_type};
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// A file is not in the bundle.
-    #[error("{}: expected {file}, found none (a folded bundle has no text tower: take the open one)", bundle.display())]
+    #[error("{}: expected {file}, found none (a folded bundle has no text tower: take the open \
+        one)", bundle.display())]
     NoFile {
         /// The bundle.
         bundle: PathBuf,
@@ -27,7 +29,8 @@ pub enum UnpackError {
         file: &'static str,
     },
     /// A file was not written by `rszs-export`.
-    #[error("{}: {file}: expected an ONNX file by rszs-export with the network's configuration, found {found}", bundle.display())]
+    #[error("{}: {file}: expected an ONNX file by rszs-export with the network's configuration, \
+        found {found}", bundle.display())]
     Foreign {
         /// The bundle.
         bundle: PathBuf,
@@ -49,14 +52,17 @@ pub fn unpack(bundle: &Bundle) -> Result<Checkpoint, UnpackError> {
     let path = || bundle.path().to_owned();
     let mut tensors = BTreeMap::new();
     let mut config: Option<Config> = None;
-    for (file, bytes) in
-        [("model.fp32.onnx", bundle.model_bytes(Precision::Fp32)), ("text.fp32.onnx", bundle.text_bytes())]
-    {
+    for (file, bytes) in [
+        ("model.fp32.onnx", bundle.model_bytes(Precision::Fp32)),
+        ("text.fp32.onnx", bundle.text_bytes()),
+    ] {
         let bytes = bytes.ok_or_else(|| UnpackError::NoFile { bundle: path(), file })?;
         let foreign = |found: String| UnpackError::Foreign { bundle: path(), file, found };
         let model = ModelProto::decode(bytes).map_err(|error| foreign(error.to_string()))?;
         let note = model.metadata_props.iter().find(|note| note.key.as_deref() == Some("config"));
-        let note = note.and_then(|note| note.value.as_deref()).ok_or_else(|| foreign("no configuration".to_owned()))?;
+        let note = note
+            .and_then(|note| note.value.as_deref())
+            .ok_or_else(|| foreign("no configuration".to_owned()))?;
         config = Some(serde_json::from_str(note).map_err(|error| foreign(error.to_string()))?);
         for weight in model.graph.unwrap_or_default().initializer {
             if let Some((name, tensor)) = float_tensor(weight) {
@@ -71,10 +77,18 @@ pub fn unpack(bundle: &Bundle) -> Result<Checkpoint, UnpackError> {
     // Constants of the lowered graph are among the weights and are no parameters.
     tensors.retain(|name, _| names.contains(name.as_str()));
     let manifest = bundle.manifest();
-    let command = format!("rszs-export checkpoint, from {} release {}", manifest.name, manifest.counter);
+    let command =
+        format!("rszs-export checkpoint, from {} release {}", manifest.name, manifest.counter);
     let git = "unknown".to_owned();
-    let origin =
-        Origin { config: to_json(&config), stage: "bundle".to_owned(), step: 0, seed: 0, command, git, data: None };
+    let origin = Origin {
+        config: to_json(&config),
+        stage: "bundle".to_owned(),
+        step: 0,
+        seed: 0,
+        command,
+        git,
+        data: None,
+    };
     let checkpoint = Checkpoint { config, parameters: tensors, origin };
     checkpoint.expect(bundle.path(), &[&graphs[0], &graphs[1]])?;
     Ok(checkpoint)
@@ -84,9 +98,12 @@ fn float_tensor(weight: TensorProto) -> Option<(String, Tensor)> {
     if weight.data_type != Some(data_type::FLOAT) {
         return None;
     }
-    let shape: Vec<usize> = weight.dims.iter().filter_map(|&length| usize::try_from(length).ok()).collect();
+    let shape: Vec<usize> =
+        weight.dims.iter().filter_map(|&length| usize::try_from(length).ok()).collect();
     let raw = weight.raw_data.unwrap_or_default();
-    let values: Vec<f32> = raw.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-    let is_whole = shape.len() == weight.dims.len() && shape.iter().product::<usize>() == values.len();
+    let values: Vec<f32> =
+        raw.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    let is_whole =
+        shape.len() == weight.dims.len() && shape.iter().product::<usize>() == values.len();
     is_whole.then(|| (weight.name.unwrap_or_default(), Tensor::new(shape, values)))
 }

@@ -16,7 +16,8 @@ pub struct TypedThreshold {
 
 /// A threshold for a class that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: expected a class of the vocabulary to set a threshold for, found none; the classes are {}", known.join(", "))]
+#[error("{name}: expected a class of the vocabulary to set a threshold for, found none; the \
+    classes are {}", known.join(", "))]
 pub struct UnknownClass {
     name: String,
     known: Vec<String>,
@@ -27,8 +28,12 @@ impl std::str::FromStr for TypedThreshold {
 
     /// Reads `flood=0.31`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, number) = text.split_once('=').ok_or_else(|| format!("expected name=0.31, found {text:?}"))?;
-        let number: f32 = number.trim().parse().map_err(|_| format!("expected a number after =, found {number:?}"))?;
+        let (name, number) =
+            text.split_once('=').ok_or_else(|| format!("expected name=0.31, found {text:?}"))?;
+        let number: f32 = number
+            .trim()
+            .parse()
+            .map_err(|_| format!("expected a number after =, found {number:?}"))?;
         let threshold = Threshold::new(number).map_err(|error| error.to_string())?;
         Ok(Self { name: name.trim().to_owned(), threshold })
     }
@@ -76,10 +81,15 @@ mod tests {
     #[test]
     fn support_words_follow_and_are_hidden() {
         let typed = "flood=0.31".parse().unwrap();
-        let entries = entries(&words("flood, water\nroad = 010203"), &words("sky"), "plain", &[typed]).unwrap();
+        let entries =
+            entries(&words("flood, water\nroad = 010203"), &words("sky"), "plain", &[typed])
+                .unwrap();
         let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["flood", "road", "sky"]);
-        assert_eq!(entries.iter().map(|entry| entry.support).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(
+            entries.iter().map(|entry| entry.support).collect::<Vec<_>>(),
+            [false, false, true]
+        );
         assert!((entries[0].threshold.get() - 0.31).abs() < f32::EPSILON);
         assert_eq!(entries[1].colour, [1, 2, 3]);
     }
@@ -88,8 +98,8 @@ mod tests {
     fn a_threshold_for_no_class_lists_the_classes() {
         let typed = "fire=0.5".parse().unwrap();
         let error = entries(&words("flood\nroad"), &[], "plain", &[typed]).unwrap_err();
-        let expected =
-            "fire: expected a class of the vocabulary to set a threshold for, found none; the classes are flood, road";
+        let expected = "fire: expected a class of the vocabulary to set a threshold for, found \
+            none; the classes are flood, road";
         assert_eq!(error.to_string(), expected);
     }
 

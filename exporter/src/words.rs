@@ -44,7 +44,8 @@ pub enum WordsError {
         source: NameError,
     },
     /// A colour that is none.
-    #[error("{}:{line}: expected a colour of six hexadecimal digits such as 56b4e9, found {found:?}", path.display())]
+    #[error("{}:{line}: expected a colour of six hexadecimal digits such as 56b4e9, found \
+        {found:?}", path.display())]
     Colour {
         /// The file.
         path: PathBuf,
@@ -63,7 +64,8 @@ pub enum WordsError {
 
 /// Reads a word file.
 pub fn read_words(path: &Path) -> Result<Vec<Word>, WordsError> {
-    let text = fs::read_to_string(path).map_err(|source| WordsError::Disk { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path)
+        .map_err(|source| WordsError::Disk { path: path.to_owned(), source })?;
     parse_words(path, &text)
 }
 
@@ -87,8 +89,13 @@ fn parse_line(path: &Path, line: usize, content: &str) -> Result<Word, WordsErro
         Some((names, colour)) => (names, Some(parse_colour(path, line, colour.trim())?)),
         None => (content, None),
     };
-    let name =
-        |text: &str| Name::new(text.trim()).map_err(|source| WordsError::Name { path: path.to_owned(), line, source });
+    let name = |text: &str| {
+        Name::new(text.trim()).map_err(|source| WordsError::Name {
+            path: path.to_owned(),
+            line,
+            source,
+        })
+    };
     let mut names = names.split(',');
     let first = name(names.next().unwrap_or_default())?;
     Ok(Word { name: first, synonyms: names.map(name).collect::<Result<_, _>>()?, colour })
@@ -102,7 +109,8 @@ fn parse_colour(path: &Path, line: usize, text: &str) -> Result<[u8; 3], WordsEr
     Ok([red, green, blue])
 }
 
-/// A colour for class `index` where the file has none: hues a golden angle apart, so that neighbours differ.
+/// A colour for class `index` where the file has none: hues a golden angle apart, so that
+/// neighbours differ.
 pub fn colour_of(index: usize) -> [u8; 3] {
     const GOLDEN_ANGLE: f32 = 0.381_966;
     let hue = (index as f32 * GOLDEN_ANGLE).fract() * 6.0;
@@ -127,7 +135,11 @@ mod tests {
     fn a_line_is_a_name_its_synonyms_and_a_colour() {
         let words = parse("# classes\n\nflood, flooded area = 56b4e9 # blue\nbuilding\n").unwrap();
         let text = |name: &str| Name::new(name).unwrap();
-        let flood = Word { name: text("flood"), synonyms: vec![text("flooded area")], colour: Some([86, 180, 233]) };
+        let flood = Word {
+            name: text("flood"),
+            synonyms: vec![text("flooded area")],
+            colour: Some([86, 180, 233]),
+        };
         let building = Word { name: text("building"), synonyms: vec![], colour: None };
         assert_eq!(words, [flood, building]);
     }
@@ -138,9 +150,13 @@ mod tests {
         assert_eq!(error("# nothing\n"), "words.txt: expected at least one word, found none");
         assert_eq!(
             error("road\nflood = blue"),
-            "words.txt:2: expected a colour of six hexadecimal digits such as 56b4e9, found \"blue\""
+            "words.txt:2: expected a colour of six hexadecimal digits such as 56b4e9, found \
+             \"blue\""
         );
-        assert_eq!(error("flood,,water"), "words.txt:1: name: expected at least one letter or digit, found \"\"");
+        assert_eq!(
+            error("flood,,water"),
+            "words.txt:1: name: expected at least one letter or digit, found \"\""
+        );
     }
 
     #[test]

@@ -39,7 +39,8 @@ fn config() -> Config {
     for stream in [&mut config.vlm, &mut config.rsi] {
         (stream.width, stream.layers, stream.heads) = (16, 3, 2);
     }
-    (config.text.width, config.text.layers, config.text.heads, config.text.context) = (16, 1, 2, 20);
+    (config.text.width, config.text.layers, config.text.heads, config.text.context) =
+        (16, 1, 2, 20);
     (config.head.head_width, config.head.channels) = (8, 8);
     config.text.vocabulary = tokenizer().vocabulary_size();
     config
@@ -88,8 +89,10 @@ fn a_bundle_holds_everything_and_meets_its_golden_set() {
     let target = folder.path().join("small");
     let mut checked = Vec::new();
     let checkpoint = Checkpoint::initial(config(), 1).unwrap();
-    export_bundle(&checkpoint, Path::new("small.safetensors"), &request(), &target, |file| checked.push(file.file))
-        .unwrap();
+    export_bundle(&checkpoint, Path::new("small.safetensors"), &request(), &target, |file| {
+        checked.push(file.file)
+    })
+    .unwrap();
     assert_eq!(checked, ["text.fp32.onnx", "model.fp32.onnx"]);
 
     let bundle = Bundle::open(&target, &VerifyOptions::default()).unwrap();
@@ -110,12 +113,16 @@ fn a_bundle_holds_everything_and_meets_its_golden_set() {
 fn a_row_is_the_direction_of_the_mean_of_its_words() {
     let folder = tempfile::tempdir().unwrap();
     let row = |words: &str, name: &str| {
-        let request = BundleRequest { words: parse_words(Path::new("words.txt"), words).unwrap(), ..request() };
+        let request = BundleRequest {
+            words: parse_words(Path::new("words.txt"), words).unwrap(),
+            ..request()
+        };
         let target = folder.path().join(name);
         let request = BundleRequest { thresholds: vec![], ..request };
         Tensor::new([24], export(&request, &target).unwrap().vocabulary().row(0).embedding.to_vec())
     };
-    let (both, flood, area) = (row("flood, flooded area", "a"), row("flood", "b"), row("flooded area", "c"));
+    let (both, flood, area) =
+        (row("flood, flooded area", "a"), row("flood", "b"), row("flooded area", "c"));
     let mean: Vec<f32> = flood.values.iter().zip(&area.values).map(|(a, b)| a + b).collect();
     let length = mean.iter().map(|x| x * x).sum::<f32>().sqrt();
     let expected = Tensor::new([24], mean.iter().map(|x| x / length).collect());
@@ -127,7 +134,8 @@ fn a_row_is_the_direction_of_the_mean_of_its_words() {
 fn a_folded_bundle_gives_the_masks_of_the_open_one() {
     let place = tempfile::tempdir().unwrap();
     let open = export(&request(), &place.path().join("open")).unwrap();
-    let folded = export(&BundleRequest { fold: true, ..request() }, &place.path().join("folded")).unwrap();
+    let folded =
+        export(&BundleRequest { fold: true, ..request() }, &place.path().join("folded")).unwrap();
 
     assert_eq!(folded.manifest().folded.as_ref().unwrap().len(), 4);
     assert!(folded.text_bytes().is_none() && folded.golden().queries.is_none());
@@ -145,12 +153,22 @@ fn a_folded_bundle_gives_the_masks_of_the_open_one() {
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
     let folder = tempfile::tempdir().unwrap();
-    let (checkpoint, target) = (Checkpoint::initial(config(), 1).unwrap(), folder.path().join("small"));
+    let (checkpoint, target) =
+        (Checkpoint::initial(config(), 1).unwrap(), folder.path().join("small"));
     let (request, mut checked) = (BundleRequest { half: true, ..request() }, Vec::new());
     let path = Path::new("small.safetensors");
-    let bundle = match export_bundle(&checkpoint, path, &request, &target, |file| checked.push(file.clone())) {
-        Err(ExportError::Check { file, source: CheckError::Engine(EngineError::NoLibrary { .. }) }) => {
-            assert_eq!((file, target.exists()), ("model.fp16.onnx", false), "what nothing can prove is not shipped");
+    let bundle = match export_bundle(&checkpoint, path, &request, &target, |file| {
+        checked.push(file.clone())
+    }) {
+        Err(ExportError::Check {
+            file,
+            source: CheckError::Engine(EngineError::NoLibrary { .. }),
+        }) => {
+            assert_eq!(
+                (file, target.exists()),
+                ("model.fp16.onnx", false),
+                "what nothing can prove is not shipped"
+            );
             eprintln!("skipped: this needs ONNX Runtime (`cargo xtask setup` fetches it)");
             return;
         }
@@ -159,9 +177,13 @@ fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
     let report = &checked[2].report;
     assert_eq!(checked[2].file, "model.fp16.onnx");
     assert_eq!(report.comparisons.len(), 2, "{report}");
-    assert!(report.comparisons.iter().all(|one| one.outputs.iter().any(|(_, off)| off.found > 0.0)), "{report}");
+    assert!(
+        report.comparisons.iter().all(|one| one.outputs.iter().any(|(_, off)| off.found > 0.0)),
+        "{report}"
+    );
 
-    let [single, half] = [Precision::Fp32, Precision::Fp16].map(|precision| bundle.model_bytes(precision).unwrap());
+    let [single, half] =
+        [Precision::Fp32, Precision::Fp16].map(|precision| bundle.model_bytes(precision).unwrap());
     assert!(half.len() < single.len());
     let engine = Engine::onnx_runtime(half, None).unwrap();
     let outputs = run_golden(&bundle, &image_graph(&config(), Purpose::Deploy).unwrap(), engine);
@@ -172,13 +194,17 @@ fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
 fn every_ablation_can_be_shipped() {
     let folder = tempfile::tempdir().unwrap();
     for (cross_attention, adaptive_head) in [(false, true), (true, false), (false, false)] {
-        let config =
-            Config { multi_scale_cross_attention: cross_attention, category_adaptive_head: adaptive_head, ..config() };
+        let config = Config {
+            multi_scale_cross_attention: cross_attention,
+            category_adaptive_head: adaptive_head,
+            ..config()
+        };
         let checkpoint = Checkpoint::initial(config, 1).unwrap();
         for fold in [false, true] {
             let request = BundleRequest { fold, ..request() };
             let target = folder.path().join(format!("{cross_attention} {adaptive_head} {fold}"));
-            export_bundle(&checkpoint, Path::new("small.safetensors"), &request, &target, |_| ()).unwrap();
+            export_bundle(&checkpoint, Path::new("small.safetensors"), &request, &target, |_| ())
+                .unwrap();
         }
     }
 }
@@ -187,9 +213,11 @@ fn every_ablation_can_be_shipped() {
 fn nothing_is_written_for_a_tokenizer_of_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("small");
-    let other = train_merges(["more and other words", "of a longer sentence", WORDS].into_iter(), 700);
+    let other =
+        train_merges(["more and other words", "of a longer sentence", WORDS].into_iter(), 700);
     assert!(other.vocabulary_size() > config().text.vocabulary);
-    let error = export(&BundleRequest { tokenizer_json: other.to_json(), ..request() }, &target).unwrap_err();
+    let error = export(&BundleRequest { tokenizer_json: other.to_json(), ..request() }, &target)
+        .unwrap_err();
     assert!(matches!(error, ExportError::TokenizerSize { .. }), "{error}");
     assert!(!target.exists());
 }
@@ -201,8 +229,12 @@ fn nothing_is_written_for_weights_of_another_network() {
     let mut checkpoint = Checkpoint::initial(config(), 1).unwrap();
     checkpoint.parameters.remove("dsfe.fuse.weight");
     checkpoint.parameters.insert("dsfe.fuse.wieght".to_owned(), Tensor::zeros([1]));
-    let error = export_bundle(&checkpoint, Path::new("small.safetensors"), &request(), &target, |_| ()).unwrap_err();
-    let ExportError::Checkpoint(CheckpointError::Difference { difference, .. }) = error else { panic!("{error}") };
+    let error =
+        export_bundle(&checkpoint, Path::new("small.safetensors"), &request(), &target, |_| ())
+            .unwrap_err();
+    let ExportError::Checkpoint(CheckpointError::Difference { difference, .. }) = error else {
+        panic!("{error}")
+    };
     assert_eq!(difference.missing, ["dsfe.fuse.weight"]);
     assert_eq!(difference.unexpected, ["dsfe.fuse.wieght"]);
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());

@@ -12,8 +12,9 @@ use crate::ground::GroundSample;
 
 /// Segment aerial images by words: name what you look for, get its mask.
 ///
-/// Images are cut into overlapping tiles, each query gets a score at every pixel, and a pixel belongs to a query where the score
-/// exceeds the query's threshold. Nothing is sent anywhere: model, words and thresholds come from one bundle on this machine.
+/// Images are cut into overlapping tiles, each query gets a score at every pixel, and a pixel
+/// belongs to a query where the score exceeds the query's threshold. Nothing is sent anywhere:
+/// model, words and thresholds come from one bundle on this machine.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "rszs-edge",
@@ -31,15 +32,16 @@ pub struct Arguments {
 
     /// Image files, folders or globs; none: a built-in scene
     ///
-    /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png, *.overlay.png, *.score.png).
-    /// JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels. EXIF orientation is applied, transparency is ignored.
+    /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png,
+    /// *.overlay.png, *.score.png). JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels.
+    /// EXIF orientation is applied, transparency is ignored.
     #[arg(value_name = "IMAGE")]
     pub inputs: Vec<OsString>,
 
     /// What to look for, separated by commas; NAME=0.31 sets its threshold
     ///
-    /// A name or synonym of the bundle's vocabulary comes with its calibrated threshold. Other words go through the bundle's text
-    /// tower, if it has one, with a threshold of 0.5.
+    /// A name or synonym of the bundle's vocabulary comes with its calibrated threshold. Other
+    /// words go through the bundle's text tower, if it has one, with a threshold of 0.5.
     #[arg(short, long, value_name = "NAMES", required_unless_present = "list_queries")]
     pub queries: Option<String>,
 
@@ -53,9 +55,10 @@ pub struct Arguments {
 
     /// Metres of ground per pixel of the images, such as 0.017: adds areas in square metres
     ///
-    /// Where this is finer than what the model was trained on, the network sees the image 2, 4 or 8 times smaller: objects have the
-    /// size it knows, and there is less to compute. Masks keep the size of the image. Nadir: height above ground in m x sensor width
-    /// in mm / (focal length in mm x image width in px).
+    /// Where this is finer than what the model was trained on, the network sees the image 2, 4 or 8
+    /// times smaller: objects have the size it knows, and there is less to compute. Masks keep the
+    /// size of the image. Nadir: height above ground in m x sensor width in mm / (focal length in
+    /// mm x image width in px).
     #[arg(long, value_name = "METRES")]
     pub gsd: Option<GroundSample>,
 
@@ -110,15 +113,19 @@ impl Arguments {
 /// How a pixel gets its queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DecisionChoice {
-    /// Each query by its own threshold; where several hold, the index mask shows the one furthest above its threshold
+    /// Each query by its own threshold; where several hold, the index mask shows the one furthest
+    /// above its threshold
     Multilabel,
-    /// At most one per pixel: the best of the queries and the bundle's other words, which are dropped afterwards
+    /// At most one per pixel: the best of the queries and the bundle's other words, which are
+    /// dropped afterwards
     Exclusive,
 }
 
 fn after_long_help() -> String {
-    let table: Vec<String> =
-        ExitStatus::ALL.iter().map(|status| format!("  {:>3}  {}", status.code(), status.meaning())).collect();
+    let table: Vec<String> = ExitStatus::ALL
+        .iter()
+        .map(|status| format!("  {:>3}  {}", status.code(), status.meaning()))
+        .collect();
     format!("{AFTER_LONG_HELP}\nExit status:\n{}", table.join("\n"))
 }
 

@@ -22,7 +22,10 @@ impl Console {
     /// Without a progress bar.
     pub fn new() -> Self {
         let wants_colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { colours: wants_colours && io::stdout().is_terminal(), progress: ProgressBar::hidden() }
+        Self {
+            colours: wants_colours && io::stdout().is_terminal(),
+            progress: ProgressBar::hidden(),
+        }
     }
 
     /// Whether results may be coloured.
@@ -30,11 +33,14 @@ impl Console {
         self.colours
     }
 
-    /// Shows a bar for `images` from now on. A bar for one image would come and go before anybody has read it, and a file has no use for one.
+    /// Shows a bar for `images` from now on. A bar for one image would come and go before anybody
+    /// has read it, and a file has no use for one.
     pub fn expect_images(&mut self, images: usize) {
         if images > 1 && io::stderr().is_terminal() {
             self.progress = ProgressBar::new(images as u64);
-            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")
+            {
                 self.progress.set_style(style);
             }
         }
@@ -70,7 +76,11 @@ impl Console {
 
     /// Something went wrong.
     pub fn error(&self, error: &dyn Display) {
-        let label = if self.colours && io::stderr().is_terminal() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+        let label = if self.colours && io::stderr().is_terminal() {
+            "\x1b[1;31merror:\x1b[0m"
+        } else {
+            "error:"
+        };
         self.tell(format_args!("{label} {}", visible(&error.to_string())));
     }
 }
@@ -89,7 +99,8 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 impl Console {
-    /// Tells of engines that are built: a bar on a terminal, a line a phase elsewhere. A raised `interrupt` stops the build.
+    /// Tells of engines that are built: a bar on a terminal, a line a phase elsewhere. A raised
+    /// `interrupt` stops the build.
     pub fn build_watch(&self, interrupt: Interrupt) -> BuildWatch {
         let (bar, is_terminal) = (ProgressBar::hidden(), io::stderr().is_terminal());
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}, {elapsed}") {
@@ -108,10 +119,15 @@ impl Console {
             BuildNews::Step { done } => bar.set_position(u64::from(done)),
             BuildNews::Finished { bytes, seconds } => {
                 bar.finish_and_clear();
-                tell(format!("built in {seconds:.1} s, {:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+                tell(format!(
+                    "built in {seconds:.1} s, {:.1} MiB",
+                    bytes as f64 / f64::from(1 << 20)
+                ));
             }
             BuildNews::Failed => bar.finish_and_clear(),
-            BuildNews::Waiting => tell("waiting for another process that builds an engine".to_owned()),
+            BuildNews::Waiting => {
+                tell("waiting for another process that builds an engine".to_owned())
+            }
             BuildNews::Warning(warning) => tell(format!("warning: {warning}")),
         };
         BuildWatch::new(listener, interrupt)

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// Below the workspace or beside the program, and below the prefix of an installation (`PREFIX/bin/rszs-edge`).
+/// Below the workspace or beside the program, and below the prefix of an installation
+/// (`PREFIX/bin/rszs-edge`).
 const PLACES: [&str; 2] = ["bundles/nano", "share/rszs/bundles/nano"];
 
-/// The default bundle: in the first folder above the program that has one, else above the current folder (a program that was built
-/// into a folder outside the workspace is started in the workspace).
+/// The default bundle: in the first folder above the program that has one, else above the current
+/// folder (a program that was built into a folder outside the workspace is started in the
+/// workspace).
 pub(crate) fn default_bundle() -> Result<PathBuf, Error> {
     let program = env::current_exe().unwrap_or_default();
     let program = fs::canonicalize(&program).unwrap_or(program);
@@ -21,7 +23,8 @@ pub(crate) fn default_bundle() -> Result<PathBuf, Error> {
 }
 
 fn bundle_above(program: &Path) -> Option<PathBuf> {
-    let candidates = program.ancestors().skip(1).flat_map(|folder| PLACES.map(|place| folder.join(place)));
+    let candidates =
+        program.ancestors().skip(1).flat_map(|folder| PLACES.map(|place| folder.join(place)));
     candidates.into_iter().find(|place| place.join("manifest.json").is_file())
 }
 

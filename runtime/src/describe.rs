@@ -3,7 +3,8 @@
 use rszs_hot::{Bounds, Decision, RegionStatistics};
 
 use crate::events::{
-    Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, RunLengths, SkippedEngine, Times,
+    Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, RunLengths,
+    SkippedEngine, Times,
 };
 use crate::ground::GroundSample;
 use crate::pipeline::{ImageResult, Outcome};
@@ -27,7 +28,9 @@ pub(crate) fn begin(plan: &Plan) -> Begin {
         decision: decision_name(plan.queries.decision()).to_owned(),
         gsd_m: plan.ground.map(GroundSample::metres),
         reduction: plan.layout.reduction(),
-        queries: queries.map(|(index, query)| query_identity(index, query, plan.queries.decision())).collect(),
+        queries: queries
+            .map(|(index, query)| query_identity(index, query, plan.queries.decision()))
+            .collect(),
         images: plan.jobs.len(),
     }
 }
@@ -44,20 +47,34 @@ pub(crate) fn engine(plan: &Plan) -> EngineIdentity {
         self_test_difference: started.deviation.logits.max(started.deviation.presence),
         self_test_tolerance: plan.bundle.golden().tolerance.of(started.precision),
         skipped: skipped
-            .map(|one| SkippedEngine { name: one.kind.name().to_owned(), reason: one.reason.clone() })
+            .map(|one| SkippedEngine {
+                name: one.kind.name().to_owned(),
+                reason: one.reason.clone(),
+            })
             .collect(),
     }
 }
 
 /// The events of one image: its masks, if it has any, and its end.
-pub(crate) fn image(outcome: &Outcome, queries: &QuerySet, ground: Option<GroundSample>) -> (Vec<Mask>, End) {
+pub(crate) fn image(
+    outcome: &Outcome,
+    queries: &QuerySet,
+    ground: Option<GroundSample>,
+) -> (Vec<Mask>, End) {
     match &outcome.result {
         Ok(result) => {
             let masks = queries.queries().iter().enumerate();
-            let masks = masks.map(|(index, query)| mask(&outcome.image, index, query, result, ground));
-            (masks.collect(), End { image: outcome.image.clone(), done: Some(done(result)), error: None })
+            let masks =
+                masks.map(|(index, query)| mask(&outcome.image, index, query, result, ground));
+            (
+                masks.collect(),
+                End { image: outcome.image.clone(), done: Some(done(result)), error: None },
+            )
         }
-        Err(error) => (Vec::new(), End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) }),
+        Err(error) => (
+            Vec::new(),
+            End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) },
+        ),
     }
 }
 
@@ -82,7 +99,13 @@ fn query_identity(index: u8, query: &Query, decision: Decision) -> QueryIdentity
     }
 }
 
-fn mask(image: &str, index: usize, query: &Query, result: &ImageResult, ground: Option<GroundSample>) -> Mask {
+fn mask(
+    image: &str,
+    index: usize,
+    query: &Query,
+    result: &ImageResult,
+    ground: Option<GroundSample>,
+) -> Mask {
     let region = &result.regions[index];
     let run_lengths = result.run_lengths.get(index);
     Mask {
@@ -97,7 +120,10 @@ fn mask(image: &str, index: usize, query: &Query, result: &ImageResult, ground: 
         mean_score: region.mean_score(),
         maximum_score: region.maximum_score(),
         presence: result.presence[index],
-        rle: run_lengths.map(|counts| RunLengths { size: [result.height_px, result.width_px], counts: counts.clone() }),
+        rle: run_lengths.map(|counts| RunLengths {
+            size: [result.height_px, result.width_px],
+            counts: counts.clone(),
+        }),
     }
 }
 

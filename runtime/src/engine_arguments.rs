@@ -1,4 +1,5 @@
-//! How an engine is asked for on a command line: the same words for every program that runs bundles.
+//! How an engine is asked for on a command line: the same words for every program that runs
+//! bundles.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ pub struct EngineArguments {
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub engine: EngineChoice,
 
-    /// Precision of the model file: int8 was written into the bundle only where it measured faster and nearly as good
+    /// Precision of the model file: int8 was written into the bundle only where it measured faster
+    /// and nearly as good
     #[arg(long, value_enum, default_value_t = PrecisionChoice::Auto)]
     pub precision: PrecisionChoice,
 
@@ -27,11 +29,13 @@ pub struct EngineArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub batch: u16,
 
-    /// Library file of ONNX Runtime, for the engines cuda and cpu [default: searched, see rszs-edge --help]
+    /// Library file of ONNX Runtime, for the engines cuda and cpu [default: searched, see rszs-edge
+    /// --help]
     #[arg(long, value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
 
-    /// Folder of the plans that TensorRT has built on this machine [default: rszs/engines in the user's folder for caches]
+    /// Folder of the plans that TensorRT has built on this machine [default: rszs/engines in the
+    /// user's folder for caches]
     #[arg(long, value_name = "DIR")]
     pub engine_cache: Option<PathBuf>,
 }
@@ -41,7 +45,8 @@ pub struct EngineArguments {
 pub enum EngineChoice {
     /// The first of the others, in this order, that is on this machine and passes the self-test
     Auto,
-    /// TensorRT 10 or 11 on a GPU: a plan is built at the first start, which may take minutes, and kept
+    /// TensorRT 10 or 11 on a GPU: a plan is built at the first start, which may take minutes, and
+    /// kept
     Tensorrt,
     /// TensorRT-RTX 1.3 to 1.7 on a GPU, in the same way
     TensorrtRtx,
@@ -75,7 +80,8 @@ impl EngineChoice {
 /// Which model file of the bundle is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionChoice {
-    /// fp16 on a GPU, int8 in ONNX Runtime on a processor that is fast with it, where the bundle offers them; else fp32
+    /// fp16 on a GPU, int8 in ONNX Runtime on a processor that is fast with it, where the bundle
+    /// offers them; else fp32
     Auto,
     /// 32-bit floats
     Fp32,
@@ -103,7 +109,8 @@ impl PrecisionChoice {
 /// A library was named for an engine that uses none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--onnxruntime: expected --engine auto, cuda or cpu, found one that uses no ONNX Runtime; remove one of the two options"
+    "--onnxruntime: expected --engine auto, cuda or cpu, found one that uses no ONNX Runtime; \
+     remove one of the two options"
 )]
 pub struct EngineConflict;
 

@@ -14,7 +14,8 @@ use crate::queries::QueryError;
 use crate::sink::SinkError;
 use crate::text::TextError;
 
-/// A run that did not happen or stopped. Inputs that fail are no such error: the run goes on without them.
+/// A run that did not happen or stopped. Inputs that fail are no such error: the run goes on
+/// without them.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What was typed does not go together.
@@ -25,7 +26,8 @@ pub enum Error {
     Query(#[from] QueryError),
     /// The default bundle is nowhere.
     #[error(
-        "{found_nowhere}: expected the default bundle in a folder above {program} or above the current one, found none; name a bundle with --bundle DIR",
+        "{found_nowhere}: expected the default bundle in a folder above {program} or above the \
+         current one, found none; name a bundle with --bundle DIR",
         found_nowhere = found_nowhere.display(),
         program = program.display()
     )]
@@ -61,14 +63,19 @@ impl Error {
         match self {
             Self::Query(QueryError::Text(error)) => match error {
                 TextError::TooLong { .. } => ExitStatus::Usage,
-                TextError::Tokenizer(_) | TextError::NoDirection { .. } => ExitStatus::BundleRefused,
+                TextError::Tokenizer(_) | TextError::NoDirection { .. } => {
+                    ExitStatus::BundleRefused
+                }
                 TextError::Load(_) | TextError::Run(_) => ExitStatus::NoEngine,
             },
-            Self::Engines(_) | Self::Query(_) | Self::Difference(_) | Self::Sink(SinkError::WouldOverwriteInput(_)) => {
-                ExitStatus::Usage
-            }
+            Self::Engines(_)
+            | Self::Query(_)
+            | Self::Difference(_)
+            | Self::Sink(SinkError::WouldOverwriteInput(_)) => ExitStatus::Usage,
             Self::Engine(NoEngine { is_interrupted: true, .. }) => ExitStatus::Interrupted,
-            Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout(_) => ExitStatus::BundleRefused,
+            Self::NoDefaultBundle { .. } | Self::Bundle(_) | Self::Layout(_) => {
+                ExitStatus::BundleRefused
+            }
             Self::Engine(_) | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Sink(_) => ExitStatus::OutputFailed,
         }

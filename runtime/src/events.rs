@@ -8,7 +8,8 @@
 //! {"type":"summary",…}    once
 //! ```
 //!
-//! Fields are only ever added. Everything but the times is the same in every run over the same input, bundle and engine.
+//! Fields are only ever added. Everything but the times is the same in every run over the same
+//! input, bundle and engine.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// What the run uses.
     Begin(Begin),
-    /// The device was lost, and this engine takes over: the images behind are its. The first that it skipped is the one that was lost.
+    /// The device was lost, and this engine takes over: the images behind are its. The first that
+    /// it skipped is the one that was lost.
     Engine(EngineIdentity),
     /// One query's mask in one image.
     Mask(Mask),
@@ -112,7 +114,8 @@ pub struct QueryIdentity {
     pub index: u8,
     /// The vocabulary's name it was resolved to; nothing if the text tower encoded it.
     pub vocabulary: Option<String>,
-    /// Score above which a pixel belongs to it; nothing in an exclusive decision, which compares scores.
+    /// Score above which a pixel belongs to it; nothing in an exclusive decision, which compares
+    /// scores.
     pub threshold: Option<f32>,
     /// Where the threshold comes from: `typed`, `calibrated` or `default`.
     pub threshold_source: Option<String>,
@@ -130,7 +133,8 @@ pub struct Mask {
     pub query: String,
     /// Its value in the mask file.
     pub index: u8,
-    /// Pixels in its mask. Masks overlap in a multilabel decision; the mask file shows the strongest.
+    /// Pixels in its mask. Masks overlap in a multilabel decision; the mask file shows the
+    /// strongest.
     pub pixels: u64,
     /// Pixels over all pixels of the image.
     pub fraction: f64,
@@ -192,7 +196,8 @@ pub struct Done {
     pub times: Times,
 }
 
-/// Microseconds. Stages of different images overlap, so the sum over images is more than the time on the clock.
+/// Microseconds. Stages of different images overlap, so the sum over images is more than the time
+/// on the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Times {
@@ -210,7 +215,8 @@ pub struct Times {
     pub encode_us: u64,
     /// Writing and syncing files.
     pub write_us: u64,
-    /// On the clock, from opening the image to its last file being on the disk, waiting between stages included.
+    /// On the clock, from opening the image to its last file being on the disk, waiting between
+    /// stages included.
     pub latency_us: u64,
 }
 
@@ -234,20 +240,32 @@ mod tests {
 
     #[test]
     fn a_line_says_its_type_first() {
-        let line =
-            serde_json::to_string(&Event::Summary(Summary { done: 1, failed: 0, elapsed_us: 5, exit_status: 0 }));
-        assert_eq!(line.unwrap(), r#"{"type":"summary","done":1,"failed":0,"elapsed_us":5,"exit_status":0}"#);
+        let line = serde_json::to_string(&Event::Summary(Summary {
+            done: 1,
+            failed: 0,
+            elapsed_us: 5,
+            exit_status: 0,
+        }));
+        assert_eq!(
+            line.unwrap(),
+            r#"{"type":"summary","done":1,"failed":0,"elapsed_us":5,"exit_status":0}"#
+        );
     }
 
     #[test]
     fn an_unknown_field_is_refused() {
-        let line = r#"{"type":"summary","done":1,"failed":0,"elapsed_us":5,"exit_status":0,"extra":1}"#;
+        let line =
+            r#"{"type":"summary","done":1,"failed":0,"elapsed_us":5,"exit_status":0,"extra":1}"#;
         assert!(serde_json::from_str::<Event>(line).is_err());
     }
 
     #[test]
     fn an_image_that_failed_has_an_error_and_nothing_else() {
-        let end = Event::End(End { image: "a.jpg".into(), done: None, error: Some("a.jpg: no such file".into()) });
+        let end = Event::End(End {
+            image: "a.jpg".into(),
+            done: None,
+            error: Some("a.jpg: no such file".into()),
+        });
         let line = serde_json::to_string(&end).unwrap();
         assert_eq!(line, r#"{"type":"end","image":"a.jpg","error":"a.jpg: no such file"}"#);
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), end);

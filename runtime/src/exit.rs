@@ -2,7 +2,8 @@
 
 use std::process::{ExitCode, Termination};
 
-/// Exit status of `rszs-edge`. The numbers are a promise: `--help` lists them and scripts depend on them.
+/// Exit status of `rszs-edge`. The numbers are a promise: `--help` lists them and scripts depend on
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// Every input was segmented and every file written.

@@ -32,11 +32,15 @@ impl GroundSample {
         pixels as f64 * self.0 * self.0
     }
 
-    /// How many times smaller the network should see the image: the least of [`REDUCTIONS`] that brings a pixel to at least
-    /// `finest_m`, the finest that the network was trained on, or the largest of them.
+    /// How many times smaller the network should see the image: the least of [`REDUCTIONS`] that
+    /// brings a pixel to at least `finest_m`, the finest that the network was trained on, or the
+    /// largest of them.
     pub fn reduction(self, finest_m: f64) -> u32 {
         let [.., largest] = REDUCTIONS;
-        REDUCTIONS.into_iter().find(|&factor| self.0 * f64::from(factor) >= finest_m * TOLERATED).unwrap_or(largest)
+        REDUCTIONS
+            .into_iter()
+            .find(|&factor| self.0 * f64::from(factor) >= finest_m * TOLERATED)
+            .unwrap_or(largest)
     }
 }
 
@@ -71,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_fine_image_is_reduced_until_its_pixels_are_as_large_as_those_of_training() {
-        let cases = [(0.5, 1), (0.07, 1), (0.064, 1), (0.05, 2), (0.0175, 4), (0.01, 8), (0.001, 8)];
+        let cases =
+            [(0.5, 1), (0.07, 1), (0.064, 1), (0.05, 2), (0.0175, 4), (0.01, 8), (0.001, 8)];
         for (metres, expected) in cases {
             assert_eq!(reduction(metres), expected, "{metres}");
         }

@@ -14,8 +14,8 @@ impl Interrupt {
         Self::default()
     }
 
-    /// A flag that SIGINT and SIGTERM set. The program then ends in order: the tiles in the engine are finished, files that are
-    /// not complete are removed.
+    /// A flag that SIGINT and SIGTERM set. The program then ends in order: the tiles in the engine
+    /// are finished, files that are not complete are removed.
     pub fn on_signals() -> io::Result<Self> {
         let interrupt = Self::new();
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {

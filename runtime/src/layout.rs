@@ -17,8 +17,8 @@ pub struct LayoutError {
     pub source: TileError,
 }
 
-/// The layout of `bundle`. Where the ground under a pixel is known, tiles grow until the network sees it no finer than it was
-/// trained on.
+/// The layout of `bundle`. Where the ground under a pixel is known, tiles grow until the network
+/// sees it no finer than it was trained on.
 pub fn layout(bundle: &Bundle, ground: Option<GroundSample>) -> Result<TileLayout, LayoutError> {
     let manifest = bundle.manifest();
     let layout = TileLayout::of_engine(manifest.engine.tile_px, manifest.engine.overlap_px);

@@ -18,11 +18,12 @@
 //! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
 //! | [`commands`], [`compare`], [`machine`] | what `rszs-edge` does beside segmenting |
 //!
-//! This crate knows bundles, not networks. A query's mask does not depend on which other queries ride along: the engine computes
-//! each row of `queries: [K, D]` by itself, K is never 1 (see [`queries`]), and each mask has its own threshold.
+//! This crate knows bundles, not networks. A query's mask does not depend on which other queries
+//! ride along: the engine computes each row of `queries: [K, D]` by itself, K is never 1 (see
+//! [`queries`]), and each mask has its own threshold.
 //!
-//! Letters: N images or tiles, K queries, D joint width, H W pixels; `H4 = ceil(H / 4)`, `W4 = ceil(W / 4)`, T4 the side of a tile
-//! in logits.
+//! Letters: N images or tiles, K queries, D joint width, H W pixels; `H4 = ceil(H / 4)`,
+//! `W4 = ceil(W / 4)`, T4 the side of a tile in logits.
 
 pub mod arguments;
 pub mod commands;
@@ -73,7 +74,10 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         return command.run(report.console());
     }
     if arguments.list_queries {
-        report.list_queries(&plan::open_bundle(arguments.bundle.as_deref(), &EngineOptions::default())?)?;
+        report.list_queries(&plan::open_bundle(
+            arguments.bundle.as_deref(),
+            &EngineOptions::default(),
+        )?)?;
         return Ok(ExitStatus::Done);
     }
     let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;

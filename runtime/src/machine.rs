@@ -1,4 +1,5 @@
-//! What the program runs on. Linux tells it in `/proc`, `/sys` and `/etc`; what it does not tell stays empty.
+//! What the program runs on. Linux tells it in `/proc`, `/sys` and `/etc`; what it does not tell
+//! stays empty.
 
 use std::fs;
 use std::num::NonZero;
@@ -45,7 +46,8 @@ impl Machine {
                 .unwrap_or_else(|| "unknown".to_owned()),
             cores: available_parallelism().map_or(1, NonZero::get),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            memory_bytes: field(&root.join("proc/meminfo"), "MemTotal").and_then(|text| kilobytes(&text)),
+            memory_bytes: field(&root.join("proc/meminfo"), "MemTotal")
+                .and_then(|text| kilobytes(&text)),
             governor: read("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             jetson_linux: read("etc/nv_tegra_release").map(first_two_parts),
             power_mode: read("var/lib/nvpmodel/status"),
@@ -57,19 +59,29 @@ impl Machine {
 /// The first line of a file, without what surrounds it; device trees end theirs with a zero byte.
 pub fn file_line(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
-    let line = text.lines().next()?.trim_matches(|character: char| character.is_whitespace() || character == '\0');
+    let line = text
+        .lines()
+        .next()?
+        .trim_matches(|character: char| character.is_whitespace() || character == '\0');
     (!line.is_empty()).then(|| line.to_owned())
 }
 
 /// What stands behind `name` and a colon in a file of such lines.
 pub fn field(path: &Path, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
-    text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim().to_owned()))
+    text.lines().find_map(|line| {
+        Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim().to_owned())
+    })
 }
 
-/// Linux names a processor of ARM's by numbers alone; a server has no device tree that would name the board.
+/// Linux names a processor of ARM's by numbers alone; a server has no device tree that would name
+/// the board.
 fn arm_processor(cpu_info: &Path) -> Option<String> {
-    Some(format!("ARM implementer {}, part {}", field(cpu_info, "CPU implementer")?, field(cpu_info, "CPU part")?))
+    Some(format!(
+        "ARM implementer {}, part {}",
+        field(cpu_info, "CPU implementer")?,
+        field(cpu_info, "CPU part")?
+    ))
 }
 
 /// Bytes of `24512 kB`.
@@ -98,7 +110,10 @@ mod tests {
         write("proc/device-tree/model", "NVIDIA Jetson Orin Nano Developer Kit\0");
         write("proc/meminfo", "MemTotal:        7990000 kB\nMemFree:          100000 kB\n");
         write("var/lib/nvpmodel/status", "pmode:0002\n");
-        write("etc/nv_tegra_release", "# R36 (release), REVISION: 4.0, GCID: 37537400, BOARD: generic\n");
+        write(
+            "etc/nv_tegra_release",
+            "# R36 (release), REVISION: 4.0, GCID: 37537400, BOARD: generic\n",
+        );
         write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "schedutil\n");
         root
     }
@@ -109,7 +124,8 @@ mod tests {
         assert_eq!(machine.processor, "NVIDIA Jetson Orin Nano Developer Kit");
         assert_eq!(machine.memory_bytes, Some(7_990_000 * 1024));
         assert_eq!(machine.jetson_linux.as_deref(), Some("# R36 (release), REVISION: 4.0"));
-        let tuning = (machine.governor.as_deref(), machine.power_mode.as_deref(), machine.nvidia_driver);
+        let tuning =
+            (machine.governor.as_deref(), machine.power_mode.as_deref(), machine.nvidia_driver);
         assert_eq!(tuning, (Some("schedutil"), Some("pmode:0002"), None));
     }
 
@@ -117,7 +133,8 @@ mod tests {
     fn a_server_with_an_arm_processor_is_named_by_its_numbers() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("proc")).unwrap();
-        let cpu_info = "processor\t: 0\nFeatures\t: fp asimd asimddp\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n";
+        let cpu_info = "processor\t: 0\nFeatures\t: fp asimd asimddp\nCPU implementer\t: 0x41\nCPU \
+            part\t: 0xd0c\n";
         fs::write(root.path().join("proc/cpuinfo"), cpu_info).unwrap();
         assert_eq!(Machine::below(root.path()).processor, "ARM implementer 0x41, part 0xd0c");
     }

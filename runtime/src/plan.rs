@@ -48,7 +48,8 @@ pub struct Plan {
     pub options: EngineOptions,
 }
 
-/// Opens the bundle that was typed, or the default one, with the model files that engines of `options` may run on this machine.
+/// Opens the bundle that was typed, or the default one, with the model files that engines of
+/// `options` may run on this machine.
 pub fn open_bundle(typed: Option<&Path>, options: &EngineOptions) -> Result<Bundle, Error> {
     let path = typed.map_or_else(default_bundle, |path| Ok(path.to_owned()))?;
     let keep = options.precisions_here();
@@ -56,8 +57,8 @@ pub fn open_bundle(typed: Option<&Path>, options: &EngineOptions) -> Result<Bund
 }
 
 impl Plan {
-    /// Resolves `arguments`, the cheap part first: what was typed wrongly is told before a model is loaded. The `watch` hears of engines
-    /// that are built.
+    /// Resolves `arguments`, the cheap part first: what was typed wrongly is told before a model is
+    /// loaded. The `watch` hears of engines that are built.
     pub fn resolve(arguments: &Arguments, watch: BuildWatch) -> Result<Self, Error> {
         let typed = parse_queries(arguments.queries.as_deref().unwrap_or_default())?;
         let mut options = EngineOptions { watch, ..arguments.engine.options()? };
@@ -118,17 +119,23 @@ fn jobs(typed: &[OsString]) -> Vec<Job> {
     let listed = list_inputs(typed);
     let paths: Vec<&Path> = listed.iter().map(|one| Path::new(&one.image)).collect();
     let names = result_names(&paths);
-    listed.into_iter().zip(names).map(|(one, name)| Job { image: one.image, input: one.input, name }).collect()
+    listed
+        .into_iter()
+        .zip(names)
+        .map(|(one, name)| Job { image: one.image, input: one.input, name })
+        .collect()
 }
 
 /// A result never takes the place of an input, not even of one that was named like a result.
 fn refuse_overwriting(jobs: &[Job], sink: &Sink) -> Result<(), SinkError> {
     let inputs = jobs.iter().filter_map(|job| job.input.as_ref().ok());
-    let mut inputs: Vec<PathBuf> = inputs.filter_map(|input| fs::canonicalize(input.path()).ok()).collect();
+    let mut inputs: Vec<PathBuf> =
+        inputs.filter_map(|input| fs::canonicalize(input.path()).ok()).collect();
     inputs.sort();
     for path in jobs.iter().flat_map(|job| sink.paths(&job.name)) {
         // What is not there yet cannot be an input.
-        let is_input = fs::canonicalize(&path).is_ok_and(|path| inputs.binary_search(&path).is_ok());
+        let is_input =
+            fs::canonicalize(&path).is_ok_and(|path| inputs.binary_search(&path).is_ok());
         if is_input {
             return Err(SinkError::WouldOverwriteInput(path));
         }

@@ -62,16 +62,23 @@ impl Report {
 
     /// What hears of engines that are built, before anything else is told.
     pub(crate) fn build_watch(&self, interrupt: Interrupt) -> BuildWatch {
-        if self.quiet { BuildWatch::new(|_| {}, interrupt) } else { self.console.build_watch(interrupt) }
+        if self.quiet {
+            BuildWatch::new(|_| {}, interrupt)
+        } else {
+            self.console.build_watch(interrupt)
+        }
     }
 
-    /// Before anything is loaded: threads without a processor wait for each other, already in the self-test. 64 of them on two processors
-    /// took 50 times as long as two.
+    /// Before anything is loaded: threads without a processor wait for each other, already in the
+    /// self-test. 64 of them on two processors took 50 times as long as two.
     pub fn warn_of_threads(&self, typed: Option<u16>) {
         let processors = available_parallelism().map_or(usize::MAX, NonZero::get);
-        if let Some(threads) = typed.filter(|threads| usize::from(*threads) > processors && !self.quiet) {
+        if let Some(threads) =
+            typed.filter(|threads| usize::from(*threads) > processors && !self.quiet)
+        {
             self.console.tell(format_args!(
-                "warning: --threads {threads}: more than the {processors} processors here, which is far slower; leave the option out"
+                "warning: --threads {threads}: more than the {processors} processors here, which \
+                 is far slower; leave the option out"
             ));
         }
     }
@@ -80,9 +87,14 @@ impl Report {
     pub fn begin(&mut self, plan: &Plan) -> Result<(), SinkError> {
         let begin = describe::begin(plan);
         for skipped in &plan.started.skipped {
-            // An engine that is there and does not work is worth a word even to those who asked for none.
+            // An engine that is there and does not work is worth a word even to those who asked for
+            // none.
             if self.verbose || !(self.quiet || skipped.is_absent) {
-                self.console.tell(format_args!("engine {} skipped: {}", skipped.kind.name(), skipped.reason));
+                self.console.tell(format_args!(
+                    "engine {} skipped: {}",
+                    skipped.kind.name(),
+                    skipped.reason
+                ));
             }
         }
         if !self.quiet {
@@ -91,7 +103,8 @@ impl Report {
         }
         if self.verbose {
             let (bundle, engine) = (&begin.bundle, &begin.engine);
-            self.console.tell(format_args!("bundle {} {} ({})", bundle.name, bundle.counter, bundle.path));
+            self.console
+                .tell(format_args!("bundle {} {} ({})", bundle.name, bundle.counter, bundle.path));
             self.console.tell(format_args!(
                 "engine {} {}, {}, {} threads, self-test off by {:.1e} of {:.1e} allowed",
                 engine.name,
@@ -114,7 +127,8 @@ impl Report {
         for query in free.clone().take(MOST_FREE_WORDS) {
             let nearest = match plan.bundle.vocabulary().resolve(&query.name) {
                 Err(unknown) if !unknown.nearest.is_empty() => {
-                    let nearest: Vec<&str> = unknown.nearest.iter().take(NEAREST).map(String::as_str).collect();
+                    let nearest: Vec<&str> =
+                        unknown.nearest.iter().take(NEAREST).map(String::as_str).collect();
                     format!(" (nearest: {})", nearest.join(", "))
                 }
                 _ => String::new(),
@@ -124,34 +138,43 @@ impl Report {
                 _ => format!(", with a threshold of {} that nobody has measured", query.threshold),
             };
             self.console.tell(format_args!(
-                "warning: {}: not a name of the bundle's vocabulary{nearest}; looked for by its text alone{threshold}",
+                "warning: {}: not a name of the bundle's vocabulary{nearest}; looked for by its \
+                 text alone{threshold}",
                 query.name
             ));
         }
         let more = free.count().saturating_sub(MOST_FREE_WORDS);
         if more > 0 {
-            self.console.tell(format_args!("warning: and {more} more; --list-queries shows the vocabulary"));
+            self.console.tell(format_args!(
+                "warning: and {more} more; --list-queries shows the vocabulary"
+            ));
         }
     }
 
-    /// The network sees another scale than the image's, or one it was not trained on: results depend on that.
+    /// The network sees another scale than the image's, or one it was not trained on: results
+    /// depend on that.
     fn tell_about_scale(&self, plan: &Plan) {
         let Some(ground) = plan.ground else { return };
         let reduction = plan.layout.reduction();
         match plan.bundle.manifest().training_gsd_m {
             None => {
-                self.console.tell("--gsd: the bundle does not say what it was trained on; images are seen as they are");
+                self.console.tell(
+                    "--gsd: the bundle does not say what it was trained on; images \
+                    are seen as they are",
+                );
             }
             Some([finest, coarsest]) => {
                 let seen = ground.metres() * f64::from(reduction);
                 if seen > coarsest {
                     self.console.tell(format_args!(
-                        "--gsd {}: coarser than the {finest} to {coarsest} m a pixel that the model was trained on; expect poor masks",
+                        "--gsd {}: coarser than the {finest} to {coarsest} m a pixel that the \
+                         model was trained on; expect poor masks",
                         ground.metres()
                     ));
                 } else if reduction > 1 {
                     self.console.tell(format_args!(
-                        "--gsd {}: the network sees the images {reduction} times smaller, at {seen:.3} m a pixel (trained on {finest} to {coarsest})",
+                        "--gsd {}: the network sees the images {reduction} times smaller, at \
+                         {seen:.3} m a pixel (trained on {finest} to {coarsest})",
                         ground.metres()
                     ));
                 }
@@ -172,7 +195,9 @@ impl Report {
         if let (Some(lost), false) = (engine.skipped.first(), self.quiet) {
             let EngineIdentity { name, library, precision, .. } = &engine;
             let lost = format_args!("engine {} has lost its device: {}", lost.name, lost.reason);
-            self.console.tell(format_args!("warning: {lost}; {name} goes on from there ({library}, {precision})"));
+            self.console.tell(format_args!(
+                "warning: {lost}; {name} goes on from there ({library}, {precision})"
+            ));
         }
         self.event(Event::Engine(engine))
     }
@@ -213,7 +238,8 @@ impl Report {
         Ok(status)
     }
 
-    /// When results can no longer be written. What was done until then is told where it still can be.
+    /// When results can no longer be written. What was done until then is told where it still can
+    /// be.
     pub fn stopped(&mut self, status: ExitStatus) {
         self.console.images_done();
         // Stdout may be what has failed; the failure itself is told by whoever stopped.
@@ -234,7 +260,12 @@ impl Report {
         }
         let elapsed_us = elapsed.as_micros() as u64;
         let exit_status = status.code();
-        self.event(Event::Summary(Summary { done: self.done, failed: self.failed, elapsed_us, exit_status }))
+        self.event(Event::Summary(Summary {
+            done: self.done,
+            failed: self.failed,
+            elapsed_us,
+            exit_status,
+        }))
     }
 
     /// Something went wrong.
@@ -258,11 +289,12 @@ impl Report {
         Ok(())
     }
 
-    /// `a.jpg 4000x2250 45 tiles  flood 12.4 %  building 2.1 %  412 ms (decode 61 engine 310 other 41)`, with areas where the
-    /// size of a pixel is known.
+    /// `a.jpg 4000x2250 45 tiles flood 12.4 % building 2.1 % 412 ms (decode 61 engine 310 other
+    /// 41)`, with areas where the size of a pixel is known.
     fn image_line(&self, image: &str, result: &ImageResult, queries: &QuerySet) -> String {
         let tiles = counted(result.tiles, "tile");
-        let mut line = format!("{} {}x{} {tiles} ", visible(image), result.width_px, result.height_px);
+        let mut line =
+            format!("{} {}x{} {tiles} ", visible(image), result.width_px, result.height_px);
         for (query, region) in queries.queries().iter().zip(&result.regions) {
             let [red, green, blue] = query.colour;
             let square = if self.console.colours() {
@@ -281,7 +313,8 @@ impl Report {
         let other = segment.tile + segment.blend + segment.decide + written.encode + written.write;
         let parts = [decode, engine, other].map(|part| part.as_millis());
         let total = milliseconds(decode + engine + other);
-        let times = format!(" {total} (decode {} engine {} other {})", parts[0], parts[1], parts[2]);
+        let times =
+            format!(" {total} (decode {} engine {} other {})", parts[0], parts[1], parts[2]);
         line.push_str(&times);
         if let Some(mask) = result.written.files.first() {
             line.extend(["  -> ", &visible(&mask.display().to_string())]);
@@ -300,10 +333,13 @@ impl Report {
 fn name_line(entry: &Entry) -> String {
     let source = match &entry.threshold_source {
         ThresholdSource::Default => "default".to_owned(),
-        ThresholdSource::Calibrated { set, images } => format!("calibrated on {images} images of {set}"),
+        ThresholdSource::Calibrated { set, images } => {
+            format!("calibrated on {images} images of {set}")
+        }
     };
     let synonyms: Vec<&str> = entry.synonyms.iter().map(rszs_bundle::Name::as_str).collect();
-    let also = if synonyms.is_empty() { String::new() } else { format!(", also {}", synonyms.join(", ")) };
+    let also =
+        if synonyms.is_empty() { String::new() } else { format!(", also {}", synonyms.join(", ")) };
     format!("{}{also}: threshold {:.3} ({source})", entry.name, entry.threshold.get())
 }
 

@@ -1,8 +1,9 @@
 //! Images through the engine; and, where its device is lost on the way, through another one.
 //!
-//! A device that has failed (an error of a kernel, a cable, a driver that is replaced) answers every call of the process with an error from then
-//! on, whichever library asks. So what takes over computes on the processor. It starts with the image at which the loss was seen: none is
-//! left out, and what was written before stays.
+//! A device that has failed (an error of a kernel, a cable, a driver that is replaced) answers
+//! every call of the process with an error from then on, whichever library asks. So what takes over
+//! computes on the processor. It starts with the image at which the loss was seen: none is left
+//! out, and what was written before stays.
 
 use rszs_cuda::Device;
 
@@ -19,7 +20,8 @@ use crate::sink::SinkError;
 pub enum RunNews<'a> {
     /// An image is done, or failed.
     Outcome(&'a Outcome, &'a QuerySet),
-    /// The device was lost; another engine, now the plan's, takes over. The first of the engines that it skipped is the one that was lost.
+    /// The device was lost; another engine, now the plan's, takes over. The first of the engines
+    /// that it skipped is the one that was lost.
     EngineChanged(&'a Plan),
 }
 
@@ -37,7 +39,8 @@ impl From<SinkError> for Stop {
 }
 
 impl Plan {
-    /// Segments the images of `jobs`, writes their results, and hands each outcome to `observe`, with the queries it is about.
+    /// Segments the images of `jobs`, writes their results, and hands each outcome to `observe`,
+    /// with the queries it is about.
     pub fn run(
         &mut self,
         jobs: Vec<Job>,
@@ -78,19 +81,34 @@ impl Plan {
         mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let queries = &self.queries;
-        let settings = Settings { layout: self.layout, batch: self.batch, queries, keep: self.keep, interrupt };
+        let settings = Settings {
+            layout: self.layout,
+            batch: self.batch,
+            queries,
+            keep: self.keep,
+            interrupt,
+        };
         let observe = |outcome| observe(outcome, queries);
-        let path = frame_path(&self.started.engine, self.layout, self.batch, queries, self.keep, &self.options.watch);
+        let path = frame_path(
+            &self.started.engine,
+            self.layout,
+            self.batch,
+            queries,
+            self.keep,
+            &self.options.watch,
+        );
         if let Some(mut path) = path {
             return pipeline::run_frames(jobs, &settings, &mut path, &mut self.sink, observe);
         }
         pipeline::run(jobs, &settings, &mut self.started.engine, &mut self.sink, observe)
     }
 
-    /// Starts the best engine on the processor, if the options allow one, in the place of the engine that was lost. Says why it did not.
+    /// Starts the best engine on the processor, if the options allow one, in the place of the
+    /// engine that was lost. Says why it did not.
     fn take_over(&mut self, lost: &Outcome) -> Result<(), String> {
         let reason = lost.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        let lost = engine::Skipped { kind: self.started.kind, reason: reason.clone(), is_absent: false };
+        let lost =
+            engine::Skipped { kind: self.started.kind, reason: reason.clone(), is_absent: false };
         let kinds = self.options.kinds().into_iter().filter(|kind| !kind.is_gpu());
         let mut reasons = vec![reason];
         for kind in kinds {
@@ -108,10 +126,13 @@ impl Plan {
 
     /// Starts an engine with the bundle's files, which are read once more.
     fn start(&self, options: EngineOptions) -> Result<Started, String> {
-        let bundle = open_bundle(Some(self.bundle.path()), &options).map_err(|error| error.to_string())?;
+        let bundle =
+            open_bundle(Some(self.bundle.path()), &options).map_err(|error| error.to_string())?;
         if bundle.hash() != self.bundle.hash() {
             let path = bundle.path().display();
-            return Err(format!("{path}: expected the bundle of before, found another; start again"));
+            return Err(format!(
+                "{path}: expected the bundle of before, found another; start again"
+            ));
         }
         engine::start(&bundle, &options).map_err(|error| error.to_string())
     }

@@ -12,8 +12,13 @@ impl RunSink for Runs {
     }
 }
 
-/// COCO's compressed run lengths of `mask: [H, words_per_row(W)]`, counted down the columns as COCO does.
-pub(crate) fn coco_run_lengths(mask: &[u64], width_px: u32, height_px: u32) -> Result<String, RleError> {
+/// COCO's compressed run lengths of `mask: [H, words_per_row(W)]`, counted down the columns as COCO
+/// does.
+pub(crate) fn coco_run_lengths(
+    mask: &[u64],
+    width_px: u32,
+    height_px: u32,
+) -> Result<String, RleError> {
     let words_high = words_per_row(height_px);
     let mut columns = vec![0; words_high * width_px as usize];
     transpose_mask(mask, width_px, height_px, &mut columns);

@@ -3,7 +3,9 @@
 use rszs_bundle::{Bundle, TextContract};
 use rszs_tokenizer::{Tokenizer, TokenizerError};
 
-use crate::engine::{EngineError, EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput, Session, Values};
+use crate::engine::{
+    EngineError, EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput, Session, Values,
+};
 
 /// The bundle's text tower, loaded into an engine.
 #[derive(Debug)]
@@ -28,7 +30,8 @@ pub enum TextError {
     Run(#[from] EngineError),
     /// More words than the tower reads.
     #[error(
-        "{name}: expected a query that fits into {context} tokens with its template, found a longer one; use fewer words"
+        "{name}: expected a query that fits into {context} tokens with its template, found a \
+         longer one; use fewer words"
     )]
     TooLong {
         /// The query.
@@ -38,7 +41,8 @@ pub enum TextError {
     },
     /// The engine gave something that is no direction.
     #[error(
-        "{name}: expected an embedding of finite numbers and some length, found none; the text tower cannot encode it"
+        "{name}: expected an embedding of finite numbers and some length, found none; the text \
+         tower cannot encode it"
     )]
     NoDirection {
         /// The query.
@@ -48,7 +52,11 @@ pub enum TextError {
 
 impl TextTower {
     /// Loads the tower of `bundle` into an engine of `kind`; nothing if the bundle has none.
-    pub fn load(bundle: &Bundle, kind: EngineKind, options: &EngineOptions) -> Result<Option<Self>, TextError> {
+    pub fn load(
+        bundle: &Bundle,
+        kind: EngineKind,
+        options: &EngineOptions,
+    ) -> Result<Option<Self>, TextError> {
         let manifest = bundle.manifest();
         let (Some(contract), Some(model), Some(tokenizer)) =
             (&manifest.text, bundle.text_bytes(), bundle.tokenizer_bytes())
@@ -61,8 +69,8 @@ impl TextTower {
         Ok(Some(Self { session, tokenizer, contract: contract.clone(), joint_width }))
     }
 
-    /// The embedding `[D]` of `name`: the normalised mean over the bundle's templates. Source: CLIP, arXiv:2103.00020, section
-    /// 3.1.4.
+    /// The embedding `[D]` of `name`: the normalised mean over the bundle's templates. Source:
+    /// CLIP, arXiv:2103.00020, section 3.1.4.
     pub fn encode(&mut self, name: &str) -> Result<Vec<f32>, TextError> {
         let context = self.contract.context as usize;
         let texts = self.contract.templates.len();
@@ -71,7 +79,10 @@ impl TextTower {
         for (row, template) in self.contract.templates.iter().enumerate() {
             let encoded = self.tokenizer.encode(&template.fill(name), context);
             if encoded.truncated {
-                return Err(TextError::TooLong { name: name.to_owned(), context: self.contract.context });
+                return Err(TextError::TooLong {
+                    name: name.to_owned(),
+                    context: self.contract.context,
+                });
             }
             tokens.extend(encoded.ids.iter().map(|id| *id as i32));
             ends[row * context + encoded.end] = 1.0;
@@ -82,9 +93,14 @@ impl TextTower {
             NamedInput { name: "end", shape: &shape, values: Values::F32(&ends) },
         ];
         let mut embeddings = vec![0.0; texts * self.joint_width];
-        let output = NamedOutput { name: "embeddings", shape: &[texts, self.joint_width], values: &mut embeddings };
+        let output = NamedOutput {
+            name: "embeddings",
+            shape: &[texts, self.joint_width],
+            values: &mut embeddings,
+        };
         self.session.run(&inputs, &mut [output])?;
-        mean_direction(&embeddings, self.joint_width).ok_or_else(|| TextError::NoDirection { name: name.to_owned() })
+        mean_direction(&embeddings, self.joint_width)
+            .ok_or_else(|| TextError::NoDirection { name: name.to_owned() })
     }
 }
 
@@ -100,7 +116,8 @@ fn mean_direction(rows: &[f32], width: usize) -> Option<Vec<f32>> {
 
 fn normalised(row: &[f32]) -> Option<Vec<f32>> {
     let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-    (norm.is_finite() && norm > f32::EPSILON).then(|| row.iter().map(|value| value / norm).collect())
+    (norm.is_finite() && norm > f32::EPSILON)
+        .then(|| row.iter().map(|value| value / norm).collect())
 }
 
 #[cfg(test)]
@@ -109,7 +126,10 @@ mod tests {
 
     #[test]
     fn the_mean_of_directions_has_length_one_and_ignores_lengths() {
-        assert_eq!(mean_direction(&[3.0, 0.0, 0.0, 9.0], 2).unwrap(), [0.5_f32.sqrt(), 0.5_f32.sqrt()]);
+        assert_eq!(
+            mean_direction(&[3.0, 0.0, 0.0, 9.0], 2).unwrap(),
+            [0.5_f32.sqrt(), 0.5_f32.sqrt()]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The frame path allocates nothing once it has seen a frame of that size.
 //!
-//! What is counted is everything between the decoded frame and the masks, the engine included, which is a fake here: real engines
-//! and the codecs at both ends are outside the promise.
+//! What is counted is everything between the decoded frame and the masks, the engine included,
+//! which is a fake here: real engines and the codecs at both ends are outside the promise.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake;
@@ -74,10 +74,16 @@ fn after_the_first_frame_nothing_is_allocated() {
             let mut segmenter = Segmenter::new(LAYOUT.reduced(reduction), 4);
             let mut segmentation = Segmentation::default();
             let mut segment = |frame| {
-                segmenter.segment(frame, &queries, &mut ColourEngine, keep, &mut segmentation).unwrap();
+                segmenter
+                    .segment(frame, &queries, &mut ColourEngine, keep, &mut segmentation)
+                    .unwrap();
             };
             assert!(allocations_of(|| segment(&first)) > 0, "buffers come from somewhere");
-            assert_eq!(allocations_of(|| segment(&second)), 0, "{decision:?}, {reduction}, {keep:?}");
+            assert_eq!(
+                allocations_of(|| segment(&second)),
+                0,
+                "{decision:?}, {reduction}, {keep:?}"
+            );
         }
     }
 }

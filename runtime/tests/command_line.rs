@@ -1,4 +1,5 @@
-//! `rszs-edge` as it is typed: help, exit codes, files, JSON Lines, bad input. On the default bundle and the embedded engine.
+//! `rszs-edge` as it is typed: help, exit codes, files, JSON Lines, bad input. On the default
+//! bundle and the embedded engine.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
@@ -20,8 +21,10 @@ struct Run {
 }
 
 fn edge(arguments: &[&str]) -> Run {
-    let Output { status, stdout, stderr } =
-        Command::new(env!("CARGO_BIN_EXE_rszs-edge")).args(arguments).output().expect("the program starts");
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_rszs-edge"))
+        .args(arguments)
+        .output()
+        .expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Run { code: status.code().expect("an exit code"), stdout: text(stdout), stderr: text(stderr) }
 }
@@ -41,7 +44,9 @@ fn segment_with(bundle: &Path, output: &Path, more: &[&str]) -> Run {
 }
 
 fn picture(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) % 256) as u8]))
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) % 256) as u8])
+    })
 }
 
 /// Writes a picture and gives its path as text.
@@ -52,7 +57,9 @@ fn written(folder: &TempDir, name: &str, picture: &RgbImage, format: ImageFormat
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = entries.collect();
     names.sort();
     names
@@ -63,11 +70,20 @@ fn verbose_names_every_engine_that_would_have_been_better() {
     let folder = tempfile::tempdir().unwrap();
     let image = written(&folder, "a.png", &picture(32, 32), ImageFormat::Png);
     let (bundle, output) = (bundle(), folder.path().join("out"));
-    let arguments = ["--queries", "flood", "--bundle", bundle.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let arguments = [
+        "--queries",
+        "flood",
+        "--bundle",
+        bundle.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ];
     let run = edge(&[&arguments[..], &["--verbose", "--precision", "fp32", &image]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     let named = |middle| {
-        let line = move |line: &str| line.strip_prefix("engine ")?.split_once(middle).map(|(name, _)| name.to_owned());
+        let line = move |line: &str| {
+            line.strip_prefix("engine ")?.split_once(middle).map(|(name, _)| name.to_owned())
+        };
         run.stderr.lines().filter_map(line).collect::<Vec<_>>()
     };
     let (skipped, used) = (named(" skipped: "), named(", self-test off by "));
@@ -105,7 +121,9 @@ fn a_picture_gives_a_mask_of_its_size_and_an_overlay() {
     let run = segment(&output, &[&input]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(names_in(&output), ["field.mask.png", "field.overlay.png"]);
-    let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(output.join("field.mask.png")).unwrap()));
+    let decoder = png::Decoder::new(std::io::BufReader::new(
+        fs::File::open(output.join("field.mask.png")).unwrap(),
+    ));
     let reader = decoder.read_info().unwrap();
     assert_eq!(reader.info().color_type, png::ColorType::Indexed);
     assert_eq!((reader.info().width, reader.info().height), (301, 203));
@@ -115,11 +133,18 @@ fn a_picture_gives_a_mask_of_its_size_and_an_overlay() {
 fn json_lines_are_begin_masks_end_and_summary() {
     let folder = TempDir::new().unwrap();
     let input = written(&folder, "field.jpg", &picture(300, 200), ImageFormat::Jpeg);
-    let run = segment_for("flood=0.25,house", &folder.path().join("out"), &[&input, "--json", "--rle"]);
+    let run =
+        segment_for("flood=0.25,house", &folder.path().join("out"), &[&input, "--json", "--rle"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let events: Vec<Event> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [Event::Begin(begin), Event::Mask(flood), Event::Mask(house), Event::End(end), Event::Summary(summary)] =
-        &events[..]
+    let events: Vec<Event> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [
+        Event::Begin(begin),
+        Event::Mask(flood),
+        Event::Mask(house),
+        Event::End(end),
+        Event::Summary(summary),
+    ] = &events[..]
     else {
         panic!("{}", run.stdout);
     };
@@ -142,7 +167,10 @@ fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower() {
     let input = written(&folder, "field.png", &picture(64, 64), ImageFormat::Png);
     let run = segment_for("solar panels", &folder.path().join("out"), &[&input, "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let Event::Begin(begin) = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap() else { panic!() };
+    let Event::Begin(begin) = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap()
+    else {
+        panic!()
+    };
     assert_eq!(begin.queries[0].vocabulary, None);
     assert_eq!(begin.queries[0].threshold_source.as_deref(), Some("default"));
 }
@@ -177,7 +205,8 @@ fn pictures_of_one_pixel_and_of_twenty_thousand_rows_get_masks() {
 /// Every kind of bad input, with a word that its error must hold.
 fn bad_inputs(folder: &TempDir) -> Vec<(String, &'static str)> {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let jpeg = fs::read(written(folder, "whole.jpg", &picture(200, 200), ImageFormat::Jpeg)).unwrap();
+    let jpeg =
+        fs::read(written(folder, "whole.jpg", &picture(200, 200), ImageFormat::Jpeg)).unwrap();
     fs::remove_file(path("whole.jpg")).unwrap();
     fs::write(path("truncated.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
     fs::write(path("empty.jpg"), b"").unwrap();
@@ -207,7 +236,8 @@ fn bad_inputs_are_named_and_the_others_are_segmented() {
     let run = segment(&output, &inputs);
     assert_eq!(run.code, 1, "{}", run.stderr);
     for (path, word) in &bad {
-        let named: Vec<&str> = run.stderr.lines().filter(|line| line.contains(path.as_str())).collect();
+        let named: Vec<&str> =
+            run.stderr.lines().filter(|line| line.contains(path.as_str())).collect();
         assert_eq!(named.len(), 1, "{path}: one line in {}", run.stderr);
         assert!(named[0].contains(word), "{}", named[0]);
     }
@@ -220,8 +250,11 @@ fn the_size_of_a_pixel_gives_areas_and_shows_fine_pictures_smaller() {
     let input = written(&folder, "field.png", &picture(701, 503), ImageFormat::Png);
     let run = segment(&folder.path().join("out"), &[&input, "--gsd", "0.02", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let events: Vec<Event> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [Event::Begin(begin), Event::Mask(mask), _, Event::End(end), _] = &events[..] else { panic!("{}", run.stdout) };
+    let events: Vec<Event> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [Event::Begin(begin), Event::Mask(mask), _, Event::End(end), _] = &events[..] else {
+        panic!("{}", run.stdout)
+    };
     assert_eq!((begin.gsd_m, begin.reduction), (Some(0.02), 8));
     assert!((mask.area_m2.unwrap() - mask.pixels as f64 * 0.0004).abs() < 1e-6);
     let done = end.done.as_ref().unwrap();
@@ -262,7 +295,14 @@ fn int8_is_refused_by_the_embedded_engine_and_an_unknown_precision_lists_the_kno
     let expected = "embedded: expected a model file of precision fp32, found --precision int8";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     let (bundle, output) = (bundle(), folder.path().join("auto"));
-    let arguments = ["--queries", "flood", "--bundle", bundle.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let arguments = [
+        "--queries",
+        "flood",
+        "--bundle",
+        bundle.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ];
     let run = edge(&[&arguments[..], &["--precision", "int8"]].concat());
     assert!(!run.stderr.contains("tensorrt skipped"), "nobody asked for it: {}", run.stderr);
     let run = segment(&folder.path().join("out"), &["--precision", "fp8"]);

@@ -1,4 +1,5 @@
-//! `rszs-edge selftest` and `compare` as they are typed, on the default bundle and the embedded engine.
+//! `rszs-edge selftest` and `compare` as they are typed, on the default bundle and the embedded
+//! engine.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
@@ -15,7 +16,10 @@ fn bundle() -> String {
 
 /// Exit code, stdout, stderr.
 fn edge(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_rszs-edge")).args(arguments).output().expect("the program starts");
+    let output = Command::new(env!("CARGO_BIN_EXE_rszs-edge"))
+        .args(arguments)
+        .output()
+        .expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
 }
@@ -33,11 +37,15 @@ fn lines(stdout: &str) -> Vec<Value> {
 
 #[test]
 fn the_self_test_says_how_far_an_engine_is_off() {
-    let (code, stdout, stderr) = edge(&["selftest", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
+    let (code, stdout, stderr) =
+        edge(&["selftest", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
     assert_eq!(code, 0, "{stderr}");
     let [line] = &lines(&stdout)[..] else { panic!("{stdout}") };
     assert_eq!((&line["engine"], &line["passed"]), (&"embedded".into(), &true.into()));
-    assert!(line["logits_difference"].as_f64() <= line["tolerance"].as_f64() && line["tolerance"].is_f64());
+    assert!(
+        line["logits_difference"].as_f64() <= line["tolerance"].as_f64()
+            && line["tolerance"].is_f64()
+    );
 }
 
 #[test]
@@ -60,14 +68,20 @@ fn a_gpu_that_was_asked_for_is_never_replaced_by_the_processor() {
             "CUDA device 0: ",
             "no library of ONNX Runtime",
         ];
-        assert!(reasons.iter().any(|reason| stdout.starts_with(&format!("cuda         no      {reason}"))), "{stdout}");
+        assert!(
+            reasons
+                .iter()
+                .any(|reason| stdout.starts_with(&format!("cuda         no      {reason}"))),
+            "{stdout}"
+        );
     }
     assert!(!stdout.contains("cpu"), "{stdout}");
 }
 
 #[test]
 fn a_build_is_a_self_test_where_there_is_nothing_to_build() {
-    let (code, stdout, stderr) = edge(&["build", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
+    let (code, stdout, stderr) =
+        edge(&["build", "--bundle", &bundle(), "--engine", "embedded", "--json"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     let [line] = &lines(&stdout)[..] else { panic!("{stdout}") };
     assert!(line["passed"] == true && line["plan_bytes"].is_null(), "{line}");
@@ -79,14 +93,25 @@ fn a_build_is_a_self_test_where_there_is_nothing_to_build() {
 fn an_engine_agrees_with_itself_on_every_name_of_the_vocabulary() {
     let side = format!("{}@embedded", bundle());
     let folder = tempfile::tempdir().unwrap();
-    let (code, stdout, stderr) = edge(&["compare", &side, &side, "--json", "--images", &picture(&folder)]);
+    let (code, stdout, stderr) =
+        edge(&["compare", &side, &side, "--json", "--images", &picture(&folder)]);
     assert_eq!(code, 0, "{stderr}");
     let lines = lines(&stdout);
     assert!(lines.iter().any(|line| line["query"] == "flood"));
     for line in &lines {
-        assert_eq!((line["iou"].as_f64(), line["logits_difference_max"].as_f64()), (Some(1.0), Some(0.0)), "{line}");
+        assert_eq!(
+            (line["iou"].as_f64(), line["logits_difference_max"].as_f64()),
+            (Some(1.0), Some(0.0)),
+            "{line}"
+        );
     }
-    assert!(stderr.lines().next().is_some_and(|line| line.starts_with("A ") && line.contains("embedded")), "{stderr}");
+    assert!(
+        stderr
+            .lines()
+            .next()
+            .is_some_and(|line| line.starts_with("A ") && line.contains("embedded")),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -108,7 +133,9 @@ fn the_doctor_names_machine_bundle_and_engines() {
     assert_eq!(findings["bundle"]["usable"]["name"], "nano");
     assert!(findings["machine"]["cores"].as_u64() > Some(0));
     let engines = findings["engines"].as_array().unwrap();
-    assert!(engines.iter().any(|engine| engine["engine"] == "embedded" && engine["passed"] == true));
+    assert!(
+        engines.iter().any(|engine| engine["engine"] == "embedded" && engine["passed"] == true)
+    );
 }
 
 #[test]
@@ -119,23 +146,34 @@ fn the_doctor_lists_half_precision_and_no_engine_on_a_processor_takes_it() {
     let model = shipped.model_bytes(Precision::Fp32).unwrap().to_vec();
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("half");
-    BundleWriter::from_bundle(shipped).unwrap().model(Precision::Fp16, model).write(&target).unwrap();
+    BundleWriter::from_bundle(shipped)
+        .unwrap()
+        .model(Precision::Fp16, model)
+        .write(&target)
+        .unwrap();
 
-    let (code, stdout, stderr) = edge(&["doctor", "--bundle", &target.display().to_string(), "--json"]);
+    let (code, stdout, stderr) =
+        edge(&["doctor", "--bundle", &target.display().to_string(), "--json"]);
     assert_eq!(code, 0, "{stderr}");
     let [findings] = &lines(&stdout)[..] else { panic!("{stdout}") };
     let precisions = findings["bundle"]["usable"]["precisions"].as_array().unwrap();
     assert!(precisions.contains(&"fp16".into()), "{findings}");
     let engines = findings["engines"].as_array().unwrap();
     let passed: Vec<_> = engines.iter().filter(|engine| engine["passed"] == true).collect();
-    assert!(!passed.is_empty() && passed.iter().all(|engine| engine["precision"] != "fp16"), "{findings}");
+    assert!(
+        !passed.is_empty() && passed.iter().all(|engine| engine["precision"] != "fp16"),
+        "{findings}"
+    );
 }
 
 #[test]
 fn without_a_bundle_the_doctor_says_what_to_do() {
     let (code, stdout, _) = edge(&["doctor", "--bundle", "nowhere"]);
     assert_eq!(code, 3);
-    assert!(stdout.contains("bundle     nowhere") && stdout.contains("to do      name a bundle"), "{stdout}");
+    assert!(
+        stdout.contains("bundle     nowhere") && stdout.contains("to do      name a bundle"),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Frames through a device, on the simulator, against the path of the processor: the same masks, classes, regions and presences, bit for
-//! bit, since the engine gives both the same logits.
+//! Frames through a device, on the simulator, against the path of the processor: the same masks,
+//! classes, regions and presences, bit for bit, since the engine gives both the same logits.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fake;
@@ -22,9 +22,13 @@ use rszs_edge::source::{Frame, list_inputs};
 use rszs_hot::Decision;
 
 /// What was found out about a frame, with floats as bits.
-fn facts(segmentation: &Segmentation, queries: &QuerySet) -> impl PartialEq + std::fmt::Debug + use<> {
+fn facts(
+    segmentation: &Segmentation,
+    queries: &QuerySet,
+) -> impl PartialEq + std::fmt::Debug + use<> {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    let logits: Vec<_> = (0..queries.queries().len()).map(|query| bits(segmentation.logits(query))).collect();
+    let logits: Vec<_> =
+        (0..queries.queries().len()).map(|query| bits(segmentation.logits(query))).collect();
     (
         (segmentation.width_px, segmentation.height_px, segmentation.tiles),
         (segmentation.classes.clone(), segmentation.masks.clone()),
@@ -35,14 +39,18 @@ fn facts(segmentation: &Segmentation, queries: &QuerySet) -> impl PartialEq + st
 fn compare(queries: &QuerySet, reduction: u32, batch: usize, keep: Keep, frames: &[Frame]) {
     let (device, engine) = on_stream(ColourEngine);
     let layout = LAYOUT.reduced(reduction);
-    let mut on_device = DeviceSegmenter::new(&device, engine, layout, batch, queries, keep).unwrap();
+    let mut on_device =
+        DeviceSegmenter::new(&device, engine, layout, batch, queries, keep).unwrap();
     let mut on_host = Segmenter::new(layout, batch);
     let (mut found, mut expected) = (Segmentation::default(), Segmentation::default());
     for frame in frames {
         on_device.submit(frame).unwrap();
         on_device.collect(&mut found).unwrap();
         on_host.segment(frame, queries, &mut ColourEngine, keep, &mut expected).unwrap();
-        assert!(facts(&found, queries) == facts(&expected, queries), "{reduction}, {batch}, {keep:?}");
+        assert!(
+            facts(&found, queries) == facts(&expected, queries),
+            "{reduction}, {batch}, {keep:?}"
+        );
     }
 }
 
@@ -68,7 +76,9 @@ fn a_query_that_is_absent_from_a_tile_is_absent_on_both() {
     let embeddings = ["red", "green", "blue", "grey"].into_iter().flat_map(embedding).collect();
     let vocabulary = Vocabulary::new(entries, embeddings, 3).unwrap();
     let words = Words { vocabulary: &vocabulary, folded: None, max_queries: None };
-    let resolve = |typed| QuerySet::resolve(&parse_queries(typed).unwrap(), Decision::Multilabel, words, || Ok(None));
+    let resolve = |typed| {
+        QuerySet::resolve(&parse_queries(typed).unwrap(), Decision::Multilabel, words, || Ok(None))
+    };
     let with_threshold = resolve("red,blue").unwrap();
     let frames = [frame(131, 77)];
     compare(&with_threshold, 1, 3, Keep::EVERYTHING, &frames);
@@ -111,13 +121,15 @@ fn what_is_not_finite_is_told_in_the_same_words() {
     let (queries, frame) = (queries("red,blue", Decision::Multilabel), frame(131, 77));
     for logits in [true, false] {
         let (device, engine) = on_stream(Broken { logits });
-        let mut on_device = DeviceSegmenter::new(&device, engine, LAYOUT, 4, &queries, Keep::default()).unwrap();
+        let mut on_device =
+            DeviceSegmenter::new(&device, engine, LAYOUT, 4, &queries, Keep::default()).unwrap();
         let mut into = Segmentation::default();
         on_device.submit(&frame).unwrap();
         let found = on_device.collect(&mut into).unwrap_err().to_string();
         let mut broken = Broken { logits };
-        let expected =
-            Segmenter::new(LAYOUT, 4).segment(&frame, &queries, &mut broken, Keep::default(), &mut into).unwrap_err();
+        let expected = Segmenter::new(LAYOUT, 4)
+            .segment(&frame, &queries, &mut broken, Keep::default(), &mut into)
+            .unwrap_err();
         assert_eq!(found, expected.to_string());
         assert!(found.contains("query 1"), "{found}");
     }
@@ -125,14 +137,24 @@ fn what_is_not_finite_is_told_in_the_same_words() {
 
 /// Pictures of several sizes, and one that is none in between.
 fn jobs(folder: &Path) -> Vec<Job> {
-    for (name, (width_px, height_px)) in [("a", (131, 77)), ("c", (40, 160)), ("d", (131, 77)), ("e", (131, 77))] {
+    for (name, (width_px, height_px)) in
+        [("a", (131, 77)), ("c", (40, 160)), ("d", (131, 77)), ("e", (131, 77))]
+    {
         let Frame { rgb, .. } = frame(width_px, height_px);
-        image::save_buffer(folder.join(format!("{name}.png")), &rgb, width_px, height_px, image::ColorType::Rgb8)
-            .unwrap();
+        image::save_buffer(
+            folder.join(format!("{name}.png")),
+            &rgb,
+            width_px,
+            height_px,
+            image::ColorType::Rgb8,
+        )
+        .unwrap();
     }
     std::fs::write(folder.join("b.png"), "no picture").unwrap();
     let listed = list_inputs(&[folder.into()]).into_iter();
-    listed.map(|one| Job { name: file_name(&one.image), image: one.image, input: one.input }).collect()
+    listed
+        .map(|one| Job { name: file_name(&one.image), image: one.image, input: one.input })
+        .collect()
 }
 
 fn file_name(path: &str) -> String {
@@ -148,15 +170,27 @@ fn told(
     run: impl FnOnce(Vec<Job>, &Settings<'_>, &mut Sink, &mut Vec<String>),
 ) -> Told {
     let folder = tempfile::tempdir().unwrap();
-    let mut sink = Sink::new(folder.path(), Products { overlay: true, scores: true }, queries).unwrap();
+    let mut sink =
+        Sink::new(folder.path(), Products { overlay: true, scores: true }, queries).unwrap();
     let interrupt = Interrupt::new();
-    let settings = Settings { layout: LAYOUT, batch: 3, queries, keep: Keep::EVERYTHING, interrupt: &interrupt };
+    let settings = Settings {
+        layout: LAYOUT,
+        batch: 3,
+        queries,
+        keep: Keep::EVERYTHING,
+        interrupt: &interrupt,
+    };
     let mut outcomes = Vec::new();
     run(jobs(inputs), &settings, &mut sink, &mut outcomes);
     let mut files: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
         .collect();
     files.sort();
     (outcomes, files)
@@ -164,7 +198,10 @@ fn told(
 
 fn words(outcome: &pipeline::Outcome) -> String {
     match &outcome.result {
-        Ok(image) => format!("{}: {:?} {:?} {:?}", outcome.image, image.regions, image.presence, image.run_lengths),
+        Ok(image) => format!(
+            "{}: {:?} {:?} {:?}",
+            outcome.image, image.regions, image.presence, image.run_lengths
+        ),
         Err(error) => format!("{}: {error}", outcome.image),
     }
 }
@@ -183,7 +220,8 @@ fn the_pipeline_writes_the_same_files_in_the_same_order() {
     let on_device = told(inputs.path(), &queries, |jobs, settings, sink, outcomes| {
         let (device, engine) = on_stream(ColourEngine);
         let Settings { layout, batch, queries, keep, .. } = *settings;
-        let mut segmenter = DeviceSegmenter::new(&device, engine, layout, batch, queries, keep).unwrap();
+        let mut segmenter =
+            DeviceSegmenter::new(&device, engine, layout, batch, queries, keep).unwrap();
         let observe = |outcome: pipeline::Outcome| {
             outcomes.push(words(&outcome));
             Ok::<_, SinkError>(())
@@ -205,13 +243,15 @@ fn a_raised_interrupt_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = Sink::new(folder.path(), Products::default(), &queries).unwrap();
     let interrupt = Interrupt::new();
-    let settings = Settings { layout: LAYOUT, batch: 3, queries: &queries, keep, interrupt: &interrupt };
+    let settings =
+        Settings { layout: LAYOUT, batch: 3, queries: &queries, keep, interrupt: &interrupt };
     let mut seen = 0;
     let observe = |_| {
         seen += 1;
         interrupt.raise();
         Ok::<_, SinkError>(())
     };
-    pipeline::run_frames(jobs(inputs.path()), &settings, &mut segmenter, &mut sink, observe).unwrap();
+    pipeline::run_frames(jobs(inputs.path()), &settings, &mut segmenter, &mut sink, observe)
+        .unwrap();
     assert!((1..5).contains(&seen), "{seen}");
 }

@@ -1,4 +1,5 @@
-//! What goes wrong in the field and must not pass unnoticed, nor take the rest of a run with it. On the embedded engine.
+//! What goes wrong in the field and must not pass unnoticed, nor take the rest of a run with it. On
+//! the embedded engine.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::ffi::OsStr;
@@ -20,7 +21,12 @@ struct Run {
 fn segment<S: AsRef<OsStr>>(output: &Path, more: impl IntoIterator<Item = S>) -> Run {
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-edge"));
-    command.args(["--engine", "embedded", "--bundle"]).arg(bundle).arg("--output").arg(output).args(more);
+    command
+        .args(["--engine", "embedded", "--bundle"])
+        .arg(bundle)
+        .arg("--output")
+        .arg(output)
+        .args(more);
     let output = command.output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let code = output.status.code().expect("an exit code");
@@ -45,10 +51,12 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
         [OsStr::new("--queries"), OsStr::new("flod,building,Flood Water=0.5"), image.as_os_str()],
     );
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let warnings: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    let warnings: Vec<&str> =
+        run.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
     assert_eq!(warnings.len(), 1, "{}", run.stderr);
     assert!(
-        warnings[0].starts_with("warning: flod: not a name of the bundle's vocabulary (nearest: flood"),
+        warnings[0]
+            .starts_with("warning: flod: not a name of the bundle's vocabulary (nearest: flood"),
         "{}",
         warnings[0]
     );
@@ -60,14 +68,22 @@ fn many_free_words_are_counted_not_listed_and_more_threads_than_processors_are_t
     let folder = TempDir::new().unwrap();
     let image = picture(&folder, b"a.png");
     let words: Vec<String> = (0..9).map(|number| format!("word{number}")).collect();
-    // One more than there are shows as much as a thousand would, and leaves the machine to the other tests.
+    // One more than there are shows as much as a thousand would, and leaves the machine to the
+    // other tests.
     let threads = std::thread::available_parallelism().unwrap().get() + 1;
     let (words, threads) = (words.join(","), threads.to_string());
-    let run = segment(folder.path(), ["--queries", &words, "--threads", &threads, image.to_str().unwrap()]);
+    let run = segment(
+        folder.path(),
+        ["--queries", &words, "--threads", &threads, image.to_str().unwrap()],
+    );
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.stderr.matches(": not a name of").count(), 5, "{}", run.stderr);
     assert!(run.stderr.contains("and 4 more"), "{}", run.stderr);
-    assert!(run.stderr.contains(&format!("warning: --threads {threads}: more than the ")), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("warning: --threads {threads}: more than the ")),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -86,9 +102,17 @@ fn names_of_any_bytes_and_any_length_get_results_and_never_reach_the_terminal_ra
     let run = segment(&output, all);
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert_eq!(run.stdout.lines().count(), names.len(), "one line an image: {}", run.stdout);
-    assert!(!run.stdout.contains('\x1b') && run.stdout.contains("esc\\u{1b}[31mred"), "{}", run.stdout);
+    assert!(
+        !run.stdout.contains('\x1b') && run.stdout.contains("esc\\u{1b}[31mred"),
+        "{}",
+        run.stdout
+    );
     assert!(run.stderr.contains("not\\nan\\nimage.png: expected a JPEG"), "{}", run.stderr);
-    assert_eq!(fs::read_dir(&output).unwrap().count(), names.len() * 3, "mask, overlay and scores each");
+    assert_eq!(
+        fs::read_dir(&output).unwrap().count(),
+        names.len() * 3,
+        "mask, overlay and scores each"
+    );
 }
 
 #[test]
@@ -98,8 +122,10 @@ fn a_run_that_cannot_go_on_says_in_json_how_far_it_came() {
     let output = folder.path().join("out");
     // A folder in the place of a result cannot be replaced by a file.
     fs::create_dir_all(output.join("b.mask.png/full")).unwrap();
-    let run =
-        segment(&output, ["--queries", "flood", "--json", images[0].to_str().unwrap(), images[1].to_str().unwrap()]);
+    let run = segment(
+        &output,
+        ["--queries", "flood", "--json", images[0].to_str().unwrap(), images[1].to_str().unwrap()],
+    );
     assert_eq!(run.code, 6, "{}", run.stderr);
     let last: Event = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
     let Event::Summary(summary) = last else { panic!("{}", run.stdout) };

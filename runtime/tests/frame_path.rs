@@ -8,10 +8,18 @@ use rszs_edge::compare::Difference;
 use rszs_edge::segment::{Keep, Segmentation, Segmenter};
 use rszs_hot::Decision;
 
-fn segment(typed: &str, decision: Decision, size: (u32, u32), batch: usize, keep: Keep) -> Segmentation {
+fn segment(
+    typed: &str,
+    decision: Decision,
+    size: (u32, u32),
+    batch: usize,
+    keep: Keep,
+) -> Segmentation {
     let mut segmentation = Segmentation::default();
     let (frame, queries) = (frame(size.0, size.1), queries(typed, decision));
-    Segmenter::new(LAYOUT, batch).segment(&frame, &queries, &mut ColourEngine, keep, &mut segmentation).unwrap();
+    Segmenter::new(LAYOUT, batch)
+        .segment(&frame, &queries, &mut ColourEngine, keep, &mut segmentation)
+        .unwrap();
     segmentation
 }
 
@@ -19,11 +27,14 @@ const MASKS: Keep = Keep { masks: true, scores: false };
 
 #[test]
 fn tiles_do_not_show_in_the_result() {
-    // One tile holds the whole of the small image, four hold the large one, and their upper left corners are the same pixels.
+    // One tile holds the whole of the small image, four hold the large one, and their upper left
+    // corners are the same pixels.
     let small = segment("red", Decision::Multilabel, (32, 32), 1, MASKS);
     let large = segment("red", Decision::Multilabel, (50, 50), 1, MASKS);
     // The last four columns and rows of the small one look past its edge.
-    for (small, large) in small.classes.chunks_exact(32).zip(large.classes.chunks_exact(50)).take(28) {
+    for (small, large) in
+        small.classes.chunks_exact(32).zip(large.classes.chunks_exact(50)).take(28)
+    {
         assert_eq!(small[..28], large[..28]);
     }
     assert!(small.regions[0].pixels() > 0 && small.regions[0].pixels() < 32 * 32);
@@ -34,7 +45,11 @@ fn the_result_does_not_depend_on_the_batch() {
     let one = segment("red,blue", Decision::Multilabel, (131, 77), 1, MASKS);
     for batch in [2, 3, 7, 100] {
         let other = segment("red,blue", Decision::Multilabel, (131, 77), batch, MASKS);
-        assert_eq!((&one.classes, &one.masks, &one.regions), (&other.classes, &other.masks, &other.regions), "{batch}");
+        assert_eq!(
+            (&one.classes, &one.masks, &one.regions),
+            (&other.classes, &other.masks, &other.regions),
+            "{batch}"
+        );
     }
 }
 
@@ -59,8 +74,17 @@ fn support_words_take_pixels_and_are_dropped() {
 #[test]
 fn keeping_scores_changes_no_mask() {
     let banded = segment("red,blue", Decision::Multilabel, (131, 177), 2, MASKS);
-    let whole = segment("red,blue", Decision::Multilabel, (131, 177), 2, Keep { masks: true, scores: true });
-    assert_eq!((&banded.classes, &banded.masks, &banded.regions), (&whole.classes, &whole.masks, &whole.regions));
+    let whole = segment(
+        "red,blue",
+        Decision::Multilabel,
+        (131, 177),
+        2,
+        Keep { masks: true, scores: true },
+    );
+    assert_eq!(
+        (&banded.classes, &banded.masks, &banded.regions),
+        (&whole.classes, &whole.masks, &whole.regions)
+    );
 }
 
 #[test]
@@ -69,7 +93,9 @@ fn a_pixel_is_in_the_mask_where_its_score_exceeds_the_threshold() {
     let mut segmentation = Segmentation::default();
     let keep = Keep { masks: true, scores: true };
     let frame = frame(90, 70);
-    Segmenter::new(LAYOUT, 2).segment(&frame, &queries, &mut ColourEngine, keep, &mut segmentation).unwrap();
+    Segmenter::new(LAYOUT, 2)
+        .segment(&frame, &queries, &mut ColourEngine, keep, &mut segmentation)
+        .unwrap();
     let mut scores = Vec::new();
     segmentation.scores(0, &queries, &mut scores).unwrap();
     for (pixel, score) in scores.iter().enumerate() {
@@ -86,7 +112,11 @@ fn a_pixel_is_in_the_mask_where_its_score_exceeds_the_threshold() {
 fn images_of_any_shape_get_a_mask_of_their_size() {
     for (width, height) in [(1, 1), (1, 2000), (2000, 1), (31, 33), (32, 32), (33, 31), (4, 57)] {
         let segmentation = segment("red,green", Decision::Multilabel, (width, height), 3, MASKS);
-        assert_eq!(segmentation.classes.len(), width as usize * height as usize, "{width}x{height}");
+        assert_eq!(
+            segmentation.classes.len(),
+            width as usize * height as usize,
+            "{width}x{height}"
+        );
     }
 }
 
@@ -109,18 +139,26 @@ fn differences_are_those_of_masks_and_logits() {
     let [low_pixels, high_pixels] = [&low, &high].map(|one| one.regions[0].pixels() as f64);
     assert!(0.0 < high_pixels && high_pixels < low_pixels);
     assert!((difference.intersection_over_union() - high_pixels / low_pixels).abs() < 1e-12);
-    assert!((difference.agreement() - (1.0 - (low_pixels - high_pixels) / (131.0 * 77.0))).abs() < 1e-12);
+    assert!(
+        (difference.agreement() - (1.0 - (low_pixels - high_pixels) / (131.0 * 77.0))).abs()
+            < 1e-12
+    );
     assert!(difference.largest_logit() <= 0.0);
 
     // Another query: logits differ as the reference says.
     let blue = segment("blue", Decision::Multilabel, (131, 77), 1, Keep::EVERYTHING);
     let mut difference = Difference::new();
     difference.add(0, &low, &blue).unwrap();
-    let mut sorted: Vec<f32> = low.logits(0).iter().zip(blue.logits(0)).map(|(a, b)| (a - b).abs()).collect();
+    let mut sorted: Vec<f32> =
+        low.logits(0).iter().zip(blue.logits(0)).map(|(a, b)| (a - b).abs()).collect();
     sorted.sort_by(f32::total_cmp);
     assert_eq!(difference.largest_logit().to_bits(), sorted[sorted.len() - 1].to_bits());
     let p99 = f64::from(sorted[(0.99 * sorted.len() as f64).ceil() as usize - 1]);
-    assert!((difference.logits_p99() - p99).abs() <= 1e-3 * p99, "{} and {p99}", difference.logits_p99());
+    assert!(
+        (difference.logits_p99() - p99).abs() <= 1e-3 * p99,
+        "{} and {p99}",
+        difference.logits_p99()
+    );
 
     let smaller = segment("red", Decision::Multilabel, (64, 64), 1, Keep::EVERYTHING);
     assert!(difference.add(0, &low, &smaller).is_err());

@@ -1,4 +1,5 @@
-//! Pictures as the field brings them: read as everybody else sees them, or refused with a reason that helps.
+//! Pictures as the field brings them: read as everybody else sees them, or refused with a reason
+//! that helps.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
@@ -13,7 +14,9 @@ const WIDTH_PX: u16 = 48;
 const HEIGHT_PX: u16 = 32;
 
 fn picture() -> RgbImage {
-    RgbImage::from_fn(WIDTH_PX.into(), HEIGHT_PX.into(), |x, y| Rgb([(x * 5) as u8, (y * 7) as u8, 90]))
+    RgbImage::from_fn(WIDTH_PX.into(), HEIGHT_PX.into(), |x, y| {
+        Rgb([(x * 5) as u8, (y * 7) as u8, 90])
+    })
 }
 
 fn read(path: PathBuf) -> Result<Frame, SourceError> {
@@ -27,7 +30,10 @@ fn read_bytes(name: &str, bytes: &[u8]) -> Result<Frame, SourceError> {
     read(folder.path().join(name))
 }
 
-fn read_pixels<P>(name: &str, pixels: &ImageBuffer<P, Vec<P::Subpixel>>) -> Result<Frame, SourceError>
+fn read_pixels<P>(
+    name: &str,
+    pixels: &ImageBuffer<P, Vec<P::Subpixel>>,
+) -> Result<Frame, SourceError>
 where
     P: Pixel + PixelWithColorType,
     [P::Subpixel]: image::EncodableLayout,
@@ -40,19 +46,34 @@ where
 /// A TIFF file with the tags `(tag, type, count, value)` and one strip of `data` behind them.
 fn tiff(tags: &[(u16, u16, u32, u32)], data: &[u8]) -> Vec<u8> {
     let strip = 8 + 2 + 12 * tags.len() as u32 + 4;
-    let mut bytes = [&b"II*\0"[..], &8_u32.to_le_bytes(), &(tags.len() as u16).to_le_bytes()].concat();
+    let mut bytes =
+        [&b"II*\0"[..], &8_u32.to_le_bytes(), &(tags.len() as u16).to_le_bytes()].concat();
     for &(tag, kind, count, value) in tags {
         let value = if tag == STRIP_OFFSETS { strip } else { value };
-        bytes
-            .extend([&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat());
+        bytes.extend(
+            [
+                &tag.to_le_bytes()[..],
+                &kind.to_le_bytes(),
+                &count.to_le_bytes(),
+                &value.to_le_bytes(),
+            ]
+            .concat(),
+        );
     }
     [&bytes, &[0; 4][..], data].concat()
 }
 
 const STRIP_OFFSETS: u16 = 273;
 
-/// Tags of a strip of 8-bit pixels. The bits of three samples do not fit into a tag, so one value stands for all.
-fn tags(compression: u32, photometric: u32, samples: u32, orientation: u32, bytes: usize) -> Vec<(u16, u16, u32, u32)> {
+/// Tags of a strip of 8-bit pixels. The bits of three samples do not fit into a tag, so one value
+/// stands for all.
+fn tags(
+    compression: u32,
+    photometric: u32,
+    samples: u32,
+    orientation: u32,
+    bytes: usize,
+) -> Vec<(u16, u16, u32, u32)> {
     let (short, long) = (3, 4);
     vec![
         (256, short, 1, WIDTH_PX.into()),
@@ -76,7 +97,8 @@ fn a_tiff_with_jpeg_inside_has_the_pixels_of_that_jpeg() {
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&picture()).unwrap();
     let expected = image::load_from_memory(&jpeg).unwrap().into_rgb8();
-    let frame = read_bytes("map.tif", &tiff(&tags(JPEG, LUMA_AND_CHROMA, 3, 1, jpeg.len()), &jpeg)).unwrap();
+    let frame = read_bytes("map.tif", &tiff(&tags(JPEG, LUMA_AND_CHROMA, 3, 1, jpeg.len()), &jpeg))
+        .unwrap();
     assert_eq!((frame.width_px, frame.height_px), expected.dimensions());
     let apart = frame.rgb.iter().zip(expected.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(apart <= Some(2), "two ways of rounding are at most 2 apart, found {apart:?}");
@@ -87,7 +109,11 @@ fn a_tiff_with_jpeg_inside_is_turned_upright() {
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&picture()).unwrap();
     let turned_right = 6;
-    let frame = read_bytes("map.tif", &tiff(&tags(JPEG, LUMA_AND_CHROMA, 3, turned_right, jpeg.len()), &jpeg)).unwrap();
+    let frame = read_bytes(
+        "map.tif",
+        &tiff(&tags(JPEG, LUMA_AND_CHROMA, 3, turned_right, jpeg.len()), &jpeg),
+    )
+    .unwrap();
     assert_eq!((frame.width_px, frame.height_px), (HEIGHT_PX.into(), WIDTH_PX.into()));
 }
 
@@ -107,17 +133,25 @@ fn sixteen_bits_that_hold_twelve_are_refused_and_whole_ones_read() {
 
 #[test]
 fn floats_of_bytes_are_refused_and_reflectances_read() {
-    let floats = |factor: f32| ImageBuffer::from_fn(32, 32, |x, _| Rgb([x as f32 * factor, 0.0, 0.0]));
+    let floats =
+        |factor: f32| ImageBuffer::from_fn(32, 32, |x, _| Rgb([x as f32 * factor, 0.0, 0.0]));
     let message = read_pixels("bytes.tif", &floats(8.0)).unwrap_err().to_string();
-    assert!(message.contains("0 to 1, found 248 as the largest") && message.contains("seen white"), "{message}");
+    assert!(
+        message.contains("0 to 1, found 248 as the largest") && message.contains("seen white"),
+        "{message}"
+    );
     assert_eq!(read_pixels("bright.tif", &floats(1.1 / 31.0)).unwrap().rgb[31 * 3], 255);
 }
 
 #[test]
 fn what_is_not_read_says_what_it_is_and_is_not_called_damaged() {
     let (zstd, rgb) = (50_000, 2);
-    let message = read_bytes("z.tif", &tiff(&tags(zstd, rgb, 3, 1, 16), &[0; 16])).unwrap_err().to_string();
-    assert!(message.contains("ZSTD") && message.ends_with("convert it to 8-bit RGB first"), "{message}");
+    let message =
+        read_bytes("z.tif", &tiff(&tags(zstd, rgb, 3, 1, 16), &[0; 16])).unwrap_err().to_string();
+    assert!(
+        message.contains("ZSTD") && message.ends_with("convert it to 8-bit RGB first"),
+        "{message}"
+    );
     assert!(!message.contains("copy the file again"), "{message}");
 }
 
@@ -128,7 +162,13 @@ fn a_tiff_with_long_offsets_is_a_tiff() {
     let file = fs::File::create(&path).unwrap();
     let mut encoder = tiff::encoder::TiffEncoder::new_big(file).unwrap();
     let picture = picture();
-    encoder.write_image::<tiff::encoder::colortype::RGB8>(picture.width(), picture.height(), picture.as_raw()).unwrap();
+    encoder
+        .write_image::<tiff::encoder::colortype::RGB8>(
+            picture.width(),
+            picture.height(),
+            picture.as_raw(),
+        )
+        .unwrap();
     assert_eq!(read(path).unwrap().rgb, picture.into_raw());
 }
 

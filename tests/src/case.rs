@@ -18,12 +18,14 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case for `images` images and `queries` queries, with inputs made up by their element types: bytes of all values, small token
-    /// numbers, normal reals.
+    /// A case for `images` images and `queries` queries, with inputs made up by their element
+    /// types: bytes of all values, small token numbers, normal reals.
     pub fn generated(name: &str, graph: Graph, images: usize, queries: usize) -> Self {
         let feeds = graph
             .inputs()
-            .map(|(node, element)| (node.name.clone(), feed(&node.name, element, node.shape.at(images, queries))))
+            .map(|(node, element)| {
+                (node.name.clone(), feed(&node.name, element, node.shape.at(images, queries)))
+            })
             .collect();
         let parameters = initial_parameters(&graph, 7);
         Self { name: name.to_owned(), graph, feeds, parameters }

@@ -1,8 +1,9 @@
 //! One suite, many runners.
 //!
-//! A [`Case`] is a graph with its inputs and parameters; a runner computes its outputs; a [`Tolerance`] says how far a runner may
-//! be from the oracle. The ops one by one ([`op_cases`]) and the whole network ([`network_cases`]) go through the same three things.
-//! The engines' runners are in `tests/support/runner.rs`, libtorch's is in `trainer/tests/oracle.rs`.
+//! A [`Case`] is a graph with its inputs and parameters; a runner computes its outputs; a
+//! [`Tolerance`] says how far a runner may be from the oracle. The ops one by one ([`op_cases`])
+//! and the whole network ([`network_cases`]) go through the same three things. The engines' runners
+//! are in `tests/support/runner.rs`, libtorch's is in `trainer/tests/oracle.rs`.
 //!
 //! Letters: N images, K queries.
 

@@ -34,11 +34,14 @@ fn random<'g, const RANK: usize>(b: &'g Builder, name: &str, shape: [usize; RANK
 
 fn elementwise() -> Vec<Case> {
     vec![
-        case("bytes become reals", |b| b.input("tiles", Element::U8, [N, 3.into(), 4.into()]).to_real()),
+        case("bytes become reals", |b| {
+            b.input("tiles", Element::U8, [N, 3.into(), 4.into()]).to_real()
+        }),
         case("add broadcasts a vector", |b| real(b, &[3, 4]) + random(b, "y", [4])),
         case("sub broadcasts both ways", |b| real(b, &[3, 1]) - random(b, "y", [1, 4])),
         case("mul broadcasts images over queries", |b| {
-            real(b, &[5]).reshape([N, 1.into(), 5.into()]) * queries(b, 5).reshape([1.into(), K, 5.into()])
+            real(b, &[5]).reshape([N, 1.into(), 5.into()])
+                * queries(b, 5).reshape([1.into(), K, 5.into()])
         }),
         case("div divides", |b| real(b, &[3, 4]) / random(b, "y", [3, 4]).sigmoid()),
         case("affine scales and shifts", |b| real(b, &[3, 4]).affine(-0.5, 2.0)),
@@ -46,7 +49,9 @@ fn elementwise() -> Vec<Case> {
         case("relu6 ends at 6", |b| real(b, &[3, 40]).affine(6.0, 0.0).relu6()),
         case("gelu is exact", |b| real(b, &[3, 40]).affine(2.0, 0.0).gelu()),
         case("quick gelu is CLIP's", |b| real(b, &[3, 40]).affine(2.0, 0.0).quick_gelu()),
-        case("sigmoid saturates without overflow", |b| real(b, &[3, 40]).affine(60.0, 0.0).sigmoid()),
+        case("sigmoid saturates without overflow", |b| {
+            real(b, &[3, 40]).affine(60.0, 0.0).sigmoid()
+        }),
         case("dropout is nothing outside training", |b| real(b, &[3, 4]).dropout(0.5)),
         case("drop path is nothing outside training", |b| real(b, &[3, 4]).drop_path(0.5)),
     ]
@@ -71,7 +76,13 @@ fn linear() -> Vec<Case> {
 fn convolution() -> Vec<Case> {
     vec![
         case("a patch convolution steps by its size", |b| {
-            real(b, &[3, 8, 8]).conv2d(random(b, "w", [5, 3, 4, 4]), Some(random(b, "bias", [5])), 4, 0, 1)
+            real(b, &[3, 8, 8]).conv2d(
+                random(b, "w", [5, 3, 4, 4]),
+                Some(random(b, "bias", [5])),
+                4,
+                0,
+                1,
+            )
         }),
         case("a 3x3 convolution keeps the size", |b| {
             real(b, &[4, 5, 7]).conv2d(random(b, "w", [6, 4, 3, 3]), None, 1, 1, 1)
@@ -80,16 +91,31 @@ fn convolution() -> Vec<Case> {
             real(b, &[4, 5, 7]).conv2d(random(b, "w", [4, 1, 3, 3]), None, 1, 1, 4)
         }),
         case("a strided grouped convolution with padding", |b| {
-            real(b, &[4, 7, 9]).conv2d(random(b, "w", [6, 2, 3, 3]), Some(random(b, "bias", [6])), 2, 1, 2)
+            real(b, &[4, 7, 9]).conv2d(
+                random(b, "w", [6, 2, 3, 3]),
+                Some(random(b, "bias", [6])),
+                2,
+                1,
+                2,
+            )
         }),
         case("convolution over folded queries", |b| {
             let maps = real(b, &[4, 30]).reshape([N, 1.into(), 4.into(), 30.into()])
                 * queries(b, 30).reshape([1.into(), K, 1.into(), 30.into()]);
             let folded = maps.reshape([N * K, 4.into(), 5.into(), 6.into()]);
-            folded.conv2d(random(b, "w", [1, 4, 3, 3]), None, 1, 1, 1).reshape([N, K, 5.into(), 6.into()])
+            folded.conv2d(random(b, "w", [1, 4, 3, 3]), None, 1, 1, 1).reshape([
+                N,
+                K,
+                5.into(),
+                6.into(),
+            ])
         }),
         case("a transposed convolution doubles", |b| {
-            real(b, &[4, 3, 5]).conv_transpose2d(random(b, "w", [4, 6, 2, 2]), Some(random(b, "bias", [6])), 2)
+            real(b, &[4, 3, 5]).conv_transpose2d(
+                random(b, "w", [4, 6, 2, 2]),
+                Some(random(b, "bias", [6])),
+                2,
+            )
         }),
         case("a transposed convolution quadruples", |b| {
             real(b, &[4, 3, 5]).conv_transpose2d(random(b, "w", [4, 2, 4, 4]), None, 4)
@@ -117,7 +143,8 @@ fn quantized() -> Vec<Case> {
             let scales = channels(&[0.02, 0.04], 0);
             let weight = random(b, "w", [2, 3, 3, 3]).quantize(scales.clone()).dequantize(scales);
             let x = real(b, &[3, 6, 6]).quantize(coarse.clone()).dequantize(coarse.clone());
-            // An odd multiple of 0.2371 / 2 is no multiple of 0.03 · 0.02: no sum lies between two steps of the result.
+            // An odd multiple of 0.2371 / 2 is no multiple of 0.03 · 0.02: no sum lies between two
+            // steps of the result.
             let result = Scales::Tensor(0.2371);
             x.conv2d(weight, None, 1, 1, 1).quantize(result.clone()).dequantize(result)
         }),
@@ -127,16 +154,27 @@ fn quantized() -> Vec<Case> {
 fn norm() -> Vec<Case> {
     vec![
         case("layer norm over the last axis", |b| {
-            real(b, &[3, 16]).affine(3.0, 5.0).layer_norm(random(b, "gain", [16]), random(b, "bias", [16]), 1e-5)
+            real(b, &[3, 16]).affine(3.0, 5.0).layer_norm(
+                random(b, "gain", [16]),
+                random(b, "bias", [16]),
+                1e-5,
+            )
         }),
         case("group norm over maps", |b| {
-            real(b, &[8, 3, 5]).affine(3.0, 5.0).group_norm(random(b, "gain", [8]), random(b, "bias", [8]), 4, 1e-5)
+            real(b, &[8, 3, 5]).affine(3.0, 5.0).group_norm(
+                random(b, "gain", [8]),
+                random(b, "bias", [8]),
+                4,
+                1e-5,
+            )
         }),
         case("group norm of one group", |b| {
             real(b, &[4, 3, 5]).group_norm(random(b, "gain", [4]), random(b, "bias", [4]), 1, 1e-5)
         }),
         case("l2 normalisation gives length one", |b| real(b, &[3, 16]).l2_normalize()),
-        case("l2 normalisation of zero is zero", |b| real(b, &[3, 16]).affine(0.0, 0.0).l2_normalize()),
+        case("l2 normalisation of zero is zero", |b| {
+            real(b, &[3, 16]).affine(0.0, 0.0).l2_normalize()
+        }),
         case("softmax sums to one", |b| real(b, &[3, 40]).affine(20.0, 0.0).softmax()),
         case("mean over the picture", |b| real(b, &[4, 3, 5]).mean(&[2, 3])),
         case("mean over one axis", |b| real(b, &[4, 3, 5]).mean(&[1])),
@@ -145,7 +183,9 @@ fn norm() -> Vec<Case> {
 
 fn layout() -> Vec<Case> {
     vec![
-        case("reshape splits heads", |b| real(b, &[5, 8]).reshape([N, 5.into(), 2.into(), 4.into()])),
+        case("reshape splits heads", |b| {
+            real(b, &[5, 8]).reshape([N, 5.into(), 2.into(), 4.into()])
+        }),
         case("transpose permutes four axes", |b| real(b, &[3, 4, 5]).transpose(&[0, 3, 1, 2])),
         case("concat joins three", |b| {
             let x = real(b, &[3, 4]);
@@ -159,7 +199,9 @@ fn layout() -> Vec<Case> {
             let per_query = queries(b, 4).reshape([1.into(), K, 4.into()]).expand([N, K, 4.into()]);
             per_query * real(b, &[4]).reshape([N, 1.into(), 4.into()])
         }),
-        case("a constant is what it says", |b| real(b, &[2, 2]) + b.constant(&[1.0, -2.0, 0.5, 4.0], [2, 2])),
+        case("a constant is what it says", |b| {
+            real(b, &[2, 2]) + b.constant(&[1.0, -2.0, 0.5, 4.0], [2, 2])
+        }),
     ]
 }
 
@@ -175,8 +217,10 @@ mod tests {
     #[test]
     fn every_op_has_a_case() {
         let cases = op_cases();
-        let ops: BTreeSet<&str> =
-            cases.iter().flat_map(|case| case.graph.nodes().iter().map(|node| node.op.name())).collect();
+        let ops: BTreeSet<&str> = cases
+            .iter()
+            .flat_map(|case| case.graph.nodes().iter().map(|node| node.op.name()))
+            .collect();
         assert_eq!(ops.len(), OPS, "{ops:?}");
     }
 

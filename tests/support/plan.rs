@@ -22,8 +22,14 @@ pub(crate) fn rtx(component: &str) -> Option<PathBuf> {
     fetched(&format!("{component}/lib"), "tensorrt")
 }
 
-/// Bytes of the plan that the library in `folder` makes of `model`, for up to four tiles of `side` px and queries of `width`.
-pub(crate) fn plan_bytes(folder: &Path, model: &[u8], side: usize, width: usize) -> Result<usize, Error> {
+/// Bytes of the plan that the library in `folder` makes of `model`, for up to four tiles of `side`
+/// px and queries of `width`.
+pub(crate) fn plan_bytes(
+    folder: &Path,
+    model: &[u8],
+    side: usize,
+    width: usize,
+) -> Result<usize, Error> {
     let library = Library::find(Family::TensorRtRtx, Some(folder), Logger::silent()).unwrap();
     let builder = Builder::new(&library)?;
     let network = Network::parse(&builder, model)?;
@@ -34,7 +40,10 @@ pub(crate) fn plan_bytes(folder: &Path, model: &[u8], side: usize, width: usize)
     let (side, width) = (side as i64, width as i64);
     let tiles = [1, 1, 4].map(|count| [count, side, side, 3]);
     let queries = [2, 8, 64].map(|count| [count, width]);
-    let profile = [("tiles", tiles.each_ref().map(|s| &s[..])), ("queries", queries.each_ref().map(|s| &s[..]))];
+    let profile = [
+        ("tiles", tiles.each_ref().map(|s| &s[..])),
+        ("queries", queries.each_ref().map(|s| &s[..])),
+    ];
     config.add_profile(&profile)?;
     Ok(network.build(&config)?.bytes().len())
 }

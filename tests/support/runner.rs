@@ -1,4 +1,5 @@
-//! What can compute a case from its exported file. The libtorch runner of the same suite is `trainer/tests/oracle.rs`.
+//! What can compute a case from its exported file. The libtorch runner of the same suite is
+//! `trainer/tests/oracle.rs`.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,8 @@ impl Runner {
         }
     }
 
-    /// Panics with the case, the output and the numbers where this runner is too far from the oracle.
+    /// Panics with the case, the output and the numbers where this runner is too far from the
+    /// oracle.
     pub(crate) fn check(self, case: &Case) {
         let found = self.run(case);
         for (output, reference) in case.reference() {

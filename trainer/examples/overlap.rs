@@ -1,5 +1,6 @@
-//! Whether sending gradients during the backward pass saves time: a step of `nano` on two ranks of this machine, one thread each, over TCP, with
-//! buckets of several sizes, in turn. Random pictures and words; nothing is read.
+//! Whether sending gradients during the backward pass saves time: a step of `nano` on two ranks of
+//! this machine, one thread each, over TCP, with buckets of several sizes, in turn. Random pictures
+//! and words; nothing is read.
 //!
 //! `cargo run --release -p rszs-train --example overlap -- [rounds] [images a rank]`
 
@@ -34,8 +35,10 @@ struct Step {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let numbers: Vec<i64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let (rounds, images) = (numbers.first().copied().unwrap_or(9), numbers.get(1).copied().unwrap_or(4));
+    let numbers: Vec<i64> =
+        std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let (rounds, images) =
+        (numbers.first().copied().unwrap_or(9), numbers.get(1).copied().unwrap_or(4));
     if std::env::var_os("RANK").is_some() {
         return Ok(rank(rounds, images)?);
     }
@@ -61,7 +64,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn rank(rounds: i64, images: i64) -> Result<(), TrainError> {
     tch::set_num_threads(1);
-    let mut communicator = Communicator::from_environment("overlap", TransportKind::Tcp, Device::Cpu)?;
+    let mut communicator =
+        Communicator::from_environment("overlap", TransportKind::Tcp, Device::Cpu)?;
     tch::manual_seed(communicator.rank() as i64);
     let config = Config::nano();
     let graph = image_graph(&config, Purpose::Train)?;
@@ -71,14 +75,16 @@ fn rank(rounds: i64, images: i64) -> Result<(), TrainError> {
     for round in 0..=rounds {
         for ((bucket_bytes, _), steps) in WAYS.iter().zip(&mut steps) {
             communicator.wait_for_all()?;
-            let step = step(&config, &graph, &parameters, images, *bucket_bytes, &mut communicator)?;
+            let step =
+                step(&config, &graph, &parameters, images, *bucket_bytes, &mut communicator)?;
             steps.extend((round > 0).then_some(step));
         }
     }
     if communicator.leads() {
         let gradients = parameters.trainable().map(|(_, tensor)| tensor.numel()).sum::<usize>() * 4;
         report(&format!(
-            "{RANKS} ranks with {images} pictures each, {:.1} MB of gradients, medians of {rounds} rounds (least to most), ms",
+            "{RANKS} ranks with {images} pictures each, {:.1} MB of gradients, medians of {rounds} \
+             rounds (least to most), ms",
             gradients as f64 / 1e6
         ))?;
         for ((_, way), steps) in WAYS.iter().zip(&steps) {
@@ -100,7 +106,8 @@ fn step(
 ) -> Result<Step, TrainError> {
     let side = config.tile_px as i64;
     let tiles = Tensor::f_randint(256, [images, side, side, 3], (Kind::Uint8, Device::Cpu))?;
-    let words = unit_rows(&Tensor::f_randn([6, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
+    let words =
+        unit_rows(&Tensor::f_randn([6, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
     let targets = Tensor::f_randint(2, [images, 6, side, side], (Kind::Uint8, Device::Cpu))?;
     let targets = Targets::new(targets, None);
     for (_, tensor) in parameters.trainable() {
@@ -112,12 +119,22 @@ fn step(
 
     let start = Instant::now();
     let mode = Mode::Train(Precision::BFloat16);
-    let pass = segments::forward(graph, &["logits", "aligned"], &feeds, parameters, mode, Cut::Blocks)?;
+    let pass =
+        segments::forward(graph, &["logits", "aligned"], &feeds, parameters, mode, Cut::Blocks)?;
     let outputs = pass.outputs();
-    let total =
-        loss(&outputs["logits"], &outputs["aligned"], &words, &targets, None, &Counts::of(&targets)?, terms)?.total;
+    let total = loss(
+        &outputs["logits"],
+        &outputs["aligned"],
+        &words,
+        &targets,
+        None,
+        &Counts::of(&targets)?,
+        terms,
+    )?
+    .total;
     let sums_over = if bucket_bytes.is_some() { communicator } else { &mut alone };
-    let mut sum = GradientSum::in_buckets_of(bucket_bytes.unwrap_or_default(), sums_over, parameters);
+    let mut sum =
+        GradientSum::in_buckets_of(bucket_bytes.unwrap_or_default(), sums_over, parameters);
     pass.backward(&total, |names| sum.add(names))?;
     let computed = Instant::now();
     sum.finish()?;
@@ -128,6 +145,7 @@ fn step(
 fn spread(times: impl Iterator<Item = Duration>) -> String {
     let mut ms: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
     ms.sort_by(f64::total_cmp);
-    let (least, most) = (ms.first().copied().unwrap_or(f64::NAN), ms.last().copied().unwrap_or(f64::NAN));
+    let (least, most) =
+        (ms.first().copied().unwrap_or(f64::NAN), ms.last().copied().unwrap_or(f64::NAN));
     format!("{:.0} ({least:.0} to {most:.0})", ms.get(ms.len() / 2).copied().unwrap_or(f64::NAN))
 }

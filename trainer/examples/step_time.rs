@@ -1,9 +1,11 @@
-//! How long a training step takes on one core, which ops take it, and what memory, or how long it takes on a CUDA device. Random pictures and
-//! words; nothing is read. Linux only.
+//! How long a training step takes on one core, which ops take it, and what memory, or how long it
+//! takes on a CUDA device. Random pictures and words; nothing is read. Linux only.
 //!
-//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [PRECISION] [recompute] [preset=NAME] [cuda] [write=FILE]`
+//! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [PRECISION]
+//! [recompute] [preset=NAME] [cuda] [write=FILE]`
 //!
-//! `write=FILE` leaves inputs, weights, logits, loss and gradients of the first step, for `python/step_time.py`.
+//! `write=FILE` leaves inputs, weights, logits, loss and gradients of the first step, for
+//! `python/step_time.py`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,21 +17,30 @@ use rszs_train::run::report;
 use rszs_train::segments::{self, Cut};
 use rszs_train::text_training::unit_rows;
 use rszs_train::{
-    AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with, peak_resident_bytes,
+    AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with,
+    peak_resident_bytes,
 };
 use rustix::time::{ClockId, clock_gettime};
 use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<(), TrainError> {
-    let numbers: Vec<i64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let numbers: Vec<i64> =
+        std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let number = |index: usize, otherwise: i64| numbers.get(index).copied().unwrap_or(otherwise);
     let (images, queries, steps) = (number(0, 8), number(1, 6), number(2, 5));
     let has = |word: &str| std::env::args().any(|argument| argument == word);
     let named = [("bfloat16", Precision::BFloat16), ("float16", Precision::Float16)];
-    let precision =
-        named.into_iter().find(|(name, _)| has(name)).map_or(Precision::Float32, |(_, precision)| precision);
-    let (mode, cut) = (Mode::Train(precision), if has("recompute") { Cut::BlocksRecomputed } else { Cut::Nowhere });
-    let value = |name: &str| std::env::args().find_map(|argument| argument.strip_prefix(name).map(str::to_owned));
+    let precision = named
+        .into_iter()
+        .find(|(name, _)| has(name))
+        .map_or(Precision::Float32, |(_, precision)| precision);
+    let (mode, cut) = (
+        Mode::Train(precision),
+        if has("recompute") { Cut::BlocksRecomputed } else { Cut::Nowhere },
+    );
+    let value = |name: &str| {
+        std::env::args().find_map(|argument| argument.strip_prefix(name).map(str::to_owned))
+    };
     let (file, preset) = (value("write="), value("preset=").unwrap_or_else(|| "nano".to_owned()));
     let device = if has("cuda") { DeviceChoice::CudaNumber(0).open()? } else { Device::Cpu };
     precision.prepare(device);
@@ -39,13 +50,17 @@ fn main() -> Result<(), TrainError> {
     }
     tch::manual_seed(1);
 
-    let config = Config::preset(&preset).unwrap_or_else(|| panic!("preset={preset}: expected nano, b32, b16 or l14"));
+    let config = Config::preset(&preset)
+        .unwrap_or_else(|| panic!("preset={preset}: expected nano, b32, b16 or l14"));
     let terms = Terms { patch_grid_weight: 4.0, ..Terms::paper(config.vlm.grid()) };
     let graph = image_graph(&config, Purpose::Train)?;
     let parameters = Parameters::initialise(&[&graph], 1, device)?;
     let side = config.tile_px as i64;
     let tiles = Tensor::f_randint(256, [images, side, side, 3], (Kind::Uint8, Device::Cpu))?;
-    let words = unit_rows(&Tensor::f_randn([queries, config.joint_width as i64], (Kind::Float, Device::Cpu))?)?;
+    let words = unit_rows(&Tensor::f_randn(
+        [queries, config.joint_width as i64],
+        (Kind::Float, Device::Cpu),
+    )?)?;
     let targets = Tensor::f_randint(2, [images, queries, side, side], (Kind::Uint8, Device::Cpu))?;
     let [tiles, words, targets] = [tiles, words, targets].map(|tensor| tensor.to_device(device));
     let labels = Targets::new(targets.shallow_clone(), None);
@@ -63,19 +78,29 @@ fn main() -> Result<(), TrainError> {
     let mut parts = [Duration::ZERO; 4];
     for step in 0..=steps {
         let mut clock = Clock::start(device);
-        let pass = segments::forward(&graph, &["logits", "aligned"], &feeds, &parameters, mode, cut)?;
+        let pass =
+            segments::forward(&graph, &["logits", "aligned"], &feeds, &parameters, mode, cut)?;
         let forward = clock.lap();
-        let (logits, aligned) = (pass.outputs()["logits"].shallow_clone(), pass.outputs()["aligned"].shallow_clone());
-        let total = loss(&logits, &aligned, &words, &labels, None, &Counts::of(&labels)?, terms)?.total;
+        let (logits, aligned) =
+            (pass.outputs()["logits"].shallow_clone(), pass.outputs()["aligned"].shallow_clone());
+        let total =
+            loss(&logits, &aligned, &words, &labels, None, &Counts::of(&labels)?, terms)?.total;
         drop(aligned);
         let of_loss = clock.lap();
         pass.backward(&total, |_| Ok(()))?;
         let backward = clock.lap();
         if let Some(file) = file.as_ref().filter(|_| step == 0) {
-            let inputs =
-                [("tiles", &tiles), ("queries", &words), ("targets", &targets), ("logits", &logits), ("loss", &total)];
-            let mut tensors: Vec<(String, Tensor)> =
-                inputs.into_iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
+            let inputs = [
+                ("tiles", &tiles),
+                ("queries", &words),
+                ("targets", &targets),
+                ("logits", &logits),
+                ("loss", &total),
+            ];
+            let mut tensors: Vec<(String, Tensor)> = inputs
+                .into_iter()
+                .map(|(name, tensor)| (name.to_owned(), tensor.detach()))
+                .collect();
             for (name, tensor) in parameters.iter() {
                 tensors.push((format!("weights.{name}"), tensor.detach()));
                 tensors.push((format!("gradients.{name}"), tensor.grad()));
@@ -95,7 +120,8 @@ fn main() -> Result<(), TrainError> {
     }
     let total: Duration = parts.iter().sum();
     report(&format!(
-        "{preset}, {images} images, {queries} queries, {precision:?}, {cut:?}: {:.1} ms a step, {:.2} images a core-second, peak {} MB",
+        "{preset}, {images} images, {queries} queries, {precision:?}, {cut:?}: {:.1} ms a step, \
+         {:.2} images a core-second, peak {} MB",
         total.as_secs_f64() * 1e3 / steps as f64,
         (images * steps) as f64 / total.as_secs_f64(),
         peak_resident_bytes().unwrap_or_default() / 1_000_000,
@@ -124,11 +150,13 @@ fn main() -> Result<(), TrainError> {
     Ok(())
 }
 
-/// What walking the graph costs at most, with all calls into libtorch: the same nodes over tensors of a few numbers.
+/// What walking the graph costs at most, with all calls into libtorch: the same nodes over tensors
+/// of a few numbers.
 fn interpreter_share(step: Duration) -> Result<(), TrainError> {
     const ROUNDS: u32 = 50;
     let mut config = Config::nano();
-    (config.tile_px, config.joint_width, config.fusion_width, config.decoder_width) = (64, 8, 12, 8);
+    (config.tile_px, config.joint_width, config.fusion_width, config.decoder_width) =
+        (64, 8, 12, 8);
     for stream in [&mut config.vlm, &mut config.rsi] {
         (stream.input_px, stream.width) = (64, 10);
     }
@@ -152,8 +180,9 @@ fn interpreter_share(step: Duration) -> Result<(), TrainError> {
     ))
 }
 
-/// Time that this thread computed, not the time that passed: on a machine that others use, too, only this repeats. On a CUDA device it is the time
-/// that passed until everything asked of it was done.
+/// Time that this thread computed, not the time that passed: on a machine that others use, too,
+/// only this repeats. On a CUDA device it is the time that passed until everything asked of it was
+/// done.
 struct Clock {
     device: Device,
     last: Duration,

@@ -4,7 +4,8 @@ use crate::{Parameters, TrainError};
 
 /// Exponential moving average of parameters.
 ///
-/// Its decay grows with the number of updates, `min(decay, (1 + n) / (10 + n))`, so that the start of a run is forgotten soon.
+/// Its decay grows with the number of updates, `min(decay, (1 + n) / (10 + n))`, so that the start
+/// of a run is forgotten soon.
 #[derive(Debug)]
 pub struct Average {
     weights: Parameters,

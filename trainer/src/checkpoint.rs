@@ -27,7 +27,8 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Reads a whole file.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let rszs_checkpoint::Checkpoint { origin, tensors } = rszs_checkpoint::Checkpoint::read(path)?;
+        let rszs_checkpoint::Checkpoint { origin, tensors } =
+            rszs_checkpoint::Checkpoint::read(path)?;
         let to_torch = |(name, tensor): (String, rszs_graph::Tensor)| {
             let size: Vec<i64> = tensor.shape.iter().map(|&length| length as i64).collect();
             Ok((name, Tensor::f_from_slice(&tensor.values)?.f_reshape(size)?))
@@ -48,7 +49,8 @@ impl Checkpoint {
         parameters: &mut Parameters,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Origin, TrainError> {
-        let expected: Shapes = parameters.iter().filter(|(name, _)| wanted(name)).map(shape_of).collect();
+        let expected: Shapes =
+            parameters.iter().filter(|(name, _)| wanted(name)).map(shape_of).collect();
         let found = self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
         let found: Shapes = found.filter(|(name, _)| wanted(name)).map(shape_of).collect();
         Difference::between(&expected, &found).expect_none(&self.path)?;
@@ -84,7 +86,8 @@ pub fn save_tensors<'a>(
     let tensors: Vec<(&str, &Tensor)> = tensors.collect();
     let mut writer = Writer::new(origin);
     for (name, tensor) in tensors {
-        let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+        let flat =
+            tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
         let mut values = vec![0.0_f32; flat.numel()];
         flat.f_copy_data(&mut values, flat.numel())?;
         writer.add(name, shape_of((name, tensor)).1, &values);
@@ -102,7 +105,9 @@ mod tests {
     fn parameters(names: &[&str], value: f64) -> Parameters {
         let mut parameters = Parameters::empty(Device::Cpu);
         for name in names {
-            parameters.insert(name, Tensor::full([2, 3], value, (Kind::Float, Device::Cpu))).unwrap();
+            parameters
+                .insert(name, Tensor::full([2, 3], value, (Kind::Float, Device::Cpu)))
+                .unwrap();
         }
         parameters
     }
@@ -130,9 +135,12 @@ mod tests {
         let (_folder, path) = saved(&["vlm.a", "rsi.b"]);
         let mut other = parameters(&["rsi.b", "vlm.c"], 0.0);
         other.insert("vlm.a", Tensor::zeros([4], (Kind::Float, Device::Cpu))).unwrap();
-        let message = Checkpoint::read(&path).unwrap().load_into(&mut other).unwrap_err().to_string();
-        let expected = "expected exactly the 3 tensors of the network, found 1 missing: vlm.c; 1 of another shape: \
-                        vlm.a: expected [4], found [2, 3] (a checkpoint of another config or stage?)";
+        let message =
+            Checkpoint::read(&path).unwrap().load_into(&mut other).unwrap_err().to_string();
+        let expected = "expected exactly the 3 tensors of the network, found 1 missing: vlm.c; 1 \
+            of another shape: \
+                        vlm.a: expected [4], found [2, 3] (a checkpoint of another config or \
+                        stage?)";
         assert_eq!(message, format!("{}: {expected}", path.display()));
         assert_eq!(other.get("rsi.b").unwrap().double_value(&[0, 0]), 0.0, "nothing was loaded");
     }
@@ -141,7 +149,10 @@ mod tests {
     fn a_group_can_be_loaded_alone() {
         let (_folder, path) = saved(&["text.a"]);
         let mut loaded = parameters(&["vlm.a", "text.a"], 0.0);
-        Checkpoint::read(&path).unwrap().load_group_into(&mut loaded, |name| name.starts_with("text.")).unwrap();
+        Checkpoint::read(&path)
+            .unwrap()
+            .load_group_into(&mut loaded, |name| name.starts_with("text."))
+            .unwrap();
         assert_eq!(loaded.get("text.a").unwrap().double_value(&[0, 0]), 1.5);
         assert_eq!(loaded.get("vlm.a").unwrap().double_value(&[0, 0]), 0.0);
     }
@@ -153,6 +164,9 @@ mod tests {
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
         let message = Checkpoint::read(&path).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("{}: vlm.a: expected values with ", path.display())), "{message}");
+        assert!(
+            message.starts_with(&format!("{}: vlm.a: expected values with ", path.display())),
+            "{message}"
+        );
     }
 }

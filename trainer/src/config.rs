@@ -10,7 +10,8 @@ use toml::{Table, Value};
 
 use crate::TrainError;
 
-/// What a file may hold; an unknown section is an error, so that a typing mistake is not a silent default.
+/// What a file may hold; an unknown section is an error, so that a typing mistake is not a silent
+/// default.
 const SECTIONS: [&str; 7] = ["network", "data", "prompts", "pretrain", "text", "train", "evaluate"];
 
 /// A run description: a TOML file, changed by `--set` lines. Each stage reads its own section.
@@ -35,15 +36,20 @@ pub struct DataSettings {
 }
 
 impl RunConfig {
-    /// Reads `path` and applies `changes`, each a line of TOML such as `train.schedule.steps = 100`.
+    /// Reads `path` and applies `changes`, each a line of TOML such as
+    /// `train.schedule.steps = 100`.
     pub fn read(path: &Path, changes: &[String]) -> Result<Self, TrainError> {
         let text = fs::read_to_string(path).map_err(TrainError::file(path))?;
         Self::parse(path, &text, changes)
     }
 
     fn parse(path: &Path, text: &str, changes: &[String]) -> Result<Self, TrainError> {
-        let invalid = |reason: &str| TrainError::Config { path: path.to_owned(), reason: reason.trim().to_owned() };
-        let table: Table = text.parse().map_err(|error: toml::de::Error| invalid(&error.to_string()))?;
+        let invalid = |reason: &str| TrainError::Config {
+            path: path.to_owned(),
+            reason: reason.trim().to_owned(),
+        };
+        let table: Table =
+            text.parse().map_err(|error: toml::de::Error| invalid(&error.to_string()))?;
         Self::from_table(path, table, changes)
     }
 
@@ -53,15 +59,21 @@ impl RunConfig {
     }
 
     fn from_table(path: &Path, mut table: Table, changes: &[String]) -> Result<Self, TrainError> {
-        let invalid = |reason: &str| TrainError::Config { path: path.to_owned(), reason: reason.trim().to_owned() };
+        let invalid = |reason: &str| TrainError::Config {
+            path: path.to_owned(),
+            reason: reason.trim().to_owned(),
+        };
         for change in changes {
-            let change: Table = change
-                .parse()
-                .map_err(|error: toml::de::Error| invalid(&format!("--set {change}: {}", error.message())))?;
+            let change: Table = change.parse().map_err(|error: toml::de::Error| {
+                invalid(&format!("--set {change}: {}", error.message()))
+            })?;
             overlay(&mut table, change);
         }
         if let Some(unknown) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-            return Err(invalid(&format!("section [{unknown}]: expected one of {}", SECTIONS.join(", "))));
+            return Err(invalid(&format!(
+                "section [{unknown}]: expected one of {}",
+                SECTIONS.join(", ")
+            )));
         }
         let network = network(&table).map_err(|reason| invalid(&format!("[network]: {reason}")))?;
         let mut config = Self {
@@ -78,7 +90,9 @@ impl RunConfig {
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
         let missing = || self.invalid(format!("section [{name}]: expected one, found none"));
         let value = self.table.get(name).ok_or_else(missing)?.clone();
-        value.try_into().map_err(|error: toml::de::Error| self.invalid(format!("[{name}]: {}", error.message())))
+        value.try_into().map_err(|error: toml::de::Error| {
+            self.invalid(format!("[{name}]: {}", error.message()))
+        })
     }
 
     /// An error about this description.
@@ -96,11 +110,12 @@ impl RunConfig {
         &self.data
     }
 
-    /// The whole description with all changes and every field of the network: a file for [`RunConfig::read`] that does not
-    /// change when a preset does.
+    /// The whole description with all changes and every field of the network: a file for
+    /// [`RunConfig::read`] that does not change when a preset does.
     pub fn resolved(&self) -> Result<String, TrainError> {
         let mut table = self.table.clone();
-        let network = Table::try_from(&self.network).map_err(|error| self.invalid(error.to_string()))?;
+        let network =
+            Table::try_from(&self.network).map_err(|error| self.invalid(error.to_string()))?;
         overlay(&mut table, Table::from_iter([("network".to_owned(), Value::Table(network))]));
         toml::to_string(&table).map_err(|error| self.invalid(error.to_string()))
     }
@@ -118,9 +133,8 @@ fn network(table: &Table) -> Result<Config, String> {
     let mut changes = section.clone();
     let known = || Config::presets().map(|(name, _)| name).join(", ");
     let preset = match changes.remove("preset") {
-        Some(Value::String(name)) => {
-            Config::preset(&name).ok_or_else(|| format!("preset {name}: expected one of {}", known()))?
-        }
+        Some(Value::String(name)) => Config::preset(&name)
+            .ok_or_else(|| format!("preset {name}: expected one of {}", known()))?,
         _ => return Err(format!("expected preset = one of {}", known())),
     };
     let mut resolved = Table::try_from(&preset).map_err(|error| error.to_string())?;
@@ -152,7 +166,9 @@ mod tests {
     }
 
     fn valid() -> String {
-        "[network]\npreset = \"nano\"\nvlm.drop_path = 0.1\n[data]\nroot = \"d\"\nworkers = 1\nahead = 2\n".to_owned()
+        "[network]\npreset = \"nano\"\nvlm.drop_path = 0.1\n[data]\nroot = \"d\"\nworkers = \
+         1\nahead = 2\n"
+            .to_owned()
     }
 
     #[test]
@@ -172,14 +188,22 @@ mod tests {
         let again = parse(&resolved, &[]).unwrap();
         assert_eq!(again.network(), config.network());
         assert_eq!(again.resolved().unwrap(), resolved);
-        assert!(resolved.contains("preset = \"nano\"") && resolved.contains("joint_width = 512"), "{resolved}");
+        assert!(
+            resolved.contains("preset = \"nano\"") && resolved.contains("joint_width = 512"),
+            "{resolved}"
+        );
     }
 
     #[test]
     fn unknown_sections_presets_and_fields_name_what_is_known() {
         let wrong = |text: &str, changes: &[&str]| parse(text, changes).unwrap_err();
-        assert!(wrong(&valid(), &["trian.steps = 1"]).contains("section [trian]: expected one of network"));
-        assert!(wrong(&valid(), &["network.preset = \"nona\""]).contains("expected one of nano, b32"));
+        assert!(
+            wrong(&valid(), &["trian.steps = 1"])
+                .contains("section [trian]: expected one of network")
+        );
+        assert!(
+            wrong(&valid(), &["network.preset = \"nona\""]).contains("expected one of nano, b32")
+        );
         assert!(wrong(TEXT, &[]).contains("unknown field `network`"));
         assert!(wrong(&valid(), &["data.rot = 1"]).contains("unknown field `rot`"));
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::TrainError;
 
-/// Names and sizes of the files of sets. Contents are not read: of tens of gigabytes that would take longer than some runs.
-/// A file that changed without changing its size goes unseen.
+/// Names and sizes of the files of sets. Contents are not read: of tens of gigabytes that would
+/// take longer than some runs. A file that changed without changing its size goes unseen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct DataDigest {
     /// By name of the set.
@@ -20,13 +20,17 @@ pub(crate) struct DataDigest {
 struct SetDigest {
     files: usize,
     bytes: u64,
-    /// SHA-256 of one line a file, sorted: the path below the root of all data with `/`, a tab, the size in bytes, a line feed.
+    /// SHA-256 of one line a file, sorted: the path below the root of all data with `/`, a tab, the
+    /// size in bytes, a line feed.
     sha256: String,
 }
 
 impl DataDigest {
     /// Asks the size of every picture and mask of `sets`, which lie below `root`.
-    pub(crate) fn of<'a>(root: &Path, sets: impl IntoIterator<Item = &'a DenseSet>) -> Result<Self, TrainError> {
+    pub(crate) fn of<'a>(
+        root: &Path,
+        sets: impl IntoIterator<Item = &'a DenseSet>,
+    ) -> Result<Self, TrainError> {
         let mut digests = BTreeMap::new();
         for set in sets {
             let mut lines = Vec::new();
@@ -38,7 +42,8 @@ impl DataDigest {
                 bytes += size;
             }
             lines.sort_unstable();
-            let digest = SetDigest { files: lines.len(), bytes, sha256: sha256(lines.concat().as_bytes()) };
+            let digest =
+                SetDigest { files: lines.len(), bytes, sha256: sha256(lines.concat().as_bytes()) };
             digests.insert(set.name().to_owned(), digest);
         }
         Ok(Self { sets: digests })
@@ -72,7 +77,8 @@ mod tests {
         let original = digest(|_| ());
         assert_eq!(original.sets["flood_area"].files, 18);
         assert_eq!(original, digest(|_| ()), "another folder with the same files");
-        let grown = digest(|set| std::fs::write(set.join("images/003.jpg"), "longer or shorter").unwrap());
+        let grown =
+            digest(|set| std::fs::write(set.join("images/003.jpg"), "longer or shorter").unwrap());
         assert_ne!(original.sha256(), grown.sha256());
         let renamed = digest(|set| {
             std::fs::rename(set.join("images/003.jpg"), set.join("images/103.jpg")).unwrap();

@@ -1,7 +1,8 @@
 //! Where a command computes: the processor, or one CUDA device.
 //!
-//! Parameters, their average, moments, batches and losses are on that device. Files are written from copies on the processor and read
-//! there, pictures are decoded there, and what an evaluation counts comes back there.
+//! Parameters, their average, moments, batches and losses are on that device. Files are written
+//! from copies on the processor and read there, pictures are decoded there, and what an evaluation
+//! counts comes back there.
 
 use std::env;
 use std::str::FromStr;
@@ -59,13 +60,14 @@ struct Seen {
 }
 
 impl DeviceChoice {
-    /// The device of this process. Its number among the ranks of a machine is `LOCAL_RANK`, which torchrun and `--nproc` set,
-    /// or Open MPI's `OMPI_COMM_WORLD_LOCAL_RANK`.
+    /// The device of this process. Its number among the ranks of a machine is `LOCAL_RANK`, which
+    /// torchrun and `--nproc` set, or Open MPI's `OMPI_COMM_WORLD_LOCAL_RANK`.
     pub fn open(self) -> Result<Device, TrainError> {
         self.resolve(LocalRanks::read()?, Seen::here())
     }
 
-    /// The device of the first of `ranks` processes on this machine; refuses a choice that they cannot share, before they are started.
+    /// The device of the first of `ranks` processes on this machine; refuses a choice that they
+    /// cannot share, before they are started.
     pub fn expect_for(self, ranks: usize) -> Result<Device, TrainError> {
         self.resolve(LocalRanks { rank: Some(0), size: ranks }, Seen::here())
     }
@@ -79,18 +81,25 @@ impl DeviceChoice {
         };
         if !seen.has_cuda {
             let found = "one without its CUDA part, as `cargo xtask setup` fetches it";
-            let hint = "build with LIBTORCH at a libtorch 2.11.0 with CUDA (trainer/README.md), or give --device cpu";
+            let hint = "build with LIBTORCH at a libtorch 2.11.0 with CUDA (trainer/README.md), or \
+                give --device cpu";
             return Err(refuse(number, "a libtorch built with CUDA", found, hint));
         }
         if seen.devices == 0 {
-            let hint = "install NVIDIA's driver of CUDA 13 or later, look at nvidia-smi and CUDA_VISIBLE_DEVICES, or give --device cpu";
+            let hint = "install NVIDIA's driver of CUDA 13 or later, look at nvidia-smi and \
+                CUDA_VISIBLE_DEVICES, or give --device cpu";
             return Err(refuse(number, "a CUDA device", "none that libtorch sees", hint));
         }
         let found = format!("{} in all", seen.devices);
         if let Some(number) = number {
             if ranks.size > 1 {
                 let found = format!("{} processes on this machine for one device", ranks.size);
-                return Err(refuse(Some(number), "one process", &found, "give --device cuda: each takes its own"));
+                return Err(refuse(
+                    Some(number),
+                    "one process",
+                    &found,
+                    "give --device cuda: each takes its own",
+                ));
             }
             let hint = "give the number of a device that is there, from 0";
             let is_there = number < seen.devices;
@@ -101,13 +110,24 @@ impl DeviceChoice {
             };
         }
         let Some(rank) = ranks.rank else {
-            let expected = "the number of this rank on its machine, from 0 (or give --device cuda:N)".to_owned();
-            return Err(TrainError::Environment { name: "LOCAL_RANK", expected, found: "nothing".to_owned() });
+            let expected =
+                "the number of this rank on its machine, from 0 (or give --device cuda:N)"
+                    .to_owned();
+            return Err(TrainError::Environment {
+                name: "LOCAL_RANK",
+                expected,
+                found: "nothing".to_owned(),
+            });
         };
         let needed = ranks.size.max(rank + 1);
         if needed > seen.devices {
             let hint = "start fewer processes, or give --device cpu";
-            return Err(refuse(None, &format!("a device for each of {needed} processes"), &found, hint));
+            return Err(refuse(
+                None,
+                &format!("a device for each of {needed} processes"),
+                &found,
+                hint,
+            ));
         }
         Ok(Device::Cuda(rank))
     }
@@ -141,7 +161,10 @@ impl LocalRanks {
 
 impl Seen {
     fn here() -> Self {
-        Self { has_cuda: cfg!(libtorch_cuda), devices: Cuda::device_count().try_into().unwrap_or(0) }
+        Self {
+            has_cuda: cfg!(libtorch_cuda),
+            devices: Cuda::device_count().try_into().unwrap_or(0),
+        }
     }
 }
 
@@ -162,9 +185,10 @@ pub(crate) fn synchronize(device: Device) {
 
 /// A tensor on `device`; the same tensor where it is there already.
 ///
-/// From the processor to a CUDA device it goes through pinned memory and the call does not wait: libtorch keeps that memory until the copy is
-/// done, and what is asked of the device afterwards comes after the copy. `pin_memory` would do the same and warn at every call: tch gives it
-/// a device, which libtorch no longer wants.
+/// From the processor to a CUDA device it goes through pinned memory and the call does not wait:
+/// libtorch keeps that memory until the copy is done, and what is asked of the device afterwards
+/// comes after the copy. `pin_memory` would do the same and warn at every call: tch gives it a
+/// device, which libtorch no longer wants.
 pub(crate) fn upload(tensor: &Tensor, device: Device) -> Result<Tensor, TchError> {
     if !device.is_cuda() || tensor.device().is_cuda() {
         return tensor.f_to_device(device);
@@ -216,7 +240,10 @@ mod tests {
         let message = refusal(DeviceChoice::Cuda, ALONE, NO_LIBTORCH);
         assert!(message.contains("device cuda: expected a libtorch built with CUDA"), "{message}");
         let message = refusal(DeviceChoice::CudaNumber(0), ALONE, NO_DRIVER);
-        assert!(message.contains("cuda:0: expected a CUDA device") && message.contains("driver"), "{message}");
+        assert!(
+            message.contains("cuda:0: expected a CUDA device") && message.contains("driver"),
+            "{message}"
+        );
         let message = refusal(DeviceChoice::CudaNumber(2), ALONE, TWO);
         assert!(message.contains("cuda:2: expected that device, found 2 in all"), "{message}");
     }
@@ -226,19 +253,25 @@ mod tests {
         let three = LocalRanks { rank: Some(0), size: 3 };
         for choice in [DeviceChoice::Auto, DeviceChoice::Cuda] {
             let message = refusal(choice, three, TWO);
-            assert!(message.contains("a device for each of 3 processes, found 2 in all"), "{message}");
+            assert!(
+                message.contains("a device for each of 3 processes, found 2 in all"),
+                "{message}"
+            );
         }
         // A launcher that sets no LOCAL_WORLD_SIZE.
         let message = refusal(DeviceChoice::Cuda, LocalRanks { rank: Some(2), size: 1 }, TWO);
         assert!(message.contains("each of 3 processes"), "{message}");
-        let message = refusal(DeviceChoice::CudaNumber(1), LocalRanks { rank: Some(0), size: 2 }, TWO);
+        let message =
+            refusal(DeviceChoice::CudaNumber(1), LocalRanks { rank: Some(0), size: 2 }, TWO);
         assert!(message.contains("2 processes on this machine for one device"), "{message}");
     }
 
     #[test]
     fn the_rank_on_a_machine_is_the_launchers() {
         let read = |pairs: &[(&str, &str)]| {
-            LocalRanks::of(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+            LocalRanks::of(|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
         };
         assert_eq!(read(&[]).unwrap(), ALONE);
         let torchrun = [("LOCAL_RANK", "3"), ("LOCAL_WORLD_SIZE", "4"), ("WORLD_SIZE", "8")];

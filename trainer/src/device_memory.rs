@@ -15,13 +15,15 @@ pub(crate) struct DeviceMemory {
     peak_bytes: u64,
 }
 
-/// What is used of the whole device, as its driver counts it: by this process, with what libtorch keeps for later, and by all others.
-/// libtorch's own counts would tell these apart; its C interface does not give them.
+/// What is used of the whole device, as its driver counts it: by this process, with what libtorch
+/// keeps for later, and by all others. libtorch's own counts would tell these apart; its C
+/// interface does not give them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct DeviceUse {
     #[serde(rename = "device_used_bytes")]
     pub(crate) used_bytes: u64,
-    /// The most that was seen. What was freed between two looks goes unseen, but libtorch gives nothing back while there is room.
+    /// The most that was seen. What was freed between two looks goes unseen, but libtorch gives
+    /// nothing back while there is room.
     #[serde(rename = "device_peak_used_bytes")]
     pub(crate) peak_bytes: u64,
 }

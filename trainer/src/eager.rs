@@ -14,7 +14,8 @@ use crate::{Parameters, Precision, TrainError};
 /// Whether the ops that only act in training do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Dropout and drop-path act; products, and what follows from them alone, are in the given precision.
+    /// Dropout and drop-path act; products, and what follows from them alone, are in the given
+    /// precision.
     Train(Precision),
     /// Dropout and drop-path pass their input on; all in float32, as engines are compared with it.
     Evaluate,
@@ -31,8 +32,9 @@ impl Mode {
 
 /// The outputs of `graph` named in `wanted`, by name; an empty `wanted` means all of them.
 ///
-/// Nodes that no wanted output needs are not computed and their inputs need not be fed. N and K come from the shapes of
-/// `feeds`. Outputs are float32. Inside `tch::no_grad` a value is freed after its last use; otherwise autograd keeps what it needs.
+/// Nodes that no wanted output needs are not computed and their inputs need not be fed. N and K
+/// come from the shapes of `feeds`. Outputs are float32. Inside `tch::no_grad` a value is freed
+/// after its last use; otherwise autograd keeps what it needs.
 pub fn eval<T: Borrow<Tensor>>(
     graph: &Graph,
     wanted: &[&str],
@@ -43,7 +45,8 @@ pub fn eval<T: Borrow<Tensor>>(
     eval_with(graph, wanted, feeds, parameters, mode, |_, _| ())
 }
 
-/// [`eval`] that shows every computed node to `observe`, in the type that it has: for hunting NaN, activation ranges and timing.
+/// [`eval`] that shows every computed node to `observe`, in the type that it has: for hunting NaN,
+/// activation ranges and timing.
 pub fn eval_with<T: Borrow<Tensor>>(
     graph: &Graph,
     wanted: &[&str],
@@ -55,7 +58,8 @@ pub fn eval_with<T: Borrow<Tensor>>(
     let outputs = wanted_outputs(graph, wanted)?;
     let last_uses = last_uses(graph, &outputs);
     let interpreter = Interpreter::new(graph, feeds, parameters, mode)?;
-    // A run may train in TF32: query vectors and scores are those of the exported network all the same.
+    // A run may train in TF32: query vectors and scores are those of the exported network all the
+    // same.
     let _exact = (mode == Mode::Evaluate).then(Forbidden::new);
     let mut values: Vec<Option<Tensor>> = (0..graph.nodes().len()).map(|_| None).collect();
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -80,7 +84,10 @@ pub fn eval_with<T: Borrow<Tensor>>(
     Ok(computed)
 }
 
-pub(crate) fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Vec<(&'g str, usize)>, TrainError> {
+pub(crate) fn wanted_outputs<'g>(
+    graph: &'g Graph,
+    wanted: &[&str],
+) -> Result<Vec<(&'g str, usize)>, TrainError> {
     let all = || graph.outputs().iter().map(|(name, id)| (name.as_str(), id.index()));
     if wanted.is_empty() {
         return Ok(all().collect());
@@ -94,7 +101,8 @@ pub(crate) fn wanted_outputs<'g>(graph: &'g Graph, wanted: &[&str]) -> Result<Ve
     wanted.iter().map(find).collect()
 }
 
-/// For each node the last node that reads it, the number of nodes if it is an output, `None` if no output needs it.
+/// For each node the last node that reads it, the number of nodes if it is an output, `None` if no
+/// output needs it.
 pub(crate) fn last_uses(graph: &Graph, outputs: &[(&str, usize)]) -> Vec<Option<usize>> {
     let count = graph.nodes().len();
     let mut last = vec![None; count];
@@ -119,10 +127,16 @@ struct Symbols {
 }
 
 impl Symbols {
-    fn from_feeds<T: Borrow<Tensor>>(graph: &Graph, feeds: &BTreeMap<&str, T>) -> Result<Self, TrainError> {
+    fn from_feeds<T: Borrow<Tensor>>(
+        graph: &Graph,
+        feeds: &BTreeMap<&str, T>,
+    ) -> Result<Self, TrainError> {
         let mut symbols = Self { images: 1, queries: 1 };
-        let fed =
-            || graph.inputs().filter_map(|(node, _)| Some((node, feeds.get(node.name.as_str())?.borrow().size())));
+        let fed = || {
+            graph.inputs().filter_map(|(node, _)| {
+                Some((node, feeds.get(node.name.as_str())?.borrow().size()))
+            })
+        };
         for (node, size) in fed() {
             for (&dim, &length) in node.shape.0.iter().zip(&size) {
                 if dim == N {
@@ -176,9 +190,10 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
         let mut needs = Vec::with_capacity(graph.nodes().len());
         for node in graph.nodes() {
             needs.push(match node.op {
-                Op::Input { .. } => {
-                    self.feeds.get(node.name.as_str()).is_some_and(|value| value.borrow().requires_grad())
-                }
+                Op::Input { .. } => self
+                    .feeds
+                    .get(node.name.as_str())
+                    .is_some_and(|value| value.borrow().requires_grad()),
                 Op::Param { .. } => self.parameters.get(&node.name)?.requires_grad(),
                 _ => node.inputs.iter().any(|id| needs[id.index()]),
             });
@@ -187,15 +202,23 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
     }
 
     /// The value of a node from those of its inputs.
-    pub(crate) fn compute(&self, node: &Node, values: &[Option<Tensor>]) -> Result<Tensor, TrainError> {
+    pub(crate) fn compute(
+        &self,
+        node: &Node,
+        values: &[Option<Tensor>],
+    ) -> Result<Tensor, TrainError> {
         match &node.op {
             Op::Input { .. } => match self.feeds.get(node.name.as_str()) {
                 Some(value) => Ok(value.borrow().shallow_clone()),
-                None => Err(TrainError::NotFed { name: node.name.clone(), expected: node.shape.to_string() }),
+                None => Err(TrainError::NotFed {
+                    name: node.name.clone(),
+                    expected: node.shape.to_string(),
+                }),
             },
             Op::Param { .. } => Ok(self.parameters.get(&node.name)?.shallow_clone()),
             op => {
-                let inputs: Vec<&Tensor> = node.inputs.iter().filter_map(|id| values[id.index()].as_ref()).collect();
+                let inputs: Vec<&Tensor> =
+                    node.inputs.iter().filter_map(|id| values[id.index()].as_ref()).collect();
                 self.apply(op, node, &inputs).map_err(|source| TrainError::Node {
                     name: node.name.clone(),
                     op: op.name(),
@@ -212,7 +235,8 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
         match op {
             Op::Input { .. } | Op::Param { .. } => unreachable!("{}: fed, not computed", node.name),
             Op::Constant { values } => {
-                let constant = Tensor::f_from_slice(values)?.f_reshape(self.symbols.lengths(&node.shape.0))?;
+                let constant =
+                    Tensor::f_from_slice(values)?.f_reshape(self.symbols.lengths(&node.shape.0))?;
                 upload(&constant, self.parameters.device())
             }
             Op::ToReal => inputs[0].f_to_kind(Kind::Float),
@@ -232,7 +256,14 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             &Op::Conv2d { stride, padding, groups } => {
                 let (stride, padding) = (stride as i64, padding as i64);
                 let convolve = |[map, kernel]: [&Tensor; 2]| {
-                    map.f_conv2d(kernel, None::<&Tensor>, [stride; 2], [padding; 2], [1; 2], groups as i64)
+                    map.f_conv2d(
+                        kernel,
+                        None::<&Tensor>,
+                        [stride; 2],
+                        [padding; 2],
+                        [1; 2],
+                        groups as i64,
+                    )
                 };
                 let map = if groups == 1 {
                     precision.product([inputs[0], inputs[1]], convolve)?
@@ -243,13 +274,26 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             }
             &Op::ConvTranspose2d { stride } => {
                 let map = precision.product([inputs[0], inputs[1]], |[map, kernel]| {
-                    map.f_conv_transpose2d(kernel, None::<&Tensor>, [stride as i64; 2], [0; 2], [0; 2], 1, [1; 2])
+                    map.f_conv_transpose2d(
+                        kernel,
+                        None::<&Tensor>,
+                        [stride as i64; 2],
+                        [0; 2],
+                        [0; 2],
+                        1,
+                        [1; 2],
+                    )
                 })?;
                 with_channel_bias(map, bias(2))
             }
-            &Op::AvgPool2d { size } => {
-                inputs[0].f_avg_pool2d([size as i64; 2], [size as i64; 2], [0; 2], false, true, None)
-            }
+            &Op::AvgPool2d { size } => inputs[0].f_avg_pool2d(
+                [size as i64; 2],
+                [size as i64; 2],
+                [0; 2],
+                false,
+                true,
+                None,
+            ),
             &Op::Resize { height, width } => {
                 inputs[0].f_upsample_bilinear2d([height as i64, width as i64], false, None, None)
             }
@@ -260,11 +304,21 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
 
             &Op::LayerNorm { epsilon } => {
                 let channels = *inputs[1].size().first().unwrap_or(&1);
-                wide(inputs[0])?.f_layer_norm([channels], bias(1), bias(2), f64::from(epsilon), false)
+                wide(inputs[0])?.f_layer_norm(
+                    [channels],
+                    bias(1),
+                    bias(2),
+                    f64::from(epsilon),
+                    false,
+                )
             }
-            &Op::GroupNorm { groups, epsilon } => {
-                wide(inputs[0])?.f_group_norm(groups as i64, bias(1), bias(2), f64::from(epsilon), false)
-            }
+            &Op::GroupNorm { groups, epsilon } => wide(inputs[0])?.f_group_norm(
+                groups as i64,
+                bias(1),
+                bias(2),
+                f64::from(epsilon),
+                false,
+            ),
             Op::L2Normalize => {
                 let rows = wide(inputs[0])?;
                 let length = rows.f_norm_scalaropt_dim(2, [-1], true)?.f_clamp_min(1e-6)?;
@@ -278,13 +332,18 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
                 inputs[0].f_permute(permutation)
             }
             &Op::Concat { axis } => Tensor::f_cat(inputs, axis as i64),
-            &Op::Slice { axis, start, end } => inputs[0].f_narrow(axis as i64, start as i64, (end - start) as i64),
-            Op::Expand => inputs[0].f_expand(self.symbols.lengths(&node.shape.0), false),
-            Op::Gather => Tensor::f_embedding(inputs[0], &inputs[1].f_to_kind(Kind::Int64)?, -1, false, false),
-
-            Op::Quantize { scales } => {
-                inputs[0].f_div(&scale_tensor(scales, inputs[0])?)?.f_round()?.f_clamp(-128.0, 127.0)
+            &Op::Slice { axis, start, end } => {
+                inputs[0].f_narrow(axis as i64, start as i64, (end - start) as i64)
             }
+            Op::Expand => inputs[0].f_expand(self.symbols.lengths(&node.shape.0), false),
+            Op::Gather => {
+                Tensor::f_embedding(inputs[0], &inputs[1].f_to_kind(Kind::Int64)?, -1, false, false)
+            }
+
+            Op::Quantize { scales } => inputs[0]
+                .f_div(&scale_tensor(scales, inputs[0])?)?
+                .f_round()?
+                .f_clamp(-128.0, 127.0),
             Op::Dequantize { scales } => inputs[0].f_mul(&scale_tensor(scales, inputs[0])?),
 
             &Op::Dropout { probability } if training && probability > 0.0 => {
@@ -300,7 +359,12 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
     }
 
     /// 0 with `probability`, else what keeps the mean: drawn when the node is first computed.
-    fn mask(&self, node: &Node, shape: Vec<i64>, probability: f32) -> Result<Tensor, tch::TchError> {
+    fn mask(
+        &self,
+        node: &Node,
+        shape: Vec<i64>,
+        probability: f32,
+    ) -> Result<Tensor, tch::TchError> {
         if let Some(mask) = self.masks.borrow().get(&node.name) {
             return Ok(mask.shallow_clone());
         }
@@ -321,7 +385,8 @@ fn with_channel_bias(map: Tensor, bias: Option<&Tensor>) -> Result<Tensor, tch::
     }
 }
 
-/// `a + b`. A vector is the bias of what it is added to and takes its type; otherwise float32 beside 16 bits gives float32.
+/// `a + b`. A vector is the bias of what it is added to and takes its type; otherwise float32
+/// beside 16 bits gives float32.
 fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor, tch::TchError> {
     if b.dim() == 1 { a.f_add(&b.f_to_kind(a.kind())?) } else { a.f_add(b) }
 }

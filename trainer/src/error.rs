@@ -16,7 +16,10 @@ pub enum TrainError {
         known: String,
     },
     /// An input that a wanted output needs has no value.
-    #[error("input {name}: expected {expected}, found nothing; feed it, or ask only for outputs that do not need it")]
+    #[error(
+        "input {name}: expected {expected}, found nothing; feed it, or ask only for outputs that \
+         do not need it"
+    )]
     NotFed {
         /// The input.
         name: String,
@@ -94,7 +97,8 @@ pub enum TrainError {
     },
     /// A file of the run could not be written: no room, or no permission.
     #[error(
-        "{}: {source}; what was there before is unchanged: make room or make the folder writable, then give the same \
+        "{}: {source}; what was there before is unchanged: make room or make the folder writable, \
+         then give the same \
          command again", path.display()
     )]
     Write {
@@ -161,7 +165,8 @@ pub enum TrainError {
     },
     /// A number that training cannot go on with, and what it came from.
     #[error(
-        "{}: step {step}: {what} is not finite; its batch is in this folder and no checkpoint was touched: look at the \
+        "{}: step {step}: {what} is not finite; its batch is in this folder and no checkpoint was \
+         touched: look at the \
          pictures, lower the learning rate, then give the same command again", folder.display()
     )]
     NotFiniteBatch {
@@ -173,7 +178,10 @@ pub enum TrainError {
         step: u64,
     },
     /// A number that training cannot go on with.
-    #[error("step {step}: {what} is not finite; lower the learning rate or go back to the last checkpoint")]
+    #[error(
+        "step {step}: {what} is not finite; lower the learning rate or go back to the last \
+         checkpoint"
+    )]
     NotFinite {
         /// The number.
         what: String,

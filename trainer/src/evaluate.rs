@@ -1,4 +1,5 @@
-//! Evaluation on validation splits, by tiles exactly as the runtime tiles or by the predecessor's protocol.
+//! Evaluation on validation splits, by tiles exactly as the runtime tiles or by the predecessor's
+//! protocol.
 
 mod bilinear;
 mod deployment;
@@ -60,13 +61,13 @@ pub struct EvaluateOptions {
     pub limit: Option<usize>,
     /// How a picture becomes scores.
     pub protocol: Protocol,
-    /// Words that training did not see, whose classes get a mean of their own. Without any, the sets that papers compare on have their
-    /// published split.
+    /// Words that training did not see, whose classes get a mean of their own. Without any, the
+    /// sets that papers compare on have their published split.
     pub novel: Vec<String>,
 }
 
-/// Evaluates a checkpoint on validation splits and writes `scores.json`, `overlays/` and `reports/` into the run's folder, or into its folder
-/// `gsnet` by that protocol.
+/// Evaluates a checkpoint on validation splits and writes `scores.json`, `overlays/` and `reports/`
+/// into the run's folder, or into its folder `gsnet` by that protocol.
 pub fn evaluate(
     config: &RunConfig,
     options: &EvaluateOptions,
@@ -94,23 +95,35 @@ pub fn evaluate(
     }
     check_known(novel, &opened)?;
     let path = weights.with_file_name(TOKENIZER);
-    let tokenizer = Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::no_tokenizer(&path))?)?;
-    let encoder = TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: network.text.context };
+    let tokenizer =
+        Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::no_tokenizer(&path))?)?;
+    let encoder =
+        TextEncoder { graph: &text_graph, tokenizer: &tokenizer, context: network.text.context };
     let words = opened.iter().flat_map(asked).map(str::to_owned);
     let settings_of_prompts = protocol.prompts(config.section("prompts")?);
     let prompts = Prompts::new(&encoder, &parameters, &settings_of_prompts, words)?;
 
-    let model = Model { graph: &graph, parameters: &parameters, prompts: &prompts, tile_px: network.tile_px };
+    let model = Model {
+        graph: &graph,
+        parameters: &parameters,
+        prompts: &prompts,
+        tile_px: network.tile_px,
+    };
     let overlays = protocol.path(run, "overlays");
     let mut all_scores = Vec::new();
     for set in &opened {
         let novel = Novel::of(set, novel);
         let images = set.len(Split::Val).min(limit.unwrap_or(usize::MAX));
         tell(&format!("{}: evaluating {images} images", set.name()));
-        let evaluation = SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
+        let evaluation =
+            SetEvaluation { set, settings: &settings, limit: *limit, protocol: *protocol, novel };
         let folder = overlays.join(set.name());
         let scores = evaluation.scores(&model, |index, sample, scores| {
-            if index < settings.overlays { write_overlay(&folder, sample, set, scores) } else { Ok(()) }
+            if index < settings.overlays {
+                write_overlay(&folder, sample, set, scores)
+            } else {
+                Ok(())
+            }
         })?;
         report::write_report(&protocol.path(run, "reports").join(set.name()), &scores)?;
         all_scores.push(scores);
@@ -135,7 +148,8 @@ pub struct SetEvaluation<'a> {
 }
 
 impl SetEvaluation<'_> {
-    /// Scores of `model`. `seen` is shown every picture by its place, with the scores of each query, a byte a pixel.
+    /// Scores of `model`. `seen` is shown every picture by its place, with the scores of each
+    /// query, a byte a pixel.
     pub fn scores(
         &self,
         model: &Model,
@@ -145,15 +159,19 @@ impl SetEvaluation<'_> {
         let images = set.len(Split::Val).min(self.limit.unwrap_or(usize::MAX));
         if images == 0 {
             let expected =
-                "at least one validation picture to evaluate (a set that only trains, or --limit 0?)".to_owned();
+                "at least one validation picture to evaluate (a set that only trains, or --limit \
+                 0?)"
+                .to_owned();
             return Err(DataError::Empty { path: set.name().into(), expected }.into());
         }
-        let vectors: Result<Vec<Tensor>, TrainError> = asked(set).map(|word| model.prompts.mean(word)).collect();
+        let vectors: Result<Vec<Tensor>, TrainError> =
+            asked(set).map(|word| model.prompts.mean(word)).collect();
         let vectors = Tensor::f_stack(&vectors?, 0)?;
         let mut counts = Counts::new(set)?;
         for index in 0..images {
             let sample = set.sample(Split::Val, spread(index, images, set.len(Split::Val)))?;
-            let prediction = self.protocol.predict(model, &sample.image, &vectors, self.settings)?;
+            let prediction =
+                self.protocol.predict(model, &sample.image, &vectors, self.settings)?;
             counts.add(set, &sample, &prediction)?;
             seen(index, &sample, &prediction.scores)?;
         }

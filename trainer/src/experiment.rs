@@ -1,4 +1,5 @@
-//! The paper's tables and figures by name: which runs make one, the runs themselves, and the numbers beside the paper's.
+//! The paper's tables and figures by name: which runs make one, the runs themselves, and the
+//! numbers beside the paper's.
 //!
 //! ```text
 //! description ─ plan ─ runs ─ table
@@ -7,8 +8,9 @@
 //!               └─ plan.json: what the folder was begun with
 //! ```
 //!
-//! A run with a `result.json` is not repeated; any other goes on from its last state. So an experiment can be killed at any
-//! moment, and the same command goes on. The scale is the description's: the same plan makes a table of `nano` or of `l14`.
+//! A run with a `result.json` is not repeated; any other goes on from its last state. So an
+//! experiment can be killed at any moment, and the same command goes on. The scale is the
+//! description's: the same plan makes a table of `nano` or of `l14`.
 
 mod at_hand;
 mod measure;
@@ -38,7 +40,8 @@ pub use table::Table;
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lower")]
 pub enum Experiment {
-    /// The description's run beside the methods that the paper compares with; sets that are not at hand are left out and named
+    /// The description's run beside the methods that the paper compares with; sets that are not at
+    /// hand are left out and named
     Table1,
     /// DSFE alone, with MS-CAM, with CARH, with both
     Table2,
@@ -111,12 +114,19 @@ impl Experiment {
     }
 }
 
-/// Runs what is left of a plan on `device` and returns its table, which is also in the experiment's folder, after every run.
+/// Runs what is left of a plan on `device` and returns its table, which is also in the experiment's
+/// folder, after every run.
 pub fn run(config: &RunConfig, plan: &Plan, device: Device) -> Result<Table, TrainError> {
     plan.begin()?;
     let mut results = Vec::new();
     for (number, planned) in plan.runs.iter().enumerate() {
-        tell(&format!("{}: run {} of {}, {}", plan.experiment.name(), number + 1, plan.runs.len(), planned.name));
+        tell(&format!(
+            "{}: run {} of {}, {}",
+            plan.experiment.name(),
+            number + 1,
+            plan.runs.len(),
+            planned.name
+        ));
         results.push(runs::finish(config, plan, planned, device)?);
         Table::new(plan, &results).write(&plan.folder)?;
     }

@@ -27,7 +27,8 @@ pub struct TeacherSettings {
     pub weights: String,
     /// P, the principal components that are kept.
     pub components: i64,
-    /// Each component is divided by its variance to this power: 0 keeps the teacher's scale, 0.5 makes all equally large.
+    /// Each component is divided by its variance to this power: 0 keeps the teacher's scale, 0.5
+    /// makes all equally large.
     pub whitening: f64,
     /// Random crops of each mask set's training pictures.
     pub crops_per_set: usize,
@@ -57,7 +58,12 @@ impl Tiles {
     }
 
     /// Random square crops of the training pictures of every mask set. Their masks are not used.
-    pub fn crops(data_root: &Path, settings: &TeacherSettings, side_px: usize, seed: u64) -> Result<Self, TrainError> {
+    pub fn crops(
+        data_root: &Path,
+        settings: &TeacherSettings,
+        side_px: usize,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
         let (mut tiles, mut names) = (Vec::new(), Vec::new());
         for set in catalogue::NAMES {
             let pictures = catalogue::open(set, data_root)?;
@@ -72,7 +78,11 @@ impl Tiles {
     }
 }
 
-fn random_crop(set: &DenseSet, [low, high]: [usize; 2], rng: &mut Rng) -> Result<(String, RgbImage), TrainError> {
+fn random_crop(
+    set: &DenseSet,
+    [low, high]: [usize; 2],
+    rng: &mut Rng,
+) -> Result<(String, RgbImage), TrainError> {
     let index = rng.below(set.len(Split::Train));
     // Decoded once, however many crops are cut from it.
     let sample = set.sample(Split::Train, index)?;
@@ -104,9 +114,10 @@ fn resized(image: &RgbImage, side_px: usize) -> Result<Tensor, TchError> {
         .f_contiguous()
 }
 
-/// The teacher's features as targets: `F16 [N, T, P]`, centred, decorrelated, scaled. Read from `folder` if a run with the
-/// same pictures and settings has left them there. The teacher runs on `device`; its features come back to the processor, which has room
-/// for all of them and is not slow with float64.
+/// The teacher's features as targets: `F16 [N, T, P]`, centred, decorrelated, scaled. Read from
+/// `folder` if a run with the same pictures and settings has left them there. The teacher runs on
+/// `device`; its features come back to the processor, which has room for all of them and is not
+/// slow with float64.
 pub fn targets(
     parts: &[&Tiles],
     data_root: &Path,
@@ -114,8 +125,12 @@ pub fn targets(
     folder: &Path,
     device: Device,
 ) -> Result<Vec<Tensor>, TrainError> {
-    let names = parts.iter().flat_map(|part| &part.names).fold(String::new(), |all, name| all + name + "\n");
-    let identity = format!("{settings:?} {:?} {names}", parts.first().map(|part| part.tiles.size()));
+    let names = parts
+        .iter()
+        .flat_map(|part| &part.names)
+        .fold(String::new(), |all, name| all + name + "\n");
+    let identity =
+        format!("{settings:?} {:?} {names}", parts.first().map(|part| part.tiles.size()));
     let path = folder.join(format!("teacher-{:016x}.safetensors", hash_name(&identity)));
     let counts: Vec<i64> = parts.iter().map(|part| part.names.len() as i64).collect();
     let all = if path.is_file() {
@@ -130,7 +145,11 @@ pub fn targets(
     Ok(all.f_split_with_sizes(counts, 0)?)
 }
 
-fn compute(teacher: &Teacher, parts: &[&Tiles], settings: &TeacherSettings) -> Result<Tensor, TrainError> {
+fn compute(
+    teacher: &Teacher,
+    parts: &[&Tiles],
+    settings: &TeacherSettings,
+) -> Result<Tensor, TrainError> {
     let total: usize = parts.iter().map(|part| part.names.len()).sum();
     let started = std::time::Instant::now();
     let mut features = Vec::new();
@@ -138,7 +157,8 @@ fn compute(teacher: &Teacher, parts: &[&Tiles], settings: &TeacherSettings) -> R
     for part in parts {
         for chunk in part.tiles.f_split(CHUNK as i64, 0)? {
             let map = teacher.features(&chunk)?;
-            let cells = map.f_flatten(2, 3)?.f_transpose(1, 2)?.f_to_kind(Kind::Half)?.f_contiguous()?;
+            let cells =
+                map.f_flatten(2, 3)?.f_transpose(1, 2)?.f_to_kind(Kind::Half)?.f_contiguous()?;
             features.push(cells.f_to_device(Device::Cpu)?); // sync: once a chunk
             done += chunk.size()[0];
             if features.len().is_multiple_of(64) {
@@ -148,7 +168,8 @@ fn compute(teacher: &Teacher, parts: &[&Tiles], settings: &TeacherSettings) -> R
         }
     }
     let components = Components::fit(&features, settings)?;
-    let projected: Result<Vec<Tensor>, TchError> = features.iter().map(|chunk| components.project(chunk)).collect();
+    let projected: Result<Vec<Tensor>, TchError> =
+        features.iter().map(|chunk| components.project(chunk)).collect();
     Ok(Tensor::f_cat(&projected?, 0)?)
 }
 
@@ -170,13 +191,16 @@ impl Components {
             let rows = chunk.f_to_kind(Kind::Float)?.f_reshape([-1, channels])?;
             count += rows.size()[0];
             sum = sum.f_add(&rows.f_sum_dim_intlist([0].as_slice(), false, Kind::Double)?)?;
-            products = products.f_add(&rows.f_transpose(0, 1)?.f_matmul(&rows)?.f_to_kind(Kind::Double)?)?;
+            products = products
+                .f_add(&rows.f_transpose(0, 1)?.f_matmul(&rows)?.f_to_kind(Kind::Double)?)?;
         }
         let mean = sum.f_div_scalar(count)?;
         let covariance = products.f_div_scalar(count)?.f_sub(&mean.f_outer(&mean)?)?;
         let (variances, vectors) = covariance.f_linalg_eigh("L")?;
         // Ascending, so the last are the largest.
-        let kept = |x: &Tensor, axis| x.f_narrow(axis, channels - settings.components, settings.components);
+        let kept = |x: &Tensor, axis| {
+            x.f_narrow(axis, channels - settings.components, settings.components)
+        };
         let variances = kept(&variances, 0)?;
         tell(&format!(
             "teacher: {} of {channels} components keep {:.3} of the variance",
@@ -191,20 +215,24 @@ impl Components {
 
     /// `[N, T, C]` to `F16 [N, T, P]`.
     fn project(&self, features: &Tensor) -> Result<Tensor, TchError> {
-        features.f_to_kind(Kind::Float)?.f_sub(&self.mean)?.f_matmul(&self.basis)?.f_to_kind(Kind::Half)
+        features
+            .f_to_kind(Kind::Float)?
+            .f_sub(&self.mean)?
+            .f_matmul(&self.basis)?
+            .f_to_kind(Kind::Half)
     }
 }
 
 fn read_cache(path: &Path) -> Result<Tensor, TrainError> {
     let tensors = Tensor::read_safetensors(path)?;
-    tensors.into_iter().find_map(|(name, tensor)| (name == "targets").then_some(tensor)).ok_or_else(|| {
-        TrainError::Checkpoint {
+    tensors.into_iter().find_map(|(name, tensor)| (name == "targets").then_some(tensor)).ok_or_else(
+        || TrainError::Checkpoint {
             path: path.to_owned(),
             expected: "a tensor named targets".to_owned(),
             found: "none".to_owned(),
             hint: "delete the file; it is computed again",
-        }
-    })
+        },
+    )
 }
 
 fn write_cache(path: &Path, targets: &Tensor) -> Result<(), TrainError> {
@@ -212,8 +240,10 @@ fn write_cache(path: &Path, targets: &Tensor) -> Result<(), TrainError> {
     let shape: Vec<usize> = targets.size().into_iter().map(|length| length as usize).collect();
     let mut bytes = vec![0; 2 * targets.numel()];
     targets.f_to_kind(Kind::Half)?.f_copy_data_u8(&mut bytes, targets.numel())?;
-    let unwritable =
-        |error: SafeTensorError| TrainError::Write { path: path.to_owned(), source: io::Error::other(error) };
+    let unwritable = |error: SafeTensorError| TrainError::Write {
+        path: path.to_owned(),
+        source: io::Error::other(error),
+    };
     let view = TensorView::new(Dtype::F16, shape, &bytes).map_err(unwritable)?;
     write_atomically(path, &safetensors::serialize([("targets", view)], None).map_err(unwritable)?)
 }
@@ -223,7 +253,13 @@ mod tests {
     use super::*;
 
     fn settings(whitening: f64) -> TeacherSettings {
-        TeacherSettings { weights: String::new(), components: 2, whitening, crops_per_set: 0, crop_side_px: [4, 8] }
+        TeacherSettings {
+            weights: String::new(),
+            components: 2,
+            whitening,
+            crops_per_set: 0,
+            crop_side_px: [4, 8],
+        }
     }
 
     /// Three channels of which the second repeats the first and the third is small and independent.
@@ -245,9 +281,12 @@ mod tests {
     fn covariance(whitening: f64) -> Tensor {
         let features = features();
         let components = Components::fit(&features, &settings(whitening)).unwrap();
-        let rows: Vec<Tensor> = features.iter().map(|chunk| components.project(chunk).unwrap()).collect();
+        let rows: Vec<Tensor> =
+            features.iter().map(|chunk| components.project(chunk).unwrap()).collect();
         let rows = Tensor::cat(&rows, 0).to_kind(Kind::Float).reshape([-1, 2]);
-        assert!(rows.mean_dim([0].as_slice(), false, Kind::Float).abs().max().double_value(&[]) < 0.01);
+        assert!(
+            rows.mean_dim([0].as_slice(), false, Kind::Float).abs().max().double_value(&[]) < 0.01
+        );
         rows.tr().matmul(&rows) / rows.size()[0] as f64
     }
 
@@ -271,7 +310,8 @@ mod tests {
         for side in [8, 20] {
             let tile = resized(&RgbImage::filled(12, 12, [10, 200, 30]), side).unwrap();
             assert_eq!(tile.size(), [side as i64, side as i64, 3]);
-            let expected = Tensor::from_slice(&[10_u8, 200, 30]).expand([side as i64, side as i64, 3], false);
+            let expected =
+                Tensor::from_slice(&[10_u8, 200, 30]).expand([side as i64, side as i64, 3], false);
             assert!(tile.equal(&expected));
         }
     }
@@ -296,7 +336,11 @@ mod tests {
             assert!((4..=7).contains(&crop.width) && crop.width == crop.height, "{name}");
             // The picture's numbers grow by 1 to the right and by 9 downwards.
             let first = crop.pixel(0, 0)[0];
-            assert_eq!(crop.pixel(crop.width - 1, crop.height - 1)[0], first + (crop.width as u8 - 1) * 10, "{name}");
+            assert_eq!(
+                crop.pixel(crop.width - 1, crop.height - 1)[0],
+                first + (crop.width as u8 - 1) * 10,
+                "{name}"
+            );
             assert_eq!(random_crop(&set, [4, 8], &mut Rng::new(number)).unwrap().0, name);
         }
     }

@@ -1,11 +1,13 @@
 //! Published weights in, a checkpoint to train from out.
 //!
-//! CLIP's two towers become `vlm` and `text`, DINO's tower becomes `rsi`. A file is read ([`Published`]), its names and layouts become
-//! ours ([`Towers`]), position tables are brought to the network's grid the way each model's own users do it. Nothing is loaded "as
-//! far as it fits": every tensor of a file is used, or known not to be needed, or the import stops and lists it.
+//! CLIP's two towers become `vlm` and `text`, DINO's tower becomes `rsi`. A file is read
+//! ([`Published`]), its names and layouts become ours ([`Towers`]), position tables are brought to
+//! the network's grid the way each model's own users do it. Nothing is loaded "as far as it fits":
+//! every tensor of a file is used, or known not to be needed, or the import stops and lists it.
 //!
-//! Not done: whether a file's model is CLIP with `QuickGELU` or with GELU does not show in its tensors. The network has `QuickGELU`, as
-//! `OpenAI`'s models do; most models that `open_clip` trained itself have not.
+//! Not done: whether a file's model is CLIP with `QuickGELU` or with GELU does not show in its
+//! tensors. The network has `QuickGELU`, as `OpenAI`'s models do; most models that `open_clip`
+//! trained itself have not.
 
 mod archive;
 mod error;
@@ -59,7 +61,8 @@ pub enum WordSource {
     Clip {
         /// CLIP's weights.
         weights: PathBuf,
-        /// CLIP's merges: `bpe_simple_vocab_16e6.txt`, gzipped or not, `merges.txt` or our `tokenizer.json`.
+        /// CLIP's merges: `bpe_simple_vocab_16e6.txt`, gzipped or not, `merges.txt` or our
+        /// `tokenizer.json`.
         tokenizer: PathBuf,
     },
     /// The text tower alone of a checkpoint of this trainer, with `tokenizer.json` beside it.
@@ -75,7 +78,10 @@ pub fn import(network: &Config, options: &ImportOptions) -> Result<(), TrainErro
         let (tensors, part) = (published.tensors.len(), published.part);
         let towers = towers_of(published)?;
         describe(path, tensors, part, &towers);
-        towers.parameters.into_iter().try_for_each(|(name, tensor)| parameters.insert(&name, tensor))
+        towers
+            .parameters
+            .into_iter()
+            .try_for_each(|(name, tensor)| parameters.insert(&name, tensor))
     };
     if let Some(path) = &options.stem {
         take(path, &|published| Towers::take_stem(published, &shapes))?;
@@ -99,21 +105,29 @@ pub fn import(network: &Config, options: &ImportOptions) -> Result<(), TrainErro
     checkpoint::save(&options.output, &parameters, &origin)?;
     write_atomically(&options.output.with_file_name(TOKENIZER), &tokenizer.to_json())?;
     let count = |wanted: &str| parameters.iter().filter(|(name, _)| group(name) == wanted).count();
-    let groups: Vec<String> =
-        parameters.groups().into_iter().map(|group| format!("{} of {group}", count(group))).collect();
+    let groups: Vec<String> = parameters
+        .groups()
+        .into_iter()
+        .map(|group| format!("{} of {group}", count(group)))
+        .collect();
     tell(&format!("{}: {} parameters", options.output.display(), groups.join(", ")));
     Ok(())
 }
 
 /// Names and shapes of all parameters of a network and its text tower.
 fn shapes(network: &Config) -> Result<BTreeMap<String, Vec<i64>>, TrainError> {
-    let graphs = [rszs_network::image_graph(network, Purpose::Train)?, rszs_network::text_graph(network)?];
+    let graphs =
+        [rszs_network::image_graph(network, Purpose::Train)?, rszs_network::text_graph(network)?];
     let shape = |node: &Node| node.shape.at(1, 1).into_iter().map(|length| length as i64).collect();
     Ok(graphs.iter().flat_map(Graph::params).map(|node| (node.name.clone(), shape(node))).collect())
 }
 
 /// The text tower of a checkpoint, each tensor of the shape that the network wants.
-fn text_tower(path: &Path, shapes: &BTreeMap<String, Vec<i64>>, parameters: &mut Parameters) -> Result<(), TrainError> {
+fn text_tower(
+    path: &Path,
+    shapes: &BTreeMap<String, Vec<i64>>,
+    parameters: &mut Parameters,
+) -> Result<(), TrainError> {
     let mut tensors = Checkpoint::read(path)?.tensors;
     for (name, shape) in shapes.iter().filter(|(name, _)| group(name) == "text") {
         let found = tensors.remove(name).filter(|tensor| tensor.size() == *shape);
@@ -138,13 +152,17 @@ fn describe(path: &Path, tensors: usize, part: Option<&str>, towers: &Towers) {
     tell(&format!("{}: {}{part}, {used} of {tensors} tensors used", path.display(), towers.origin));
     let reasons: BTreeSet<&str> = towers.unused.iter().map(|(_, reason)| *reason).collect();
     for reason in reasons {
-        let names = towers.unused.iter().filter(|entry| entry.1 == reason).map(|(name, _)| name.as_str());
+        let names =
+            towers.unused.iter().filter(|entry| entry.1 == reason).map(|(name, _)| name.as_str());
         let names: Vec<&str> = names.collect();
         let more = match names.len().saturating_sub(LISTED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        tell(&format!("  not used: {}{more} ({reason})", names[..names.len().min(LISTED)].join(", ")));
+        tell(&format!(
+            "  not used: {}{more} ({reason})",
+            names[..names.len().min(LISTED)].join(", ")
+        ));
     }
     for (name, from, to) in &towers.interpolated {
         tell(&format!("  {name}: from a grid of {from} to one of {to}"));

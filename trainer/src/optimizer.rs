@@ -18,12 +18,13 @@ pub struct AdamWSettings {
     pub beta2: f64,
     /// Added to the root of the mean squared gradient.
     pub epsilon: f64,
-    /// Share of a weight that a step at learning rate 1 takes away. Matrices and kernels only: norms, biases, position
-    /// tables and token tables do not decay.
+    /// Share of a weight that a step at learning rate 1 takes away. Matrices and kernels only:
+    /// norms, biases, position tables and token tables do not decay.
     pub weight_decay: f64,
     /// Gradients longer than this, all together, are shortened to it.
     pub max_gradient_norm: f64,
-    /// Factor on the learning rate by the first part of a parameter's name; 1 for what is not named; 0 freezes.
+    /// Factor on the learning rate by the first part of a parameter's name; 1 for what is not
+    /// named; 0 freezes.
     pub learning_rate_factors: BTreeMap<String, f64>,
 }
 
@@ -48,20 +49,27 @@ impl AdamW {
         Self { settings, steps: 0, skipped: 0, moments: BTreeMap::new() }
     }
 
-    /// Takes a step along the gradients, clears them, and returns their norm before clipping. A parameter without a gradient
-    /// stays. A gradient that is not finite is an error and nothing changes.
+    /// Takes a step along the gradients, clears them, and returns their norm before clipping. A
+    /// parameter without a gradient stays. A gradient that is not finite is an error and nothing
+    /// changes.
     pub fn step(&mut self, parameters: &Parameters, learning_rate: f64) -> Result<f64, TrainError> {
         let _guard = tch::no_grad_guard();
         let with_gradient = || parameters.trainable().filter(|(_, tensor)| tensor.grad().defined());
-        let squares: Result<Vec<Tensor>, _> =
-            with_gradient().map(|(_, tensor)| tensor.grad().f_norm().and_then(|norm| norm.f_square())).collect();
+        let squares: Result<Vec<Tensor>, _> = with_gradient()
+            .map(|(_, tensor)| tensor.grad().f_norm().and_then(|norm| norm.f_square()))
+            .collect();
         let squares = squares?;
         if squares.is_empty() {
             return Ok(0.0);
         }
-        let norm = Tensor::f_stack(&squares, 0)?.f_sum(Kind::Float)?.f_sqrt()?.f_double_value(&[])?; // sync: once a step
+        let norm =
+            // sync: once a step
+            Tensor::f_stack(&squares, 0)?.f_sum(Kind::Float)?.f_sqrt()?.f_double_value(&[])?;
         if !norm.is_finite() {
-            return Err(TrainError::NotFinite { what: "gradient norm".to_owned(), step: self.steps });
+            return Err(TrainError::NotFinite {
+                what: "gradient norm".to_owned(),
+                step: self.steps,
+            });
         }
         let scale = (self.settings.max_gradient_norm / norm.max(1e-12)).min(1.0);
         self.steps += 1;
@@ -73,14 +81,23 @@ impl AdamW {
         Ok(norm)
     }
 
-    fn update(&mut self, name: &str, tensor: &Tensor, gradient_scale: f64, rate: f64) -> Result<(), TrainError> {
+    fn update(
+        &mut self,
+        name: &str,
+        tensor: &Tensor,
+        gradient_scale: f64,
+        rate: f64,
+    ) -> Result<(), TrainError> {
         let AdamWSettings { beta1, beta2, epsilon, weight_decay, .. } = self.settings;
         let gradient = tensor.grad().f_mul_scalar(gradient_scale)?;
         if !self.moments.contains_key(name) {
-            let moments = Moments { mean: gradient.f_zeros_like()?, square: gradient.f_zeros_like()? };
+            let moments =
+                Moments { mean: gradient.f_zeros_like()?, square: gradient.f_zeros_like()? };
             self.moments.insert(name.to_owned(), moments);
         }
-        let Some(moments) = self.moments.get_mut(name) else { unreachable!("{name}: inserted above") };
+        let Some(moments) = self.moments.get_mut(name) else {
+            unreachable!("{name}: inserted above")
+        };
         let _ = moments.mean.f_lerp_(&gradient, 1.0 - beta1)?;
         let _ = moments.square.f_lerp_(&gradient.f_square()?, 1.0 - beta2)?;
         let steps = (self.steps - self.skipped) as f64;
@@ -118,15 +135,16 @@ impl AdamW {
         self.steps
     }
 
-    /// What must be saved to go on: `mean.NAME` and `square.NAME` of every parameter that has moved.
+    /// What must be saved to go on: `mean.NAME` and `square.NAME` of every parameter that has
+    /// moved.
     pub fn state(&self) -> impl Iterator<Item = (String, &Tensor)> {
         self.moments.iter().flat_map(|(name, moments)| {
             [(format!("mean.{name}"), &moments.mean), (format!("square.{name}"), &moments.square)]
         })
     }
 
-    /// Goes on, with moments on `device`, from a saved [`AdamW::state`] after `steps` steps, `skipped` of which changed nothing.
-    /// Other names in `state` are left alone.
+    /// Goes on, with moments on `device`, from a saved [`AdamW::state`] after `steps` steps,
+    /// `skipped` of which changed nothing. Other names in `state` are left alone.
     pub fn restore(
         &mut self,
         state: &BTreeMap<String, Tensor>,
@@ -147,10 +165,12 @@ impl AdamW {
     }
 }
 
-/// Whether weight decay acts on a parameter: on matrices and kernels, not on gains, biases and tables.
+/// Whether weight decay acts on a parameter: on matrices and kernels, not on gains, biases and
+/// tables.
 fn decays(name: &str, tensor: &Tensor) -> bool {
     let leaf = name.rsplit('.').next().unwrap_or(name);
-    tensor.dim() >= 2 && !matches!(leaf, "positions" | "class_token" | "tokens" | "gate_gain" | "gate_bias")
+    tensor.dim() >= 2
+        && !matches!(leaf, "positions" | "class_token" | "tokens" | "gate_gain" | "gate_bias")
 }
 
 #[cfg(test)]
@@ -165,7 +185,10 @@ mod tests {
             epsilon: 1e-8,
             weight_decay: 0.5,
             max_gradient_norm: 1e9,
-            learning_rate_factors: BTreeMap::from([("slow".to_owned(), 0.1), ("frozen".to_owned(), 0.0)]),
+            learning_rate_factors: BTreeMap::from([
+                ("slow".to_owned(), 0.1),
+                ("frozen".to_owned(), 0.0),
+            ]),
         }
     }
 

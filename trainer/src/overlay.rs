@@ -7,8 +7,14 @@ use rszs_data::{Concept, DenseSet, POSITIVE, RgbImage, Sample, UNLABELLED};
 use crate::TrainError;
 
 /// Colours of queries, in turn.
-const COLOURS: [[u8; 3]; 6] =
-    [[30, 144, 255], [222, 184, 135], [128, 128, 128], [255, 69, 0], [50, 205, 50], [238, 130, 238]];
+const COLOURS: [[u8; 3]; 6] = [
+    [30, 144, 255],
+    [222, 184, 135],
+    [128, 128, 128],
+    [255, 69, 0],
+    [50, 205, 50],
+    [238, 130, 238],
+];
 
 /// Writes [`overlay`] as `FOLDER/ID.png`.
 pub(crate) fn write_overlay(
@@ -51,15 +57,25 @@ fn truth_colour(colour: [u8; 3], id: u8, targets: &[[u8; 256]]) -> [u8; 3] {
     if let Some(query) = targets.iter().position(|target| answer(target) == POSITIVE) {
         return mix(colour, COLOURS[query % COLOURS.len()], 0.6);
     }
-    if targets.iter().all(|target| answer(target) == UNLABELLED) { mix(colour, [0, 0, 0], 0.7) } else { colour }
+    if targets.iter().all(|target| answer(target) == UNLABELLED) {
+        mix(colour, [0, 0, 0], 0.7)
+    } else {
+        colour
+    }
 }
 
-/// The query with the highest score, as strong as its score; nothing where one beyond the first `queries` has it, which only competes.
+/// The query with the highest score, as strong as its score; nothing where one beyond the first
+/// `queries` has it, which only competes.
 fn score_colour(colour: [u8; 3], scores: impl Iterator<Item = u8>, queries: usize) -> [u8; 3] {
-    let best = scores.enumerate().max_by_key(|&(_, score)| score).filter(|&(query, _)| query < queries);
-    best.map_or(colour, |(query, score)| mix(colour, COLOURS[query % COLOURS.len()], 0.7 * f32::from(score) / 255.0))
+    let best =
+        scores.enumerate().max_by_key(|&(_, score)| score).filter(|&(query, _)| query < queries);
+    best.map_or(colour, |(query, score)| {
+        mix(colour, COLOURS[query % COLOURS.len()], 0.7 * f32::from(score) / 255.0)
+    })
 }
 
 fn mix(a: [u8; 3], b: [u8; 3], share: f32) -> [u8; 3] {
-    std::array::from_fn(|c| (f32::from(a[c]) * (1.0 - share) + f32::from(b[c]) * share).round() as u8)
+    std::array::from_fn(|c| {
+        (f32::from(a[c]) * (1.0 - share) + f32::from(b[c]) * share).round() as u8
+    })
 }

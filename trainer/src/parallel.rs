@@ -1,12 +1,14 @@
 //! Several processes that train one model: who is who, and how their numbers add up.
 //!
-//! Every process (a rank) draws its share of the same batch: rank r of W takes crops r, r + W, … What must be the whole batch's
-//! is summed over all ranks: which sources it shows, what its losses are means over, losses, gradients. Then every rank takes
-//! the same step. Rank 0 alone writes the run's folder.
+//! Every process (a rank) draws its share of the same batch: rank r of W takes crops r, r + W, …
+//! What must be the whole batch's is summed over all ranks: which sources it shows, what its losses
+//! are means over, losses, gradients. Then every rank takes the same step. Rank 0 alone writes the
+//! run's folder.
 //!
-//! Sums go through rank 0 over plain TCP (`star.rs`), which needs nothing. Gradients on CUDA devices go from device to device by NCCL
-//! (`nccl.rs`), where there is one. A program that is built for it sums over MPI (`mpi.rs`): that needs Open MPI and libclang wherever the
-//! trainer is built. `SCALING.md` says where the star's one link becomes the limit.
+//! Sums go through rank 0 over plain TCP (`star.rs`), which needs nothing. Gradients on CUDA
+//! devices go from device to device by NCCL (`nccl.rs`), where there is one. A program that is
+//! built for it sums over MPI (`mpi.rs`): that needs Open MPI and libclang wherever the trainer is
+//! built. `SCALING.md` says where the star's one link becomes the limit.
 
 mod environment;
 mod gradient_sum;
@@ -45,7 +47,8 @@ pub trait Transport: Debug {
     /// Begins to sum a bucket of gradients, `[numbers]`, and returns before it is summed.
     fn start(&mut self, bucket: Tensor) -> Result<(), TrainError>;
 
-    /// Waits for the oldest bucket that was started: its sum over all ranks, the same bits on every rank.
+    /// Waits for the oldest bucket that was started: its sum over all ranks, the same bits on every
+    /// rank.
     fn finish(&mut self) -> Result<Tensor, TrainError>;
 }
 
@@ -59,9 +62,14 @@ pub enum Communicator {
 }
 
 impl Communicator {
-    /// The ranks that the environment says, once all are there; one process where it says nothing. `job` must be the same text
-    /// for all: what they train. This rank computes on `device`. Over MPI it is MPI that says who is who.
-    pub fn from_environment(job: &str, kind: TransportKind, device: Device) -> Result<Self, TrainError> {
+    /// The ranks that the environment says, once all are there; one process where it says nothing.
+    /// `job` must be the same text for all: what they train. This rank computes on `device`. Over
+    /// MPI it is MPI that says who is who.
+    pub fn from_environment(
+        job: &str,
+        kind: TransportKind,
+        device: Device,
+    ) -> Result<Self, TrainError> {
         if kind == TransportKind::Mpi {
             return Ok(Self::Ranks(over_mpi(job_number(job, kind))?));
         }
@@ -73,7 +81,8 @@ impl Communicator {
         Self::connect(&environment, job, kind, ordinal)
     }
 
-    /// The ranks of `environment`, once all are there. `ordinal` is the number of this rank's CUDA device; nothing on the processor.
+    /// The ranks of `environment`, once all are there. `ordinal` is the number of this rank's CUDA
+    /// device; nothing on the processor.
     pub fn connect(
         environment: &Environment,
         job: &str,
@@ -83,7 +92,9 @@ impl Communicator {
         let job = job_number(job, kind);
         Ok(Self::Ranks(match kind {
             TransportKind::Tcp => Box::new(tcp::over(Star::join(environment, job)?)?),
-            TransportKind::Auto | TransportKind::Nccl => nccl_or_tcp(Star::join(environment, job)?, kind, ordinal)?,
+            TransportKind::Auto | TransportKind::Nccl => {
+                nccl_or_tcp(Star::join(environment, job)?, kind, ordinal)?
+            }
             TransportKind::Mpi => over_mpi(job)?,
         }))
     }
@@ -125,7 +136,10 @@ impl Communicator {
     }
 
     /// What every rank says, in the order of ranks; numbers that are not finite are not for this.
-    pub fn gather<const COUNT: usize>(&mut self, own: [f64; COUNT]) -> Result<Vec<[f64; COUNT]>, TrainError> {
+    pub fn gather<const COUNT: usize>(
+        &mut self,
+        own: [f64; COUNT],
+    ) -> Result<Vec<[f64; COUNT]>, TrainError> {
         let mut all = vec![[0.0; COUNT]; self.size()];
         all[self.rank()] = own;
         self.sum(all.as_flattened_mut())?;
@@ -166,6 +180,8 @@ fn over_mpi(_: u64) -> Result<Box<dyn Transport>, TrainError> {
         transport: TransportKind::Mpi.name(),
         expected: "a program built for MPI".to_owned(),
         found: "one that is not".to_owned(),
-        hint: "build with `--features mpi`, which needs Open MPI and libclang (trainer/SCALING.md), or give --transport tcp".to_owned(),
+        hint: "build with `--features mpi`, which needs Open MPI and libclang \
+            (trainer/SCALING.md), or give --transport tcp"
+            .to_owned(),
     })
 }

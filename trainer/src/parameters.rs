@@ -8,8 +8,8 @@ use tch::{Device, Tensor};
 use crate::TrainError;
 use crate::device::upload;
 
-/// Trained tensors of one or more graphs. The name in the graph is the key here and in a checkpoint; graphs that use the same
-/// name share the tensor.
+/// Trained tensors of one or more graphs. The name in the graph is the key here and in a
+/// checkpoint; graphs that use the same name share the tensor.
 #[derive(Debug)]
 pub struct Parameters {
     tensors: BTreeMap<String, Tensor>,
@@ -22,8 +22,8 @@ impl Parameters {
         Self { tensors: BTreeMap::new(), device }
     }
 
-    /// The parameters of `graphs` at their starts. A tensor depends on `seed` and its name only, so adding a layer changes no
-    /// other.
+    /// The parameters of `graphs` at their starts. A tensor depends on `seed` and its name only, so
+    /// adding a layer changes no other.
     pub fn initialise(graphs: &[&Graph], seed: u64, device: Device) -> Result<Self, TrainError> {
         let mut parameters = Self::empty(device);
         for graph in graphs {
@@ -32,12 +32,13 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Adds the parameters of `graph` that are not here yet, at their starts, and returns how many. Those that are here keep
-    /// their values; their shapes must agree.
+    /// Adds the parameters of `graph` that are not here yet, at their starts, and returns how many.
+    /// Those that are here keep their values; their shapes must agree.
     pub fn add_missing(&mut self, graph: &Graph, seed: u64) -> Result<usize, TrainError> {
         let mut added = 0;
         for node in graph.params() {
-            let shape: Vec<i64> = node.shape.at(1, 1).into_iter().map(|length| length as i64).collect();
+            let shape: Vec<i64> =
+                node.shape.at(1, 1).into_iter().map(|length| length as i64).collect();
             if let Some(known) = self.tensors.get(&node.name) {
                 expect_shape(&node.name, &shape, known, "another graph of the same parameters")?;
             } else if let Op::Param { init } = node.op {
@@ -63,7 +64,10 @@ impl Parameters {
     }
 
     /// Adds a tensor, trainable, or puts it in the place of the one of the same name.
-    #[expect(clippy::needless_pass_by_value, reason = "the tensor is given away: its memory is shared from here on")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the tensor is given away: its memory is shared from here on"
+    )]
     pub fn insert(&mut self, name: &str, tensor: Tensor) -> Result<(), TrainError> {
         let tensor = upload(&tensor.f_detach()?, self.device)?.f_set_requires_grad(true)?;
         self.tensors.insert(name.to_owned(), tensor);
@@ -117,7 +121,8 @@ impl Parameters {
         Ok(Self { tensors, device: self.device })
     }
 
-    /// Takes the values of every tensor of `source`, which must all be here with the same shapes. Memory and trainability stay.
+    /// Takes the values of every tensor of `source`, which must all be here with the same shapes.
+    /// Memory and trainability stay.
     pub fn copy_values_from(&mut self, source: &Self) -> Result<(), TrainError> {
         let _guard = tch::no_grad_guard();
         for (name, tensor) in &source.tensors {
@@ -134,10 +139,20 @@ pub fn group(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-pub(crate) fn expect_shape(name: &str, expected: &[i64], tensor: &Tensor, hint: &str) -> Result<(), TrainError> {
+pub(crate) fn expect_shape(
+    name: &str,
+    expected: &[i64],
+    tensor: &Tensor,
+    hint: &str,
+) -> Result<(), TrainError> {
     let found = tensor.size();
     if found == expected {
         return Ok(());
     }
-    Err(TrainError::ParameterShape { name: name.to_owned(), expected: expected.to_vec(), found, hint: hint.to_owned() })
+    Err(TrainError::ParameterShape {
+        name: name.to_owned(),
+        expected: expected.to_vec(),
+        found,
+        hint: hint.to_owned(),
+    })
 }

@@ -4,18 +4,20 @@ use tch::Tensor;
 
 use crate::TrainError;
 
-/// Where the cells of the other grid lie on the table's grid. What a table was trained on, another rule shifts by a fraction of a cell.
+/// Where the cells of the other grid lie on the table's grid. What a table was trained on, another
+/// rule shifts by a fraction of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PositionRule {
     /// A cell is `from / to` cells wide. Source: cvlab-kaist/CAT-Seg and yecy749/GSNet, for CLIP.
     Size,
-    /// A cell is `from / (to + 0.1)` cells wide. Source: facebookresearch/dino `interpolate_pos_encoding`, which adds 0.1 against
-    /// rounding and hands the factor on; `GSNet`'s 1.717857… for 28 to 48 is the same.
+    /// A cell is `from / (to + 0.1)` cells wide. Source: facebookresearch/dino
+    /// `interpolate_pos_encoding`, which adds 0.1 against rounding and hands the factor on;
+    /// `GSNet`'s 1.717857… for 28 to 48 is the same.
     DinoFactor,
 }
 
-/// Bicubic interpolation of a position table with a CLS row, `[1 + from², C] -> [1 + to², C]`. Row 0 is kept.
-/// Pixel centres at half integers, the cubic kernel of libtorch (a = -0.75).
+/// Bicubic interpolation of a position table with a CLS row, `[1 + from², C] -> [1 + to², C]`. Row
+/// 0 is kept. Pixel centres at half integers, the cubic kernel of libtorch (a = -0.75).
 pub fn interpolate_positions(
     table: &Tensor,
     from_grid: usize,
@@ -37,7 +39,10 @@ pub fn interpolate_positions(
         return Ok(table.f_detach_copy()?);
     }
     let class_row = table.f_narrow(0, 0, 1)?;
-    let patches = table.f_narrow(0, 1, from * from)?.f_transpose(0, 1)?.f_reshape([1, channels, from, from])?;
+    let patches = table
+        .f_narrow(0, 1, from * from)?
+        .f_transpose(0, 1)?
+        .f_reshape([1, channels, from, from])?;
     let factor = match rule {
         PositionRule::Size => None,
         PositionRule::DinoFactor => Some((to as f64 + 0.1) / from as f64),
@@ -77,7 +82,10 @@ mod tests {
     fn rows_stay_rows_and_columns_stay_columns() {
         // A table that grows along columns only must still do so, for every row of the finer grid.
         let before = table(&[0.0, 0.0, 1.0, 0.0, 1.0], 1);
-        let after = interpolate_positions(&before, 2, 4, PositionRule::Size).unwrap().narrow(0, 1, 16).reshape([4, 4]);
+        let after = interpolate_positions(&before, 2, 4, PositionRule::Size)
+            .unwrap()
+            .narrow(0, 1, 16)
+            .reshape([4, 4]);
         let across_rows = (after.get(0) - after.get(3)).abs().max().double_value(&[]);
         let across_columns = (after.select(1, 3) - after.select(1, 0)).min().double_value(&[]);
         assert!(across_rows < 1e-6 && across_columns > 0.5);
@@ -86,7 +94,8 @@ mod tests {
     #[test]
     fn a_table_of_another_grid_is_refused() {
         let before = Tensor::zeros([10, 4], (Kind::Float, tch::Device::Cpu));
-        let message = interpolate_positions(&before, 4, 8, PositionRule::Size).unwrap_err().to_string();
+        let message =
+            interpolate_positions(&before, 4, 8, PositionRule::Size).unwrap_err().to_string();
         assert!(message.contains("expected shape [17, 4], found [10, 4]"), "{message}");
     }
 }

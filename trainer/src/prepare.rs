@@ -1,5 +1,8 @@
 //! Data made ready before training: the command `prepare`.
-#![expect(clippy::doc_markdown, reason = "these are help texts as well, where backticks would show")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these are help texts as well, where backticks would show"
+)]
 
 mod annotated;
 mod annotations;
@@ -21,7 +24,8 @@ use rszs_data::prepare::{self, Rebuilt};
 use crate::TrainError;
 use crate::run::{report, tell};
 
-/// Where each source belongs and what its indices become; the same as the module `land_discover` of `rszs_data::prepare`.
+/// Where each source belongs and what its indices become; the same as the module `land_discover` of
+/// `rszs_data::prepare`.
 const SOURCES: &str = "\
 Sources, pictures that come of each, and what their indices become (anything else becomes 0):
   OpenEarthMap   3,500  <region>/images/*.tif, <region>/labels/*.tif, train.txt, val.txt;
@@ -41,10 +45,11 @@ Sources, pictures that come of each, and what their indices become (anything els
 pub enum Prepare {
     /// Cut the large pictures of a set and their masks into squares.
     ///
-    /// Training then need not decode 6000 x 6000 pixels for a crop of 512. The squares are a set like any other: a folder with images/, masks/,
-    /// classes.txt and val.txt, read by its name where sets are named. They stand side by side; the last of a row and of a column ends with the
-    /// picture. Indices that the set's evaluation leaves out become 255. For Potsdam, whose squares in a folder of that name have the published
-    /// evaluation, and for FloodNet:
+    /// Training then need not decode 6000 x 6000 pixels for a crop of 512. The squares are a set
+    /// like any other: a folder with images/, masks/, classes.txt and val.txt, read by its name
+    /// where sets are named. They stand side by side; the last of a row and of a column ends with
+    /// the picture. Indices that the set's evaluation leaves out become 255. For Potsdam, whose
+    /// squares in a folder of that name have the published evaluation, and for FloodNet:
     ///
     /// rszs-train prepare squares Potsdam --data data --out data/PotsdamSplit
     ///
@@ -65,11 +70,13 @@ pub enum Prepare {
         #[command(flatten)]
         threads: Threads,
     },
-    /// Make masks of class indices from masks of two values: 0 and 255, 0 and 1, or one bit a pixel.
+    /// Make masks of class indices from masks of two values: 0 and 255, 0 and 1, or one bit a
+    /// pixel.
     ///
-    /// A set's masks say which class each pixel is of, and 255 says that nobody knows. Most programs write 255 for the one class that they mark.
-    /// This writes every mask of a folder under its name into another one: what is not black becomes --index. For more than one class merge the
-    /// masks first.
+    /// A set's masks say which class each pixel is of, and 255 says that nobody knows. Most
+    /// programs write 255 for the one class that they mark. This writes every mask of a folder
+    /// under its name into another one: what is not black becomes --index. For more than one class
+    /// merge the masks first.
     ///
     /// rszs-train prepare masks drawn --out data/tarpaulins/masks --index 1
     Masks {
@@ -87,13 +94,16 @@ pub enum Prepare {
     Annotations(annotations::Annotations),
     /// Put LandDiscover50K together from its public sources.
     ///
-    /// --sources holds a folder for each, unpacked as it is published; one that is not there is left out, and can come later.
+    /// --sources holds a folder for each, unpacked as it is published; one that is not there is
+    /// left out, and can come later.
     ///
-    /// SAMRS's masks of colours, in color/, are read as well; the folders are those of its scripts. What comes out, TR_Image/ and GT_ID/, is read as
-    /// the set LandDiscover50K if --out has that name. Counts beside the published ones are printed and kept in sources.json.
+    /// SAMRS's masks of colours, in color/, are read as well; the folders are those of its scripts.
+    /// What comes out, TR_Image/ and GT_ID/, is read as the set LandDiscover50K if --out has that
+    /// name. Counts beside the published ones are printed and kept in sources.json.
     ///
-    /// GSNet never published how the set was made. Sources and indices here follow from its class list and its count of 51,846, which they meet
-    /// exactly. Not known: the names of its files (here: source_name), and whether DeepGlobe was cut into quarters of 1224 pixels.
+    /// GSNet never published how the set was made. Sources and indices here follow from its class
+    /// list and its count of 51,846, which they meet exactly. Not known: the names of its files
+    /// (here: source_name), and whether DeepGlobe was cut into quarters of 1224 pixels.
     #[command(name = "landdiscover50k", after_long_help = SOURCES)]
     LandDiscover50k {
         /// Folder of the sources.
@@ -111,14 +121,17 @@ pub enum Prepare {
 /// How many pictures are worked on at once.
 #[derive(Debug, clap::Args)]
 pub struct Threads {
-    /// Pictures that are worked on at once; as many as there are cores without it. Each takes 4 bytes a pixel, and its squares as much again.
+    /// Pictures that are worked on at once; as many as there are cores without it. Each takes 4
+    /// bytes a pixel, and its squares as much again.
     #[arg(long, value_name = "COUNT")]
     threads: Option<NonZeroUsize>,
 }
 
 impl Threads {
     fn count(&self) -> NonZeroUsize {
-        self.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+        self.threads
+            .or_else(|| std::thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN)
     }
 }
 
@@ -129,9 +142,16 @@ impl Prepare {
             Self::Squares { set, data, out, side, threads } => {
                 let set = catalogue::open(set, data)?;
                 let mut pictures = Pictures::start();
-                let squares = prepare::squares(set, out, *side, threads.count(), |done, of| pictures.show(done, of))?;
+                let squares = prepare::squares(set, out, *side, threads.count(), |done, of| {
+                    pictures.show(done, of)
+                })?;
                 drop(pictures);
-                report(&format!("{}: {} squares written, {} were there", out.display(), squares.written, squares.kept))
+                report(&format!(
+                    "{}: {} squares written, {} were there",
+                    out.display(),
+                    squares.written,
+                    squares.kept
+                ))
             }
             Self::Annotations(annotations) => annotations.run(),
             Self::Masks { from, out, index } => {
@@ -141,7 +161,9 @@ impl Prepare {
             Self::LandDiscover50k { sources, out, threads } => {
                 let mut pictures = Pictures::start();
                 let count = threads.count();
-                let rebuilt = prepare::land_discover(sources, out, count, |done, of| pictures.show(done, of))?;
+                let rebuilt = prepare::land_discover(sources, out, count, |done, of| {
+                    pictures.show(done, of)
+                })?;
                 drop(pictures);
                 report(&table(&rebuilt))
             }
@@ -160,8 +182,10 @@ impl Pictures {
     const LINE_EVERY: Duration = Duration::from_mins(1);
 
     fn start() -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pictures {elapsed} left {eta}");
-        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let style =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} pictures {elapsed} left {eta}");
+        let bar =
+            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, last_line: Instant::now() }
     }
 
@@ -192,8 +216,12 @@ fn table(rebuilt: &[Rebuilt]) -> String {
         let note = match (source.found, there.cmp(&source.published)) {
             (false, _) => format!("left out: no folder {} below --sources", source.source),
             (true, std::cmp::Ordering::Equal) => String::new(),
-            (true, std::cmp::Ordering::Less) => format!("{} fewer than published", source.published - there),
-            (true, std::cmp::Ordering::Greater) => format!("{} more than published", there - source.published),
+            (true, std::cmp::Ordering::Less) => {
+                format!("{} fewer than published", source.published - there)
+            }
+            (true, std::cmp::Ordering::Greater) => {
+                format!("{} more than published", there - source.published)
+            }
         };
         let counts = [source.pictures.written, source.pictures.kept, source.published];
         rows.push(row(source.source, counts.map(|count| count.to_string()), &note));
@@ -224,7 +252,8 @@ mod tests {
             source("SOTA", false, 0, 0, 17_480),
             source("SIOR", true, 23_470, 0, 23_463),
         ]);
-        let notes: Vec<&str> = table.lines().map(|line| line.get(46..).unwrap_or_default()).collect();
+        let notes: Vec<&str> =
+            table.lines().map(|line| line.get(46..).unwrap_or_default()).collect();
         let expected = [
             "",
             "",
@@ -235,7 +264,9 @@ mod tests {
         ];
         assert_eq!(notes, expected, "{table}");
         assert!(
-            table.ends_with("all                30678       191     48346  1 of 4 sources as published"),
+            table.ends_with(
+                "all                30678       191     48346  1 of 4 sources as published"
+            ),
             "{table}"
         );
     }

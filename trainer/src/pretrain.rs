@@ -1,8 +1,9 @@
 //! The first stage: both image streams and the text tower, before any mask.
 //!
-//! One loop, five losses. Each stream reproduces a teacher's features cell by cell through a linear map that is thrown away
-//! afterwards; the text tower reproduces real CLIP text vectors; pictures and their sentences, and pictures and the names of
-//! their scenes, are brought together. Letters: N pictures, T cells, C channels, D joint width, P components of the teacher.
+//! One loop, five losses. Each stream reproduces a teacher's features cell by cell through a linear
+//! map that is thrown away afterwards; the text tower reproduces real CLIP text vectors; pictures
+//! and their sentences, and pictures and the names of their scenes, are brought together. Letters:
+//! N pictures, T cells, C channels, D joint width, P components of the teacher.
 
 pub mod batch;
 mod data;
@@ -27,8 +28,8 @@ use crate::features::TeacherSettings;
 use crate::run::{Run, tell};
 use crate::text_training::{self, TextSettings, unit_rows};
 use crate::{
-    AdamW, AdamWSettings, Mode, Parameters, Precision, Progress, RunConfig, Schedule, TextEncoder, TrainError, eval,
-    group,
+    AdamW, AdamWSettings, Mode, Parameters, Precision, Progress, RunConfig, Schedule, TextEncoder,
+    TrainError, eval, group,
 };
 use batch::{Batch, Batches};
 use data::Data;
@@ -40,7 +41,8 @@ pub const STATE: &str = "pretrain_state.safetensors";
 /// The table of merges.
 pub const TOKENIZER: &str = "tokenizer.json";
 
-/// The parts of the network that this stage trains: the towers, and the stem of presets that have one.
+/// The parts of the network that this stage trains: the towers, and the stem of presets that have
+/// one.
 const GROUPS: [&str; 4] = ["stem", "vlm", "rsi", "text"];
 const IMAGE_OUTPUTS: [&str; 2] = ["vlm_dense", "rsi_tokens"];
 const RSI_HEAD: &str = "distill_rsi.weight";
@@ -103,8 +105,8 @@ pub struct LossWeights {
 pub fn pretrain(config: &RunConfig, run: &mut Run, device: Device) -> Result<(), TrainError> {
     let settings: PretrainSettings = config.section("pretrain")?;
     if settings.precision == Precision::Float16 {
-        let reason =
-            "[pretrain] precision: expected float32, tf32 or bfloat16, found float16, whose loss only [train] scales";
+        let reason = "[pretrain] precision: expected float32, tf32 or bfloat16, found float16, \
+            whose loss only [train] scales";
         return Err(config.invalid(reason.to_owned()));
     }
     run.lock()?;
@@ -144,14 +146,27 @@ impl<'a> Stage<'a> {
         let components = settings.teacher.components;
         for (name, inputs) in [(RSI_HEAD, network.rsi.width), (VLM_HEAD, network.joint_width)] {
             let mut rng = Rng::keyed(&[settings.seed, hash_name(name)]);
-            let values: Vec<f32> =
-                (0..inputs as i64 * components).map(|_| rng.normal() / (inputs as f32).sqrt()).collect();
-            parameters.insert(name, Tensor::f_from_slice(&values)?.f_view([inputs as i64, components])?)?;
+            let values: Vec<f32> = (0..inputs as i64 * components)
+                .map(|_| rng.normal() / (inputs as f32).sqrt())
+                .collect();
+            parameters.insert(
+                name,
+                Tensor::f_from_slice(&values)?.f_view([inputs as i64, components])?,
+            )?;
         }
         parameters.insert(LOG_SCALE, Tensor::f_from_slice(&[INITIAL_LOG_SCALE])?)?;
         let origin = checkpoint::origin(serde_json::to_string(network)?, "pretrain", settings.seed);
         let optimizer = AdamW::new(settings.optimizer.clone());
-        Ok(Self { data, settings, context: network.text.context, image, text, parameters, optimizer, origin })
+        Ok(Self {
+            data,
+            settings,
+            context: network.text.context,
+            image,
+            text,
+            parameters,
+            optimizer,
+            origin,
+        })
     }
 
     fn encoder(&self) -> TextEncoder<'_> {
@@ -180,7 +195,9 @@ impl<'a> Stage<'a> {
     fn train_until(&mut self, end: u64, run: &mut Run) -> Result<(), TrainError> {
         let settings = self.settings;
         let teacher = self.data.teacher_neighbours()?;
-        tell(&format!("teacher: five neighbours name the scene of {teacher:.3} of the held-out pictures"));
+        tell(&format!(
+            "teacher: five neighbours name the scene of {teacher:.3} of the held-out pictures"
+        ));
         run.record(&serde_json::json!({
             "type": "begin", "step": self.origin.step, "settings": settings, "teacher_scene_neighbours": teacher,
         }))?;
@@ -193,7 +210,11 @@ impl<'a> Stage<'a> {
             seed: settings.seed,
         };
         let alone = settings.text_alone.steps;
-        let mut progress = Progress::start(self.origin.step, self.total_steps(), settings.described + settings.plain);
+        let mut progress = Progress::start(
+            self.origin.step,
+            self.total_steps(),
+            settings.described + settings.plain,
+        );
         let mut memory = DeviceMemory::of(self.parameters.device())?;
         let mut saved = Instant::now();
         let mut sums = BTreeMap::<&str, Tensor>::new();
@@ -208,22 +229,27 @@ impl<'a> Stage<'a> {
                 )
             };
             let nothing = upload(&Tensor::from(0.0_f32), self.parameters.device())?;
-            let sum =
-                losses.iter().try_fold(nothing, |sum, (_, weight, loss)| sum.f_add(&loss.f_mul_scalar(*weight)?))?;
+            let sum = losses.iter().try_fold(nothing, |sum, (_, weight, loss)| {
+                sum.f_add(&loss.f_mul_scalar(*weight)?)
+            })?;
             sum.f_backward()?;
             let gradient_norm = self.optimizer.step(&self.parameters, rate)?;
             self.origin.step += 1;
             progress.advance();
             for (name, _, loss) in losses {
                 let loss = loss.f_detach()?;
-                let sum = sums.get(name).map_or_else(|| Ok(loss.shallow_clone()), |sum| sum.f_add(&loss))?;
+                let sum = sums
+                    .get(name)
+                    .map_or_else(|| Ok(loss.shallow_clone()), |sum| sum.f_add(&loss))?;
                 sums.insert(name, sum);
             }
             let step = self.origin.step;
             if step.is_multiple_of(LOG_EVERY) {
                 let means: Result<BTreeMap<&str, f64>, _> = std::mem::take(&mut sums)
                     .into_iter()
-                    .map(|(name, sum)| Ok::<_, TrainError>((name, sum.f_double_value(&[])? / LOG_EVERY as f64))) // sync
+                    .map(|(name, sum)| {
+                        Ok::<_, TrainError>((name, sum.f_double_value(&[])? / LOG_EVERY as f64))
+                    }) // sync
                     .collect();
                 let means = means?;
                 let speed = progress.take_images_per_s();
@@ -243,10 +269,14 @@ impl<'a> Stage<'a> {
                 self.save(run)?;
                 saved = Instant::now();
             }
-            if step == alone || (step > alone && step < end && step.is_multiple_of(settings.evaluate_every)) {
+            if step == alone
+                || (step > alone && step < end && step.is_multiple_of(settings.evaluate_every))
+            {
                 let report = self.evaluate()?;
                 tell(&format!("{report:?}"));
-                run.record(&serde_json::json!({ "type": "evaluation", "step": step, "report": report }))?;
+                run.record(
+                    &serde_json::json!({ "type": "evaluation", "step": step, "report": report }),
+                )?;
             }
         }
         self.save(run)
@@ -267,11 +297,20 @@ impl<'a> Stage<'a> {
     fn names_loss(&self, embeddings: &Tensor, rows: &[usize]) -> Result<Tensor, TrainError> {
         let names = &self.data.names;
         let all = names.rows(&names.train)?;
-        Ok(text_training::regression_loss(embeddings, &names.rows(rows)?, &all, self.settings.text.temperature)?)
+        Ok(text_training::regression_loss(
+            embeddings,
+            &names.rows(rows)?,
+            &all,
+            self.settings.text.temperature,
+        )?)
     }
 
     /// Name, weight, value of each loss of a step with pictures.
-    fn losses(&self, batch: &Batch, step: u64) -> Result<Vec<(&'static str, f64, Tensor)>, TrainError> {
+    fn losses(
+        &self,
+        batch: &Batch,
+        step: u64,
+    ) -> Result<Vec<(&'static str, f64, Tensor)>, TrainError> {
         let [vlm_dense, rsi_tokens] = self.image_outputs(&batch.tiles, self.training())?;
         let distillation = |cells: &Tensor, head: &str| -> Result<Tensor, TrainError> {
             Ok(loss::distillation(&cells.f_matmul(self.parameters.get(head)?)?, &batch.targets)?)
@@ -281,16 +320,26 @@ impl<'a> Stage<'a> {
 
         let scenes = self.scene_prompts(step);
         let (rows, names) = self.draw_names(self.settings.text.names_beside, step);
-        let embeddings = self.embed(&[&batch.captions[..], &scenes, &names].concat(), self.training())?;
-        let parts = embeddings.f_split_with_sizes([described, scenes.len() as i64, names.len() as i64], 0)?;
+        let embeddings =
+            self.embed(&[&batch.captions[..], &scenes, &names].concat(), self.training())?;
+        let parts = embeddings
+            .f_split_with_sizes([described, scenes.len() as i64, names.len() as i64], 0)?;
         let scale = self.parameters.get(LOG_SCALE)?.f_clamp_max(LARGEST_LOG_SCALE)?.f_exp()?;
 
         let weights = &self.settings.weights;
         Ok(vec![
             ("rsi_distillation", weights.rsi_distillation, distillation(&rsi_tokens, RSI_HEAD)?),
             ("vlm_distillation", weights.vlm_distillation, distillation(&vlm_dense, VLM_HEAD)?),
-            ("sentences", weights.sentences, loss::contrast(&pictures, &parts[0], &scale, &batch.positives)?),
-            ("scenes", weights.scenes, loss::scene_naming(&pictures, &parts[1], &scale, &batch.scenes)?),
+            (
+                "sentences",
+                weights.sentences,
+                loss::contrast(&pictures, &parts[0], &scale, &batch.positives)?,
+            ),
+            (
+                "scenes",
+                weights.scenes,
+                loss::scene_naming(&pictures, &parts[1], &scale, &batch.scenes)?,
+            ),
             ("names", weights.names, self.names_loss(&parts[2], &rows)?),
         ])
     }
@@ -321,7 +370,9 @@ impl<'a> Stage<'a> {
 
     fn restore(&mut self, run: &Run) -> Result<(), TrainError> {
         let weights = Checkpoint::read(&run.path(WEIGHTS))?;
-        let step = weights.load_group_into(&mut self.parameters, |name| GROUPS.contains(&group(name)))?.step;
+        let step = weights
+            .load_group_into(&mut self.parameters, |name| GROUPS.contains(&group(name)))?
+            .step;
         let state = Checkpoint::read(&run.path(STATE))?;
         if state.origin.step != step {
             return Err(TrainError::Checkpoint {

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::device_memory::DeviceUse;
 use crate::run::tell;
 
-/// Steps done, speed, memory and time left. A bar on a terminal; otherwise a line a minute. On stderr.
+/// Steps done, speed, memory and time left. A bar on a terminal; otherwise a line a minute. On
+/// stderr.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -27,11 +28,20 @@ impl Progress {
     /// Starts the clock at `step` of `steps`.
     pub fn start(step: u64, steps: u64, images_per_step: usize) -> Self {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} left {eta} {msg}");
-        let bar = ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = ProgressBar::new(steps)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_position(step);
         bar.reset_eta();
         let now = Instant::now();
-        Self { bar, images_per_step, window: (now, step), last_line: now, is_silent: true, step, steps }
+        Self {
+            bar,
+            images_per_step,
+            window: (now, step),
+            last_line: now,
+            is_silent: true,
+            step,
+            steps,
+        }
     }
 
     /// Counts one step. The first one tells that there is progress, and how long it may take.
@@ -43,7 +53,10 @@ impl Progress {
             let (since, _) = self.window;
             let step_s = since.elapsed().as_secs_f64();
             let left_s = (self.steps.saturating_sub(self.step)) as f64 * step_s;
-            tell(&format!("step {}/{}: {step_s:.1} s for the first, left about {left_s:.0} s", self.step, self.steps));
+            tell(&format!(
+                "step {}/{}: {step_s:.1} s for the first, left about {left_s:.0} s",
+                self.step, self.steps
+            ));
         }
     }
 
@@ -52,18 +65,22 @@ impl Progress {
         let (since, step) = self.window;
         let now = Instant::now();
         self.window = (now, self.step);
-        ((self.step - step) as f64 * self.images_per_step as f64) / (now - since).as_secs_f64().max(1e-9)
+        ((self.step - step) as f64 * self.images_per_step as f64)
+            / (now - since).as_secs_f64().max(1e-9)
     }
 
-    /// Shows `message`, beside memory of the process and, where there is one, of the device; `images_per_s` gives the time left.
+    /// Shows `message`, beside memory of the process and, where there is one, of the device;
+    /// `images_per_s` gives the time left.
     pub(crate) fn show(&mut self, message: &str, images_per_s: f64, device: Option<DeviceUse>) {
-        let memory = peak_resident_bytes().map_or_else(String::new, |bytes| format!(", {} MiB", bytes >> 20));
+        let memory = peak_resident_bytes()
+            .map_or_else(String::new, |bytes| format!(", {} MiB", bytes >> 20));
         let device = device.map_or_else(String::new, |device| format!(", {device}"));
         let message = format!("{images_per_s:.1} images/s{memory}{device} {message}");
         if self.bar.is_hidden() {
             if self.last_line.elapsed() >= Self::LINE_EVERY || self.step == self.steps {
                 self.last_line = Instant::now();
-                let left_s = (self.steps - self.step) as f64 * self.images_per_step as f64 / images_per_s.max(1e-9);
+                let left_s = (self.steps - self.step) as f64 * self.images_per_step as f64
+                    / images_per_s.max(1e-9);
                 tell(&format!("step {}/{} {message}, left {left_s:.0} s", self.step, self.steps));
             }
         } else {

@@ -31,10 +31,16 @@ pub struct TextEncoder<'a> {
 
 impl TextEncoder<'_> {
     /// `[K, D]`, L2-normalised rows.
-    pub fn embed(&self, texts: &[String], parameters: &Parameters, mode: Mode) -> Result<Tensor, TrainError> {
+    pub fn embed(
+        &self,
+        texts: &[String],
+        parameters: &Parameters,
+        mode: Mode,
+    ) -> Result<Tensor, TrainError> {
         let (tokens, end) = self.tokens(texts)?;
         let device = parameters.device();
-        let feeds = BTreeMap::from([("tokens", upload(&tokens, device)?), ("end", upload(&end, device)?)]);
+        let feeds =
+            BTreeMap::from([("tokens", upload(&tokens, device)?), ("end", upload(&end, device)?)]);
         let outputs = eval(self.graph, &["embeddings"], &feeds, parameters, mode)?;
         Ok(outputs["embeddings"].shallow_clone())
     }
@@ -49,7 +55,10 @@ impl TextEncoder<'_> {
             end[row * self.context + encoded.end] = 1.0;
         }
         let shape = [texts.len() as i64, self.context as i64];
-        Ok((Tensor::f_from_slice(&ids)?.f_reshape(shape)?, Tensor::f_from_slice(&end)?.f_reshape(shape)?))
+        Ok((
+            Tensor::f_from_slice(&ids)?.f_reshape(shape)?,
+            Tensor::f_from_slice(&end)?.f_reshape(shape)?,
+        ))
     }
 }
 
@@ -73,7 +82,8 @@ impl Prompts {
         let mut vectors = BTreeMap::new();
         for word in words {
             let word = word.to_lowercase();
-            let texts: Vec<String> = settings.templates.iter().map(|template| template.replace("{}", &word)).collect();
+            let texts: Vec<String> =
+                settings.templates.iter().map(|template| template.replace("{}", &word)).collect();
             vectors.insert(word, encoder.embed(&texts, parameters, Mode::Evaluate)?);
         }
         Ok(Self { vectors, templates: settings.templates.len() })
@@ -89,7 +99,8 @@ impl Prompts {
         Ok(self.of(word)?.f_get(template as i64)?)
     }
 
-    /// A word in all templates, as the exporter writes it: the mean of the unit vectors, of length 1 again. `[D]`.
+    /// A word in all templates, as the exporter writes it: the mean of the unit vectors, of length
+    /// 1 again. `[D]`.
     pub fn mean(&self, word: &str) -> Result<Tensor, TrainError> {
         let mean = self.of(word)?.f_mean_dim([0].as_slice(), false, Kind::Float)?;
         Ok(mean.f_div(&mean.f_norm()?)?)

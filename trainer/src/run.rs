@@ -16,7 +16,8 @@ const METRICS: &str = "metrics.jsonl";
 pub struct Run {
     folder: PathBuf,
     metrics: File,
-    /// Held while this process trains; the system takes it back when the process ends, however it ends.
+    /// Held while this process trains; the system takes it back when the process ends, however it
+    /// ends.
     lock: Option<File>,
 }
 
@@ -24,16 +25,23 @@ impl Run {
     /// Opens or makes the folder. Metrics are appended.
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
         make_folder(folder)?;
-        Ok(Self { folder: folder.to_owned(), metrics: append_to(&folder.join(METRICS))?, lock: None })
+        Ok(Self {
+            folder: folder.to_owned(),
+            metrics: append_to(&folder.join(METRICS))?,
+            lock: None,
+        })
     }
 
-    /// Makes this process the only one that trains here, and removes what a killed one left half-written.
+    /// Makes this process the only one that trains here, and removes what a killed one left
+    /// half-written.
     pub fn lock(&mut self) -> Result<(), TrainError> {
         let path = self.path("lock");
         let lock = append_to(&path)?;
         match lock.try_lock() {
             Ok(()) => self.lock = Some(lock),
-            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked { folder: self.folder.clone() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(TrainError::Locked { folder: self.folder.clone() });
+            }
             Err(TryLockError::Error(source)) => return Err(TrainError::File { path, source }),
         }
         rszs_durable::remove_leftovers(&self.folder, &[""]);
@@ -59,8 +67,8 @@ impl Run {
         self.metrics.sync_data().map_err(unwritable)
     }
 
-    /// Drops the metrics of steps after `step`, which will be taken again, and a line that a kill cut short. So no step is
-    /// there twice.
+    /// Drops the metrics of steps after `step`, which will be taken again, and a line that a kill
+    /// cut short. So no step is there twice.
     pub fn forget_after(&mut self, step: u64) -> Result<(), TrainError> {
         let path = self.path(METRICS);
         let text = fs::read(&path).map_err(TrainError::file(&path))?;
@@ -68,7 +76,12 @@ impl Run {
             let record = serde_json::from_slice::<Value>(line);
             record.is_ok_and(|record| record["step"].as_u64().is_none_or(|of| of <= step))
         };
-        let kept: Vec<u8> = text.split_inclusive(|&byte| byte == b'\n').filter(is_kept).flatten().copied().collect();
+        let kept: Vec<u8> = text
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(is_kept)
+            .flatten()
+            .copied()
+            .collect();
         if kept != text {
             write_atomically(&path, &kept)?;
             self.metrics = append_to(&path)?;
@@ -111,7 +124,12 @@ mod tests {
     fn steps_that_are_taken_again_and_half_a_line_are_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let mut run = Run::open(folder.path()).unwrap();
-        for record in [json!({"type": "start", "step": 0}), json!({"step": 4}), json!({"step": 5}), json!({"a": 1})] {
+        for record in [
+            json!({"type": "start", "step": 0}),
+            json!({"step": 4}),
+            json!({"step": 5}),
+            json!({"a": 1}),
+        ] {
             run.record(&record).unwrap();
         }
         run.metrics.write_all(br#"{"step":"#).unwrap();

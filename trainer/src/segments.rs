@@ -1,11 +1,14 @@
-//! A step in segments: the network is cut at the borders of transformer blocks, and each segment has a backward pass of its own.
+//! A step in segments: the network is cut at the borders of transformer blocks, and each segment
+//! has a backward pass of its own.
 //!
-//! That buys two things. A block can be computed again when its backward pass comes, instead of keeping its values (gradient
-//! checkpointing: Chen et al. 2016, arXiv:1604.06174). And the gradients of a segment are finished before those of the
-//! segments before it exist, so they can be sent to other ranks meanwhile.
+//! That buys two things. A block can be computed again when its backward pass comes, instead of
+//! keeping its values (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174). And the
+//! gradients of a segment are finished before those of the segments before it exist, so they can be
+//! sent to other ranks meanwhile.
 //!
-//! libtorch's C interface has neither hooks nor checkpoints. What it has is enough: a value that crosses a border is replaced
-//! by a leaf; once everything behind the border has sent its gradients to that leaf, `sum(value · leaf.grad)` sends them on.
+//! libtorch's C interface has neither hooks nor checkpoints. What it has is enough: a value that
+//! crosses a border is replaced by a leaf; once everything behind the border has sent its gradients
+//! to that leaf, `sum(value · leaf.grad)` sends them on.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +28,8 @@ use crate::{Mode, Parameters, TrainError};
 pub enum Recompute {
     /// Nothing: every value that the backward pass needs is kept.
     Nothing,
-    /// The blocks of both streams: of a block that a gradient goes through, only the inputs are kept.
+    /// The blocks of both streams: of a block that a gradient goes through, only the inputs are
+    /// kept.
     Blocks,
 }
 
@@ -74,7 +78,8 @@ struct Segment {
 
 /// A value where it leaves its segment.
 struct Border {
-    /// With what autograd knows of it; nothing for a value that is computed again, or that no gradient goes through.
+    /// With what autograd knows of it; nothing for a value that is computed again, or that no
+    /// gradient goes through.
     value: Option<Tensor>,
     /// What everything behind the border reads; gradients gather in it.
     leaf: Tensor,
@@ -105,8 +110,14 @@ pub fn forward<'a, T: Borrow<Tensor>>(
     let needs_gradient = interpreter.needs_gradient(graph)?;
     let segments = segments(graph, cut, &last_uses, &needs_gradient);
     let crosses = crossing(graph, &segments, &last_uses);
-    let mut pass =
-        Forward { graph, interpreter, segments, last_uses, borders: BTreeMap::new(), outputs: BTreeMap::new() };
+    let mut pass = Forward {
+        graph,
+        interpreter,
+        segments,
+        last_uses,
+        borders: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+    };
     let mut values: Vec<Option<Tensor>> = (0..graph.nodes().len()).map(|_| None).collect();
     let mut borders = BTreeMap::new();
     for segment in &pass.segments {
@@ -136,8 +147,9 @@ impl<T: Borrow<Tensor>> Forward<'_, T> {
         &self.outputs
     }
 
-    /// Sends the gradients of `loss`, a number computed from the outputs, to the parameters. `finished` is told of parameters
-    /// whose gradient will not change any more, segment by segment, from the last to the first; on all ranks in the same order.
+    /// Sends the gradients of `loss`, a number computed from the outputs, to the parameters.
+    /// `finished` is told of parameters whose gradient will not change any more, segment by
+    /// segment, from the last to the first; on all ranks in the same order.
     pub fn backward(
         mut self,
         loss: &Tensor,
@@ -147,11 +159,17 @@ impl<T: Borrow<Tensor>> Forward<'_, T> {
         loss.f_backward()?;
         while let Some(segment) = self.segments.pop() {
             let borders = self.borders.split_off(&segment.nodes.start);
-            let mut computed = if segment.again { self.compute_again(&segment, &borders)? } else { BTreeMap::new() };
+            let mut computed = if segment.again {
+                self.compute_again(&segment, &borders)?
+            } else {
+                BTreeMap::new()
+            };
             let mut sum: Option<Tensor> = None;
             for (index, Border { value, leaf }) in borders {
                 let gradient = leaf.grad();
-                if let Some(value) = value.or_else(|| computed.remove(&index)).filter(|_| gradient.defined()) {
+                if let Some(value) =
+                    value.or_else(|| computed.remove(&index)).filter(|_| gradient.defined())
+                {
                     let product = value.f_mul(&gradient)?.f_sum(Kind::Float)?;
                     sum = Some(match sum {
                         Some(sum) => sum.f_add(&product)?,
@@ -187,8 +205,8 @@ impl<T: Borrow<Tensor>> Forward<'_, T> {
         Ok(computed)
     }
 
-    /// Computes the needed ones of `nodes`; `each` may put another tensor in the place of a value. A value is let go after its
-    /// last use.
+    /// Computes the needed ones of `nodes`; `each` may put another tensor in the place of a value.
+    /// A value is let go after its last use.
     fn compute(
         &self,
         nodes: &Range<usize>,
@@ -214,8 +232,15 @@ impl<T: Borrow<Tensor>> Forward<'_, T> {
 }
 
 /// The nodes of `graph`, cut.
-fn segments(graph: &Graph, cut: Cut, last_uses: &[Option<usize>], needs_gradient: &[bool]) -> Vec<Segment> {
-    let block = |index: usize| if cut == Cut::Nowhere { None } else { block_of(&graph.nodes()[index].name) };
+fn segments(
+    graph: &Graph,
+    cut: Cut,
+    last_uses: &[Option<usize>],
+    needs_gradient: &[bool],
+) -> Vec<Segment> {
+    let block = |index: usize| {
+        if cut == Cut::Nowhere { None } else { block_of(&graph.nodes()[index].name) }
+    };
     let mut segments: Vec<Segment> = Vec::new();
     for (index, needs_gradient) in needs_gradient.iter().enumerate() {
         let again = cut == Cut::BlocksRecomputed && block(index).is_some() && *needs_gradient;
@@ -232,7 +257,8 @@ fn segments(graph: &Graph, cut: Cut, last_uses: &[Option<usize>], needs_gradient
         for index in segment.nodes.clone().filter(|&index| last_uses[index].is_some()) {
             for id in &graph.nodes()[index].inputs {
                 let name = &graph.node(*id).name;
-                let trains = needs_gradient[id.index()] && matches!(graph.node(*id).op, Op::Param { .. });
+                let trains =
+                    needs_gradient[id.index()] && matches!(graph.node(*id).op, Op::Param { .. });
                 if trains && finished.insert(name) {
                     segment.finishes.push(name.clone());
                 }

@@ -10,7 +10,8 @@ use crate::checkpoint::{self, Checkpoint, Origin};
 use crate::run::{make_folder, tell};
 use crate::{Parameters, TrainError};
 
-/// A folder with one file a state, `step_00000120.safetensors`. To go back, move the newer ones away.
+/// A folder with one file a state, `step_00000120.safetensors`. To go back, move the newer ones
+/// away.
 #[derive(Debug)]
 pub struct States {
     folder: PathBuf,
@@ -25,8 +26,8 @@ impl States {
         Ok(Self { folder, keep })
     }
 
-    /// The newest state that is whole, if there is any state. A damaged one is moved aside, so that it never counts as one
-    /// of the last again; it is an error when none is whole.
+    /// The newest state that is whole, if there is any state. A damaged one is moved aside, so that
+    /// it never counts as one of the last again; it is an error when none is whole.
     pub fn newest(&self) -> Result<Option<Checkpoint>, TrainError> {
         let files = self.files()?;
         for path in &files {
@@ -35,7 +36,10 @@ impl States {
                 Err(error @ TrainError::Weights(_)) => {
                     let aside = path.with_extension("damaged");
                     fs::rename(path, &aside).map_err(TrainError::file(path))?;
-                    tell(&format!("{error}; moved to {}, going back to the state before", aside.display()));
+                    tell(&format!(
+                        "{error}; moved to {}, going back to the state before",
+                        aside.display()
+                    ));
                 }
                 Err(error) => return Err(error),
             }
@@ -57,7 +61,11 @@ impl States {
         tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
         origin: &Origin,
     ) -> Result<(), TrainError> {
-        checkpoint::save_tensors(&self.folder.join(format!("step_{:08}.safetensors", origin.step)), tensors, origin)?;
+        checkpoint::save_tensors(
+            &self.folder.join(format!("step_{:08}.safetensors", origin.step)),
+            tensors,
+            origin,
+        )?;
         for path in self.files()?.iter().skip(self.keep.get()) {
             fs::remove_file(path).map_err(TrainError::file(path))?;
         }
@@ -134,7 +142,9 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_or_a_lost_end_leads_to_the_state_before() {
-        for damage in [flip_a_bit, |path: &Path| fs::write(path, &fs::read(path).unwrap()[..40]).unwrap()] {
+        for damage in
+            [flip_a_bit, |path: &Path| fs::write(path, &fs::read(path).unwrap()[..40]).unwrap()]
+        {
             let folder = tempfile::tempdir().unwrap();
             let states = states(folder.path(), 3);
             save(&states, [1, 2]);

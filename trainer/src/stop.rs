@@ -32,14 +32,19 @@ impl Stop {
         Self::default()
     }
 
-    /// SIGTERM and SIGINT ask. A second SIGINT, from someone who will not wait, ends the process at once.
+    /// SIGTERM and SIGINT ask. A second SIGINT, from someone who will not wait, ends the process at
+    /// once.
     pub fn on_signals() -> Result<Self, TrainError> {
         let (stop, interrupted) = (Self::never(), Arc::new(AtomicBool::new(false)));
-        register_conditional_shutdown(SIGINT, Ending::STOPPED_CODE.into(), Arc::clone(&interrupted))
-            .and_then(|_| register(SIGINT, interrupted))
-            .and_then(|_| register(SIGINT, Arc::clone(&stop.0)))
-            .and_then(|_| register(SIGTERM, Arc::clone(&stop.0)))
-            .map_err(TrainError::Signals)?;
+        register_conditional_shutdown(
+            SIGINT,
+            Ending::STOPPED_CODE.into(),
+            Arc::clone(&interrupted),
+        )
+        .and_then(|_| register(SIGINT, interrupted))
+        .and_then(|_| register(SIGINT, Arc::clone(&stop.0)))
+        .and_then(|_| register(SIGTERM, Arc::clone(&stop.0)))
+        .map_err(TrainError::Signals)?;
         Ok(stop)
     }
 

@@ -1,11 +1,12 @@
-//! The picture teacher: an ImageNet ResNet-50 v2 without its fourth stage, run in evaluation mode only.
+//! The picture teacher: an ImageNet ResNet-50 v2 without its fourth stage, run in evaluation mode
+//! only.
 //!
-//! Its features are what the two image streams are first taught to reproduce ([`crate::pretrain`]); nothing of it is
-//! shipped. Letters: N images, C channels, H W pixels.
+//! Its features are what the two image streams are first taught to reproduce ([`crate::pretrain`]);
+//! nothing of it is shipped. Letters: N images, C channels, H W pixels.
 //!
-//! Source of the layout: gluon-cv `resnet50_v2` (arXiv:1603.05027, pre-activation); a batch norm on the input without
-//! gain, 7×7/2 convolution, 3×3/2 maximum, then bottlenecks with the step in the 3×3 convolution. Every batch norm that
-//! follows a convolution is folded into it.
+//! Source of the layout: gluon-cv `resnet50_v2` (arXiv:1603.05027, pre-activation); a batch norm on
+//! the input without gain, 7×7/2 convolution, 3×3/2 maximum, then bottlenecks with the step in the
+//! 3×3 convolution. Every batch norm that follows a convolution is folded into it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +27,8 @@ const EPSILON: f64 = 1e-5;
 /// ImageNet statistics of pixels in [0, 1], red, green, blue.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const STANDARD_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
-/// Bottlenecks, input channels and output channels of each stage; the first bottleneck of stages 2 and 3 halves the grid.
+/// Bottlenecks, input channels and output channels of each stage; the first bottleneck of stages 2
+/// and 3 halves the grid.
 const STAGES: [(usize, i64, i64); 3] = [(3, 64, 256), (4, 256, 512), (6, 512, 1024)];
 
 /// `x * scale + offset` per channel, `[1, C, 1, 1]` each.
@@ -113,10 +115,13 @@ impl Teacher {
         Ok(Self { input, stem, blocks, output: source.affine("stage4_batchnorm0", CHANNELS)? })
     }
 
-    /// `tiles: U8 [N, H, W, 3]`, wherever they are, to `[N, 1024, H/16, W/16]`, not negative: the activation that stage 4 would read.
+    /// `tiles: U8 [N, H, W, 3]`, wherever they are, to `[N, 1024, H/16, W/16]`, not negative: the
+    /// activation that stage 4 would read.
     pub fn features(&self, tiles: &Tensor) -> Result<Tensor, TchError> {
         let _no_grad = tch::no_grad_guard();
-        let pixels = upload(tiles, self.stem.weight.device())?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
+        let pixels = upload(tiles, self.stem.weight.device())?
+            .f_permute([0, 3, 1, 2])?
+            .f_to_kind(Kind::Float)?;
         let mut x = self.stem.apply(&self.input.apply(&pixels)?)?.f_relu()?;
         x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         for block in &self.blocks {
@@ -139,7 +144,11 @@ impl Arrays<'_> {
             return Err(unusable(self.path, &format!("the array {name}"), "none"));
         };
         if array.size() != shape {
-            return Err(unusable(self.path, &format!("{name} of shape {shape:?}"), &format!("{:?}", array.size())));
+            return Err(unusable(
+                self.path,
+                &format!("{name} of shape {shape:?}"),
+                &format!("{:?}", array.size()),
+            ));
         }
         Ok(array.f_to_kind(Kind::Float)?)
     }
@@ -160,8 +169,8 @@ impl Arrays<'_> {
     /// Bytes to ImageNet units, then the batch norm on the input, as one step.
     fn input(&self) -> Result<ChannelAffine, TrainError> {
         let [scale, offset] = self.statistics("batchnorm0", 3)?;
-        let [mean, deviation] =
-            [MEAN, STANDARD_DEVIATION].map(|values| upload(&Tensor::f_from_slice(&values)?, scale.device()));
+        let [mean, deviation] = [MEAN, STANDARD_DEVIATION]
+            .map(|values| upload(&Tensor::f_from_slice(&values)?, scale.device()));
         let (mean, deviation) = (mean?, deviation?);
         let offset = offset.f_sub(&scale.f_mul(&mean)?.f_div(&deviation)?)?;
         let scale = scale.f_div(&deviation)?.f_div_scalar(255.0)?;
@@ -177,14 +186,16 @@ impl Arrays<'_> {
     ) -> Result<Convolution, TrainError> {
         let weight = self.take(&format!("{name}_weight"), &shape)?;
         let padding = shape[2] / 2;
-        let Some(norm) = norm else { return Ok(Convolution { weight, bias: None, stride, padding }) };
+        let Some(norm) = norm else {
+            return Ok(Convolution { weight, bias: None, stride, padding });
+        };
         let [scale, offset] = self.statistics(norm, shape[0])?;
         let weight = weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?;
         Ok(Convolution { weight, bias: Some(offset), stride, padding })
     }
 
-    /// gluon numbers the layers of a stage in order of creation: three of each kind a block, and one more convolution,
-    /// the shortcut, at the end of the first block.
+    /// gluon numbers the layers of a stage in order of creation: three of each kind a block, and
+    /// one more convolution, the shortcut, at the end of the first block.
     fn bottleneck(
         &self,
         stage: usize,
@@ -193,14 +204,22 @@ impl Arrays<'_> {
         stride: i64,
     ) -> Result<Bottleneck, TrainError> {
         let norm = |offset: usize| format!("stage{stage}_batchnorm{}", 3 * block + offset);
-        let convolution = |offset: usize| format!("stage{stage}_conv{}", 3 * block + usize::from(block > 0) + offset);
+        let convolution = |offset: usize| {
+            format!("stage{stage}_conv{}", 3 * block + usize::from(block > 0) + offset)
+        };
         let inner = outputs / 4;
-        let shortcut = (block == 0).then(|| self.convolution(&convolution(3), [outputs, inputs, 1, 1], stride, None));
+        let shortcut = (block == 0)
+            .then(|| self.convolution(&convolution(3), [outputs, inputs, 1, 1], stride, None));
         Ok(Bottleneck {
             activation: self.affine(&norm(0), inputs)?,
             shortcut: shortcut.transpose()?,
             reduce: self.convolution(&convolution(0), [inner, inputs, 1, 1], 1, Some(&norm(1)))?,
-            middle: self.convolution(&convolution(1), [inner, inner, 3, 3], stride, Some(&norm(2)))?,
+            middle: self.convolution(
+                &convolution(1),
+                [inner, inner, 3, 3],
+                stride,
+                Some(&norm(2)),
+            )?,
             expand: self.convolution(&convolution(2), [outputs, inner, 1, 1], 1, None)?,
         })
     }
@@ -212,7 +231,12 @@ fn per_channel(vector: &Tensor) -> Result<Tensor, TchError> {
 
 fn unusable(path: &Path, expected: &str, found: &str) -> TrainError {
     let hint = "another network's weights?";
-    TrainError::Checkpoint { path: path.to_owned(), expected: expected.to_owned(), found: found.to_owned(), hint }
+    TrainError::Checkpoint {
+        path: path.to_owned(),
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+        hint,
+    }
 }
 
 #[cfg(test)]
@@ -224,8 +248,9 @@ mod tests {
     const FLOAT32: f64 = 1e-3;
 
     fn random(shape: &[i64], rng: &mut Rng, centre: f32, spread: f32) -> Tensor {
-        let values: Vec<f32> =
-            (0..shape.iter().product::<i64>()).map(|_| centre + spread * rng.range(-1.0, 1.0)).collect();
+        let values: Vec<f32> = (0..shape.iter().product::<i64>())
+            .map(|_| centre + spread * rng.range(-1.0, 1.0))
+            .collect();
         Tensor::from_slice(&values).reshape(shape)
     }
 
@@ -233,21 +258,33 @@ mod tests {
     fn arrays() -> BTreeMap<String, Tensor> {
         let mut rng = Rng::new(3);
         let mut arrays = BTreeMap::new();
-        let norm = |name: String, channels: i64, arrays: &mut BTreeMap<String, Tensor>, rng: &mut Rng| {
-            for (part, centre, spread) in
-                [("gamma", 1.0, 0.3), ("beta", 0.0, 0.3), ("running_mean", 0.0, 0.3), ("running_var", 1.0, 0.3)]
-            {
-                arrays.insert(format!("{PREFIX}{name}_{part}"), random(&[channels], rng, centre, spread));
-            }
-        };
-        let convolution = |name: String, shape: [i64; 4], arrays: &mut BTreeMap<String, Tensor>, rng: &mut Rng| {
+        let norm =
+            |name: String, channels: i64, arrays: &mut BTreeMap<String, Tensor>, rng: &mut Rng| {
+                for (part, centre, spread) in [
+                    ("gamma", 1.0, 0.3),
+                    ("beta", 0.0, 0.3),
+                    ("running_mean", 0.0, 0.3),
+                    ("running_var", 1.0, 0.3),
+                ] {
+                    arrays.insert(
+                        format!("{PREFIX}{name}_{part}"),
+                        random(&[channels], rng, centre, spread),
+                    );
+                }
+            };
+        let convolution = |name: String,
+                           shape: [i64; 4],
+                           arrays: &mut BTreeMap<String, Tensor>,
+                           rng: &mut Rng| {
             let spread = (3.0 / (shape[1] * shape[2] * shape[3]) as f32).sqrt();
             arrays.insert(format!("{PREFIX}{name}_weight"), random(&shape, rng, 0.0, spread));
         };
         norm("batchnorm0".to_owned(), 3, &mut arrays, &mut rng);
         convolution("conv0".to_owned(), [64, 3, 7, 7], &mut arrays, &mut rng);
         norm("batchnorm1".to_owned(), 64, &mut arrays, &mut rng);
-        for (stage, blocks, inputs, outputs) in [(1, 3, 64, 256), (2, 4, 256, 512), (3, 6, 512, 1024)] {
+        for (stage, blocks, inputs, outputs) in
+            [(1, 3, 64, 256), (2, 4, 256, 512), (3, 6, 512, 1024)]
+        {
             let (mut norms, mut convolutions) = (0, 0);
             for block in 0..blocks {
                 let inputs = if block == 0 { inputs } else { outputs };
@@ -256,12 +293,18 @@ mod tests {
                     norm(format!("stage{stage}_batchnorm{norms}"), channels, &mut arrays, &mut rng);
                     norms += 1;
                 }
-                let mut shapes = vec![[inner, inputs, 1, 1], [inner, inner, 3, 3], [outputs, inner, 1, 1]];
+                let mut shapes =
+                    vec![[inner, inputs, 1, 1], [inner, inner, 3, 3], [outputs, inner, 1, 1]];
                 if block == 0 {
                     shapes.push([outputs, inputs, 1, 1]);
                 }
                 for shape in shapes {
-                    convolution(format!("stage{stage}_conv{convolutions}"), shape, &mut arrays, &mut rng);
+                    convolution(
+                        format!("stage{stage}_conv{convolutions}"),
+                        shape,
+                        &mut arrays,
+                        &mut rng,
+                    );
                     convolutions += 1;
                 }
             }
@@ -298,12 +341,22 @@ mod tests {
         for (stage, blocks) in [(1, 3), (2, 4), (3, 6)] {
             for block in 0..blocks {
                 let at = |n: usize| 3 * block + n;
-                let conv = |n: usize| format!("stage{stage}_conv{}", at(n) + usize::from(block > 0));
+                let conv =
+                    |n: usize| format!("stage{stage}_conv{}", at(n) + usize::from(block > 0));
                 let stride = if block == 0 && stage > 1 { 2 } else { 1 };
                 let y = norm(&x, &format!("stage{stage}_batchnorm{}", at(0))).relu();
-                let shortcut = if block == 0 { convolution(&y, &conv(3), stride) } else { x.shallow_clone() };
-                let y = norm(&convolution(&y, &conv(0), 1), &format!("stage{stage}_batchnorm{}", at(1))).relu();
-                let y = norm(&convolution(&y, &conv(1), stride), &format!("stage{stage}_batchnorm{}", at(2))).relu();
+                let shortcut =
+                    if block == 0 { convolution(&y, &conv(3), stride) } else { x.shallow_clone() };
+                let y = norm(
+                    &convolution(&y, &conv(0), 1),
+                    &format!("stage{stage}_batchnorm{}", at(1)),
+                )
+                .relu();
+                let y = norm(
+                    &convolution(&y, &conv(1), stride),
+                    &format!("stage{stage}_batchnorm{}", at(2)),
+                )
+                .relu();
                 x = convolution(&y, &conv(2), 1) + shortcut;
             }
         }
@@ -315,7 +368,8 @@ mod tests {
         let arrays = arrays();
         let mut rng = Rng::new(4);
         let tiles = random(&[2, 64, 64, 3], &mut rng, 128.0, 127.0).to_kind(Kind::Uint8);
-        let features = Teacher::from_arrays(&arrays, Path::new("t.npz")).unwrap().features(&tiles).unwrap();
+        let features =
+            Teacher::from_arrays(&arrays, Path::new("t.npz")).unwrap().features(&tiles).unwrap();
         assert_eq!(features.size(), [2, CHANNELS, 64 / STRIDE_PX, 64 / STRIDE_PX]);
         let expected = layer_by_layer(&arrays, &tiles);
         let scale = expected.abs().max().double_value(&[]);
@@ -332,8 +386,15 @@ mod tests {
         let message = |arrays: &BTreeMap<String, Tensor>| {
             Teacher::from_arrays(arrays, Path::new("t.npz")).unwrap_err().to_string()
         };
-        assert!(message(&arrays).contains("t.npz: expected resnetv24_stage2_conv3_weight of shape [512, 256, 1, 1]"));
+        assert!(
+            message(&arrays).contains(
+                "t.npz: expected resnetv24_stage2_conv3_weight of shape [512, 256, 1, 1]"
+            )
+        );
         arrays.remove(name);
-        assert!(message(&arrays).contains("expected the array resnetv24_stage2_conv3_weight, found none"));
+        assert!(
+            message(&arrays)
+                .contains("expected the array resnetv24_stage2_conv3_weight, found none")
+        );
     }
 }

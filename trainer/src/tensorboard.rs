@@ -1,7 +1,8 @@
 //! Curves and pictures for `TensorBoard`: one event file a start of a run.
 //!
-//! The file is a row of records (tensorflow `core/lib/io/record_writer.h`), each a protobuf (tensorflow `core/util/event.proto`
-//! and `core/framework/summary.proto`), of which this file knows what a scalar and a picture need.
+//! The file is a row of records (tensorflow `core/lib/io/record_writer.h`), each a protobuf
+//! (tensorflow `core/util/event.proto` and `core/framework/summary.proto`), of which this file
+//! knows what a scalar and a picture need.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -23,12 +24,17 @@ pub(crate) struct EventFile {
 }
 
 impl EventFile {
-    /// A new file in `folder` for a run that has taken `steps` steps: readers forget what files before it say of later
-    /// steps, as those will be taken again.
+    /// A new file in `folder` for a run that has taken `steps` steps: readers forget what files
+    /// before it say of later steps, as those will be taken again.
     pub(crate) fn create(folder: &Path, steps: u64) -> Result<Self, TrainError> {
         let now = now();
-        // Readers take the files of a folder in the order of their names. A process starts a run once.
-        let path = folder.join(format!("events.out.tfevents.{:010}.{}", now.as_secs(), std::process::id()));
+        // Readers take the files of a folder in the order of their names. A process starts a run
+        // once.
+        let path = folder.join(format!(
+            "events.out.tfevents.{:010}.{}",
+            now.as_secs(),
+            std::process::id()
+        ));
         make_folder(folder)?;
         let opened = OpenOptions::new().create(true).append(true).open(&path);
         let file = opened.map_err(|source| TrainError::Write { path: path.clone(), source })?;
@@ -52,22 +58,42 @@ impl EventFile {
         step: u64,
         points: impl IntoIterator<Item = (&'a str, f64)>,
     ) -> Result<(), TrainError> {
-        let point = |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), number: Some(value as f32), image: None };
+        let point = |(tag, value): (&str, f64)| Value {
+            tag: tag.to_owned(),
+            number: Some(value as f32),
+            image: None,
+        };
         let summary = Summary { values: points.into_iter().map(point).collect() };
-        self.write(Event { wall_time: now().as_secs_f64(), step: step as i64, what: Some(What::Summary(summary)) })
+        self.write(Event {
+            wall_time: now().as_secs_f64(),
+            step: step as i64,
+            what: Some(What::Summary(summary)),
+        })
     }
 
     /// Adds a picture to a row of them, as a JPEG: for looking at, not for measuring.
-    pub(crate) fn picture(&mut self, step: u64, tag: &str, picture: &RgbImage) -> Result<(), TrainError> {
+    pub(crate) fn picture(
+        &mut self,
+        step: u64,
+        tag: &str,
+        picture: &RgbImage,
+    ) -> Result<(), TrainError> {
         let (width, height) = (picture.width as u32, picture.height as u32);
         let mut encoded = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, JPEG_QUALITY)
             .write_image(&picture.pixels, width, height, image::ExtendedColorType::Rgb8)
-            .map_err(|error| TrainError::Write { path: self.path.clone(), source: std::io::Error::other(error) })?;
+            .map_err(|error| TrainError::Write {
+                path: self.path.clone(),
+                source: std::io::Error::other(error),
+            })?;
         let image = Image { height: height as i32, width: width as i32, colorspace: RGB, encoded };
         let value = Value { tag: tag.to_owned(), number: None, image: Some(image) };
         let summary = Summary { values: vec![value] };
-        self.write(Event { wall_time: now().as_secs_f64(), step: step as i64, what: Some(What::Summary(summary)) })
+        self.write(Event {
+            wall_time: now().as_secs_f64(),
+            step: step as i64,
+            what: Some(What::Summary(summary)),
+        })
     }
 
     fn write(&mut self, event: Event) -> Result<(), TrainError> {
@@ -148,10 +174,12 @@ fn now() -> Duration {
 /// Length, its checksum, data, its checksum; little-endian.
 fn record(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
-    [&length[..], &masked(crc32c(&length)).to_le_bytes(), data, &masked(crc32c(data)).to_le_bytes()].concat()
+    [&length[..], &masked(crc32c(&length)).to_le_bytes(), data, &masked(crc32c(data)).to_le_bytes()]
+        .concat()
 }
 
-/// So that the checksum of data which holds checksums is no trivial one (tensorflow `core/lib/hash/crc32c.h`).
+/// So that the checksum of data which holds checksums is no trivial one (tensorflow
+/// `core/lib/hash/crc32c.h`).
 fn masked(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xA282_EAD8)
 }
@@ -176,16 +204,21 @@ mod tests {
     /// The golden file was written by `TensorBoard` itself: see the script beside it.
     #[test]
     fn the_file_is_the_one_that_tensorboard_writes() {
-        let point = |tag: &str, value| Value { tag: tag.to_owned(), number: Some(value), image: None };
+        let point =
+            |tag: &str, value| Value { tag: tag.to_owned(), number: Some(value), image: None };
         let image = Image { height: 2, width: 300, colorspace: RGB, encoded: b"JPEG".to_vec() };
-        let picture = Value { tag: "evaluation/a/overlay".to_owned(), number: None, image: Some(image) };
-        let summary = Summary { values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0), picture] };
+        let picture =
+            Value { tag: "evaluation/a/overlay".to_owned(), number: None, image: Some(image) };
+        let summary = Summary {
+            values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0), picture],
+        };
         let events = [
             Event { wall_time: 1.5e9, step: 0, what: Some(What::FileVersion(VERSION.to_owned())) },
             Event { wall_time: 1.5e9, step: 3, what: Some(What::Session(START)) },
             Event { wall_time: 1_500_000_000.25, step: 300, what: Some(What::Summary(summary)) },
         ];
-        let bytes: Vec<u8> = events.iter().flat_map(|event| record(&event.encode_to_vec())).collect();
+        let bytes: Vec<u8> =
+            events.iter().flat_map(|event| record(&event.encode_to_vec())).collect();
         assert!(bytes == include_bytes!("../tests/golden/events.tfevents"), "{bytes:02x?}");
     }
 

@@ -1,8 +1,9 @@
 //! Teaches the text tower the geometry of real CLIP text vectors.
 //!
-//! CLIP's text vectors share one large component (the mean cosine of two unrelated names is far above 0), so a tower that
-//! outputs the mean scores a high cosine and knows nothing. Targets are therefore centred: the mean over all names is taken
-//! off and the rest is made unit length again. Letters: K prompts, M names, D joint width.
+//! CLIP's text vectors share one large component (the mean cosine of two unrelated names is far
+//! above 0), so a tower that outputs the mean scores a high cosine and knows nothing. Targets are
+//! therefore centred: the mean over all names is taken off and the rest is made unit length again.
+//! Letters: K prompts, M names, D joint width.
 
 use std::collections::BTreeSet;
 
@@ -48,9 +49,15 @@ pub struct TextTargets {
 }
 
 impl TextTargets {
-    /// Centres the vectors and holds names out. A name that the imagery needs (it occurs in `needed`) is never held out:
-    /// the towers must know it, and it would be learnt from captions anyway.
-    pub fn new(text: &ClipText, needed: &BTreeSet<String>, held_out: usize, seed: u64) -> Result<Self, TrainError> {
+    /// Centres the vectors and holds names out. A name that the imagery needs (it occurs in
+    /// `needed`) is never held out: the towers must know it, and it would be learnt from captions
+    /// anyway.
+    pub fn new(
+        text: &ClipText,
+        needed: &BTreeSet<String>,
+        held_out: usize,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
         let raw = Tensor::f_from_slice(&text.vectors)?.f_view([-1, text.width as i64])?;
         let centred = raw.f_sub(&raw.f_mean_dim([0].as_slice(), true, Kind::Float)?)?;
         let vectors = unit_rows(&centred)?;
@@ -68,7 +75,9 @@ impl TextTargets {
     /// The vectors of some rows, `[rows, D]`.
     pub fn rows(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
         let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        Ok(self.vectors.f_index_select(0, &upload(&Tensor::f_from_slice(&rows)?, self.vectors.device())?)?)
+        Ok(self
+            .vectors
+            .f_index_select(0, &upload(&Tensor::f_from_slice(&rows)?, self.vectors.device())?)?)
     }
 
     /// The same with the vectors on `device`.
@@ -88,7 +97,8 @@ impl TextTargets {
         (0..count)
             .map(|_| {
                 let row = self.train[rng.below(self.train.len())];
-                let template = if rng.chance(settings.target_template_share) || templates.is_empty() {
+                let template = if rng.chance(settings.target_template_share) || templates.is_empty()
+                {
                     TARGET_TEMPLATE
                 } else {
                     &templates[rng.below(templates.len())]
@@ -104,14 +114,26 @@ pub fn unit_rows(x: &Tensor) -> Result<Tensor, TchError> {
     x.f_div(&x.f_norm_scalaropt_dim(2, [-1], true)?.f_clamp_min(1e-6)?)
 }
 
-/// `1 - cosine` to the own target, plus the cross-entropy between two distributions over all names: what the target and
-/// what the embedding is close to. `embeddings`, `own: [K, D]`; `all: [M, D]`; rows of unit length.
-pub fn regression_loss(embeddings: &Tensor, own: &Tensor, all: &Tensor, temperature: f64) -> Result<Tensor, TchError> {
+/// `1 - cosine` to the own target, plus the cross-entropy between two distributions over all names:
+/// what the target and what the embedding is close to. `embeddings`, `own: [K, D]`; `all: [M, D]`;
+/// rows of unit length.
+pub fn regression_loss(
+    embeddings: &Tensor,
+    own: &Tensor,
+    all: &Tensor,
+    temperature: f64,
+) -> Result<Tensor, TchError> {
     let cosine = embeddings.f_mul(own)?.f_sum_dim_intlist([-1].as_slice(), false, Kind::Float)?;
     let direction = cosine.f_neg()?.f_add_scalar(1.0)?.f_mean(Kind::Float)?;
     let logits = |x: &Tensor| x.f_matmul(&all.f_transpose(0, 1)?)?.f_div_scalar(temperature);
     let wanted = logits(own)?.f_softmax(-1, Kind::Float)?;
-    let neighbours = logits(embeddings)?.f_cross_entropy_loss::<Tensor>(&wanted, None, Reduction::Mean, -100, 0.0)?;
+    let neighbours = logits(embeddings)?.f_cross_entropy_loss::<Tensor>(
+        &wanted,
+        None,
+        Reduction::Mean,
+        -100,
+        0.0,
+    )?;
     direction.f_add(&neighbours)
 }
 
@@ -130,12 +152,21 @@ pub struct TextReport {
 pub fn report(embeddings: &Tensor, targets: &Tensor) -> Result<TextReport, TchError> {
     let cosines = embeddings.f_matmul(&targets.f_transpose(0, 1)?)?;
     let own = cosines.f_diagonal(0, 0, 1)?;
-    let better = cosines.f_gt_tensor(&own.f_unsqueeze(1)?)?.f_sum_dim_intlist([1].as_slice(), false, Kind::Int64)?;
+    let better = cosines.f_gt_tensor(&own.f_unsqueeze(1)?)?.f_sum_dim_intlist(
+        [1].as_slice(),
+        false,
+        Kind::Int64,
+    )?;
     let within = |rank: i64| better.f_lt(rank)?.f_mean(Kind::Double)?.f_double_value(&[]);
-    Ok(TextReport { cosine: own.f_mean(Kind::Double)?.f_double_value(&[])?, top1: within(1)?, top5: within(5)? })
+    Ok(TextReport {
+        cosine: own.f_mean(Kind::Double)?.f_double_value(&[])?,
+        top1: within(1)?,
+        top5: within(5)?,
+    })
 }
 
-/// Our own table of merges, learnt from the sentences, scenes, queries, names and templates that training reads.
+/// Our own table of merges, learnt from the sentences, scenes, queries, names and templates that
+/// training reads.
 pub fn tokenizer(
     aid_rsicd: &AidRsicd,
     names: &[String],
@@ -143,8 +174,8 @@ pub fn tokenizer(
     templates: &[String],
     vocabulary: usize,
 ) -> Tokenizer {
-    let captions =
-        (0..aid_rsicd.pictures().len(Split::Train)).flat_map(|index| aid_rsicd.captions(Split::Train, index));
+    let captions = (0..aid_rsicd.pictures().len(Split::Train))
+        .flat_map(|index| aid_rsicd.captions(Split::Train, index));
     let corpus = captions.chain(aid_rsicd.scenes()).chain(names).chain(words).chain(templates);
     train_merges(corpus.map(String::as_str), vocabulary)
 }
@@ -189,7 +220,8 @@ mod tests {
                 names_beside: 1,
                 temperature: 1.0,
             };
-            let (rows, prompts) = targets.draw(50, &settings, &["the {}".to_owned()], &mut Rng::new(seed));
+            let (rows, prompts) =
+                targets.draw(50, &settings, &["the {}".to_owned()], &mut Rng::new(seed));
             assert!(rows.iter().all(|row| !targets.held_out.contains(row)));
             assert!(prompts.iter().any(|prompt| prompt == "a river"));
             assert!(prompts.iter().any(|prompt| prompt == "the river"));

@@ -36,15 +36,20 @@ pub const TOKENIZER: &str = "tokenizer.json";
 /// What a run starts from and leaves out; given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrainOptions {
-    /// Checkpoint to start from, with `tokenizer.json` beside it. It must hold the text tower; of the image parts it may
-    /// hold any, and the others start random.
+    /// Checkpoint to start from, with `tokenizer.json` beside it. It must hold the text tower; of
+    /// the image parts it may hold any, and the others start random.
     pub from: PathBuf,
     /// Words whose labels are dropped everywhere, so that the model never sees them.
     pub exclude_queries: Vec<String>,
 }
 
 /// Trains in `run` on `device`, from its last state if there is one.
-pub fn train(config: &RunConfig, options: &TrainOptions, run: &mut Run, device: Device) -> Result<(), TrainError> {
+pub fn train(
+    config: &RunConfig,
+    options: &TrainOptions,
+    run: &mut Run,
+    device: Device,
+) -> Result<(), TrainError> {
     train_together(config, options, run, device, Communicator::Single, &Stop::never()).map(drop)
 }
 
@@ -53,8 +58,9 @@ pub fn job(config: &RunConfig, options: &TrainOptions) -> Result<String, TrainEr
     Ok(format!("{options:?}\n{}", config.resolved()?))
 }
 
-/// Trains in `run`, on a device of its own, with all processes of `communicator`, each of which calls this; the first alone writes there.
-/// A rank that is asked to stop stops all, after the step, once the first has saved it.
+/// Trains in `run`, on a device of its own, with all processes of `communicator`, each of which
+/// calls this; the first alone writes there. A rank that is asked to stop stops all, after the
+/// step, once the first has saved it.
 pub fn train_together(
     config: &RunConfig,
     options: &TrainOptions,
@@ -64,15 +70,20 @@ pub fn train_together(
     stop: &Stop,
 ) -> Result<Ending, TrainError> {
     let mut session = Session::start(config, options, run, device, communicator)?;
-    let mut batches =
-        Prefetch::start(&session.sampler, session.optimizer.steps(), config.data().workers, config.data().ahead);
+    let mut batches = Prefetch::start(
+        &session.sampler,
+        session.optimizer.steps(),
+        config.data().workers,
+        config.data().ahead,
+    );
     let ending = if session.communicator.leads() {
         let memory = DeviceMemory::of(device)?;
         lead(config, &mut session, &mut batches, memory, run, stop)?
     } else {
         follow(&mut session, &mut batches, run, stop)?
     };
-    // Where the launcher ends all ranks with the first, none may end before the last state is written.
+    // Where the launcher ends all ranks with the first, none may end before the last state is
+    // written.
     session.communicator.wait_for_all()?;
     Ok(ending)
 }
@@ -103,10 +114,17 @@ fn lead(
         if step.is_multiple_of(settings.log_every_steps) || step == steps {
             let speed = progress.take_images_per_s();
             let device_memory = memory.look()?;
-            let record = losses.take(step, speed, peak_resident_bytes(), device_memory, session.loss_scale());
+            let record = losses.take(
+                step,
+                speed,
+                peak_resident_bytes(),
+                device_memory,
+                session.loss_scale(),
+            );
             run.record(&record)?;
             curves.scalars(step, record.curves())?;
-            let waiting_percent = 100.0 * record.data_wait_s * record.images_per_s / step_images as f64;
+            let waiting_percent =
+                100.0 * record.data_wait_s * record.images_per_s / step_images as f64;
             let message = format!(
                 "loss {:.4} align {:.3} waiting for data {waiting_percent:.0} %",
                 record.segmentation, record.alignment
@@ -137,7 +155,10 @@ fn lead(
             last_save = Instant::now();
         }
         if is_asked && step < steps {
-            tell(&format!("step {step}: stopped by a signal, its state is saved: the same command goes on from it"));
+            tell(&format!(
+                "step {step}: stopped by a signal, its state is saved: the same command goes on \
+                 from it"
+            ));
             return Ok(Ending::Stopped);
         }
     }
@@ -145,7 +166,12 @@ fn lead(
 }
 
 /// The steps of a rank that writes nothing.
-fn follow(session: &mut Session, batches: &mut Prefetch, run: &Run, stop: &Stop) -> Result<Ending, TrainError> {
+fn follow(
+    session: &mut Session,
+    batches: &mut Prefetch,
+    run: &Run,
+    stop: &Stop,
+) -> Result<Ending, TrainError> {
     let steps = session.settings.schedule.steps;
     let mut is_over = session.communicator.any(false)?;
     while session.optimizer.steps() < steps && !is_over {
@@ -172,7 +198,8 @@ fn take_step(
     let batch = batches.next_batch()?;
     let data_wait_s = asked_for_batch.elapsed().as_secs_f64();
     let mut numbers = session.learn(&batch, run)?;
-    let of_ranks = session.communicator.gather([data_wait_s, f64::from(u8::from(stop.is_asked()))])?;
+    let of_ranks =
+        session.communicator.gather([data_wait_s, f64::from(u8::from(stop.is_asked()))])?;
     // All wait for the one that waits longest.
     numbers.data_wait_s = of_ranks.iter().map(|&[wait_s, _]| wait_s).fold(0.0, f64::max);
     Ok((numbers, of_ranks.iter().any(|&[_, asked]| asked > 0.0)))

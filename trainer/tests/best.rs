@@ -19,9 +19,11 @@ fn run(folder: &Path, name: &str, steps: u64, more: &[&str]) -> PathBuf {
     support::single_thread();
     let path = folder.join(name);
     let mut changes = support::changes(folder, steps);
-    changes.extend(["train.evaluate_every_steps = 1", "evaluate.overlap_px = 16"].map(str::to_owned));
+    changes
+        .extend(["train.evaluate_every_steps = 1", "evaluate.overlap_px = 16"].map(str::to_owned));
     changes.extend(more.iter().map(|&change| change.to_owned()));
-    let options = TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
+    let options =
+        TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
     let config = RunConfig::read(&support::nano(), &changes).unwrap();
     train(&config, &options, &mut Run::open(&path).unwrap(), Device::Cpu).unwrap();
     path
@@ -34,12 +36,15 @@ fn step(path: &Path) -> u64 {
 /// Step and score of each evaluation.
 fn evaluations(run: &Path) -> Vec<(u64, f64)> {
     let record: Value = serde_json::from_slice(&fs::read(run.join("best.json")).unwrap()).unwrap();
-    let of = |evaluation: &Value| (evaluation["step"].as_u64().unwrap(), evaluation["score"].as_f64().unwrap());
+    let of = |evaluation: &Value| {
+        (evaluation["step"].as_u64().unwrap(), evaluation["score"].as_f64().unwrap())
+    };
     record["evaluations"].as_array().unwrap().iter().map(of).collect()
 }
 
 /// A learning rate that moves nothing: every evaluation scores alike.
-const STILL: &str = "train.schedule = { peak = 1e-12, floor_fraction = 1.0, warmup_steps = 1, steps = 6 }";
+const STILL: &str =
+    "train.schedule = { peak = 1e-12, floor_fraction = 1.0, warmup_steps = 1, steps = 6 }";
 
 #[test]
 fn the_best_evaluation_is_kept_and_an_interruption_changes_nothing() {

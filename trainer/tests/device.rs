@@ -1,7 +1,7 @@
 //! `--device`: what is refused, and that no tensor is forgotten on the processor.
 //!
-//! A GPU is what would show a forgotten tensor, and libtorch's `meta` device cannot take its place: tch has no name for it. So the sources
-//! are read.
+//! A GPU is what would show a forgotten tensor, and libtorch's `meta` device cannot take its place:
+//! tch has no name for it. So the sources are read.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,10 +12,16 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Ways to make a tensor on the processor.
-const MAKES: [&str; 5] =
-    ["Tensor::f_from_slice(", "Tensor::from_slice(", "f_from_data_size(", "Tensor::from(", "Device::Cpu"];
+const MAKES: [&str; 5] = [
+    "Tensor::f_from_slice(",
+    "Tensor::from_slice(",
+    "f_from_data_size(",
+    "Tensor::from(",
+    "Device::Cpu",
+];
 
-/// Files with lines that make a tensor on the processor and do not upload it themselves: how many, and why.
+/// Files with lines that make a tensor on the processor and do not upload it themselves: how many,
+/// and why.
 const STAYS: [(&str, usize, &str); 23] = [
     ("checkpoint.rs", 3, "files are read and written there"),
     ("device.rs", 2, "the choice of the processor"),
@@ -55,9 +61,17 @@ fn places(folder: &Path, root: &Path, found: &mut BTreeMap<String, usize>) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\n#[allow").next().unwrap().split("#[cfg(test)]\nmod").next().unwrap();
-        let makes = |line: &&str| MAKES.iter().any(|make| line.contains(make)) && !line.contains("upload(");
-        let count = code.lines().filter(|line| !line.trim_start().starts_with("//")).filter(makes).count();
+        let code = text
+            .split("#[cfg(test)]\n#[allow")
+            .next()
+            .unwrap()
+            .split("#[cfg(test)]\nmod")
+            .next()
+            .unwrap();
+        let makes =
+            |line: &&str| MAKES.iter().any(|make| line.contains(make)) && !line.contains("upload(");
+        let count =
+            code.lines().filter(|line| !line.trim_start().starts_with("//")).filter(makes).count();
         if count > 0 {
             found.insert(name, count);
         }
@@ -69,7 +83,8 @@ fn a_tensor_that_is_made_on_the_processor_is_uploaded_or_belongs_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
     places(&root, &root, &mut found);
-    let expected: BTreeMap<String, usize> = STAYS.iter().map(|&(file, count, _)| (file.to_owned(), count)).collect();
+    let expected: BTreeMap<String, usize> =
+        STAYS.iter().map(|&(file, count, _)| (file.to_owned(), count)).collect();
     assert_eq!(found, expected, "use device::upload, or say here why it stays on the processor");
 }
 
@@ -102,7 +117,10 @@ fn cuda_is_refused_with_what_is_missing_by_every_command_and_by_the_launcher() {
         let output = refused(command, folder.path());
         assert_eq!(output.status.code(), Some(1));
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(message.starts_with("error: --device cuda: expected a libtorch built with CUDA"), "{message}");
+        assert!(
+            message.starts_with("error: --device cuda: expected a libtorch built with CUDA"),
+            "{message}"
+        );
         assert_eq!(message.lines().count(), 1, "{command:?}: {message}");
     }
 }

@@ -13,8 +13,8 @@ use tch::{Device, Kind, Tensor};
 /// Below this a gradient is rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// The bias of an attention's keys moves all scores of a row alike, and softmax does not see that: its true gradient is 0.
-/// The head's keys also pass a sigmoid, so theirs is not.
+/// The bias of an attention's keys moves all scores of a row alike, and softmax does not see that:
+/// its true gradient is 0. The head's keys also pass a sigmoid, so theirs is not.
 fn is_invisible(name: &str) -> bool {
     name.ends_with("attn.k.bias")
 }
@@ -58,7 +58,9 @@ fn every_parameter_of_the_text_tower_gets_a_gradient() {
     let tokens = Tensor::randint(500, [4, 8], (Kind::Int, Device::Cpu));
     let end = Tensor::eye(8, (Kind::Float, Device::Cpu)).narrow(0, 4, 4);
     let feeds = BTreeMap::from([("tokens", tokens), ("end", end)]);
-    let outputs = eval(&graph, &["embeddings"], &feeds, &parameters, Mode::Train(Precision::Float32)).unwrap();
+    let outputs =
+        eval(&graph, &["embeddings"], &feeds, &parameters, Mode::Train(Precision::Float32))
+            .unwrap();
     let target = Tensor::randn([4, config.joint_width as i64], (Kind::Float, Device::Cpu));
     (&outputs["embeddings"] * target).sum(Kind::Float).backward();
     expect_gradients(&parameters);

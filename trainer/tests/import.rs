@@ -32,7 +32,8 @@ fn config(changes: &[&str]) -> RunConfig {
         "network.rsi = { input_px = 16, patch_px = 4, width = 8, layers = 2 }",
         "network.text.width = 8",
     ];
-    let changes = support::TINY.iter().chain(&published).chain(changes).map(|&change| change.to_owned());
+    let changes =
+        support::TINY.iter().chain(&published).chain(changes).map(|&change| change.to_owned());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/nano.toml");
     RunConfig::read(&path, &changes.collect::<Vec<_>>()).unwrap()
 }
@@ -73,7 +74,9 @@ fn training_starts_from_imported_weights() {
         "train.augment.tile_px = 64",
         "train.batch_size = 2",
         "train.evaluate_every_steps = 0",
-        "train.sources = [{ set = \"flood_area\", weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = true }]",
+        "train.sources = \
+         [{ set = \"flood_area\", weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = true \
+         }]",
         "train.schedule = { peak = 1e-5, floor_fraction = 1.0, warmup_steps = 1, steps = 1 }",
     ]);
     let options = options(folder.path(), &golden("openai_clip.pt"), &golden("gsnet_rsib.pth"));
@@ -97,7 +100,8 @@ fn training_starts_from_imported_weights() {
 fn position_tables_come_to_the_networks_grid_each_by_its_own_rule() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path(), &golden("open_clip.pt"), &golden("dino.pth"));
-    let changes = ["network.tile_px = 128", "network.vlm.input_px = 32", "network.rsi.input_px = 32"];
+    let changes =
+        ["network.tile_px = 128", "network.vlm.input_px = 32", "network.rsi.input_px = 32"];
     import(config(&changes).network(), &options).unwrap();
     let imported = Checkpoint::read(&options.output).unwrap();
     for (stream, file, table, rule) in [
@@ -141,8 +145,10 @@ fn weights_of_another_model_are_refused() {
     let path = golden("dino.pth");
     assert_eq!(
         refusal(&path, &path, &path),
-        "expected visual.conv1.weight (OpenAI's and open_clip's CLIP) or vision_model.embeddings.class_embedding \
-         (Hugging Face's CLIPModel), found 30 tensors, among them blocks.0.attn.proj.bias; weights of another model?"
+        "expected visual.conv1.weight (OpenAI's and open_clip's CLIP) or \
+         vision_model.embeddings.class_embedding \
+         (Hugging Face's CLIPModel), found 30 tensors, among them blocks.0.attn.proj.bias; weights \
+         of another model?"
     );
 }
 
@@ -150,11 +156,16 @@ fn weights_of_another_model_are_refused() {
 fn a_pickle_is_read_only_where_that_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let archive = golden("openai_clip.pt");
-    let options = ImportOptions { allow_pickle: false, dino: None, ..options(folder.path(), &archive, &archive) };
+    let options = ImportOptions {
+        allow_pickle: false,
+        dino: None,
+        ..options(folder.path(), &archive, &archive)
+    };
     assert_eq!(
         import(config(&[]).network(), &options).unwrap_err().to_string(),
         format!(
-            "{}: expected safetensors, found a PyTorch archive with a pickle; --allow-pickle reads the tensors in it and \
+            "{}: expected safetensors, found a PyTorch archive with a pickle; --allow-pickle reads \
+             the tensors in it and \
              runs nothing",
             archive.display()
         )
@@ -175,7 +186,8 @@ fn a_pickle_that_wants_a_shell_gets_none() {
     archive(&path, &pickle);
     assert_eq!(
         refusal(&path, &golden("dino.pth"), &path),
-        "archive/data.pkl, byte 2: expected only what holds tensors, found posix.system; nothing of it was run, and no \
+        "archive/data.pkl, byte 2: expected only what holds tensors, found posix.system; nothing \
+         of it was run, and no \
          other program should open it"
     );
     assert!(!touched.exists());
@@ -207,7 +219,8 @@ fn a_tensor_outside_its_storage_is_refused() {
     zip.finish().unwrap();
     assert_eq!(
         refusal(&path, &golden("dino.pth"), &path),
-        "expected a inside storage 0 with its 2 numbers of Float, found size [4], strides [1] from 0 on as Float; the file is \
+        "expected a inside storage 0 with its 2 numbers of Float, found size [4], strides [1] from \
+         0 on as Float; the file is \
          damaged or not one of weights"
     );
 }

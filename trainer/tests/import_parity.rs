@@ -1,5 +1,6 @@
-//! Imported weights compute what the published models compute: CLIP and DINO of `transformers`, `open_clip` and `timm` with random
-//! weights, written by `tests/python/write_golden.py` and `write_published.py`. They share nothing with our towers.
+//! Imported weights compute what the published models compute: CLIP and DINO of `transformers`,
+//! `open_clip` and `timm` with random weights, written by `tests/python/write_golden.py` and
+//! `write_published.py`. They share nothing with our towers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,14 +26,16 @@ fn read(name: &str) -> Published {
     Published::read(&golden(name), true).unwrap()
 }
 
-/// A model of `transformers`: its weights, and the inputs and outputs that its golden file holds beside them.
+/// A model of `transformers`: its weights, and the inputs and outputs that its golden file holds
+/// beside them.
 fn hugging_face(names: &[&str]) -> (Published, BTreeMap<String, Tensor>) {
     let mut published = read(names[0]);
     for name in &names[1..] {
         published.tensors.append(&mut read(name).tensors);
     }
     let results = |name: &str| name.starts_with("input.") || name.starts_with("output.");
-    let (results, weights) = std::mem::take(&mut published.tensors).into_iter().partition(|(name, _)| results(name));
+    let (results, weights) =
+        std::mem::take(&mut published.tensors).into_iter().partition(|(name, _)| results(name));
     published.tensors = weights;
     (published, results)
 }
@@ -55,16 +58,24 @@ fn tower(
     let input = b.input("pixels", Element::F32, [N, 3.into(), side.into(), side.into()]);
     let output_id = body(&b, TokenSource::Patches { pixels: input, patch_px: vit.patch_px }).id();
     let graph = b.finish(&[("output", output_id)]).unwrap();
-    Expected { graph, feeds: BTreeMap::from([("pixels", pixels.shallow_clone())]), output: output.shallow_clone() }
+    Expected {
+        graph,
+        feeds: BTreeMap::from([("pixels", pixels.shallow_clone())]),
+        output: output.shallow_clone(),
+    }
 }
 
 fn pooled(vit: &VitConfig, pixels: &Tensor, output: &Tensor) -> Expected {
-    tower(vit, pixels, output, |b, x| b.scoped("vlm", || clip::pooled_tower(b, x, vit, JOINT_WIDTH)))
+    tower(vit, pixels, output, |b, x| {
+        b.scoped("vlm", || clip::pooled_tower(b, x, vit, JOINT_WIDTH))
+    })
 }
 
 fn dense(vit: &VitConfig, pixels: &Tensor, output: &Tensor) -> Expected {
     let taps = [vit.layers - 2, 0];
-    tower(vit, pixels, output, |b, x| b.scoped("vlm", || clip::dense_tower(b, x, vit, taps, JOINT_WIDTH).features))
+    tower(vit, pixels, output, |b, x| {
+        b.scoped("vlm", || clip::dense_tower(b, x, vit, taps, JOINT_WIDTH).features)
+    })
 }
 
 fn rsi(vit: &VitConfig, pixels: &Tensor, output: &Tensor) -> Expected {
@@ -76,7 +87,8 @@ fn text(config: &TextConfig, ids: &Tensor, output: &Tensor) -> Expected {
     let context = config.context;
     let tokens = b.input("tokens", Element::I32, [K, context.into()]);
     let end = b.input("end", Element::F32, [K, context.into()]);
-    let output_id = b.scoped("text", || clip::text_tower(&b, tokens, end, config, JOINT_WIDTH)).id();
+    let output_id =
+        b.scoped("text", || clip::text_tower(&b, tokens, end, config, JOINT_WIDTH)).id();
     let graph = b.finish(&[("output", output_id)]).unwrap();
     // End of text is the largest id; of equal ones the first counts, as in CLIP's argmax.
     let rows: Vec<i64> = ids.flatten(0, -1).try_into().unwrap();
@@ -89,11 +101,14 @@ fn text(config: &TextConfig, ids: &Tensor, output: &Tensor) -> Expected {
     Expected { graph, feeds, output: output.shallow_clone() }
 }
 
-/// Takes all parameters of `expected` out of a file, strictly, and compares what the graphs compute. Gives the unused tensors.
+/// Takes all parameters of `expected` out of a file, strictly, and compares what the graphs
+/// compute. Gives the unused tensors.
 fn check(published: Published, model: Model, expected: &[Expected]) -> Vec<String> {
     support::single_thread();
     let params = expected.iter().flat_map(|expected| expected.graph.params());
-    let shape = |node: &rszs_graph::Node| node.shape.at(1, 1).into_iter().map(|length| length as i64).collect();
+    let shape = |node: &rszs_graph::Node| {
+        node.shape.at(1, 1).into_iter().map(|length| length as i64).collect()
+    };
     let shapes = params.map(|node| (node.name.clone(), shape(node))).collect();
     let towers = Towers::take(published, model, &shapes).unwrap();
     let mut parameters = Parameters::empty(Device::Cpu);
@@ -102,7 +117,10 @@ fn check(published: Published, model: Model, expected: &[Expected]) -> Vec<Strin
     }
     let _guard = tch::no_grad_guard();
     for Expected { graph, feeds, output } in expected {
-        let found = eval(graph, &["output"], feeds, &parameters, Mode::Evaluate).unwrap().remove("output").unwrap();
+        let found = eval(graph, &["output"], feeds, &parameters, Mode::Evaluate)
+            .unwrap()
+            .remove("output")
+            .unwrap();
         Tolerance::Float32.check(&values(output), &values(&found)).unwrap();
     }
     towers.unused.into_iter().map(|(name, _)| name).collect()
@@ -149,16 +167,19 @@ fn hugging_faces_clip_is_clip() {
 #[test]
 fn without_the_pooled_tower_the_last_queries_and_keys_are_known_not_to_be_needed() {
     let (published, results) = hugging_face(&["clip_vision.safetensors"]);
-    let expected = dense(&golden_vit(), &results["input.pixel_values"], &results["output.dense_embeds"]);
+    let expected =
+        dense(&golden_vit(), &results["input.pixel_values"], &results["output.dense_embeds"]);
     let last = "vision_model.encoder.layers.2.self_attn";
-    let unused = ["k_proj.bias", "k_proj.weight", "q_proj.bias", "q_proj.weight"].map(|end| format!("{last}.{end}"));
+    let unused = ["k_proj.bias", "k_proj.weight", "q_proj.bias", "q_proj.weight"]
+        .map(|end| format!("{last}.{end}"));
     assert_eq!(check(published, Model::Clip, &[expected]), unused);
 }
 
 #[test]
 fn hugging_faces_vit_is_dino() {
     let (published, results) = hugging_face(&["dino_vit.safetensors"]);
-    let expected = rsi(&golden_vit(), &results["input.pixel_values"], &results["output.last_hidden_state"]);
+    let expected =
+        rsi(&golden_vit(), &results["input.pixel_values"], &results["output.last_hidden_state"]);
     assert!(check(published, Model::Dino, &[expected]).is_empty());
 }
 
@@ -166,7 +187,10 @@ fn hugging_faces_vit_is_dino() {
 fn openais_torchscript_archive_in_half_precision_is_clip() {
     let results = read("published/expected.safetensors").tensors;
     let unused = check(read("published/openai_clip.pt"), Model::Clip, &published_clip(&results));
-    assert_eq!(unused, ["attn_mask", "context_length", "input_resolution", "logit_scale", "vocab_size"]);
+    assert_eq!(
+        unused,
+        ["attn_mask", "context_length", "input_resolution", "logit_scale", "vocab_size"]
+    );
 }
 
 #[test]
@@ -187,10 +211,14 @@ fn dinos_released_state_dict_is_dino() {
 #[test]
 fn gsnets_rsib_is_the_teacher_of_a_dino_checkpoint() {
     let results = read("published/expected.safetensors").tensors;
-    let expected = rsi(&published_vit(), &results["gsnet_rsib.pixels"], &results["gsnet_rsib.tokens"]);
+    let expected =
+        rsi(&published_vit(), &results["gsnet_rsib.pixels"], &results["gsnet_rsib.tokens"]);
     let published = read("published/gsnet_rsib.pth");
     assert_eq!(published.part, Some("teacher"));
-    assert_eq!(check(published, Model::Dino, &[expected]), ["head.last_layer.weight_g", "head.mlp.0.weight"]);
+    assert_eq!(
+        check(published, Model::Dino, &[expected]),
+        ["head.last_layer.weight_g", "head.mlp.0.weight"]
+    );
 }
 
 #[test]
@@ -202,7 +230,8 @@ fn position_tables_are_interpolated_as_their_origins_do() {
         ("dino", PositionRule::DinoFactor, 14, 32),
         ("dino", PositionRule::DinoFactor, 28, 48),
     ] {
-        let found = interpolate_positions(&tensors[&format!("table.{from}")], from, to, rule).unwrap();
+        let found =
+            interpolate_positions(&tensors[&format!("table.{from}")], from, to, rule).unwrap();
         let expected = &tensors[&format!("{how}.{from}.{to}")];
         Tolerance::Float32
             .check(&values(expected), &values(&found))

@@ -1,5 +1,6 @@
-//! EfficientNet-Lite's weights as a stem compute what `efficientnet-lite-pytorch` computes, and the files that it is published in,
-//! of PyTorch before 1.6, are read or refused. Goldens: `tests/python/write_stem.py`.
+//! EfficientNet-Lite's weights as a stem compute what `efficientnet-lite-pytorch` computes, and the
+//! files that it is published in, of PyTorch before 1.6, are read or refused. Goldens:
+//! `tests/python/write_stem.py`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,8 +32,13 @@ fn graph() -> Graph {
         expansion,
         channels,
     };
-    let stages = [[1, 3, 1, 1, 4], [2, 3, 2, 6, 6], [2, 5, 2, 2, 8], [1, 3, 2, 3, 12], [2, 5, 1, 2, 12]];
-    let config = StemConfig { channels: 8, stages: stages.map(stage).to_vec(), ..StemConfig::efficientnet_lite2() };
+    let stages =
+        [[1, 3, 1, 1, 4], [2, 3, 2, 6, 6], [2, 5, 2, 2, 8], [1, 3, 2, 3, 12], [2, 5, 1, 2, 12]];
+    let config = StemConfig {
+        channels: 8,
+        stages: stages.map(stage).to_vec(),
+        ..StemConfig::efficientnet_lite2()
+    };
     let b = Builder::new();
     let pixels = b.input("pixels", Element::F32, [N, 3.into(), 64.into(), 64.into()]);
     let maps = b.scoped("stem", || stem::stem(&b, pixels, &config));
@@ -52,7 +58,11 @@ fn values(tensor: &Tensor) -> Values {
 }
 
 fn imported(graph: &Graph) -> Towers {
-    Towers::take_stem(Published::read(&golden("efficientnet_lite.pth"), true).unwrap(), &shapes(graph)).unwrap()
+    Towers::take_stem(
+        Published::read(&golden("efficientnet_lite.pth"), true).unwrap(),
+        &shapes(graph),
+    )
+    .unwrap()
 }
 
 /// Maps of the golden file, and its input.
@@ -78,9 +88,14 @@ fn libtorch_computes_efficientnet_lites_maps_from_its_weights() {
 #[test]
 fn the_oracle_computes_efficientnet_lites_maps_from_its_weights() {
     let (graph, expected) = (graph(), expected());
-    let parameters = imported(&graph).parameters.iter().map(|(name, tensor)| (name.clone(), values(tensor))).collect();
+    let parameters = imported(&graph)
+        .parameters
+        .iter()
+        .map(|(name, tensor)| (name.clone(), values(tensor)))
+        .collect();
     let feeds = BTreeMap::from([("pixels".to_owned(), values(&expected["pixels"]))]);
-    let found: BTreeMap<_, _> = interpret(&graph, &feeds, &parameters).unwrap().into_iter().collect();
+    let found: BTreeMap<_, _> =
+        interpret(&graph, &feeds, &parameters).unwrap().into_iter().collect();
     for map in MAPS {
         Tolerance::Float32.check(&values(&expected[map]), &found[map]).unwrap();
     }
@@ -89,8 +104,14 @@ fn the_oracle_computes_efficientnet_lites_maps_from_its_weights() {
 #[test]
 fn what_lies_behind_the_stem_is_known_not_to_be_needed() {
     let unused = imported(&graph()).unused;
-    assert_eq!(unused.iter().filter(|(_, reason)| *reason == "later stages than the stem's").count(), 18);
-    assert_eq!(unused.iter().filter(|(_, reason)| *reason == "the head of ImageNet's classes").count(), 8);
+    assert_eq!(
+        unused.iter().filter(|(_, reason)| *reason == "later stages than the stem's").count(),
+        18
+    );
+    assert_eq!(
+        unused.iter().filter(|(_, reason)| *reason == "the head of ImageNet's classes").count(),
+        8
+    );
     assert_eq!(unused.len(), 26);
 }
 
@@ -100,8 +121,8 @@ fn a_stem_of_other_sizes_is_refused_by_name() {
     shapes.get_mut("stem.first.weight").unwrap()[0] = 32;
     let published = Published::read(&golden("efficientnet_lite.pth"), true).unwrap();
     let message = Towers::take_stem(published, &shapes).unwrap_err().to_string();
-    let expected =
-        "5 of another shape: _conv_stem.weight: expected [32, 3, 3, 3], found [8, 3, 3, 3], _bn0.weight: expected [32]";
+    let expected = "5 of another shape: _conv_stem.weight: expected [32, 3, 3, 3], found [8, 3, 3, \
+        3], _bn0.weight: expected [32]";
     assert!(message.contains(expected), "{message}");
 }
 
@@ -116,7 +137,8 @@ fn refusal(change: impl FnOnce(&mut Vec<u8>)) -> String {
     message.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&message).to_owned()
 }
 
-/// Where the numbers of the last storage begin: they are one i64 or floats, behind a count of 8 bytes.
+/// Where the numbers of the last storage begin: they are one i64 or floats, behind a count of 8
+/// bytes.
 fn position(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes.windows(wanted.len()).position(|window| window == wanted).unwrap()
 }
@@ -124,7 +146,10 @@ fn position(bytes: &[u8], wanted: &[u8]) -> usize {
 #[test]
 fn a_file_of_old_pytorch_wants_a_permission() {
     let message = Published::read(&golden("efficientnet_lite.pth"), false).unwrap_err().to_string();
-    assert!(message.contains("--allow-pickle reads the tensors in it and runs nothing"), "{message}");
+    assert!(
+        message.contains("--allow-pickle reads the tensors in it and runs nothing"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -132,9 +157,17 @@ fn a_cut_file_of_old_pytorch_is_refused_wherever_it_is_cut() {
     let length = fs::metadata(golden("efficientnet_lite.pth")).unwrap().len() as usize;
     for cut in (2..length).step_by(991).chain([20, 21, 30, length - 1]) {
         let message = refusal(|bytes| bytes.truncate(cut));
-        let known = ["expected a file of torch.save", "the pickled object, ", "the list of storages, ", "numbers of "];
+        let known = [
+            "expected a file of torch.save",
+            "the pickled object, ",
+            "the list of storages, ",
+            "numbers of ",
+        ];
         let system = "the description of the writer's machine, ";
-        assert!(known.into_iter().chain([system]).any(|start| message.contains(start)), "{cut}: {message}");
+        assert!(
+            known.into_iter().chain([system]).any(|start| message.contains(start)),
+            "{cut}: {message}"
+        );
     }
     let message = refusal(|bytes| bytes.truncate(length - 1));
     assert!(message.ends_with("; the file is damaged or cut; fetch it again"), "{message}");
@@ -173,7 +206,8 @@ fn bytes_behind_the_last_storage_are_refused() {
     let message = refusal(|bytes| bytes.extend([0; 3]));
     assert_eq!(
         message,
-        "expected the end of the file after its storages, found 3 more bytes; the file is damaged or cut; fetch it again"
+        "expected the end of the file after its storages, found 3 more bytes; the file is damaged \
+         or cut; fetch it again"
     );
 }
 
@@ -181,7 +215,8 @@ fn bytes_behind_the_last_storage_are_refused() {
 fn another_pickle_is_refused_with_what_to_do() {
     assert_eq!(
         refusal(|bytes| *bytes = b"\x80\x02}q\x00X\x01\0\0\0aK\x01s.".to_vec()),
-        "expected a file of torch.save, as it was before PyTorch 1.6, found another pickle, or another version of the format; \
+        "expected a file of torch.save, as it was before PyTorch 1.6, found another pickle, or \
+         another version of the format; \
          save the tensors with safetensors, or with torch.save of PyTorch 1.6 or later"
     );
 }

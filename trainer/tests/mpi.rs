@@ -1,4 +1,5 @@
-//! Several processes that train one model, over MPI. What holds over TCP holds here, and `mpirun` names a rank that is lost.
+//! Several processes that train one model, over MPI. What holds over TCP holds here, and `mpirun`
+//! names a rank that is lost.
 //!
 //! Needs the feature `mpi` and an `mpirun` of Open MPI.
 
@@ -56,12 +57,16 @@ fn a_killed_rank_ends_the_job_within_seconds_and_is_named() {
     };
     let second = job::processes_of(folder).into_iter().find(is_second).unwrap();
     let id: i32 = second.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), Signal::KILL)
+        .unwrap();
     let death = Instant::now();
     let Output { status, stderr, .. } = ranks.wait_with_output().unwrap();
     let told = String::from_utf8(stderr).unwrap();
     assert!(!status.success(), "{told}");
-    assert!(told.contains("mpirun noticed that process rank 1 ") && told.contains("exited on signal 9"), "{told}");
+    assert!(
+        told.contains("mpirun noticed that process rank 1 ") && told.contains("exited on signal 9"),
+        "{told}"
+    );
     assert!(death.elapsed() < SECONDS, "{:?}", death.elapsed());
     assert!(job::processes_of(folder).is_empty());
 }
@@ -88,5 +93,10 @@ fn ranks_of_nproc_are_refused() {
     let mut command = Launcher::Nproc.job(2, folder.path(), "run", 1, &[]);
     let output = command.args(["--transport", "mpi"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.starts_with("error: --transport mpi: expected ranks that mpirun starts, found --nproc"), "{told}");
+    assert!(
+        told.starts_with(
+            "error: --transport mpi: expected ranks that mpirun starts, found --nproc"
+        ),
+        "{told}"
+    );
 }

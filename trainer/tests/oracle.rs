@@ -41,8 +41,11 @@ fn agree(case: &Case) {
             (node.name.as_str(), kind)
         })
         .collect();
-    let feeds: BTreeMap<&str, Tensor> =
-        case.feeds.iter().map(|(name, value)| (name.as_str(), to_torch(value, kinds[name.as_str()]))).collect();
+    let feeds: BTreeMap<&str, Tensor> = case
+        .feeds
+        .iter()
+        .map(|(name, value)| (name.as_str(), to_torch(value, kinds[name.as_str()])))
+        .collect();
     let _guard = tch::no_grad_guard();
     let outputs = eval(&case.graph, &[], &feeds, &parameters, Mode::Evaluate).unwrap();
     for (name, reference) in case.reference() {
@@ -72,10 +75,13 @@ fn only_what_is_wanted_is_computed_and_must_be_fed() {
     let tiles = Tensor::zeros([1, 64, 64, 3], (Kind::Uint8, Device::Cpu));
     let feeds = BTreeMap::from([("tiles", tiles)]);
     let _guard = tch::no_grad_guard();
-    let streams = eval(&graph, &["vlm_dense", "rsi_tokens"], &feeds, &parameters, Mode::Evaluate).unwrap();
+    let streams =
+        eval(&graph, &["vlm_dense", "rsi_tokens"], &feeds, &parameters, Mode::Evaluate).unwrap();
     assert_eq!(streams["vlm_dense"].size(), [1, 16, 16]);
-    let message = eval(&graph, &["logits"], &feeds, &parameters, Mode::Evaluate).unwrap_err().to_string();
+    let message =
+        eval(&graph, &["logits"], &feeds, &parameters, Mode::Evaluate).unwrap_err().to_string();
     assert!(message.contains("input queries: expected [K, 16], found nothing"), "{message}");
-    let message = eval(&graph, &["logit"], &feeds, &parameters, Mode::Evaluate).unwrap_err().to_string();
+    let message =
+        eval(&graph, &["logit"], &feeds, &parameters, Mode::Evaluate).unwrap_err().to_string();
     assert!(message.contains("the graph has logits, presence, aligned"), "{message}");
 }

@@ -40,7 +40,8 @@ fn a_signal_to_the_launcher_or_to_one_rank_stops_all_after_a_saved_step() {
 
 #[test]
 fn a_number_that_is_not_finite_stops_all_ranks_and_no_state_is_touched() {
-    let told = job::a_number_that_is_not_finite_stops_all_ranks_and_no_state_is_touched(Launcher::Nproc);
+    let told =
+        job::a_number_that_is_not_finite_stops_all_ranks_and_no_state_is_touched(Launcher::Nproc);
     assert!(told.contains(" of 2: exit status: 1"), "the launcher: {told}");
 }
 
@@ -78,10 +79,14 @@ fn a_killed_rank_ends_the_job_within_seconds_and_is_named_by_all_others() {
     let folder = folder.path();
     support::start(folder);
     let port = port();
-    let mut ranks: Vec<Child> = (0..3).map(|rank| start(&mut program(folder, 100_000, &[]), rank, 3, port)).collect();
+    let mut ranks: Vec<Child> =
+        (0..3).map(|rank| start(&mut program(folder, 100_000, &[]), rank, 3, port)).collect();
     let begun = Instant::now();
     while support::states(&folder.join("run")).is_empty() {
-        assert!(ranks.iter_mut().all(|rank| rank.try_wait().unwrap().is_none()), "a rank ended before the first state");
+        assert!(
+            ranks.iter_mut().all(|rank| rank.try_wait().unwrap().is_none()),
+            "a rank ended before the first state"
+        );
         assert!(begun.elapsed() < Duration::from_mins(2), "no state");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -120,7 +125,12 @@ fn ranks_of_two_descriptions_do_not_train_together() {
 fn mpi_is_refused_by_a_program_that_is_not_built_for_it() {
     let folder = tempfile::tempdir().unwrap();
     support::start(folder.path());
-    let told =
-        failure(program(folder.path(), 1, &[]).args(["--transport", "mpi"]).stderr(Stdio::piped()).spawn().unwrap());
+    let told = failure(
+        program(folder.path(), 1, &[])
+            .args(["--transport", "mpi"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
     assert!(told.contains("error: --transport mpi: expected a program built for MPI"), "{told}");
 }

@@ -13,13 +13,15 @@ use rszs_train::segments::{Cut, forward};
 use rszs_train::{Mode, Parameters, Precision, eval_with};
 use tch::{Device, Kind, Tensor};
 
-/// Cosine between the gradients of both precisions, all parameters together: they must lead downhill together.
+/// Cosine between the gradients of both precisions, all parameters together: they must lead
+/// downhill together.
 const SAME_DIRECTION: f64 = 0.99;
 
 /// Logits and the gradients of all parameters, one after the other.
 fn step(precision: Precision) -> (Tensor, Tensor) {
     let (logits, parameters) = support::step(&support::config(), precision);
-    let gradients: Vec<Tensor> = parameters.iter().map(|(_, tensor)| tensor.grad().flatten(0, -1)).collect();
+    let gradients: Vec<Tensor> =
+        parameters.iter().map(|(_, tensor)| tensor.grad().flatten(0, -1)).collect();
     (logits, Tensor::cat(&gradients, 0))
 }
 
@@ -34,7 +36,8 @@ fn expect_rounded(precision: Precision, tolerance: Tolerance) {
     assert_eq!(rounded_gradient.kind(), Kind::Float, "weights and their gradients stay in float32");
     tolerance.check(&values(&logits), &values(&rounded_logits)).unwrap();
     assert!(!logits.equal(&rounded_logits), "nothing was rounded");
-    let cosine = Tensor::cosine_similarity(&gradient, &rounded_gradient, 0, 1e-12).double_value(&[]);
+    let cosine =
+        Tensor::cosine_similarity(&gradient, &rounded_gradient, 0, 1e-12).double_value(&[]);
     assert!(cosine > SAME_DIRECTION, "{cosine}");
 }
 
@@ -46,13 +49,20 @@ fn bfloat16_gives_the_logits_and_the_direction_of_float32() {
 #[test]
 fn float16_gives_the_direction_of_float32_and_is_nearer_to_its_logits_than_bfloat16() {
     expect_rounded(Precision::Float16, Tolerance::BFloat16);
-    let logits = [Precision::Float32, Precision::Float16, Precision::BFloat16].map(|precision| step(precision).0);
+    let logits = [Precision::Float32, Precision::Float16, Precision::BFloat16]
+        .map(|precision| step(precision).0);
     let error = |rounded: &Tensor| (rounded - &logits[0]).abs().max().double_value(&[]);
     // Three more bits of mantissa.
-    assert!(4.0 * error(&logits[1]) < error(&logits[2]), "{} {}", error(&logits[1]), error(&logits[2]));
+    assert!(
+        4.0 * error(&logits[1]) < error(&logits[2]),
+        "{} {}",
+        error(&logits[1]),
+        error(&logits[2])
+    );
 }
 
-const OF_16_BITS: [(Precision, Kind); 2] = [(Precision::BFloat16, Kind::BFloat16), (Precision::Float16, Kind::Half)];
+const OF_16_BITS: [(Precision, Kind); 2] =
+    [(Precision::BFloat16, Kind::BFloat16), (Precision::Float16, Kind::Half)];
 
 /// Blank pictures, words and tokens for the inputs of `graph`: types do not depend on numbers.
 fn blank(graph: &Graph) -> BTreeMap<&str, Tensor> {
@@ -77,14 +87,27 @@ fn values_of_both_networks_have_16_bits_where_the_graph_says_so() {
     for graph in [image_graph(&config, Purpose::Train).unwrap(), text_graph(&config).unwrap()] {
         let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
         let narrow = narrow_results(&graph);
-        let narrow: BTreeMap<&str, bool> = graph.nodes().iter().map(|node| node.name.as_str()).zip(narrow).collect();
+        let narrow: BTreeMap<&str, bool> =
+            graph.nodes().iter().map(|node| node.name.as_str()).zip(narrow).collect();
         for (precision, of_16_bits) in OF_16_BITS {
             let mut seen = 0;
-            eval_with(&graph, &[], &blank(&graph), &parameters, Mode::Train(precision), |node, value| {
-                let expected = if narrow[node.name.as_str()] { of_16_bits } else { Kind::Float };
-                assert!(value.kind() == expected || matches!(node.op, Op::Input { .. }), "{}", node.name);
-                seen += usize::from(value.kind() == of_16_bits);
-            })
+            eval_with(
+                &graph,
+                &[],
+                &blank(&graph),
+                &parameters,
+                Mode::Train(precision),
+                |node, value| {
+                    let expected =
+                        if narrow[node.name.as_str()] { of_16_bits } else { Kind::Float };
+                    assert!(
+                        value.kind() == expected || matches!(node.op, Op::Input { .. }),
+                        "{}",
+                        node.name
+                    );
+                    seen += usize::from(value.kind() == of_16_bits);
+                },
+            )
             .unwrap();
             assert!(seen > 0, "nothing was rounded");
         }
@@ -100,7 +123,8 @@ fn outputs_are_float32_in_one_piece_and_in_segments() {
     let feeds = blank(&graph);
     for (precision, _) in OF_16_BITS {
         let mode = Mode::Train(precision);
-        let whole = eval_with(&graph, &["vlm_dense"], &feeds, &parameters, mode, |_, _| ()).unwrap();
+        let whole =
+            eval_with(&graph, &["vlm_dense"], &feeds, &parameters, mode, |_, _| ()).unwrap();
         assert_eq!(whole["vlm_dense"].kind(), Kind::Float);
         let pass = forward(&graph, &["vlm_dense"], &feeds, &parameters, mode, Cut::Blocks).unwrap();
         assert_eq!(pass.outputs()["vlm_dense"].kind(), Kind::Float);

@@ -21,10 +21,19 @@ fn text(bytes: &[u8]) -> String {
 fn land_discover_is_rebuilt_counted_and_read_as_the_set() {
     let folder = tempfile::tempdir().unwrap();
     let sources = folder.path().join("sources");
-    for write in [fixtures::open_earth_map, fixtures::love_da, fixtures::deep_globe, fixtures::sior] {
+    for write in [fixtures::open_earth_map, fixtures::love_da, fixtures::deep_globe, fixtures::sior]
+    {
         write(&sources).unwrap();
     }
-    let arguments = ["landdiscover50k", "--sources", "sources", "--out", "data/LandDiscover50K", "--threads", "2"];
+    let arguments = [
+        "landdiscover50k",
+        "--sources",
+        "sources",
+        "--out",
+        "data/LandDiscover50K",
+        "--threads",
+        "2",
+    ];
     let output = prepare(folder.path(), &arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let expected = "\
@@ -43,14 +52,22 @@ all                   18         0     51846  0 of 5 sources as published
         set.sample(Split::Train, index).unwrap();
     }
     let again = text(&prepare(folder.path(), &arguments).stdout);
-    assert!(again.ends_with("all                    0        18     51846  0 of 5 sources as published\n"), "{again}");
+    assert!(
+        again.ends_with(
+            "all                    0        18     51846  0 of 5 sources as published\n"
+        ),
+        "{again}"
+    );
 }
 
 #[test]
 fn squares_are_cut_and_read_as_a_set_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     fixtures::flood_net(folder.path()).unwrap();
-    let output = prepare(folder.path(), &["squares", "FloodNet", "--data", ".", "--out", "squares", "--side", "8"]);
+    let output = prepare(
+        folder.path(),
+        &["squares", "FloodNet", "--data", ".", "--out", "squares", "--side", "8"],
+    );
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "squares: 24 squares written, 0 were there\n");
     let set = catalogue::open("squares", folder.path()).unwrap();
@@ -62,20 +79,29 @@ fn what_is_missing_and_what_is_wrong_is_said_on_stderr_with_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let output = prepare(folder.path(), &["landdiscover50k", "--sources", ".", "--out", "set"]);
     assert_eq!(output.status.code(), Some(1));
-    let expected = "error: .: expected some of the folders OpenEarthMap, LoveDA, DeepGlobe, SOTA, SIOR, found none\n";
+    let expected = "error: .: expected some of the folders OpenEarthMap, LoveDA, DeepGlobe, SOTA, \
+        SIOR, found none\n";
     assert_eq!(text(&output.stderr), expected);
     assert!(!folder.path().join("set").exists());
-    let output = prepare(folder.path(), &["squares", "Potsdam", "--data", ".", "--out", "set", "--side", "0"]);
+    let output = prepare(
+        folder.path(),
+        &["squares", "Potsdam", "--data", ".", "--out", "set", "--side", "0"],
+    );
     assert_eq!(output.status.code(), Some(2));
     let output = prepare(folder.path(), &["squares", "Potsdm", "--data", ".", "--out", "set"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("Potsdm: expected one of the sets dubai,"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("Potsdm: expected one of the sets dubai,"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
 fn the_help_says_where_every_source_belongs() {
     let help = text(&prepare(Path::new("."), &["landdiscover50k", "--help"]).stdout);
-    for source in ["OpenEarthMap", "LoveDA", "DeepGlobe", "SOTA", "SIOR", "51,846", "sources.json"] {
+    for source in ["OpenEarthMap", "LoveDA", "DeepGlobe", "SOTA", "SIOR", "51,846", "sources.json"]
+    {
         assert!(help.contains(source), "{source} in {help}");
     }
 }

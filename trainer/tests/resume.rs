@@ -18,8 +18,14 @@ fn try_run(folder: &Path, name: &str, steps: u64, more: &[&str]) -> Result<PathB
     let path = folder.join(name);
     let mut changes = support::changes(folder, steps);
     changes.extend(more.iter().map(|&change| change.to_owned()));
-    let options = TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
-    train(&RunConfig::read(&support::nano(), &changes)?, &options, &mut Run::open(&path)?, Device::Cpu)?;
+    let options =
+        TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
+    train(
+        &RunConfig::read(&support::nano(), &changes)?,
+        &options,
+        &mut Run::open(&path)?,
+        Device::Cpu,
+    )?;
     Ok(path)
 }
 
@@ -41,15 +47,20 @@ fn weights(run: &Path) -> Vec<u8> {
 fn a_resumed_run_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     support::start(folder.path());
-    let with_options = ["train.accumulate = 2", "train.alignment = 'contrastive'", "train.policy.text = 'follow'"];
+    let with_options =
+        ["train.accumulate = 2", "train.alignment = 'contrastive'", "train.policy.text = 'follow'"];
     // Steps are skipped and the factor grows, before the interruption and after it.
     let float16 = [
         "train.precision = 'float16'",
         "train.recompute = 'blocks'",
         "train.loss_scale = { initial_exponent = 14, growth_interval = 1 }",
     ];
-    for (name, more) in [("plain", &[][..]), ("options", &with_options[..]), ("float16", &float16[..])] {
-        let run = |kind: &str, steps| try_run(folder.path(), &format!("{name}_{kind}"), steps, more).unwrap();
+    for (name, more) in
+        [("plain", &[][..]), ("options", &with_options[..]), ("float16", &float16[..])]
+    {
+        let run = |kind: &str, steps| {
+            try_run(folder.path(), &format!("{name}_{kind}"), steps, more).unwrap()
+        };
         let unbroken = run("unbroken", 6);
         let broken = run("broken", 3);
         let half = weights(&broken);
@@ -67,12 +78,19 @@ fn a_resumed_run_ends_with_the_same_bytes() {
 fn steps_whose_gradients_overflow_are_skipped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     support::start(folder.path());
-    let more = ["train.precision = 'float16'", "train.loss_scale = { initial_exponent = 60, growth_interval = 1 }"];
+    let more = [
+        "train.precision = 'float16'",
+        "train.loss_scale = { initial_exponent = 60, growth_interval = 1 }",
+    ];
     let path = try_run(folder.path(), "run", 3, &more).unwrap();
     let metrics = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap();
-    let records = metrics.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let counted: Vec<_> =
-        records.map(|record| (record["skipped_steps"].as_u64(), record["loss_scale"].as_f64())).collect();
+    let records = metrics
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let counted: Vec<_> = records
+        .map(|record| (record["skipped_steps"].as_u64(), record["loss_scale"].as_f64()))
+        .collect();
     assert_eq!(counted, [1, 2, 3].map(|step| (Some(step), Some((60.0 - step as f64).exp2()))));
     let state = Checkpoint::read(&path.join("states/step_00000003.safetensors")).unwrap();
     assert!(!state.tensors.keys().any(|name| name.starts_with("mean.")), "nothing moved");
@@ -84,7 +102,11 @@ fn going_back_to_an_older_state_ends_with_the_same_bytes() {
     support::start(folder.path());
     let path = run(folder.path(), "run", 5);
     let names: Vec<String> = support::states(&path).into_keys().collect();
-    assert_eq!(names, [3, 4, 5].map(|step| format!("step_{step:08}.safetensors")), "the last three are kept");
+    assert_eq!(
+        names,
+        [3, 4, 5].map(|step| format!("step_{step:08}.safetensors")),
+        "the last three are kept"
+    );
     let (last, last_state) = (weights(&path), newest_state(&path));
     for name in &names[1..] {
         std::fs::remove_file(path.join("states").join(name)).unwrap();
@@ -116,7 +138,10 @@ fn weights_without_a_state_are_not_trained_over() {
     let before = weights(&path);
     std::fs::remove_dir_all(path.join("states")).unwrap();
     let message = try_run(folder.path(), "run", 2, &[]).unwrap_err().to_string();
-    assert!(message.contains("weights.safetensors: expected a state beside it, in states"), "{message}");
+    assert!(
+        message.contains("weights.safetensors: expected a state beside it, in states"),
+        "{message}"
+    );
     assert!(weights(&path) == before);
 }
 
@@ -126,7 +151,10 @@ fn a_state_of_another_seed_is_refused() {
     support::start(folder.path());
     run(folder.path(), "run", 1);
     let message = try_run(folder.path(), "run", 2, &["train.seed = 2"]).unwrap_err().to_string();
-    assert!(message.contains("expected a state of this network and of seed 2, found one"), "{message}");
+    assert!(
+        message.contains("expected a state of this network and of seed 2, found one"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -135,14 +163,16 @@ fn a_number_that_is_not_finite_leaves_its_batch_and_the_states() {
     support::start(folder.path());
     let path = run(folder.path(), "run", 2);
     let (before, states) = (weights(&path), support::states(&path));
-    // The third step is finite and leads out of the range of f32; the fourth sees it. Neither is saved: an hour has not passed.
+    // The third step is finite and leads out of the range of f32; the fourth sees it. Neither is
+    // saved: an hour has not passed.
     let more = ["train.schedule.peak = 1e38", "train.save_every_s = 3600"];
     let message = try_run(folder.path(), "run", 9, &more).unwrap_err().to_string();
     assert!(message.contains("not_finite/step_00000003: step 3: loss is not finite"), "{message}");
     assert!((weights(&path), support::states(&path)) == (before, states));
 
     let folder = path.join("not_finite/step_00000003");
-    let batch: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("batch.json")).unwrap()).unwrap();
+    let batch: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("batch.json")).unwrap()).unwrap();
     assert_eq!((&batch["step"], &batch["words"][0]), (&3.into(), &"flood".into()));
     assert_eq!(batch["crops"].as_array().unwrap().len(), 2);
     assert_eq!(batch["crops"][0]["set"], "flood_area");
@@ -159,8 +189,13 @@ fn weights_that_are_not_finite_never_replace_a_state() {
     let path = run(folder.path(), "run", 2);
     let (before, states) = (weights(&path), support::states(&path));
     // Above the range of f32: the third step leads there at once, and every step is saved.
-    let message = try_run(folder.path(), "run", 9, &["train.schedule.peak = 1e39"]).unwrap_err().to_string();
-    assert!(message.contains("step 3: weight align.project.bias is not finite; lower the learning rate"), "{message}");
+    let message =
+        try_run(folder.path(), "run", 9, &["train.schedule.peak = 1e39"]).unwrap_err().to_string();
+    assert!(
+        message
+            .contains("step 3: weight align.project.bias is not finite; lower the learning rate"),
+        "{message}"
+    );
     assert!((weights(&path), support::states(&path)) == (before, states));
 }
 

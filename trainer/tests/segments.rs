@@ -25,7 +25,8 @@ fn config() -> Config {
 
 /// The gradients of all parameters that have one, over the largest of them.
 fn gradients(step: &Step) -> Values {
-    let all: Vec<Tensor> = step.parameters.trainable().map(|(_, tensor)| tensor.grad().flatten(0, -1)).collect();
+    let all: Vec<Tensor> =
+        step.parameters.trainable().map(|(_, tensor)| tensor.grad().flatten(0, -1)).collect();
     let all = Tensor::cat(&all, 0);
     let values = Vec::<f32>::try_from(&all / all.abs().max()).unwrap();
     Values::new(vec![values.len()], values)
@@ -57,8 +58,11 @@ fn gradients_are_those_of_one_piece_whatever_learns() {
 
 #[test]
 fn gradients_are_those_of_one_piece_in_every_ablation_and_precision() {
-    let without =
-        |attention, head| Config { multi_scale_cross_attention: attention, category_adaptive_head: head, ..config() };
+    let without = |attention, head| Config {
+        multi_scale_cross_attention: attention,
+        category_adaptive_head: head,
+        ..config()
+    };
     expect_same(&without(false, true), Precision::Float32, FULL);
     expect_same(&without(true, false), Precision::Float32, FULL);
     expect_same(&config(), Precision::BFloat16, FULL);
@@ -67,7 +71,8 @@ fn gradients_are_those_of_one_piece_in_every_ablation_and_precision() {
 
 #[test]
 fn a_step_in_one_segment_is_bit_for_bit_a_step_without_segments() {
-    let [whole, one] = [None, Some(Cut::Nowhere)].map(|cut| step_in(&config(), Precision::Float32, FULL, cut));
+    let [whole, one] =
+        [None, Some(Cut::Nowhere)].map(|cut| step_in(&config(), Precision::Float32, FULL, cut));
     for ((name, whole), (_, one)) in whole.parameters.trainable().zip(one.parameters.trainable()) {
         assert!(whole.grad().equal(&one.grad()), "{name}");
     }
@@ -81,14 +86,21 @@ fn every_gradient_is_finished_once_from_the_head_to_the_first_block() {
         assert!(finished.into_iter().eq(step.parameters.trainable().map(|(name, _)| name)));
         assert_eq!(step.finished.len(), step.parameters.len());
         if cut != Cut::Nowhere {
-            let mut blocks: Vec<&str> = step.finished.iter().filter_map(|name| block_of(name)).collect();
+            let mut blocks: Vec<&str> =
+                step.finished.iter().filter_map(|name| block_of(name)).collect();
             blocks.dedup();
-            let streams = ["rsi.blocks.1", "rsi.blocks.0", "vlm.blocks.2", "vlm.blocks.1", "vlm.blocks.0"];
+            let streams =
+                ["rsi.blocks.1", "rsi.blocks.0", "vlm.blocks.2", "vlm.blocks.1", "vlm.blocks.0"];
             let stem = (0..15).rev().map(|block| format!("stem.blocks.{block}"));
-            let expected: Vec<String> = streams.map(str::to_owned).into_iter().chain(stem).collect();
+            let expected: Vec<String> =
+                streams.map(str::to_owned).into_iter().chain(stem).collect();
             assert_eq!(blocks, expected);
-            let first = |part: &str| step.finished.iter().position(|name| name.contains(part)).unwrap();
-            assert!(first("carh.") < first(".blocks.") && first("rsi.blocks.0") < first("rsi.positions"));
+            let first =
+                |part: &str| step.finished.iter().position(|name| name.contains(part)).unwrap();
+            assert!(
+                first("carh.") < first(".blocks.")
+                    && first("rsi.blocks.0") < first("rsi.positions")
+            );
         }
     }
 }

@@ -21,8 +21,15 @@ fn arguments(folder: &Path, name: &str, steps: u64) -> Vec<String> {
     let path = |name: &str| folder.join(name).display().to_string();
     let mut arguments = ["train", "--threads", "1", "--config"].map(str::to_owned).to_vec();
     arguments.push(support::nano().display().to_string());
-    arguments.extend(["--run".to_owned(), path(name), "--from".to_owned(), path("text.safetensors")]);
-    arguments.extend(support::changes(folder, steps).into_iter().flat_map(|change| ["--set".to_owned(), change]));
+    arguments.extend([
+        "--run".to_owned(),
+        path(name),
+        "--from".to_owned(),
+        path("text.safetensors"),
+    ]);
+    arguments.extend(
+        support::changes(folder, steps).into_iter().flat_map(|change| ["--set".to_owned(), change]),
+    );
     arguments
 }
 
@@ -36,11 +43,16 @@ fn train(folder: &Path, name: &str, steps: u64) -> String {
     told
 }
 
-/// Starts the program, waits until it has saved a newer state than `known` and then `longer`, and kills it.
+/// Starts the program, waits until it has saved a newer state than `known` and then `longer`, and
+/// kills it.
 fn kill_after(folder: &Path, name: &str, steps: u64, longer: Duration) {
     let newest = || support::states(&folder.join(name)).into_keys().next_back();
     let known = newest();
-    let mut child = Command::new(PROGRAM).args(arguments(folder, name, steps)).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = Command::new(PROGRAM)
+        .args(arguments(folder, name, steps))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let start = Instant::now();
     while newest() == known {
         assert!(child.try_wait().unwrap().is_none(), "the program ended without a new state");
@@ -49,7 +61,11 @@ fn kill_after(folder: &Path, name: &str, steps: u64, longer: Duration) {
     }
     std::thread::sleep(longer);
     child.kill().unwrap();
-    assert_eq!(child.wait().unwrap().signal(), Some(9), "the program ended before it was killed: it needs more steps");
+    assert_eq!(
+        child.wait().unwrap().signal(),
+        Some(9),
+        "the program ended before it was killed: it needs more steps"
+    );
 }
 
 #[test]
@@ -71,7 +87,8 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_an_unbroken_one()
     for (name, bytes) in &left {
         assert!(support::values_in(bytes) == support::values_in(&right[name]), "{name}");
     }
-    let [left, right] = [&unbroken, &killed].map(|run| std::fs::read(run.join("weights.safetensors")).unwrap());
+    let [left, right] =
+        [&unbroken, &killed].map(|run| std::fs::read(run.join("weights.safetensors")).unwrap());
     assert!(support::values_in(&left) == support::values_in(&right));
 
     // Every step once and in order, with the same losses; five starts.
@@ -81,13 +98,18 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_an_unbroken_one()
         records.filter(|record| record["type"] == kind).collect()
     };
     let losses = |run: &Path| -> Vec<(u64, Value)> {
-        lines(run, "step").into_iter().map(|line| (line["step"].as_u64().unwrap(), line["loss"].clone())).collect()
+        lines(run, "step")
+            .into_iter()
+            .map(|line| (line["step"].as_u64().unwrap(), line["loss"].clone()))
+            .collect()
     };
     assert_eq!(losses(&killed), losses(&unbroken));
     assert!(losses(&killed).iter().map(|(step, _)| *step).eq(1..=steps));
     assert_eq!(lines(&killed, "start").len(), 5);
     let leftovers = |folder: &Path| {
-        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.ends_with(".partial")).count()
     };
     assert_eq!(leftovers(&killed) + leftovers(&killed.join("states")), 0);
@@ -104,18 +126,26 @@ fn a_full_disk_stops_the_run_by_the_name_of_the_file_and_leaves_the_last_state()
 
     // No file may grow past 32 KiB, and the program is told so by the write, as on a full disk.
     let limited = r#"trap "" XFSZ; ulimit -f 64; exec "$0" "$@""#;
-    let output = Command::new("sh").args(["-c", limited, PROGRAM]).args(arguments(folder, "run", 4)).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", limited, PROGRAM])
+        .args(arguments(folder, "run", 4))
+        .output()
+        .unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(
-        message.contains("states/step_00000003.safetensors: File too large") && message.contains("make room"),
+        message.contains("states/step_00000003.safetensors: File too large")
+            && message.contains("make room"),
         "{message}"
     );
-    assert!((support::states(&run), std::fs::read(run.join("weights.safetensors")).unwrap()) == before);
+    assert!(
+        (support::states(&run), std::fs::read(run.join("weights.safetensors")).unwrap()) == before
+    );
 
     train(folder, "run", 4);
     train(folder, "unbroken", 4);
-    let [left, right] = ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
+    let [left, right] =
+        ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
     assert!(support::values_in(&left) == support::values_in(&right));
 }
 
@@ -126,8 +156,10 @@ fn a_damaged_picture_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_
     support::start(folder);
     train(folder, "run", 2);
     let before = support::states(&folder.join("run"));
-    let pictures: Vec<_> =
-        std::fs::read_dir(folder.join("flood_area/images")).unwrap().map(|e| e.unwrap().path()).collect();
+    let pictures: Vec<_> = std::fs::read_dir(folder.join("flood_area/images"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     let whole: Vec<Vec<u8>> = pictures.iter().map(|path| std::fs::read(path).unwrap()).collect();
     for (path, bytes) in pictures.iter().zip(&whole) {
         std::fs::write(path, &bytes[..bytes.len() - 40]).unwrap();
@@ -136,7 +168,10 @@ fn a_damaged_picture_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     let error = message.lines().find(|line| line.starts_with("error: ")).unwrap();
-    assert!(error.contains("flood_area/images/") && error.contains("expected a readable JPEG picture"), "{message}");
+    assert!(
+        error.contains("flood_area/images/") && error.contains("expected a readable JPEG picture"),
+        "{message}"
+    );
     assert!(support::states(&folder.join("run")) == before);
 
     for (path, bytes) in pictures.iter().zip(&whole) {
@@ -144,7 +179,8 @@ fn a_damaged_picture_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_
     }
     train(folder, "run", 4);
     train(folder, "unbroken", 4);
-    let [left, right] = ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
+    let [left, right] =
+        ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
     assert!(support::values_in(&left) == support::values_in(&right));
 }
 
@@ -184,7 +220,11 @@ fn changed_data_and_settings_are_told_when_a_run_goes_on() {
     let longer = [std::fs::read(&picture).unwrap(), vec![0]].concat();
     std::fs::write(&picture, longer).unwrap();
     let told = train(folder, "run", 2);
-    assert!(told.contains("the data changed since") && told.contains("config.toml: settings changed since"), "{told}");
+    assert!(
+        told.contains("the data changed since")
+            && told.contains("config.toml: settings changed since"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -206,9 +246,13 @@ fn a_slow_picture_shows_in_how_long_its_step_waited_for_data() {
             pipe.write_all(&bytes).unwrap();
         });
     }
-    let source =
-        "train.sources = [{ set = 'LoveDA', weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = false }]";
-    let output = Command::new(PROGRAM).args(arguments(folder, "run", 30)).args(["--set", source]).output().unwrap();
+    let source = "train.sources = \
+        [{ set = 'LoveDA', weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = false }]";
+    let output = Command::new(PROGRAM)
+        .args(arguments(folder, "run", 30))
+        .args(["--set", source])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metrics = std::fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
     let records = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -247,6 +291,7 @@ fn a_signal_ends_a_run_after_a_saved_step_and_it_goes_on_to_the_bytes_of_an_unbr
     assert_eq!(support::states(&folder.join("run")).len(), 1, "only the signal saves");
 
     train(folder, "run", steps);
-    let [left, right] = ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
+    let [left, right] =
+        ["run", "unbroken"].map(|name| support::states(&folder.join(name)).pop_last().unwrap().1);
     assert!(support::values_in(&left) == support::values_in(&right));
 }

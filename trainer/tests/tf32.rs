@@ -1,4 +1,5 @@
-//! TF32 is for the products of training alone. The flag is the process's, so there is one test here.
+//! TF32 is for the products of training alone. The flag is the process's, so there is one test
+//! here.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unsafe_code, reason = "a foreign function")]
 
@@ -22,7 +23,8 @@ unsafe extern "C" {
 
 /// Whether matrix products may be in TF32.
 fn is_allowed() -> bool {
-    // SAFETY: libtorch guarantees that its context lives as long as the process; the function reads a flag of it.
+    // SAFETY: libtorch guarantees that its context lives as long as the process; the function reads
+    // a flag of it.
     unsafe { allows_tf32_of_products(global_context()) }
 }
 
@@ -37,7 +39,8 @@ fn allowed_within(mode: Mode) -> Vec<bool> {
     let _ = end.select(1, 1).fill_(1.0);
     let feeds = BTreeMap::from([("tokens", tokens), ("end", end)]);
     let mut seen = Vec::new();
-    eval_with(&graph, &["embeddings"], &feeds, &parameters, mode, |_, _| seen.push(is_allowed())).unwrap();
+    eval_with(&graph, &["embeddings"], &feeds, &parameters, mode, |_, _| seen.push(is_allowed()))
+        .unwrap();
     seen
 }
 

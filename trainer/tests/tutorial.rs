@@ -1,4 +1,5 @@
-//! TUTORIAL.md, run as it stands: every command in it, in order, in an empty folder that sees the repository's bundle and configs.
+//! TUTORIAL.md, run as it stands: every command in it, in order, in an empty folder that sees the
+//! repository's bundle and configs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::os::unix::fs::symlink;
@@ -20,13 +21,19 @@ fn commands(page: &str) -> Vec<&str> {
     blocks.flat_map(str::lines).filter(|line| !line.trim().is_empty()).collect()
 }
 
-/// Runs `line` with the programs of this build in place of `cargo run --release`: the same code, not built a second time.
+/// Runs `line` with the programs of this build in place of `cargo run --release`: the same code,
+/// not built a second time.
 fn run(line: &str, folder: &Path) -> Output {
     let programs = Path::new(env!("CARGO_BIN_EXE_rszs-train")).parent().unwrap();
-    let mut line =
-        line.replace("cargo run --release -p rszs-data --example ", &format!("{}/examples/", programs.display()));
+    let mut line = line.replace(
+        "cargo run --release -p rszs-data --example ",
+        &format!("{}/examples/", programs.display()),
+    );
     for program in ["rszs-train", "rszs-export", "rszs-calibrate", "rszs-edge"] {
-        line = line.replace(&format!("cargo run --release -p {program}"), &format!("{}/{program}", programs.display()));
+        line = line.replace(
+            &format!("cargo run --release -p {program}"),
+            &format!("{}/{program}", programs.display()),
+        );
     }
     let line = line.replace(" -- ", " ");
     assert!(!line.contains("cargo"), "a command that this test does not know: {line}");
@@ -36,7 +43,12 @@ fn run(line: &str, folder: &Path) -> Output {
 }
 
 fn build(arguments: &[&str]) {
-    let status = Command::new(env!("CARGO")).arg("build").args(arguments).current_dir(repository()).status().unwrap();
+    let status = Command::new(env!("CARGO"))
+        .arg("build")
+        .args(arguments)
+        .current_dir(repository())
+        .status()
+        .unwrap();
     assert!(status.success(), "cargo build {arguments:?}");
 }
 
@@ -55,11 +67,16 @@ fn every_command_of_the_tutorial_works_and_the_class_is_learnt() {
         run(line, folder.path());
     }
 
-    let evaluate = commands.iter().find(|line| line.contains("rszs-calibrate -- evaluate")).unwrap();
-    let report: Value = serde_json::from_slice(&run(&format!("{evaluate} --json"), folder.path()).stdout).unwrap();
+    let evaluate =
+        commands.iter().find(|line| line.contains("rszs-calibrate -- evaluate")).unwrap();
+    let report: Value =
+        serde_json::from_slice(&run(&format!("{evaluate} --json"), folder.path()).stdout).unwrap();
     let query = &report["sets"][0]["queries"][0];
     assert_eq!(query["query"], "tarpaulin");
     let iou = query["iou"].as_f64().unwrap();
-    assert!(iou > LEARNT, "IoU of tarpaulins on validation pictures: expected above {LEARNT}, found {iou}: {query}");
+    assert!(
+        iou > LEARNT,
+        "IoU of tarpaulins on validation pictures: expected above {LEARNT}, found {iou}: {query}"
+    );
     assert!(folder.path().join("runs/tarpaulins/out/000.overlay.png").is_file());
 }

@@ -13,7 +13,8 @@ enum Allowed {
     Everything,
 }
 
-/// Every package of the workspace, and what it may depend on: normally, for its tests or for its build.
+/// Every package of the workspace, and what it may depend on: normally, for its tests or for its
+/// build.
 const TABLE: &[(&str, Allowed)] = &[
     ("rszs-graph", Allowed::Only(&[])),
     ("rszs-tokenizer", Allowed::Only(&[])),
@@ -84,7 +85,8 @@ const TABLE: &[(&str, Allowed)] = &[
     ("xtask", Allowed::Only(&[])),
 ];
 
-/// The package with the one suite of cases. Any package may let its own tests run through it, and for nothing else.
+/// The package with the one suite of cases. Any package may let its own tests run through it, and
+/// for nothing else.
 const SUITE: &str = "rszs-tests";
 
 /// The part of `cargo metadata` that is read here.
@@ -108,23 +110,33 @@ struct Dependency {
     path: Option<String>,
 }
 
-/// Checks the workspace at `root`. Returns how many dependencies between its packages were looked at.
+/// Checks the workspace at `root`. Returns how many dependencies between its packages were looked
+/// at.
 pub(crate) fn check_workspace(root: &Path) -> Result<usize, Error> {
     let metadata: Metadata = serde_json::from_slice(&cargo::metadata(root)?)?;
     let faults = faults(&metadata.packages, TABLE);
-    if faults.is_empty() { Ok(arrows(&metadata.packages).count()) } else { Err(Error::Arrows(faults)) }
+    if faults.is_empty() {
+        Ok(arrows(&metadata.packages).count())
+    } else {
+        Err(Error::Arrows(faults))
+    }
 }
 
 /// Every dependency between two packages of the workspace.
 fn arrows(packages: &[Package]) -> impl Iterator<Item = (&Package, &Dependency)> {
     packages.iter().flat_map(|package| {
-        package.dependencies.iter().filter(|dependency| dependency.path.is_some()).map(move |to| (package, to))
+        package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.path.is_some())
+            .map(move |to| (package, to))
     })
 }
 
 /// One sentence for each package and dependency that does not agree with the table.
 fn faults(packages: &[Package], table: &[(&str, Allowed)]) -> Vec<String> {
-    let row_of = |name: &str| table.iter().find(|(row, _)| *row == name).map(|(_, allowed)| allowed);
+    let row_of =
+        |name: &str| table.iter().find(|(row, _)| *row == name).map(|(_, allowed)| allowed);
     let mut faults = Vec::new();
     for package in packages.iter().filter(|package| row_of(&package.name).is_none()) {
         faults.push(format!(
@@ -132,9 +144,12 @@ fn faults(packages: &[Package], table: &[(&str, Allowed)]) -> Vec<String> {
             package.name
         ));
     }
-    for (row, _) in table.iter().filter(|(row, _)| packages.iter().all(|package| package.name != *row)) {
+    for (row, _) in
+        table.iter().filter(|(row, _)| packages.iter().all(|package| package.name != *row))
+    {
         faults.push(format!(
-            "{row}: expected a package of the workspace, found none (remove its row in xtask/src/arrows.rs)"
+            "{row}: expected a package of the workspace, found none (remove its row in \
+             xtask/src/arrows.rs)"
         ));
     }
     for (package, dependency) in arrows(packages) {
@@ -148,7 +163,8 @@ fn faults(packages: &[Package], table: &[(&str, Allowed)]) -> Vec<String> {
             };
             let kind = dependency.kind.as_ref().map_or(String::new(), |kind| format!(" ({kind})"));
             faults.push(format!(
-                "{}: expected {expected}, found {}{kind} (move what is needed to where both may reach it, see ARCHITECTURE.md)",
+                "{}: expected {expected}, found {}{kind} (move what is needed to where both may \
+                 reach it, see ARCHITECTURE.md)",
                 package.name, dependency.name
             ));
         }
@@ -192,7 +208,9 @@ mod tests {
         let found = faults_with(&table(Allowed::Only(&["graph"])));
         assert_eq!(found.len(), 1);
         assert!(
-            found[0].starts_with("runtime: expected dependencies on none but graph, found network (dev)"),
+            found[0].starts_with(
+                "runtime: expected dependencies on none but graph, found network (dev)"
+            ),
             "{found:?}"
         );
     }
@@ -200,8 +218,11 @@ mod tests {
     #[test]
     fn the_suite_may_be_used_by_tests_and_by_nothing_else() {
         let faults_of = |kind: Option<&str>| {
-            let suite =
-                Dependency { name: SUITE.to_owned(), kind: kind.map(str::to_owned), path: Some("/tests".to_owned()) };
+            let suite = Dependency {
+                name: SUITE.to_owned(),
+                kind: kind.map(str::to_owned),
+                path: Some("/tests".to_owned()),
+            };
             let packages = [
                 Package { name: "trainer".to_owned(), dependencies: vec![suite] },
                 Package { name: SUITE.to_owned(), dependencies: Vec::new() },
@@ -216,7 +237,10 @@ mod tests {
     #[test]
     fn a_package_without_a_row_is_a_fault() {
         let found = faults_with(&table(Allowed::Everything)[1..]);
-        assert_eq!(found, ["graph: expected a row in the table of xtask/src/arrows.rs, found none (add one)"]);
+        assert_eq!(
+            found,
+            ["graph: expected a row in the table of xtask/src/arrows.rs, found none (add one)"]
+        );
     }
 
     #[test]
@@ -239,8 +263,11 @@ mod tests {
             let mut next = 0;
             while next < reached.len() {
                 assert_ne!(reached[next], *start, "{start} reaches itself");
-                let further: Vec<&str> =
-                    allowed(reached[next]).iter().filter(|name| !reached.contains(name)).copied().collect();
+                let further: Vec<&str> = allowed(reached[next])
+                    .iter()
+                    .filter(|name| !reached.contains(name))
+                    .copied()
+                    .collect();
                 reached.extend(further);
                 next += 1;
             }

@@ -1,7 +1,8 @@
 //! The cache outside the project, and the links from `third_party` into it.
 //!
-//! A component is unpacked into a `.partial-…` folder and renamed when every file of it is on the disk, so a folder
-//! under its final name is complete. Its `files.txt` lists sizes, so that a file deleted later is noticed as well.
+//! A component is unpacked into a `.partial-…` folder and renamed when every file of it is on the
+//! disk, so a folder under its final name is complete. Its `files.txt` lists sizes, so that a file
+//! deleted later is noticed as well.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -21,7 +22,8 @@ pub(crate) fn folder() -> Result<PathBuf, Error> {
 }
 
 fn folder_of(cache_home: Option<OsString>, home: Option<OsString>) -> Result<PathBuf, Error> {
-    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute =
+        |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
     // The XDG Base Directory Specification: a relative path is to be ignored.
     absolute(cache_home)
         .or_else(|| absolute(home).map(|home| home.join(".cache")))
@@ -46,7 +48,8 @@ pub(crate) fn lock(cache: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// An empty folder to work in. What an interrupted setup left behind is removed. Call it under [`lock`].
+/// An empty folder to work in. What an interrupted setup left behind is removed. Call it under
+/// [`lock`].
 pub(crate) fn working_folder(cache: &Path) -> Result<WorkingFolder, Error> {
     for entry in fs::read_dir(cache).map_err(Error::io(cache))? {
         let path = entry.map_err(Error::io(cache))?.path();
@@ -76,24 +79,31 @@ pub(crate) fn is_complete(component: Component, folder: &Path) -> bool {
     let Ok(list) = fs::read_to_string(folder.join(LIST)) else { return false };
     let listed = list.lines().all(|line| {
         line.split_once(' ').is_some_and(|(size_bytes, path)| {
-            fs::metadata(folder.join(path)).is_ok_and(|metadata| size_bytes.parse() == Ok(metadata.len()))
+            fs::metadata(folder.join(path))
+                .is_ok_and(|metadata| size_bytes.parse() == Ok(metadata.len()))
         })
     });
     listed && component.expected_files().iter().all(|file| folder.join(file).exists())
 }
 
-/// Brings the files of `unpacked` onto the disk and gives the folder its final name. Returns its size in bytes.
+/// Brings the files of `unpacked` onto the disk and gives the folder its final name. Returns its
+/// size in bytes.
 pub(crate) fn publish(component: Component, unpacked: &Path, folder: &Path) -> Result<u64, Error> {
-    if let Some(missing) = component.expected_files().iter().find(|file| !unpacked.join(file).exists()) {
+    if let Some(missing) =
+        component.expected_files().iter().find(|file| !unpacked.join(file).exists())
+    {
         return Err(Error::Missing { component: component.name(), missing });
     }
     let mut files = Vec::new();
     list_files(unpacked, Path::new(""), &mut files).map_err(Error::io(unpacked))?;
     files.sort();
-    let lines: Vec<_> = files.iter().map(|(path, size_bytes)| format!("{size_bytes} {}", path.display())).collect();
+    let lines: Vec<_> =
+        files.iter().map(|(path, size_bytes)| format!("{size_bytes} {}", path.display())).collect();
     let list_path = unpacked.join(LIST);
     fs::write(&list_path, lines.join("\n")).map_err(Error::io(&list_path))?;
-    for path in files.iter().map(|(path, _)| unpacked.join(path)).chain([list_path, unpacked.to_owned()]) {
+    for path in
+        files.iter().map(|(path, _)| unpacked.join(path)).chain([list_path, unpacked.to_owned()])
+    {
         File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io(&path))?;
     }
     if folder.exists() {
@@ -103,7 +113,8 @@ pub(crate) fn publish(component: Component, unpacked: &Path, folder: &Path) -> R
     Ok(files.iter().map(|(_, size_bytes)| size_bytes).sum())
 }
 
-/// Collects (path below `root`, size) of regular files. Byte code that Python may rewrite is left out.
+/// Collects (path below `root`, size) of regular files. Byte code that Python may rewrite is left
+/// out.
 fn list_files(root: &Path, below: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
     for entry in fs::read_dir(root.join(below))? {
         let entry = entry?;
@@ -180,8 +191,12 @@ mod tests {
     fn a_component_without_its_library_is_refused() {
         let (cache, unpacked) = cache_with_unpacked_library();
         fs::remove_file(unpacked.join("lib/libonnxruntime.so")).unwrap();
-        let error = publish(Component::OnnxRuntime, &unpacked, &cache.path().join("onnxruntime")).unwrap_err();
-        assert!(matches!(error, Error::Missing { missing: "lib/libonnxruntime.so", .. }), "{error}");
+        let error = publish(Component::OnnxRuntime, &unpacked, &cache.path().join("onnxruntime"))
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::Missing { missing: "lib/libonnxruntime.so", .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -200,7 +215,10 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, b"").unwrap();
         let error = lock(&file.join("rszs")).unwrap_err();
-        assert!(error.to_string().contains("file/rszs: expected a folder that can be written"), "{error}");
+        assert!(
+            error.to_string().contains("file/rszs: expected a folder that can be written"),
+            "{error}"
+        );
         assert!(error.stops_setup());
     }
 

@@ -17,7 +17,8 @@ pub(crate) enum Component {
     Libtorch,
     /// The shared library of ONNX Runtime, for the exporter's check and the runtime.
     OnnxRuntime,
-    /// A Python interpreter with the official `onnx` and `onnxruntime` packages, for tests and the baseline of the benches.
+    /// A Python interpreter with the official `onnx` and `onnxruntime` packages, for tests and the
+    /// baseline of the benches.
     PythonTools,
     /// NVIDIA's run-time compiler, for `cargo xtask kernels` and the test that the kernels compile.
     Nvrtc,
@@ -70,7 +71,8 @@ impl Component {
         }
     }
 
-    /// The folder below the cache. It changes with every pinned hash, so that a folder which exists is the right one.
+    /// The folder below the cache. It changes with every pinned hash, so that a folder which exists
+    /// is the right one.
     pub(crate) fn cache_name(self) -> String {
         let stem = match self {
             Component::Libtorch => "libtorch-2.11.0",
@@ -79,7 +81,8 @@ impl Component {
             Component::Nvrtc => "nvrtc-12.0.140",
             Component::TensorRt(wheel) => wheel.stem(),
         };
-        let digest = Sha256::new().chain_update(LAYOUT).chain_update(self.requirements()).finalize();
+        let digest =
+            Sha256::new().chain_update(LAYOUT).chain_update(self.requirements()).finalize();
         digest.iter().take(4).fold(format!("{stem}-"), |name, byte| format!("{name}{byte:02x}"))
     }
 
@@ -118,10 +121,19 @@ impl Component {
 
     /// Refuses a machine for which the pinned packages hold nothing.
     pub(crate) fn check_platform(self) -> Result<(), Error> {
-        self.check_platform_named(std::env::consts::OS, std::env::consts::ARCH, cfg!(target_env = "gnu"))
+        self.check_platform_named(
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            cfg!(target_env = "gnu"),
+        )
     }
 
-    fn check_platform_named(self, system: &str, architecture: &str, gnu: bool) -> Result<(), Error> {
+    fn check_platform_named(
+        self,
+        system: &str,
+        architecture: &str,
+        gnu: bool,
+    ) -> Result<(), Error> {
         let (expected, supported, advice) = match self {
             Component::Libtorch => (
                 "Linux on x86_64 with the GNU C library",
@@ -131,7 +143,8 @@ impl Component {
             Component::OnnxRuntime => (
                 "Linux on x86_64 or aarch64 with the GNU C library",
                 system == "linux" && matches!(architecture, "x86_64" | "aarch64") && gnu,
-                "put a libonnxruntime.so of version 1.24 or newer at third_party/onnxruntime/lib/libonnxruntime.so",
+                "put a libonnxruntime.so of version 1.24 or newer at \
+                 third_party/onnxruntime/lib/libonnxruntime.so",
             ),
             Component::TensorRt(_) | Component::Nvrtc => (
                 "Linux on x86_64 with the GNU C library",
@@ -143,21 +156,25 @@ impl Component {
         if supported {
             return Ok(());
         }
-        let found = format!("{system} on {architecture}{}", if system == "linux" && !gnu { " without it" } else { "" });
+        let found = format!(
+            "{system} on {architecture}{}",
+            if system == "linux" && !gnu { " without it" } else { "" }
+        );
         Err(Error::Platform { component: self.name(), expected, found, advice })
     }
 
-    /// Where a file of a wheel goes, relative to the component's folder. `None` for a file that is not needed.
+    /// Where a file of a wheel goes, relative to the component's folder. `None` for a file that is
+    /// not needed.
     pub(crate) fn destination(self, entry: &str) -> Option<PathBuf> {
         match self {
             Component::Libtorch => {
-                let path = entry.strip_prefix("torch/").or_else(|| entry.strip_prefix("nvidia/cu13/"))?;
+                let path =
+                    entry.strip_prefix("torch/").or_else(|| entry.strip_prefix("nvidia/cu13/"))?;
                 let header = entry.starts_with("torch/include/");
                 (header || LIBTORCH_LIBRARIES.contains(&path)).then(|| PathBuf::from(path))
             }
-            Component::OnnxRuntime => {
-                (entry == "onnxruntime/capi/libonnxruntime.so.1.31.1").then(|| PathBuf::from(ONNX_RUNTIME_LIBRARY))
-            }
+            Component::OnnxRuntime => (entry == "onnxruntime/capi/libonnxruntime.so.1.31.1")
+                .then(|| PathBuf::from(ONNX_RUNTIME_LIBRARY)),
             Component::PythonTools => None,
             Component::Nvrtc => {
                 let path = entry.strip_prefix("nvidia/cuda_nvrtc/")?;
@@ -181,11 +198,16 @@ impl Component {
     /// Small files that no wheel holds: (path relative to the component's folder, content).
     pub(crate) fn written_files(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            // The wheel's own libtorch.so asks for the CUDA libraries. Only the linker reads it, so a linker script does.
-            Component::Libtorch => {
-                &[("lib/libtorch.so", "INPUT ( libtorch_cpu.so libc10.so )\n"), ("build-version", "2.11.0\n")]
-            }
-            Component::OnnxRuntime | Component::PythonTools | Component::Nvrtc | Component::TensorRt(_) => &[],
+            // The wheel's own libtorch.so asks for the CUDA libraries. Only the linker reads it, so
+            // a linker script does.
+            Component::Libtorch => &[
+                ("lib/libtorch.so", "INPUT ( libtorch_cpu.so libc10.so )\n"),
+                ("build-version", "2.11.0\n"),
+            ],
+            Component::OnnxRuntime
+            | Component::PythonTools
+            | Component::Nvrtc
+            | Component::TensorRt(_) => &[],
         }
     }
 
@@ -195,8 +217,13 @@ impl Component {
     }
 }
 
-const LIBTORCH_LIBRARIES: [&str; 5] =
-    ["lib/libc10.so", "lib/libtorch_cpu.so", "lib/libgomp.so.1", "lib/libcudart.so.13", "lib/libcupti.so.13"];
+const LIBTORCH_LIBRARIES: [&str; 5] = [
+    "lib/libc10.so",
+    "lib/libtorch_cpu.so",
+    "lib/libgomp.so.1",
+    "lib/libcudart.so.13",
+    "lib/libcupti.so.13",
+];
 
 const ONNX_RUNTIME_LIBRARY: &str = "lib/libonnxruntime.so";
 
@@ -209,9 +236,15 @@ mod tests {
     #[test]
     fn libtorch_keeps_headers_and_cpu_libraries_only() {
         let destination = |entry| Component::Libtorch.destination(entry);
-        assert_eq!(destination("torch/include/torch/script.h"), Some("include/torch/script.h".into()));
+        assert_eq!(
+            destination("torch/include/torch/script.h"),
+            Some("include/torch/script.h".into())
+        );
         assert_eq!(destination("torch/lib/libtorch_cpu.so"), Some("lib/libtorch_cpu.so".into()));
-        assert_eq!(destination("nvidia/cu13/lib/libcudart.so.13"), Some("lib/libcudart.so.13".into()));
+        assert_eq!(
+            destination("nvidia/cu13/lib/libcudart.so.13"),
+            Some("lib/libcudart.so.13".into())
+        );
         assert_eq!(destination("torch/lib/libtorch_cuda.so"), None);
         assert_eq!(destination("torch/lib/libtorch.so"), None);
         assert_eq!(destination("torch/nn/functional.py"), None);
@@ -219,7 +252,8 @@ mod tests {
 
     #[test]
     fn onnx_runtime_is_found_under_its_plain_name() {
-        let destination = Component::OnnxRuntime.destination("onnxruntime/capi/libonnxruntime.so.1.31.1");
+        let destination =
+            Component::OnnxRuntime.destination("onnxruntime/capi/libonnxruntime.so.1.31.1");
         assert_eq!(destination, Some("lib/libonnxruntime.so".into()));
     }
 
@@ -227,8 +261,15 @@ mod tests {
     fn every_requirement_carries_a_hash() {
         for component in Component::SETUP.into_iter().chain(Component::TENSORRT) {
             let text = component.requirements().replace("\\\n", " ");
-            for line in text.lines().filter(|line| line.contains("==") && !line.trim_start().starts_with('#')) {
-                assert!(line.contains("--hash=sha256:"), "{}: {line}", component.requirements_path());
+            for line in text
+                .lines()
+                .filter(|line| line.contains("==") && !line.trim_start().starts_with('#'))
+            {
+                assert!(
+                    line.contains("--hash=sha256:"),
+                    "{}: {line}",
+                    component.requirements_path()
+                );
             }
         }
     }
@@ -238,7 +279,8 @@ mod tests {
         let error = Component::Libtorch.check_platform_named("linux", "aarch64", true).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "libtorch 2.11.0: expected Linux on x86_64 with the GNU C library, found linux on aarch64; \
+            "libtorch 2.11.0: expected Linux on x86_64 with the GNU C library, found linux on \
+             aarch64; \
              set LIBTORCH to a libtorch 2.11.0 of your own"
         );
         assert!(Component::OnnxRuntime.check_platform_named("linux", "aarch64", true).is_ok());

@@ -43,7 +43,11 @@ fn compile(root: &Path) -> Result<(Sizes, Vec<u8>), Error> {
     let source = fs::read_to_string(&path).map_err(Error::io(&path))?;
     let compile = |architecture, output| {
         let options = options(architecture, &folder);
-        let failed = |log| Error::Kernel { source_file: PathBuf::from(FOLDER).join(SOURCE), architecture, log };
+        let failed = |log| Error::Kernel {
+            source_file: PathBuf::from(FOLDER).join(SOURCE),
+            architecture,
+            log,
+        };
         nvrtc.compile(&source, SOURCE, &options, output).map_err(failed)
     };
     let mut ptx = compile(PTX_ARCHITECTURE, Output::Ptx)?;
@@ -56,8 +60,8 @@ fn compile(root: &Path) -> Result<(Sizes, Vec<u8>), Error> {
     Ok((sizes, ptx))
 }
 
-/// No fused multiply-add: a kernel gives the bits of its twin on the processor. Nothing in the options reaches the PTX but the
-/// architecture.
+/// No fused multiply-add: a kernel gives the bits of its twin on the processor. Nothing in the
+/// options reaches the PTX but the architecture.
 fn options(architecture: &str, folder: &Path) -> Vec<String> {
     vec![
         format!("--gpu-architecture={architecture}"),
@@ -90,8 +94,10 @@ mod tests {
         let ptx = fs::read_to_string(root.join(FOLDER).join(PTX)).unwrap();
         assert!(ptx.contains(".version 8.0\n"), "CUDA 12.0 takes 8.0");
         assert!(ptx.contains(".target sm_80\n"));
-        // An operation without `.rn` may be fused with another by the driver, and would then give other bits than the processor.
-        let operations: Vec<&str> = ptx.split_whitespace().filter_map(|word| word.strip_suffix(".f32")).collect();
+        // An operation without `.rn` may be fused with another by the driver, and would then give
+        // other bits than the processor.
+        let operations: Vec<&str> =
+            ptx.split_whitespace().filter_map(|word| word.strip_suffix(".f32")).collect();
         let is_arithmetic = |word: &&&str| {
             ["add.", "sub.", "mul.", "div.", "fma.", "mad.", "rcp.", "sqrt."]
                 .iter()
@@ -101,6 +107,9 @@ mod tests {
         let rounded = operations.iter().filter(is_arithmetic).filter(is_rounded).count();
         assert!(rounded > 100, "{rounded}");
         assert_eq!(operations.iter().filter(is_arithmetic).count(), rounded);
-        assert!(!operations.iter().any(|word| word.starts_with("fma.") || word.contains(".ftz")), "{operations:?}");
+        assert!(
+            !operations.iter().any(|word| word.starts_with("fma.") || word.contains(".ftz")),
+            "{operations:?}"
+        );
     }
 }

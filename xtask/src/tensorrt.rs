@@ -11,7 +11,8 @@ pub(crate) struct TensorRtWheel {
     pub(crate) requirements: &'static str,
     /// Where that is written down, relative to the workspace root.
     pub(crate) requirements_path: &'static str,
-    /// The link to the unpacked libraries, relative to the workspace root; its last part begins the cache folder's name.
+    /// The link to the unpacked libraries, relative to the workspace root; its last part begins the
+    /// cache folder's name.
     pub(crate) link: &'static str,
     pub(crate) download_bytes: u64,
     /// The libraries, relative to the component's folder.
@@ -33,7 +34,8 @@ macro_rules! wheel {
 
 const RTX_LIBRARIES: &[&str] = &["lib/libtensorrt_rtx.so.1", "lib/libtensorrt_onnxparser_rtx.so.1"];
 
-/// TensorRT-RTX parses and builds without a GPU, in both generations of the interface; lean TensorRT loads, logs and refuses.
+/// TensorRT-RTX parses and builds without a GPU, in both generations of the interface; lean
+/// TensorRT loads, logs and refuses.
 pub(crate) const WHEELS: [TensorRtWheel; 4] = [
     wheel!("TensorRT-RTX 1.7.1", "tensorrt-rtx-1.7", 95_153_708, RTX_LIBRARIES),
     wheel!("TensorRT-RTX 1.4.0", "tensorrt-rtx-1.4", 86_448_863, RTX_LIBRARIES),

@@ -9,8 +9,8 @@ use zip::ZipArchive;
 use crate::component::Component;
 use crate::error::Error;
 
-/// Copies every file that the component wants from `wheel` to its place below `folder`. The archive's checksums are
-/// verified on the way.
+/// Copies every file that the component wants from `wheel` to its place below `folder`. The
+/// archive's checksums are verified on the way.
 pub(crate) fn unpack(component: Component, wheel: &Path, folder: &Path) -> Result<(), Error> {
     let archive_error = |source| Error::Wheel { wheel: wheel.to_owned(), source };
     let file = File::open(wheel).map_err(Error::io(wheel))?;
@@ -18,7 +18,8 @@ pub(crate) fn unpack(component: Component, wheel: &Path, folder: &Path) -> Resul
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(archive_error)?;
         let name = entry.name().map_err(archive_error)?.into_owned();
-        let stays_inside = Path::new(&name).components().all(|part| matches!(part, path::Component::Normal(_)));
+        let stays_inside =
+            Path::new(&name).components().all(|part| matches!(part, path::Component::Normal(_)));
         if !entry.is_file() || !stays_inside {
             continue;
         }
@@ -47,7 +48,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let wheel = folder.path().join("torch.whl");
         let mut writer = ZipWriter::new(File::create(&wheel).unwrap());
-        for name in ["torch/include/a/b.h", "torch/include/../../escape.h", "torch/lib/libc10.so", "torch/version.py"] {
+        for name in [
+            "torch/include/a/b.h",
+            "torch/include/../../escape.h",
+            "torch/lib/libc10.so",
+            "torch/version.py",
+        ] {
             writer.start_file(name, SimpleFileOptions::default()).unwrap();
             writer.write_all(name.as_bytes()).unwrap();
         }
@@ -57,7 +63,10 @@ mod tests {
         fs::create_dir(&target).unwrap();
         unpack(Component::Libtorch, &wheel, &target).unwrap();
 
-        assert_eq!(fs::read_to_string(target.join("include/a/b.h")).unwrap(), "torch/include/a/b.h");
+        assert_eq!(
+            fs::read_to_string(target.join("include/a/b.h")).unwrap(),
+            "torch/include/a/b.h"
+        );
         assert!(target.join("lib/libc10.so").is_file());
         assert!(!target.join("version.py").exists());
         assert!(!folder.path().join("escape.h").exists());

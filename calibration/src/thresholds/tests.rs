@@ -13,17 +13,26 @@ use rszs_data::Split;
 
 fn arguments(more: &str) -> ThresholdArguments {
     let line = format!("rszs-calibrate thresholds --bundle b --data d {more}");
-    let Command::Thresholds(arguments) = Arguments::parse_from(line.split_whitespace()).command else { panic!() };
+    let Command::Thresholds(arguments) = Arguments::parse_from(line.split_whitespace()).command
+    else {
+        panic!()
+    };
     arguments
 }
 
-fn measured(set: &DenseSet, vocabulary: &Vocabulary, arguments: &ThresholdArguments) -> MeasuredSet {
+fn measured(
+    set: &DenseSet,
+    vocabulary: &Vocabulary,
+    arguments: &ThresholdArguments,
+) -> MeasuredSet {
     let statements = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
     let (words, measure) = (fake::words(vocabulary), &arguments.measure);
     let images: Vec<usize> = (0..set.len(Split::Val)).collect();
     let engine = &mut ColourEngine;
-    let count = count_scores((set, &images), &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
+    let count =
+        count_scores((set, &images), &statements, words, measure, &mut pipeline, engine, || Ok(()))
+            .unwrap();
     MeasuredSet { label: format!("{}/val", set.name()), place: None, statements, count }
 }
 
@@ -31,7 +40,16 @@ fn masks(set: &DenseSet, vocabulary: &Vocabulary) -> MaskCount {
     let statements = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
     let (words, arguments) = (fake::words(vocabulary), arguments(""));
-    count_masks(set, &statements, words, &arguments.measure, &mut pipeline, &mut ColourEngine, || Ok(())).unwrap()
+    count_masks(
+        set,
+        &statements,
+        words,
+        &arguments.measure,
+        &mut pipeline,
+        &mut ColourEngine,
+        || Ok(()),
+    )
+    .unwrap()
 }
 
 fn with_threshold(vocabulary: &Vocabulary, threshold: f32) -> Vocabulary {
@@ -52,26 +70,40 @@ fn example() -> (TempDir, DenseSet, Vocabulary) {
 const READING: f64 = 0.005;
 
 #[test]
-fn the_runtime_s_masks_at_the_new_thresholds_have_the_recorded_iou_and_no_other_threshold_does_better() {
+fn the_runtime_s_masks_at_the_new_thresholds_have_the_recorded_iou_and_no_other_threshold_does_better()
+ {
     let (_folder, set, vocabulary) = example();
     let arguments = arguments("");
     let mut entries = vocabulary.entries().to_vec();
-    let (done, left) =
-        calibrate(&mut entries, &[measured(&set, &vocabulary, &arguments)], &arguments, "2026-08-22").unwrap();
+    let (done, left) = calibrate(
+        &mut entries,
+        &[measured(&set, &vocabulary, &arguments)],
+        &arguments,
+        "2026-08-22",
+    )
+    .unwrap();
     assert_eq!((done.len(), left.len()), (2, 0));
     let calibrated = vocabulary.clone().with_entries(entries.clone()).unwrap();
     let found = masks(&set, &calibrated);
     for (query, entry) in entries[..2].iter().enumerate() {
         let iou = found.queries[query].iou(1).unwrap();
         let recorded = entry.calibration.as_ref().unwrap().iou;
-        assert!((iou - recorded).abs() < READING, "{}: {iou} is recorded as {recorded}", entry.name);
+        assert!(
+            (iou - recorded).abs() < READING,
+            "{}: {iou} is recorded as {recorded}",
+            entry.name
+        );
         assert!(iou > done[query].before.iou + READING, "{}: nothing was won", entry.name);
     }
     for step in 1..40 {
         let other = masks(&set, &with_threshold(&vocabulary, step as f32 / 40.0));
         for query in 0..2 {
-            let (iou, best) = (other.queries[query].iou(1).unwrap(), found.queries[query].iou(1).unwrap());
-            assert!(iou <= best + READING, "query {query}: {iou} at {step}/40 is better than {best}");
+            let (iou, best) =
+                (other.queries[query].iou(1).unwrap(), found.queries[query].iou(1).unwrap());
+            assert!(
+                iou <= best + READING,
+                "query {query}: {iou} at {step}/40 is better than {best}"
+            );
         }
     }
 }
@@ -99,7 +131,11 @@ fn every_labelled_pixel_is_counted_once_and_no_other() {
     let (_folder, set, vocabulary) = example();
     let measured = measured(&set, &vocabulary, &arguments(""));
     // 4 pictures of 40 by 28, whose first column is not labelled
-    assert!(measured.count.histograms[0].iter().all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28));
+    assert!(
+        measured.count.histograms[0]
+            .iter()
+            .all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28)
+    );
     assert_eq!(measured.count.images, 4);
 }
 
@@ -112,13 +148,19 @@ fn where_it_comes_from_is_recorded_and_unlabelled_queries_stay_as_they_are() {
     let mut entries = vocabulary.entries().to_vec();
     calibrate(&mut entries, &sets, &arguments, "2026-08-22").unwrap();
     let label = "own_1/val, own_2/val".to_owned();
-    assert_eq!(entries[0].threshold_source, ThresholdSource::Calibrated { set: label.clone(), images: 8 });
+    assert_eq!(
+        entries[0].threshold_source,
+        ThresholdSource::Calibrated { set: label.clone(), images: 8 }
+    );
     let calibration = entries[0].calibration.as_ref().unwrap();
     assert_eq!((calibration.n_pixels, calibration.set.as_str()), (8 * 39 * 28, label.as_str()));
     assert_eq!(calibration.date, "2026-08-22");
     let curve = &calibration.curve;
     assert_eq!((curve.len(), curve[0].threshold, curve[18].threshold), (19, 0.05, 0.95));
-    assert!(curve.is_sorted_by(|a, b| a.recall >= b.recall) && curve[0].recall > curve[18].recall, "{curve:?}");
+    assert!(
+        curve.is_sorted_by(|a, b| a.recall >= b.recall) && curve[0].recall > curve[18].recall,
+        "{curve:?}"
+    );
     assert_eq!(entries[2], vocabulary.entries()[2]);
 }
 
@@ -128,7 +170,9 @@ fn a_precision_that_cannot_be_had_leaves_the_query_and_says_so() {
     let mut measured = measured(&set, &vocabulary, &arguments(""));
     // every score contradicts its label
     let MeasuredSet { statements, count, .. } = &mut measured;
-    for (statement, histogram) in count.histograms.iter_mut().flat_map(|one| statements.iter().zip(one)) {
+    for (statement, histogram) in
+        count.histograms.iter_mut().flat_map(|one| statements.iter().zip(one))
+    {
         let mut wrong = rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
         wrong.add(&[1, 0, 0], &[0.2, 0.8, 0.8]).unwrap();
         assert!(statement.is_labelled());
@@ -136,7 +180,8 @@ fn a_precision_that_cannot_be_had_leaves_the_query_and_says_so() {
     }
     let mut entries = vocabulary.entries().to_vec();
     let (done, left) =
-        calibrate(&mut entries, &[measured], &arguments("--target precision=0.9"), "2026-08-22").unwrap();
+        calibrate(&mut entries, &[measured], &arguments("--target precision=0.9"), "2026-08-22")
+            .unwrap();
     assert_eq!((done.len(), left.len()), (0, 2));
     assert!(left[0].reason.contains("0.9, found at most 0.333"), "{}", left[0].reason);
     assert_eq!(entries, vocabulary.entries());
@@ -150,7 +195,9 @@ impl TileEngine for PresentUnlessBlue {
         let pixels = batch.tile_px * batch.tile_px;
         let TileScores { logits, presence } = scores;
         ColourEngine.run(batch, TileScores { logits, presence })?;
-        for (tile, presence) in batch.tiles.chunks_exact(pixels * 3).zip(presence.chunks_exact_mut(batch.rows)) {
+        for (tile, presence) in
+            batch.tiles.chunks_exact(pixels * 3).zip(presence.chunks_exact_mut(batch.rows))
+        {
             let blue: usize = tile.iter().skip(2).step_by(3).map(|&blue| usize::from(blue)).sum();
             presence.fill(if blue > 100 * pixels { 0.45 } else { 0.75 });
         }
@@ -167,9 +214,18 @@ fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
         let statements = counted(set.classes(), &vocabulary, &[0]);
         let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
         let words = fake::words(&vocabulary);
-        let (images, measure): (Vec<usize>, _) = ((0..set.len(Split::Val)).collect(), &arguments.measure);
-        let count =
-            count_scores((set, &images), &statements, words, measure, &mut pipeline, engine, || Ok(())).unwrap();
+        let (images, measure): (Vec<usize>, _) =
+            ((0..set.len(Split::Val)).collect(), &arguments.measure);
+        let count = count_scores(
+            (set, &images),
+            &statements,
+            words,
+            measure,
+            &mut pipeline,
+            engine,
+            || Ok(()),
+        )
+        .unwrap();
         MeasuredSet { label: set.name().to_owned(), place: None, statements, count }
     };
     let both = [&set, &dry].map(|set| measure(set, &mut PresentUnlessBlue));
@@ -189,20 +245,29 @@ fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
     let statements = counted(dry.classes(), &calibrated, &[0]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
     let (words, engine) = (fake::words(&calibrated), &mut PresentUnlessBlue);
-    let found = count_masks(&dry, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(())).unwrap();
+    let found =
+        count_masks(&dry, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(()))
+            .unwrap();
     assert_eq!(found.queries[0].pixels(0, 1), 0, "the runtime's masks of dry places are empty");
 }
 
-/// Three places of 200 pixels: one shows the query, one is known to show none of it, one shows it where scores are lower.
+/// Three places of 200 pixels: one shows the query, one is known to show none of it, one shows it
+/// where scores are lower.
 fn three_places(vocabulary: &Vocabulary) -> Vec<MeasuredSet> {
     let part = |place: &str, positives: &[f32], negatives: &[f32]| {
         let truth = [vec![1; positives.len()], vec![0; negatives.len()]].concat();
-        let mut histogram = rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
+        let mut histogram =
+            rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
         histogram.add(&truth, &[positives, negatives].concat()).unwrap();
         let statements = counted(&rszs_data::sets::flood_area::classes(), vocabulary, &[]);
         let histograms = vec![vec![histogram]; CANDIDATES.len()];
         let count = ScoreCount { images: 1, histograms };
-        MeasuredSet { label: "set/train".to_owned(), place: Some(place.to_owned()), statements, count }
+        MeasuredSet {
+            label: "set/train".to_owned(),
+            place: Some(place.to_owned()),
+            statements,
+            count,
+        }
     };
     vec![
         part("wet", &[0.8; 100], &[0.1; 100]),

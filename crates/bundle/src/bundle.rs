@@ -4,8 +4,8 @@ use crate::{Golden, Manifest, Precision, Sha256, Vocabulary};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A bundle whose every file has been checked. Its bytes are held in memory: nothing is read from disk again, so what
-/// was checked is what is used.
+/// A bundle whose every file has been checked. Its bytes are held in memory: nothing is read from
+/// disk again, so what was checked is what is used.
 #[derive(Debug)]
 pub struct Bundle {
     pub(crate) path: PathBuf,
@@ -57,7 +57,8 @@ impl Bundle {
         self.models.get(&precision).map(Vec::as_slice)
     }
 
-    /// Hands over the model file of `precision`, for engines that keep the bytes, and to free the memory of others.
+    /// Hands over the model file of `precision`, for engines that keep the bytes, and to free the
+    /// memory of others.
     pub fn take_model_bytes(&mut self, precision: Precision) -> Option<Vec<u8>> {
         self.models.remove(&precision)
     }

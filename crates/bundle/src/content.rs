@@ -17,9 +17,17 @@ const CHUNK_BYTES: usize = 256 << 10;
 const LIMIT_THREADS: usize = 4;
 
 /// The content of file `name`, which is at most `limit` bytes long.
-pub(crate) fn read_small(directory: &Directory, name: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
+pub(crate) fn read_small(
+    directory: &Directory,
+    name: &str,
+    limit: u64,
+) -> Result<Vec<u8>, BundleError> {
     let path = directory.path().join(name);
-    let unreadable = |source| BundleError::Unreadable { path: path.clone(), expected: "a readable file", source };
+    let unreadable = |source| BundleError::Unreadable {
+        path: path.clone(),
+        expected: "a readable file",
+        source,
+    };
     let file = directory.file(name).map_err(unreadable)?;
     let mut content = Vec::new();
     file.take(limit + 1).read_to_end(&mut content).map_err(unreadable)?;
@@ -30,8 +38,8 @@ pub(crate) fn read_small(directory: &Directory, name: &str, limit: u64) -> Resul
     Ok(content)
 }
 
-/// Checks size and digest of every file in `entries` and returns their content, models that are not in `keep` left out.
-/// All sizes are checked before any content is read.
+/// Checks size and digest of every file in `entries` and returns their content, models that are not
+/// in `keep` left out. All sizes are checked before any content is read.
 pub(crate) fn read_all(
     directory: &Directory,
     entries: &BTreeMap<FileName, FileEntry>,
@@ -40,15 +48,25 @@ pub(crate) fn read_all(
     let mut waiting = Vec::with_capacity(entries.len());
     for (&name, &entry) in entries {
         let is_kept = !matches!(name, FileName::Model(precision) if !keep.contains(&precision));
-        waiting.push(Waiting { name, entry, is_kept, file: open_sized(directory, name, entry.bytes)? });
+        waiting.push(Waiting {
+            name,
+            entry,
+            is_kept,
+            file: open_sized(directory, name, entry.bytes)?,
+        });
     }
     // Threads take from the end: the largest first, so that no thread is left alone with it.
     waiting.sort_by_key(|waiting| waiting.entry.bytes);
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(LIMIT_THREADS).min(waiting.len());
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(LIMIT_THREADS)
+        .min(waiting.len());
     let waiting = Mutex::new(waiting);
     let take = || waiting.lock().ok()?.pop();
     let read_some = || -> Vec<(FileName, ReadResult)> {
-        std::iter::from_fn(take).map(|waiting| (waiting.name, waiting.read(directory.path()))).collect()
+        std::iter::from_fn(take)
+            .map(|waiting| (waiting.name, waiting.read(directory.path())))
+            .collect()
     };
     let mut results = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(read_some)).collect();
@@ -88,10 +106,24 @@ impl Waiting {
         let (found, bytes) = content
             .try_reserve_exact(kept)
             .map_err(|_| io::ErrorKind::OutOfMemory.into())
-            .and_then(|()| read_and_hash(&mut self.file, self.entry.bytes, self.is_kept.then_some(&mut content)))
-            .map_err(|source| BundleError::Unreadable { path: path.clone(), expected: "a readable file", source })?;
+            .and_then(|()| {
+                read_and_hash(
+                    &mut self.file,
+                    self.entry.bytes,
+                    self.is_kept.then_some(&mut content),
+                )
+            })
+            .map_err(|source| BundleError::Unreadable {
+                path: path.clone(),
+                expected: "a readable file",
+                source,
+            })?;
         if bytes != self.entry.bytes {
-            return Err(BundleError::Size { path, expected: SizeExpectation::Exactly(self.entry.bytes), found: bytes });
+            return Err(BundleError::Size {
+                path,
+                expected: SizeExpectation::Exactly(self.entry.bytes),
+                found: bytes,
+            });
         }
         if found != self.entry.sha256 {
             return Err(BundleError::Hash { path, expected: self.entry.sha256, found });
@@ -101,7 +133,11 @@ impl Waiting {
 }
 
 /// Digest and size of what is left of `file`, up to one byte beyond `limit`.
-fn read_and_hash(file: &mut File, limit: u64, mut keep: Option<&mut Vec<u8>>) -> io::Result<(Sha256, u64)> {
+fn read_and_hash(
+    file: &mut File,
+    limit: u64,
+    mut keep: Option<&mut Vec<u8>>,
+) -> io::Result<(Sha256, u64)> {
     let mut hasher = sha2::Sha256::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut bytes = 0;
@@ -129,10 +165,17 @@ fn open_sized(directory: &Directory, name: FileName, expected: u64) -> Result<Fi
         None => directory.file(name.as_str()),
     };
     let sized = open().and_then(|file| Ok((file.metadata()?.len(), file)));
-    let (found, file) =
-        sized.map_err(|source| BundleError::Unreadable { path: path.clone(), expected: "a readable file", source })?;
+    let (found, file) = sized.map_err(|source| BundleError::Unreadable {
+        path: path.clone(),
+        expected: "a readable file",
+        source,
+    })?;
     if found != expected {
-        return Err(BundleError::Size { path, expected: SizeExpectation::Exactly(expected), found });
+        return Err(BundleError::Size {
+            path,
+            expected: SizeExpectation::Exactly(expected),
+            found,
+        });
     }
     Ok(file)
 }

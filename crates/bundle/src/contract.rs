@@ -23,16 +23,30 @@ enum Size {
 }
 
 impl Bundle {
-    /// Checks that models, text tower, vocabulary and golden set are all of the sizes the manifest says.
+    /// Checks that models, text tower, vocabulary and golden set are all of the sizes the manifest
+    /// says.
     pub(crate) fn check_contracts(&self) -> Result<(), BundleError> {
         for (&precision, model) in &self.models {
-            check_onnx(self, FileName::Model(precision), model, &self.model_inputs(), &self.model_outputs())?;
+            check_onnx(
+                self,
+                FileName::Model(precision),
+                model,
+                &self.model_inputs(),
+                &self.model_outputs(),
+            )?;
         }
         if let (Some(text), Some(contract)) = (&self.text, &self.manifest.text) {
             let (k, context) = (Size::Symbolic('K'), Size::Fixed(contract.context.into()));
             let d = Size::Fixed(self.manifest.engine.joint_width.into());
-            let inputs = [expected("tokens", INT32, &[k, context]), expected("end", F32, &[k, context])];
-            check_onnx(self, FileName::Text, text, &inputs, &[expected("embeddings", F32, &[k, d])])?;
+            let inputs =
+                [expected("tokens", INT32, &[k, context]), expected("end", F32, &[k, context])];
+            check_onnx(
+                self,
+                FileName::Text,
+                text,
+                &inputs,
+                &[expected("embeddings", F32, &[k, d])],
+            )?;
         }
         self.check_vocabulary()?;
         self.check_golden()
@@ -42,7 +56,11 @@ impl Bundle {
         let engine = &self.manifest.engine;
         let side = Size::Fixed(engine.tile_px.into());
         let tiles = expected("tiles", UINT8, &[Size::Symbolic('N'), side, side, Size::Fixed(3)]);
-        let queries = expected("queries", F32, &[Size::Symbolic('K'), Size::Fixed(engine.joint_width.into())]);
+        let queries = expected(
+            "queries",
+            F32,
+            &[Size::Symbolic('K'), Size::Fixed(engine.joint_width.into())],
+        );
         if self.manifest.folded.is_some() { vec![tiles] } else { vec![tiles, queries] }
     }
 
@@ -50,7 +68,11 @@ impl Bundle {
         let engine = &self.manifest.engine;
         let side = Size::Fixed((engine.tile_px / engine.logits_stride_px).into());
         let n = Size::Symbolic('N');
-        let k = self.manifest.folded.as_ref().map_or(Size::Symbolic('K'), |names| Size::Fixed(names.len() as u64));
+        let k = self
+            .manifest
+            .folded
+            .as_ref()
+            .map_or(Size::Symbolic('K'), |names| Size::Fixed(names.len() as u64));
         vec![expected("logits", F32, &[n, k, side, side]), expected("presence", F32, &[n, k])]
     }
 
@@ -65,7 +87,12 @@ impl Bundle {
         )?;
         for name in self.manifest.folded.iter().flatten() {
             let is_row = self.vocabulary.entries().iter().any(|row| row.name == *name);
-            self.agree(FileName::VocabularyRows, is_row, format!("a row for the folded name {name}"), "none")?;
+            self.agree(
+                FileName::VocabularyRows,
+                is_row,
+                format!("a row for the folded name {name}"),
+                "none",
+            )?;
         }
         Ok(())
     }
@@ -73,15 +100,29 @@ impl Bundle {
     fn check_golden(&self) -> Result<(), BundleError> {
         let engine = &self.manifest.engine;
         let shape = self.golden.shape;
-        let agree = |holds, expected, found: &dyn Display| self.agree(FileName::Golden, holds, expected, found);
+        let agree = |holds, expected, found: &dyn Display| {
+            self.agree(FileName::Golden, holds, expected, found)
+        };
         let tile = engine.tile_px as usize;
         agree(shape.tile_px == tile, format!("tiles of {tile} px"), &shape.tile_px)?;
         if let Some(folded) = &self.manifest.folded {
-            agree(self.golden.queries.is_none(), "no queries, as the vocabulary is folded".to_owned(), &"queries")?;
-            agree(shape.queries == folded.len(), format!("outputs for {} names", folded.len()), &shape.queries)
+            agree(
+                self.golden.queries.is_none(),
+                "no queries, as the vocabulary is folded".to_owned(),
+                &"queries",
+            )?;
+            agree(
+                shape.queries == folded.len(),
+                format!("outputs for {} names", folded.len()),
+                &shape.queries,
+            )
         } else {
             let width = engine.joint_width as usize;
-            agree(shape.joint_width == width, format!("queries of {width} numbers"), &shape.joint_width)
+            agree(
+                shape.joint_width == width,
+                format!("queries of {width} numbers"),
+                &shape.joint_width,
+            )
         }
     }
 
@@ -96,7 +137,11 @@ impl Bundle {
             return Ok(());
         }
         let path = self.path.join(file.as_str());
-        Err(BundleError::Contradiction { path, expected: expected.into(), found: found.to_string() })
+        Err(BundleError::Contradiction {
+            path,
+            expected: expected.into(),
+            found: found.to_string(),
+        })
     }
 }
 
@@ -119,9 +164,14 @@ fn check_onnx(
         .map_err(|source| BundleError::Onnx { path: bundle.path.join(file.as_str()), source })
 }
 
-fn check_values(what: &str, expected: &[Expected], found: &[ValueSummary]) -> Result<(), OnnxError> {
-    let contradiction =
-        |what: String, expected: String, found: String| Err(OnnxError::Contract { what, expected, found });
+fn check_values(
+    what: &str,
+    expected: &[Expected],
+    found: &[ValueSummary],
+) -> Result<(), OnnxError> {
+    let contradiction = |what: String, expected: String, found: String| {
+        Err(OnnxError::Contract { what, expected, found })
+    };
     let mut expected_names: Vec<&str> = expected.iter().map(|value| value.name).collect();
     let mut found_names: Vec<&str> = found.iter().map(|value| value.name.as_str()).collect();
     expected_names.sort_unstable();
@@ -141,7 +191,8 @@ fn check_values(what: &str, expected: &[Expected], found: &[ValueSummary]) -> Re
 impl Expected {
     fn accepts(&self, value: &ValueSummary) -> bool {
         let accepts_size = |(expected, found): (&Size, &Option<u64>)| match (expected, found) {
-            // A file may leave a size open that the contract fixes (nothing inferred it), never the other way round.
+            // A file may leave a size open that the contract fixes (nothing inferred it), never the
+            // other way round.
             (Size::Symbolic(_) | Size::Fixed(_), None) => true,
             (Size::Symbolic(_), Some(_)) => false,
             (Size::Fixed(expected), Some(found)) => expected == found,
@@ -169,8 +220,11 @@ impl Display for Size {
 }
 
 fn described(value: &ValueSummary) -> String {
-    let sizes: Vec<String> =
-        value.shape.iter().map(|size| size.map_or_else(|| "?".to_owned(), |size| size.to_string())).collect();
+    let sizes: Vec<String> = value
+        .shape
+        .iter()
+        .map(|size| size.map_or_else(|| "?".to_owned(), |size| size.to_string()))
+        .collect();
     format!("{} [{}]", element_name(value.element_type), sizes.join(", "))
 }
 

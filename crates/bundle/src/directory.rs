@@ -31,7 +31,8 @@ pub(crate) struct Child {
 impl Directory {
     /// Opens `path`, which may itself be a link to the directory.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let handle = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let handle =
+            fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { path: path.to_owned(), handle })
     }
 
@@ -42,11 +43,16 @@ impl Directory {
         Ok(Self { path: self.path.join(name), handle })
     }
 
-    /// Opens the regular file `name` inside; links, pipes and devices are errors and are not waited for.
+    /// Opens the regular file `name` inside; links, pipes and devices are errors and are not waited
+    /// for.
     pub(crate) fn file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(fs::openat(&self.handle, name, flags, Mode::empty())?);
-        if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::other("not a regular file"))
+        }
     }
 
     /// All names inside, sorted; at most `limit`, more is an error.
@@ -61,10 +67,12 @@ impl Directory {
             if children.len() == limit {
                 return Err(io::Error::other(format!("more than {limit} entries")));
             }
-            let name = std::str::from_utf8(bytes)
-                .map_err(|_| io::Error::other(format!("a name that is not UTF-8: {}", bytes.escape_ascii())))?;
+            let name = std::str::from_utf8(bytes).map_err(|_| {
+                io::Error::other(format!("a name that is not UTF-8: {}", bytes.escape_ascii()))
+            })?;
             let kind = fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode;
-            children.push(Child { name: name.to_owned(), kind: FileType::from_raw_mode(kind).into() });
+            children
+                .push(Child { name: name.to_owned(), kind: FileType::from_raw_mode(kind).into() });
         }
         children.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(children)

@@ -10,7 +10,9 @@ pub(crate) fn edit_distance(from: &str, to: &str) -> usize {
     for (row, c) in from.chars().enumerate() {
         let mut current = vec![row + 1];
         for (column, &d) in to.iter().enumerate() {
-            let mut best = (last[column] + usize::from(c != d)).min(last[column + 1] + 1).min(current[column] + 1);
+            let mut best = (last[column] + usize::from(c != d))
+                .min(last[column + 1] + 1)
+                .min(current[column] + 1);
             if column > 0 && previous == Some(d) && to[column - 1] == c {
                 best = best.min(before_last[column - 1] + 1);
             }

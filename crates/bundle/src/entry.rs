@@ -63,7 +63,8 @@ pub struct Calibration {
     pub set: String,
     /// ISO 8601, e.g. `2026-08-22`.
     pub date: String,
-    /// What other thresholds give, by rising threshold; at most [`Calibration::LIMIT_POINTS`]. Empty in bundles of earlier releases.
+    /// What other thresholds give, by rising threshold; at most [`Calibration::LIMIT_POINTS`].
+    /// Empty in bundles of earlier releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curve: Vec<CurvePoint>,
 }
@@ -87,7 +88,8 @@ impl Calibration {
     /// What the curve must be, if it is not.
     fn curve_fault(&self) -> Option<&'static str> {
         let numbers = |point: &CurvePoint| [point.threshold, point.precision, point.recall];
-        let is_bounded = self.curve.iter().flat_map(numbers).all(|number| (0.0..=1.0).contains(&number));
+        let is_bounded =
+            self.curve.iter().flat_map(numbers).all(|number| (0.0..=1.0).contains(&number));
         let is_rising = self.curve.is_sorted_by(|a, b| a.threshold < b.threshold);
         let fits = is_bounded && is_rising && self.curve.len() <= Self::LIMIT_POINTS;
         (!fits).then_some("at most 32 points of numbers in [0, 1], by rising threshold")
@@ -120,7 +122,9 @@ impl Entry {
             return error("template_set", "one line of text", format!("{:?}", shortened(set)));
         }
         if let Some(calibration) = &self.calibration {
-            for (field, score) in [("calibration.iou", calibration.iou), ("calibration.f1", calibration.f1)] {
+            for (field, score) in
+                [("calibration.iou", calibration.iou), ("calibration.f1", calibration.f1)]
+            {
                 if !(0.0..=1.0).contains(&score) {
                     return error(field, "a number in [0, 1]", score.to_string());
                 }

@@ -50,7 +50,8 @@ pub enum BundleError {
         found: u64,
     },
     /// Altered or damaged.
-    #[error("{}: expected SHA-256 {expected}, found {found} (damaged or changed: copy the bundle again)", path.display())]
+    #[error("{}: expected SHA-256 {expected}, found {found} (damaged or changed: copy the bundle \
+        again)", path.display())]
     Hash {
         /// File.
         path: PathBuf,
@@ -60,7 +61,8 @@ pub enum BundleError {
         found: Sha256,
     },
     /// The manifest and its digest disagree.
-    #[error("{}: expected SHA-256 {expected} as in manifest.json.sha256, found {found} (one of the two is damaged or changed: copy the bundle again)", path.display())]
+    #[error("{}: expected SHA-256 {expected} as in manifest.json.sha256, found {found} (one of the \
+        two is damaged or changed: copy the bundle again)", path.display())]
     ManifestHash {
         /// The manifest.
         path: PathBuf,
@@ -70,7 +72,8 @@ pub enum BundleError {
         found: Sha256,
     },
     /// The digest of the manifest is none.
-    #[error("{}: expected the line that sha256sum writes for manifest.json, found something else (copy the bundle again)", path.display())]
+    #[error("{}: expected the line that sha256sum writes for manifest.json, found something else \
+        (copy the bundle again)", path.display())]
     Digest {
         /// The file of the digest.
         path: PathBuf,
@@ -84,7 +87,8 @@ pub enum BundleError {
         source: ManifestError,
     },
     /// Older than the device accepts.
-    #[error("{}: counter: expected at least {expected}, found {found} (an older release than the one in use)", path.display())]
+    #[error("{}: counter: expected at least {expected}, found {found} (an older release than the \
+        one in use)", path.display())]
     RolledBack {
         /// The manifest.
         path: PathBuf,
@@ -94,7 +98,8 @@ pub enum BundleError {
         found: u64,
     },
     /// A key was given and there is no signature.
-    #[error("{}: expected a signature, found none (sign manifest.json with minisign, or allow unsigned bundles)", path.display())]
+    #[error("{}: expected a signature, found none (sign manifest.json with minisign, or allow \
+        unsigned bundles)", path.display())]
     Unsigned {
         /// Where the signature would be.
         path: PathBuf,

@@ -44,7 +44,11 @@ impl Target {
         match there {
             None => Err(WriteError::NotABundle { path }),
             Some(there) if there.name == manifest.name && there.counter > manifest.counter => {
-                Err(WriteError::OlderThanTarget { path, expected: there.counter, found: manifest.counter })
+                Err(WriteError::OlderThanTarget {
+                    path,
+                    expected: there.counter,
+                    found: manifest.counter,
+                })
             }
             Some(_) => Ok(Self { path, exists: true }),
         }
@@ -55,17 +59,27 @@ impl PartialDirectory {
     /// Creates an empty directory beside `target`.
     pub(crate) fn create(target: &Path) -> Result<Self, WriteError> {
         let Some(name) = target.file_name() else {
-            return Err(disk(target, "find a name in the path")(io::ErrorKind::InvalidInput.into()));
+            return Err(disk(target, "find a name in the path")(
+                io::ErrorKind::InvalidInput.into(),
+            ));
         };
         let parent = parent_of(target);
         fs::create_dir_all(parent).map_err(disk(parent, "create the folder around the target"))?;
         let mut attempt = 0_u32;
         loop {
-            let path = parent.join(format!(".{}.partial-{}-{attempt}", name.display(), std::process::id()));
+            let path = parent.join(format!(
+                ".{}.partial-{}-{attempt}",
+                name.display(),
+                std::process::id()
+            ));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => attempt += 1,
-                Err(source) => return Err(disk(&path, "create a directory beside the target")(source)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {
+                    attempt += 1
+                }
+                Err(source) => {
+                    return Err(disk(&path, "create a directory beside the target")(source));
+                }
             }
         }
     }
@@ -77,11 +91,13 @@ impl PartialDirectory {
         } else {
             // Whatever appeared there meanwhile is not ours to replace.
             rustix::fs::renameat_with(CWD, &self.path, CWD, &target.path, RenameFlags::NOREPLACE)
-                .or_else(
-                    |error| {
-                        if is_unsupported(error) { rustix::fs::rename(&self.path, &target.path) } else { Err(error) }
-                    },
-                )
+                .or_else(|error| {
+                    if is_unsupported(error) {
+                        rustix::fs::rename(&self.path, &target.path)
+                    } else {
+                        Err(error)
+                    }
+                })
                 .map_err(|errno| disk(&target.path, "put the bundle in place")(errno.into()))?;
         }
         let parent = parent_of(&target.path);
@@ -108,8 +124,8 @@ impl PartialDirectory {
 
 impl Drop for PartialDirectory {
     fn drop(&mut self) {
-        // Holds the unfinished bundle, or after an exchange the old one; gone already where it was renamed.
-        // A left-over is harmless, and there is nobody to tell.
+        // Holds the unfinished bundle, or after an exchange the old one; gone already where it was
+        // renamed. A left-over is harmless, and there is nobody to tell.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

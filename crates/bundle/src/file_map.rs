@@ -14,7 +14,8 @@ impl Serialize for FileName {
     }
 }
 
-/// Reads a map of files and refuses one that names a file twice, leaves the bundle, or holds what we do not know.
+/// Reads a map of files and refuses one that names a file twice, leaves the bundle, or holds what
+/// we do not know.
 pub(crate) fn files_named_once<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<FileName, FileEntry>, D::Error> {
@@ -43,10 +44,14 @@ pub(crate) fn files_named_once<'de, D: Deserializer<'de>>(
 }
 
 fn file_name(path: &str) -> Result<FileName, String> {
-    let leaves =
-        path.starts_with(['/', '\\']) || path.contains(':') || path.split(['/', '\\']).any(|part| part == "..");
+    let leaves = path.starts_with(['/', '\\'])
+        || path.contains(':')
+        || path.split(['/', '\\']).any(|part| part == "..");
     if leaves {
-        return Err(format!("files: expected a path inside the bundle, found {:?}", shortened(path)));
+        return Err(format!(
+            "files: expected a path inside the bundle, found {:?}",
+            shortened(path)
+        ));
     }
     FileName::parse(path).ok_or_else(|| {
         let known: Vec<&str> = FileName::ALL.iter().map(|name| name.as_str()).collect();

@@ -3,8 +3,8 @@
 use crate::Precision;
 use safetensors::SafeTensorError;
 
-/// The golden set: a few tiles and queries with the outputs of the oracle, and how far an engine may be off.
-/// In the file each part is a tensor of its own name, row-major, little-endian.
+/// The golden set: a few tiles and queries with the outputs of the oracle, and how far an engine
+/// may be off. In the file each part is a tensor of its own name, row-major, little-endian.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Golden {
     /// N, K, H = W and D.
@@ -34,7 +34,8 @@ pub struct GoldenShape {
     pub joint_width: usize,
 }
 
-/// Largest allowed absolute difference of any logit, and up to [`Tolerance::LARGEST_OF_PRESENCE`] of any presence, by precision of the model file.
+/// Largest allowed absolute difference of any logit, and up to [`Tolerance::LARGEST_OF_PRESENCE`]
+/// of any presence, by precision of the model file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// For `model.fp32.onnx`.
@@ -58,7 +59,10 @@ pub struct Deviation {
 #[derive(Debug, thiserror::Error)]
 pub enum GoldenError {
     /// Not a safetensors file, or a part is missing.
-    #[error("expected the tensors tiles, queries (unless folded), logits, presence and tolerance, found: {0}")]
+    #[error(
+        "expected the tensors tiles, queries (unless folded), logits, presence and tolerance, \
+         found: {0}"
+    )]
     File(#[from] SafeTensorError),
     /// A part that does not belong here.
     #[error("{0}: expected no such tensor")]
@@ -87,7 +91,8 @@ pub enum GoldenError {
     },
     /// The engine's output is not what the oracle gave.
     #[error(
-        "{tensor}: expected within {tolerance} of the golden set ({precision}), found {found} off at {index} (of {shape:?}, row-major)"
+        "{tensor}: expected within {tolerance} of the golden set ({precision}), found {found} off \
+         at {index} (of {shape:?}, row-major)"
     )]
     Mismatch {
         /// Name of the output.
@@ -109,7 +114,8 @@ impl Tolerance {
     /// A presence is a cosine: it lies in [-1, 1], however large logits are.
     pub const LARGEST_OF_PRESENCE: f32 = 0.05;
 
-    /// What is allowed for `precision`. Where 8-bit steps and 16-bit values meet, both roundings add up.
+    /// What is allowed for `precision`. Where 8-bit steps and 16-bit values meet, both roundings
+    /// add up.
     pub fn of(&self, precision: Precision) -> f32 {
         match precision {
             Precision::Fp32 => self.fp32,
@@ -132,7 +138,12 @@ impl GoldenShape {
 
 impl Golden {
     /// Compares an engine's outputs with this golden set.
-    pub fn compare(&self, precision: Precision, logits: &[f32], presence: &[f32]) -> Result<Deviation, GoldenError> {
+    pub fn compare(
+        &self,
+        precision: Precision,
+        logits: &[f32],
+        presence: &[f32],
+    ) -> Result<Deviation, GoldenError> {
         let check = |tensor, tolerance: f32, shape: &[usize], expected: &[f32], found: &[f32]| {
             expect_length(tensor, found.len(), expected.len())?;
             let (index, found) = largest_difference(expected, found);
@@ -140,7 +151,14 @@ impl Golden {
             if found <= tolerance {
                 return Ok(found);
             }
-            Err(GoldenError::Mismatch { tensor, precision, tolerance, found, index, shape: shape.to_vec() })
+            Err(GoldenError::Mismatch {
+                tensor,
+                precision,
+                tolerance,
+                found,
+                index,
+                shape: shape.to_vec(),
+            })
         };
         let GoldenShape { images, queries, .. } = self.shape;
         let of_logits = self.tolerance.of(precision);
@@ -155,7 +173,11 @@ impl Golden {
         let GoldenShape { images, queries, tile_px, joint_width } = self.shape;
         if images == 0 || queries == 0 || tile_px == 0 || !tile_px.is_multiple_of(4) {
             let expected = "N, K at least 1 and H = W a multiple of 4".to_owned();
-            return Err(GoldenError::Shape { tensor: "tiles", expected, found: format!("{:?}", self.shape) });
+            return Err(GoldenError::Shape {
+                tensor: "tiles",
+                expected,
+                found: format!("{:?}", self.shape),
+            });
         }
         expect_length("tiles", self.tiles.len(), self.shape.tiles().iter().product())?;
         expect_length("logits", self.logits.len(), self.shape.logits().iter().product())?;
@@ -168,7 +190,9 @@ impl Golden {
         // A cosine in f32 can round to just beyond 1.
         expect_numbers("presence", " in [-1, 1]", &self.presence, |value| value.abs() <= 1.000_01)?;
         let Tolerance { fp32, fp16, int8 } = self.tolerance;
-        expect_numbers("tolerance", " above 0", &[fp32, fp16, int8], |value| value.is_finite() && value > 0.0)
+        expect_numbers("tolerance", " above 0", &[fp32, fp16, int8], |value| {
+            value.is_finite() && value > 0.0
+        })
     }
 }
 
@@ -176,7 +200,11 @@ fn expect_length(tensor: &'static str, found: usize, expected: usize) -> Result<
     if found == expected {
         return Ok(());
     }
-    Err(GoldenError::Shape { tensor, expected: format!("{expected} numbers"), found: found.to_string() })
+    Err(GoldenError::Shape {
+        tensor,
+        expected: format!("{expected} numbers"),
+        found: found.to_string(),
+    })
 }
 
 fn expect_numbers(
@@ -194,7 +222,8 @@ fn expect_numbers(
 /// Where two outputs of the same length differ most, and by how much; NaN counts as most.
 fn largest_difference(expected: &[f32], found: &[f32]) -> (usize, f32) {
     let mut largest = (0, 0.0);
-    for (index, difference) in expected.iter().zip(found).map(|(expected, found)| (expected - found).abs()).enumerate()
+    for (index, difference) in
+        expected.iter().zip(found).map(|(expected, found)| (expected - found).abs()).enumerate()
     {
         if difference.is_nan() {
             return (index, difference);
@@ -246,7 +275,8 @@ mod tests {
         let error = golden().compare(Precision::Fp16, &[1.0, -0.75], &[0.25, -0.25]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "logits: expected within 0.01 of the golden set (fp16), found 0.25 off at 1 (of [1, 2, 1, 1], row-major)"
+            "logits: expected within 0.01 of the golden set (fp16), found 0.25 off at 1 (of [1, 2, \
+             1, 1], row-major)"
         );
     }
 
@@ -258,13 +288,17 @@ mod tests {
 
     #[test]
     fn a_nan_is_within_no_tolerance() {
-        let error = golden().compare(Precision::Int8, &[1.0, f32::NAN], &[0.25, -0.25]).unwrap_err();
+        let error =
+            golden().compare(Precision::Int8, &[1.0, f32::NAN], &[0.25, -0.25]).unwrap_err();
         assert!(matches!(error, GoldenError::Mismatch { index: 1, .. }), "{error}");
     }
 
     #[test]
     fn an_output_of_another_size_is_refused() {
-        assert!(matches!(golden().compare(Precision::Fp32, &[1.0], &[0.25, -0.25]), Err(GoldenError::Shape { .. })));
+        assert!(matches!(
+            golden().compare(Precision::Fp32, &[1.0], &[0.25, -0.25]),
+            Err(GoldenError::Shape { .. })
+        ));
     }
 
     #[test]

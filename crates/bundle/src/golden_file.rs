@@ -13,11 +13,16 @@ impl Golden {
             return Err(GoldenError::UnknownTensor(name.to_owned()));
         }
         let tiles = Part::of(&file, "tiles", Dtype::U8)?;
-        let [images, tile_px, _, _] = tiles.shape[..] else { return Err(tiles.wrong("[N, H, W, 3]")) };
+        let [images, tile_px, _, _] = tiles.shape[..] else {
+            return Err(tiles.wrong("[N, H, W, 3]"));
+        };
         let presence = Part::of(&file, "presence", Dtype::F32)?;
         let [_, queries_count] = presence.shape[..] else { return Err(presence.wrong("[N, K]")) };
-        let queries =
-            if file.names().contains(&"queries") { Some(Part::of(&file, "queries", Dtype::F32)?) } else { None };
+        let queries = if file.names().contains(&"queries") {
+            Some(Part::of(&file, "queries", Dtype::F32)?)
+        } else {
+            None
+        };
         let joint_width = match &queries {
             None => 0,
             Some(part) => *part.shape.last().ok_or_else(|| part.wrong("[K, D]"))?,
@@ -28,7 +33,9 @@ impl Golden {
             shape,
             tiles: tiles.expect(&shape.tiles())?.data.to_vec(),
             queries: queries
-                .map(|part| Ok::<_, GoldenError>(part.expect(&[queries_count, joint_width])?.numbers()))
+                .map(|part| {
+                    Ok::<_, GoldenError>(part.expect(&[queries_count, joint_width])?.numbers())
+                })
                 .transpose()?,
             logits: Part::of(&file, "logits", Dtype::F32)?.expect(&shape.logits())?.numbers(),
             presence: presence.expect(&[images, queries_count])?.numbers(),
@@ -49,9 +56,14 @@ impl Golden {
             ("tolerance", vec![3], float_bytes::little_endian(&tolerance)),
         ];
         if let Some(values) = &self.queries {
-            floats.push(("queries", vec![queries, joint_width], float_bytes::little_endian(values)));
+            floats.push((
+                "queries",
+                vec![queries, joint_width],
+                float_bytes::little_endian(values),
+            ));
         }
-        let mut views = vec![("tiles", TensorView::new(Dtype::U8, self.shape.tiles().to_vec(), &self.tiles)?)];
+        let mut views =
+            vec![("tiles", TensorView::new(Dtype::U8, self.shape.tiles().to_vec(), &self.tiles)?)];
         for (name, shape, bytes) in &floats {
             views.push((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?));
         }
@@ -77,7 +89,11 @@ impl<'a> Part<'a> {
     }
 
     fn wrong(&self, expected: &str) -> GoldenError {
-        GoldenError::Shape { tensor: self.name, expected: expected.to_owned(), found: format!("{:?}", self.shape) }
+        GoldenError::Shape {
+            tensor: self.name,
+            expected: expected.to_owned(),
+            found: format!("{:?}", self.shape),
+        }
     }
 
     fn expect(self, shape: &[usize]) -> Result<Self, GoldenError> {

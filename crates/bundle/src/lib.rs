@@ -1,4 +1,5 @@
-//! What is shipped: one directory that holds a model, its vocabulary and the proof that it still works.
+//! What is shipped: one directory that holds a model, its vocabulary and the proof that it still
+//! works.
 //!
 //! ```text
 //! manifest.json              schema, name, counter, sizes and SHA-256 of every other file, engine contract
@@ -12,10 +13,10 @@
 //! MODEL_CARD.md
 //! ```
 //!
-//! [`Bundle::open`] reads every file once, through a handle on the directory, and checks names, sizes, hashes and
-//! signature before anything is parsed; [`BundleWriter`] writes beside the target and exchanges in one step.
-//! Engines are built on the device and never part of a bundle. Unix only: it needs handles on directories. A bundle as one
-//! archive file is not implemented.
+//! [`Bundle::open`] reads every file once, through a handle on the directory, and checks names,
+//! sizes, hashes and signature before anything is parsed; [`BundleWriter`] writes beside the target
+//! and exchanges in one step. Engines are built on the device and never part of a bundle. Unix
+//! only: it needs handles on directories. A bundle as one archive file is not implemented.
 //!
 //! Letters: N images, K queries, D joint width, H W pixels.
 

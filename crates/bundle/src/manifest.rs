@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The parsed manifest. A value read by [`Manifest::parse`] has passed every check that needs no other file.
+/// The parsed manifest. A value read by [`Manifest::parse`] has passed every check that needs no
+/// other file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -22,7 +23,8 @@ pub struct Manifest {
     pub files: BTreeMap<FileName, FileEntry>,
     /// What every model file of this bundle expects and gives.
     pub engine: EngineContract,
-    /// The vocabulary baked into the model, in the order of its outputs; the model then has no `queries` input.
+    /// The vocabulary baked into the model, in the order of its outputs; the model then has no
+    /// `queries` input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Vec<Name>>,
     /// Ground sampling distance of the training pictures in metres per pixel, smallest and largest.
@@ -68,8 +70,9 @@ pub struct EngineContract {
     pub max_queries: Option<u32>,
 }
 
-/// The interface of `text.fp32.onnx`: inputs `tokens: int32 [K, context]` and `end: f32 [K, context]`, one-hot at the
-/// end-of-text token; output `embeddings: f32 [K, D]`, L2-normalised.
+/// The interface of `text.fp32.onnx`: inputs `tokens: int32 [K, context]` and
+/// `end: f32 [K, context]`, one-hot at the end-of-text token; output `embeddings: f32 [K, D]`,
+/// L2-normalised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextContract {
@@ -86,7 +89,8 @@ pub enum ManifestError {
     #[error("expected a manifest of schema {schema}, found: {0}", schema = Manifest::SCHEMA)]
     Json(#[from] serde_json::Error),
     /// Written for another version of this program.
-    #[error("schema: expected {expected}, found {found} (bundle and program of different versions?)", expected = Manifest::SCHEMA)]
+    #[error("schema: expected {expected}, found {found} (bundle and program of different \
+        versions?)", expected = Manifest::SCHEMA)]
     Schema {
         /// The version in the file.
         found: u64,
@@ -135,7 +139,9 @@ impl Manifest {
 
     /// Precisions of the model files, widest first.
     pub fn precisions(&self) -> impl Iterator<Item = Precision> {
-        Precision::ALL.into_iter().filter(|&precision| self.files.contains_key(&FileName::Model(precision)))
+        Precision::ALL
+            .into_iter()
+            .filter(|&precision| self.files.contains_key(&FileName::Model(precision)))
     }
 
     fn check(&self) -> Result<(), ManifestError> {
@@ -155,31 +161,62 @@ impl Manifest {
         }
         if let Some(text) = &self.text {
             require("text.context", (2..=4096).contains(&text.context), "2 to 4096", text.context)?;
-            require("text.templates", (1..=1000).contains(&text.templates.len()), "1 to 1000", text.templates.len())?;
+            require(
+                "text.templates",
+                (1..=1000).contains(&text.templates.len()),
+                "1 to 1000",
+                text.templates.len(),
+            )?;
         }
         if let Some(folded) = &self.folded {
             require("folded", !folded.is_empty(), "at least one name", 0)?;
-            require("text", self.text.is_none(), "nothing beside `folded`: no query is encoded", "a text contract")?;
+            require(
+                "text",
+                self.text.is_none(),
+                "nothing beside `folded`: no query is encoded",
+                "a text contract",
+            )?;
         }
         self.check_files()
     }
 
     fn check_files(&self) -> Result<(), ManifestError> {
         let has = |name| self.files.contains_key(&name);
-        for needed in [FileName::VocabularyRows, FileName::VocabularyEmbeddings, FileName::Golden, FileName::ModelCard]
-        {
+        for needed in [
+            FileName::VocabularyRows,
+            FileName::VocabularyEmbeddings,
+            FileName::Golden,
+            FileName::ModelCard,
+        ] {
             require("files", has(needed), format!("{needed} among them"), "none of that name")?;
         }
-        require("files", self.precisions().next().is_some(), "at least one model.<precision>.onnx", "none")?;
+        require(
+            "files",
+            self.precisions().next().is_some(),
+            "at least one model.<precision>.onnx",
+            "none",
+        )?;
         for (name, part) in [(FileName::Text, "text tower"), (FileName::Tokenizer, "tokenizer")] {
-            let expected = if self.text.is_some() { "as `text` says" } else { "as there is no `text`" };
+            let expected =
+                if self.text.is_some() { "as `text` says" } else { "as there is no `text`" };
             let (present, absent) = (format!("a {part} ({name})"), format!("no {part} ({name})"));
-            let (wanted, other) = if self.text.is_some() { (present, absent) } else { (absent, present) };
-            require("files", has(name) == self.text.is_some(), format!("{wanted}, {expected}"), other)?;
+            let (wanted, other) =
+                if self.text.is_some() { (present, absent) } else { (absent, present) };
+            require(
+                "files",
+                has(name) == self.text.is_some(),
+                format!("{wanted}, {expected}"),
+                other,
+            )?;
         }
         for (name, entry) in &self.files {
             let fits = (1..=name.limit_bytes()).contains(&entry.bytes);
-            require("files", fits, format!("{name} of 1 to {} bytes", name.limit_bytes()), entry.bytes)?;
+            require(
+                "files",
+                fits,
+                format!("{name} of 1 to {} bytes", name.limit_bytes()),
+                entry.bytes,
+            )?;
         }
         Ok(())
     }
@@ -194,9 +231,24 @@ impl EngineContract {
         let stride = Self::STRIDE_PX;
         let is_tile = (stride..=8192).contains(&tile) && tile.is_multiple_of(stride);
         require("engine.tile_px", is_tile, format!("a multiple of {stride} up to 8192"), tile)?;
-        require("engine.overlap_px", self.overlap_px < tile, format!("less than tile_px, {tile}"), self.overlap_px)?;
-        require("engine.logits_stride_px", self.logits_stride_px == stride, stride, self.logits_stride_px)?;
-        require("engine.joint_width", (1..=65_536).contains(&self.joint_width), "1 to 65536", self.joint_width)?;
+        require(
+            "engine.overlap_px",
+            self.overlap_px < tile,
+            format!("less than tile_px, {tile}"),
+            self.overlap_px,
+        )?;
+        require(
+            "engine.logits_stride_px",
+            self.logits_stride_px == stride,
+            stride,
+            self.logits_stride_px,
+        )?;
+        require(
+            "engine.joint_width",
+            (1..=65_536).contains(&self.joint_width),
+            "1 to 65536",
+            self.joint_width,
+        )?;
         require("engine.max_queries", self.max_queries != Some(0), "1 or more, or nothing", 0)
     }
 }
@@ -207,11 +259,13 @@ fn require(
     expected: impl fmt::Display,
     found: impl fmt::Display,
 ) -> Result<(), ManifestError> {
-    let error = || ManifestError::Field { field, expected: expected.to_string(), found: found.to_string() };
+    let error =
+        || ManifestError::Field { field, expected: expected.to_string(), found: found.to_string() };
     if holds { Ok(()) } else { Err(error()) }
 }
 
 fn check_line(field: &'static str, text: &str) -> Result<(), ManifestError> {
-    let is_line = !text.trim().is_empty() && text.len() <= 10_000 && !text.contains(char::is_control);
+    let is_line =
+        !text.trim().is_empty() && text.len() <= 10_000 && !text.contains(char::is_control);
     require(field, is_line, "one line of text", format!("{:?}", shortened(text)))
 }

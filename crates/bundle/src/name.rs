@@ -6,8 +6,8 @@ use std::fmt;
 /// More characters than this is no name.
 const LIMIT_CHARS: usize = 100;
 
-/// A class name or synonym: 1 to 100 visible characters, no space at either end, nothing invisible, and neither of
-/// the characters `,` and `=`, which separate queries on the command line.
+/// A class name or synonym: 1 to 100 visible characters, no space at either end, nothing invisible,
+/// and neither of the characters `,` and `=`, which separate queries on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
@@ -26,7 +26,8 @@ pub enum NameError {
         /// The first of them.
         start: String,
     },
-    /// A character that is invisible, changes the writing direction or has a meaning on the command line.
+    /// A character that is invisible, changes the writing direction or has a meaning on the command
+    /// line.
     #[error("name {name:?}: expected visible characters other than `,` and `=`, found {found:?}")]
     Character {
         /// The whole name.
@@ -65,7 +66,8 @@ impl Name {
     }
 }
 
-/// `text` as names are compared: lower case, with each run of spaces, hyphens and underscores as one space.
+/// `text` as names are compared: lower case, with each run of spaces, hyphens and underscores as
+/// one space.
 pub fn normalised(text: &str) -> String {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower

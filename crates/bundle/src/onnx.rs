@@ -1,9 +1,10 @@
 //! A look into an ONNX file before any engine parses it.
 //!
-//! Engines have followed file names out of a model, allocated what a header claimed and crashed on nested graphs;
-//! nothing our exporter writes needs any of that, so it is refused: data outside the file, sparse tensors, functions,
-//! training information, graphs inside nodes, other operator domains, tensors whose size is not their shape's.
-//! Not looked at: operator names and whether the graph makes sense, which the engine and the golden set decide.
+//! Engines have followed file names out of a model, allocated what a header claimed and crashed on
+//! nested graphs; nothing our exporter writes needs any of that, so it is refused: data outside the
+//! file, sparse tensors, functions, training information, graphs inside nodes, other operator
+//! domains, tensors whose size is not their shape's. Not looked at: operator names and whether the
+//! graph makes sense, which the engine and the golden set decide.
 
 use crate::onnx_tensor::TensorHeader;
 use crate::onnx_value::ValueSummary;
@@ -62,7 +63,10 @@ pub enum OnnxError {
         found: usize,
     },
     /// Size and shape of a tensor disagree.
-    #[error("tensor {name:?} of type {element_type} and shape {shape:?}: expected {expected} bytes, found {found}")]
+    #[error(
+        "tensor {name:?} of type {element_type} and shape {shape:?}: expected {expected} bytes, \
+         found {found}"
+    )]
     TensorSize {
         /// Name of the tensor.
         name: String,
@@ -76,7 +80,9 @@ pub enum OnnxError {
         found: u64,
     },
     /// An input or output is not the contract's.
-    #[error("{what}: expected {expected}, found {found} (model and manifest of different exports?)")]
+    #[error(
+        "{what}: expected {expected}, found {found} (model and manifest of different exports?)"
+    )]
     Contract {
         /// `inputs`, `outputs` or one of them by name.
         what: String,

@@ -1,4 +1,5 @@
-//! Tensors of an ONNX file: where their numbers are, and whether there are as many as the shape says.
+//! Tensors of an ONNX file: where their numbers are, and whether there are as many as the shape
+//! says.
 
 use crate::OnnxError;
 use crate::onnx::{LIMIT_RANK, at_most, forbidden, printable};
@@ -34,7 +35,9 @@ impl TensorHeader {
                 (9, Value::Bytes(raw)) => header.raw_bytes = Some(raw.len() as u64),
                 (13, _) => is_external = true,
                 (14, value) => is_external |= value != Value::Integer(0),
-                (4..=7 | 10 | 11, Value::Bytes(listed)) => header.listed_bytes += listed.len() as u64,
+                (4..=7 | 10 | 11, Value::Bytes(listed)) => {
+                    header.listed_bytes += listed.len() as u64
+                }
                 (4 | 5 | 7 | 10 | 11, Value::Integer(_)) => header.listed_bytes += 1,
                 (4 | 10, Value::Fixed(number)) => header.listed_bytes += number.len() as u64,
                 _ => {}
@@ -51,10 +54,9 @@ impl TensorHeader {
     }
 
     pub(crate) fn check(&self) -> Result<(), OnnxError> {
-        let elements = self
-            .shape
-            .iter()
-            .try_fold(1_u64, |product, &size| u64::try_from(size).ok().and_then(|size| product.checked_mul(size)));
+        let elements = self.shape.iter().try_fold(1_u64, |product, &size| {
+            u64::try_from(size).ok().and_then(|size| product.checked_mul(size))
+        });
         let error = |expected: String| {
             let (name, shape) = (self.name.clone(), self.shape.clone());
             Err(OnnxError::TensorSize {
@@ -65,7 +67,9 @@ impl TensorHeader {
                 found: self.data_bytes(),
             })
         };
-        let Some(bits) = elements.and_then(|elements| elements.checked_mul(element_bits(self.element_type)?)) else {
+        let Some(bits) =
+            elements.and_then(|elements| elements.checked_mul(element_bits(self.element_type)?))
+        else {
             return error("a known type and sizes that can be".to_owned());
         };
         let needed = bits.div_ceil(8);
@@ -79,7 +83,8 @@ impl TensorHeader {
     }
 }
 
-/// Bits per element of a `TensorProto.DataType`; nothing for strings, complex numbers and unknown types.
+/// Bits per element of a `TensorProto.DataType`; nothing for strings, complex numbers and unknown
+/// types.
 fn element_bits(element_type: u64) -> Option<u64> {
     match element_type {
         1 | 6 | 12 => Some(32),

@@ -20,7 +20,8 @@ const BROKEN: fn(BrokenMessage) -> OnnxError = |_| OnnxError::Broken("an input o
 impl ValueSummary {
     pub(crate) fn of(value: &[u8]) -> Result<Self, OnnxError> {
         let mut summary = Self::default();
-        // ValueInfoProto: name 1, type 2; TypeProto: tensor 1; Tensor: element 1, shape 2; Shape: dim 1; Dimension: value 1.
+        // ValueInfoProto: name 1, type 2; TypeProto: tensor 1; Tensor: element 1, shape 2; Shape:
+        // dim 1; Dimension: value 1.
         for field in fields(value) {
             let field = field.map_err(BROKEN)?;
             match (field.number, field.value) {
@@ -29,7 +30,10 @@ impl ValueSummary {
                     for field in fields(kind) {
                         let field = field.map_err(BROKEN)?;
                         let (1, Value::Bytes(tensor)) = (field.number, field.value) else {
-                            return Err(forbidden(&format!("{:?}", summary.name), "values other than tensors"));
+                            return Err(forbidden(
+                                &format!("{:?}", summary.name),
+                                "values other than tensors",
+                            ));
                         };
                         read_tensor_type(tensor, &mut summary)?;
                     }

@@ -11,9 +11,11 @@ pub enum Precision {
     Fp32,
     /// 16-bit floats, with 32-bit islands.
     Fp16,
-    /// 8-bit integers with explicit quantise and dequantise nodes; the rest in 32 bits, as CPUs want it.
+    /// 8-bit integers with explicit quantise and dequantise nodes; the rest in 32 bits, as CPUs
+    /// want it.
     Int8,
-    /// The same with signed integers around zero, 16-bit scales and the rest as in [`Precision::Fp16`], as `TensorRT` wants it.
+    /// The same with signed integers around zero, 16-bit scales and the rest as in
+    /// [`Precision::Fp16`], as `TensorRT` wants it.
     #[serde(rename = "int8-fp16")]
     Int8Fp16,
 }

@@ -1,4 +1,5 @@
-//! Walking the protobuf wire format without a schema: borrowed, no recursion, never more work than the bytes there are.
+//! Walking the protobuf wire format without a schema: borrowed, no recursion, never more work than
+//! the bytes there are.
 
 /// One field of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -54,7 +54,8 @@ macro_rules! score {
 }
 
 score! {
-    /// A pixel belongs to a query if its score, sigmoid(logit / temperature), reaches this. In [0, 1].
+    /// A pixel belongs to a query if its score, sigmoid(logit / temperature), reaches this. In [0,
+    /// 1].
     Threshold, "threshold", "[0, 1]", |value| (0.0..=1.0).contains(&value)
 }
 score! {

@@ -83,7 +83,10 @@ impl<'de> Deserialize<'de> for Sha256 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format_args!("expected 64 lower-case hexadecimal digits, found {:?}", shortened(&text)))
+            de::Error::custom(format_args!(
+                "expected 64 lower-case hexadecimal digits, found {:?}",
+                shortened(&text)
+            ))
         })
     }
 }
@@ -117,7 +120,13 @@ mod tests {
         let digest = Sha256::of(b"x");
         let line = digest.sum_line("a.json");
         assert_eq!(Sha256::from_sum_line(&line, "a.json"), Some(digest));
-        for other in [line.trim_end(), &line.replace("  ", " *"), &line.replace("a.json", "b.json"), "", "\n"] {
+        for other in [
+            line.trim_end(),
+            &line.replace("  ", " *"),
+            &line.replace("a.json", "b.json"),
+            "",
+            "\n",
+        ] {
             assert_eq!(Sha256::from_sum_line(other, "a.json"), None, "{other:?}");
         }
     }

@@ -17,7 +17,8 @@ pub enum SignatureError {
     Form(minisign_verify::Error),
     /// Made with another key, or over another manifest.
     #[error(
-        "expected a signature by the given key over this manifest, found: {0} (bundle from another source, or changed)"
+        "expected a signature by the given key over this manifest, found: {0} (bundle from another \
+         source, or changed)"
     )]
     Invalid(minisign_verify::Error),
 }
@@ -36,7 +37,8 @@ impl PublicKey {
 
     /// Checks that `signature`, the content of a `.minisig` file, is by this key over `content`.
     pub(crate) fn verify(&self, content: &[u8], signature: &str) -> Result<(), SignatureError> {
-        let signature = minisign_verify::Signature::decode(signature).map_err(SignatureError::Form)?;
+        let signature =
+            minisign_verify::Signature::decode(signature).map_err(SignatureError::Form)?;
         let allow_legacy = false;
         self.0.verify(content, &signature, allow_legacy).map_err(SignatureError::Invalid)
     }

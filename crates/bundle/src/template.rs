@@ -13,11 +13,14 @@ impl Template {
     /// Accepts a line with exactly one `{}`.
     pub fn new(text: impl Into<String>) -> Result<Self, ManifestError> {
         let text = text.into();
-        let is_template = text.matches("{}").count() == 1 && text.len() <= 1000 && !text.contains(char::is_control);
+        let is_template = text.matches("{}").count() == 1
+            && text.len() <= 1000
+            && !text.contains(char::is_control);
         if is_template {
             return Ok(Self(text));
         }
-        let (expected, found) = ("one line with exactly one {}".to_owned(), format!("{:?}", shortened(&text)));
+        let (expected, found) =
+            ("one line with exactly one {}".to_owned(), format!("{:?}", shortened(&text)));
         Err(ManifestError::Field { field: "template", expected, found })
     }
 

@@ -6,7 +6,8 @@ use crate::error::EntryKind;
 use crate::file_name::{DIGEST, GOLDEN_FOLDER, MANIFEST, SIGNATURE};
 use crate::manifest::LIMIT_MANIFEST_BYTES;
 use crate::{
-    Bundle, BundleError, FileName, Golden, Manifest, Precision, PublicKey, Sha256, SignatureState, Vocabulary,
+    Bundle, BundleError, FileName, Golden, Manifest, Precision, PublicKey, Sha256, SignatureState,
+    Vocabulary,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,7 +24,8 @@ const LIMIT_REPLACEMENTS: usize = 100;
 pub struct VerifyOptions {
     /// The signature must be by this key.
     pub public_key: Option<PublicKey>,
-    /// With a key: accept a bundle without any signature. One that does not hold is refused all the same.
+    /// With a key: accept a bundle without any signature. One that does not hold is refused all the
+    /// same.
     pub allow_unsigned: bool,
     /// Refuse a bundle with a smaller counter.
     pub minimum_counter: u64,
@@ -33,13 +35,19 @@ pub struct VerifyOptions {
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { public_key: None, allow_unsigned: false, minimum_counter: 0, keep: Precision::ALL.to_vec() }
+        Self {
+            public_key: None,
+            allow_unsigned: false,
+            minimum_counter: 0,
+            keep: Precision::ALL.to_vec(),
+        }
     }
 }
 
 impl Bundle {
-    /// Opens the bundle in directory `path`: names, then signature, then the manifest with its digest, then sizes and digests of
-    /// the files, and only then the content. Every file is read once. If the bundle is replaced meanwhile, the new one is opened.
+    /// Opens the bundle in directory `path`: names, then signature, then the manifest with its
+    /// digest, then sizes and digests of the files, and only then the content. Every file is read
+    /// once. If the bundle is replaced meanwhile, the new one is opened.
     pub fn open(path: &Path, options: &VerifyOptions) -> Result<Self, BundleError> {
         let mut replacements = 0;
         loop {
@@ -62,7 +70,8 @@ impl Bundle {
         let path = directory.path();
         let listed = list(directory)?;
         let manifest_bytes = read_small(directory, MANIFEST, LIMIT_MANIFEST_BYTES)?;
-        let signature = check_signature(directory, listed.contains(SIGNATURE), &manifest_bytes, options)?;
+        let signature =
+            check_signature(directory, listed.contains(SIGNATURE), &manifest_bytes, options)?;
         check_digest(directory, &listed, &manifest_bytes)?;
         let manifest = Manifest::parse(&manifest_bytes)
             .map_err(|source| BundleError::Manifest { path: path.join(MANIFEST), source })?;
@@ -74,7 +83,9 @@ impl Bundle {
         let mut contents = read_all(directory, &manifest.files, &options.keep)?;
         let models = Precision::ALL
             .into_iter()
-            .filter_map(|precision| Some((precision, contents.remove(&FileName::Model(precision))?)))
+            .filter_map(|precision| {
+                Some((precision, contents.remove(&FileName::Model(precision))?))
+            })
             .collect();
         let bundle = Self {
             path: path.to_owned(),
@@ -93,13 +104,18 @@ impl Bundle {
     }
 }
 
-/// Paths of all files, `/` between folder and name. Anything but regular files and the one folder is refused.
+/// Paths of all files, `/` between folder and name. Anything but regular files and the one folder
+/// is refused.
 fn list(directory: &Directory) -> Result<BTreeSet<String>, BundleError> {
     let mut files = BTreeSet::new();
     for (folder, prefix) in [(None, ""), (Some(GOLDEN_FOLDER), "golden/")] {
-        let path = folder.map_or_else(|| directory.path().to_owned(), |folder| directory.path().join(folder));
-        let unreadable =
-            |source| BundleError::Unreadable { path: path.clone(), expected: "a folder of few files", source };
+        let path = folder
+            .map_or_else(|| directory.path().to_owned(), |folder| directory.path().join(folder));
+        let unreadable = |source| BundleError::Unreadable {
+            path: path.clone(),
+            expected: "a folder of few files",
+            source,
+        };
         let children = match folder {
             None => directory.children(LIMIT_ENTRIES).map_err(unreadable)?,
             Some(folder) => match directory.folder(folder) {
@@ -112,7 +128,12 @@ fn list(directory: &Directory) -> Result<BTreeSet<String>, BundleError> {
             match child.kind {
                 Kind::File => drop(files.insert(format!("{prefix}{}", child.name))),
                 Kind::Folder if folder.is_none() && child.name == GOLDEN_FOLDER => {}
-                kind => return Err(BundleError::NotAFile { path: path.join(child.name), found: EntryKind(kind) }),
+                kind => {
+                    return Err(BundleError::NotAFile {
+                        path: path.join(child.name),
+                        found: EntryKind(kind),
+                    });
+                }
             }
         }
     }
@@ -133,16 +154,22 @@ fn check_signature(
         (Some(_), false) => Err(BundleError::Unsigned { path }),
         (Some(key), true) => {
             let signature = read_small(directory, SIGNATURE, LIMIT_SIGNATURE_BYTES)?;
-            let signature = str::from_utf8(&signature).map_err(|_| BundleError::NotText { path: path.clone() })?;
-            key.verify(manifest, signature).map_err(|source| BundleError::Signature { path, source })?;
+            let signature = str::from_utf8(&signature)
+                .map_err(|_| BundleError::NotText { path: path.clone() })?;
+            key.verify(manifest, signature)
+                .map_err(|source| BundleError::Signature { path, source })?;
             Ok(SignatureState::Valid)
         }
     }
 }
 
-/// The digest beside the manifest shows damage in it where nobody signs. It is no signature: whoever changes both files is not
-/// found out.
-fn check_digest(directory: &Directory, listed: &BTreeSet<String>, manifest: &[u8]) -> Result<(), BundleError> {
+/// The digest beside the manifest shows damage in it where nobody signs. It is no signature:
+/// whoever changes both files is not found out.
+fn check_digest(
+    directory: &Directory,
+    listed: &BTreeSet<String>,
+    manifest: &[u8],
+) -> Result<(), BundleError> {
     let path = directory.path().join(DIGEST);
     if !listed.contains(DIGEST) {
         return Err(BundleError::Missing { path });
@@ -152,12 +179,20 @@ fn check_digest(directory: &Directory, listed: &BTreeSet<String>, manifest: &[u8
     let expected = Sha256::from_sum_line(line, MANIFEST).ok_or(BundleError::Digest { path })?;
     let found = Sha256::of(manifest);
     if found != expected {
-        return Err(BundleError::ManifestHash { path: directory.path().join(MANIFEST), expected, found });
+        return Err(BundleError::ManifestHash {
+            path: directory.path().join(MANIFEST),
+            expected,
+            found,
+        });
     }
     Ok(())
 }
 
-fn compare_names(path: &Path, listed: &BTreeSet<String>, manifest: &Manifest) -> Result<(), BundleError> {
+fn compare_names(
+    path: &Path,
+    listed: &BTreeSet<String>,
+    manifest: &Manifest,
+) -> Result<(), BundleError> {
     if let Some(name) = manifest.files.keys().find(|name| !listed.contains(name.as_str())) {
         return Err(BundleError::Missing { path: path.join(name.as_str()) });
     }
@@ -182,11 +217,14 @@ fn parse_vocabulary(path: &Path, contents: &mut Contents) -> Result<Vocabulary, 
 
 fn parse_golden(path: &Path, contents: &mut Contents) -> Result<Golden, BundleError> {
     let bytes = contents.remove(&FileName::Golden).unwrap_or_default();
-    Golden::from_bytes(&bytes)
-        .map_err(|source| BundleError::Golden { path: path.join(FileName::Golden.as_str()), source })
+    Golden::from_bytes(&bytes).map_err(|source| BundleError::Golden {
+        path: path.join(FileName::Golden.as_str()),
+        source,
+    })
 }
 
 fn parse_model_card(path: &Path, contents: &mut Contents) -> Result<String, BundleError> {
     let bytes = contents.remove(&FileName::ModelCard).unwrap_or_default();
-    String::from_utf8(bytes).map_err(|_| BundleError::NotText { path: path.join(FileName::ModelCard.as_str()) })
+    String::from_utf8(bytes)
+        .map_err(|_| BundleError::NotText { path: path.join(FileName::ModelCard.as_str()) })
 }

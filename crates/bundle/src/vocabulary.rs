@@ -9,7 +9,8 @@ const NORM_TOLERANCE: f32 = 1e-3;
 /// Suggestions for an unknown name.
 const NEAREST: usize = 5;
 
-/// Names and their embeddings, row by row. Every row is finite and L2-normalised, and no name or synonym occurs twice.
+/// Names and their embeddings, row by row. Every row is finite and L2-normalised, and no name or
+/// synonym occurs twice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vocabulary {
     rows: Vec<Entry>,
@@ -46,7 +47,11 @@ impl Vocabulary {
     pub(crate) const LIMIT_ROWS: usize = 100_000;
 
     /// `embeddings: [rows, D]`, row-major.
-    pub fn new(rows: Vec<Entry>, embeddings: Vec<f32>, joint_width: usize) -> Result<Self, VocabularyError> {
+    pub fn new(
+        rows: Vec<Entry>,
+        embeddings: Vec<f32>,
+        joint_width: usize,
+    ) -> Result<Self, VocabularyError> {
         if !(1..=Self::LIMIT_ROWS).contains(&rows.len()) {
             return Err(VocabularyError::RowCount(rows.len()));
         }
@@ -54,7 +59,9 @@ impl Vocabulary {
             let embeddings = embeddings.len().checked_div(joint_width).unwrap_or(0);
             return Err(VocabularyError::RowMismatch { names: rows.len(), embeddings });
         }
-        for (index, (row, embedding)) in rows.iter().zip(embeddings.chunks_exact(joint_width)).enumerate() {
+        for (index, (row, embedding)) in
+            rows.iter().zip(embeddings.chunks_exact(joint_width)).enumerate()
+        {
             let norm = embedding.iter().map(|value| value * value).sum::<f32>().sqrt();
             // Written so that a NaN fails.
             let is_normalised = (norm - 1.0).abs() <= NORM_TOLERANCE;
@@ -77,7 +84,11 @@ impl Vocabulary {
     /// If there is no such row.
     pub fn row(&self, index: usize) -> Row<'_> {
         let width = self.joint_width;
-        Row { index, entry: &self.rows[index], embedding: &self.embeddings[index * width..][..width] }
+        Row {
+            index,
+            entry: &self.rows[index],
+            embedding: &self.embeddings[index * width..][..width],
+        }
     }
 
     /// Names and thresholds of all rows.
@@ -95,12 +106,19 @@ impl Vocabulary {
         self.joint_width
     }
 
-    /// The same names and embeddings with other thresholds, colours and so on, as calibration leaves them.
+    /// The same names and embeddings with other thresholds, colours and so on, as calibration
+    /// leaves them.
     pub fn with_entries(self, rows: Vec<Entry>) -> Result<Self, VocabularyError> {
         for (index, (old, new)) in self.rows.iter().zip(&rows).enumerate() {
             if old.name != new.name {
                 let (name, found) = (old.name.clone(), new.name.to_string());
-                return Err(VocabularyError::Field { index, name, field: "name", expected: "the name to stay", found });
+                return Err(VocabularyError::Field {
+                    index,
+                    name,
+                    field: "name",
+                    expected: "the name to stay",
+                    found,
+                });
             }
         }
         Self::new(rows, self.embeddings, self.joint_width)
@@ -127,11 +145,16 @@ impl Vocabulary {
         let mut distances: Vec<(usize, usize)> = Vec::with_capacity(self.rows.len());
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.support) {
             let words = std::iter::once(&row.name).chain(&row.synonyms);
-            let nearest = words.map(|word| edit_distance(&wanted, &normalised(word.as_str()))).min();
+            let nearest =
+                words.map(|word| edit_distance(&wanted, &normalised(word.as_str()))).min();
             distances.extend(nearest.map(|distance| (distance, index)));
         }
         distances.sort_unstable();
-        distances.iter().take(NEAREST).map(|&(_, index)| self.rows[index].name.to_string()).collect()
+        distances
+            .iter()
+            .take(NEAREST)
+            .map(|&(_, index)| self.rows[index].name.to_string())
+            .collect()
     }
 }
 

@@ -19,7 +19,9 @@ pub enum VocabularyError {
     #[error("vocabulary: expected 1 to {limit} rows, found {0}", limit = Vocabulary::LIMIT_ROWS)]
     RowCount(usize),
     /// One file holds more rows than the other.
-    #[error("vocabulary: expected one embedding a name, found {names} names and {embeddings} embeddings")]
+    #[error(
+        "vocabulary: expected one embedding a name, found {names} names and {embeddings} embeddings"
+    )]
     RowMismatch {
         /// Rows of `vocabulary.json`.
         names: usize,
@@ -27,7 +29,10 @@ pub enum VocabularyError {
         embeddings: usize,
     },
     /// Names and embeddings do not come from the same run.
-    #[error("vocabulary: expected names and embeddings that hash to {expected}, found {found} (files of two runs?)")]
+    #[error(
+        "vocabulary: expected names and embeddings that hash to {expected}, found {found} (files \
+         of two runs?)"
+    )]
     Hash {
         /// What `vocabulary.json` says.
         expected: Sha256,
@@ -45,7 +50,10 @@ pub enum VocabularyError {
         norm: f32,
     },
     /// Two rows claim the same word.
-    #[error("vocabulary row {index}: expected each name and synonym once, found {name:?} again (row {first} has it)")]
+    #[error(
+        "vocabulary row {index}: expected each name and synonym once, found {name:?} again (row \
+         {first} has it)"
+    )]
     Duplicate {
         /// The later row.
         index: usize,

@@ -25,7 +25,11 @@ impl Vocabulary {
         }
         let tensor = tensors.tensor(TENSOR)?;
         let (Dtype::F32, &[rows, joint_width]) = (tensor.dtype(), tensor.shape()) else {
-            return Err(VocabularyError::EmbeddingsForm(format!("{} {:?}", tensor.dtype(), tensor.shape())));
+            return Err(VocabularyError::EmbeddingsForm(format!(
+                "{} {:?}",
+                tensor.dtype(),
+                tensor.shape()
+            )));
         };
         if rows != file.rows.len() {
             return Err(VocabularyError::RowMismatch { names: file.rows.len(), embeddings: rows });
@@ -40,10 +44,12 @@ impl Vocabulary {
 
     /// The content of `vocabulary.json` and of `vocabulary.safetensors`.
     pub fn to_files(&self) -> Result<(Vec<u8>, Vec<u8>), VocabularyError> {
-        let mut json = serde_json::to_vec_pretty(&RowsFile { sha256: self.hash(), rows: self.entries() })?;
+        let mut json =
+            serde_json::to_vec_pretty(&RowsFile { sha256: self.hash(), rows: self.entries() })?;
         json.push(b'\n');
         let bytes = float_bytes::little_endian(self.embeddings());
-        let view = TensorView::new(Dtype::F32, vec![self.entries().len(), self.joint_width()], &bytes)?;
+        let view =
+            TensorView::new(Dtype::F32, vec![self.entries().len(), self.joint_width()], &bytes)?;
         Ok((json, safetensors::serialize([(TENSOR, view)], None)?))
     }
 }

@@ -3,8 +3,8 @@
 use crate::exchange::{PartialDirectory, Target};
 use crate::file_name::{DIGEST, GOLDEN_FOLDER, MANIFEST};
 use crate::{
-    Bundle, BundleError, FileEntry, FileName, Golden, GoldenError, Manifest, ManifestError, Precision, Sha256,
-    VerifyOptions, Vocabulary, VocabularyError,
+    Bundle, BundleError, FileEntry, FileName, Golden, GoldenError, Manifest, ManifestError,
+    Precision, Sha256, VerifyOptions, Vocabulary, VocabularyError,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,13 +44,15 @@ pub enum WriteError {
         source: io::Error,
     },
     /// Something stands at the target that is not a bundle.
-    #[error("{}: expected a bundle, an empty directory or nothing, found something else (choose another place)", path.display())]
+    #[error("{}: expected a bundle, an empty directory or nothing, found something else (choose \
+        another place)", path.display())]
     NotABundle {
         /// The target.
         path: PathBuf,
     },
     /// The target holds a later release of the same name.
-    #[error("{}: counter: expected at least {expected}, found {found} (the bundle there is newer: raise the counter)", path.display())]
+    #[error("{}: counter: expected at least {expected}, found {found} (the bundle there is newer: \
+        raise the counter)", path.display())]
     OlderThanTarget {
         /// The target.
         path: PathBuf,
@@ -67,10 +69,13 @@ impl BundleWriter {
         Self { manifest, contents: BTreeMap::new() }
     }
 
-    /// Starts with everything `bundle` holds, to change a part of it. Model files that were not kept are left out.
+    /// Starts with everything `bundle` holds, to change a part of it. Model files that were not
+    /// kept are left out.
     pub fn from_bundle(bundle: Bundle) -> Result<Self, WriteError> {
-        let mut writer = Self::new(bundle.manifest).vocabulary(&bundle.vocabulary)?.golden(&bundle.golden)?;
-        let models = bundle.models.into_iter().map(|(precision, bytes)| (FileName::Model(precision), bytes));
+        let mut writer =
+            Self::new(bundle.manifest).vocabulary(&bundle.vocabulary)?.golden(&bundle.golden)?;
+        let models =
+            bundle.models.into_iter().map(|(precision, bytes)| (FileName::Model(precision), bytes));
         writer.contents.extend(models);
         writer.contents.extend(bundle.text.map(|bytes| (FileName::Text, bytes)));
         writer.contents.extend(bundle.tokenizer.map(|bytes| (FileName::Tokenizer, bytes)));
@@ -118,24 +123,28 @@ impl BundleWriter {
         self
     }
 
-    /// Writes the bundle as directory `target` and opens it. A bundle that stands there is replaced in one step: whoever
-    /// opens it sees the old one or the new one. Where the file system cannot exchange two directories there is a moment
-    /// without any. The result is unsigned; sign with `minisign -S -m manifest.json`.
+    /// Writes the bundle as directory `target` and opens it. A bundle that stands there is replaced
+    /// in one step: whoever opens it sees the old one or the new one. Where the file system cannot
+    /// exchange two directories there is a moment without any. The result is unsigned; sign with
+    /// `minisign -S -m manifest.json`.
     pub fn write(mut self, target: &Path) -> Result<Bundle, WriteError> {
-        let files = self
-            .contents
-            .iter()
-            .map(|(&name, content)| (name, FileEntry { bytes: content.len() as u64, sha256: Sha256::of(content) }));
+        let files = self.contents.iter().map(|(&name, content)| {
+            (name, FileEntry { bytes: content.len() as u64, sha256: Sha256::of(content) })
+        });
         self.manifest.files = files.collect();
         let manifest = self.manifest.to_json()?;
         let target = Target::find(target, &self.manifest)?;
         let partial = PartialDirectory::create(&target.path)?;
-        fs::create_dir(partial.path.join(GOLDEN_FOLDER)).map_err(disk(&partial.path, "create a folder"))?;
+        fs::create_dir(partial.path.join(GOLDEN_FOLDER))
+            .map_err(disk(&partial.path, "create a folder"))?;
         for (name, content) in &self.contents {
             write_file(&partial.path.join(name.as_str()), content)?;
         }
         write_file(&partial.path.join(MANIFEST), &manifest)?;
-        write_file(&partial.path.join(DIGEST), Sha256::of(&manifest).sum_line(MANIFEST).as_bytes())?;
+        write_file(
+            &partial.path.join(DIGEST),
+            Sha256::of(&manifest).sum_line(MANIFEST).as_bytes(),
+        )?;
         let mut bundle = Bundle::open(&partial.path, &VerifyOptions::default())?;
         partial.put_in_place(&target)?;
         bundle.path = target.path;
@@ -148,7 +157,10 @@ fn write_file(path: &Path, content: &[u8]) -> Result<(), WriteError> {
 }
 
 /// Turns the system's error into one that names `path` and what was tried.
-pub(crate) fn disk(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> WriteError + use<> {
+pub(crate) fn disk(
+    path: &Path,
+    doing: &'static str,
+) -> impl FnOnce(io::Error) -> WriteError + use<> {
     let path = path.to_owned();
     move |source| WriteError::Disk { path, doing, source }
 }

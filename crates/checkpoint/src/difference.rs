@@ -33,7 +33,9 @@ impl Difference {
             match found.get(name) {
                 None => difference.missing.push(name.to_owned()),
                 Some(found) if found != shape => {
-                    difference.misshapen.push(format!("{name}: expected {shape:?}, found {found:?}"));
+                    difference
+                        .misshapen
+                        .push(format!("{name}: expected {shape:?}, found {found:?}"));
                 }
                 Some(_) => {}
             }
@@ -54,8 +56,11 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds =
-            [("missing", &self.missing), ("unexpected", &self.unexpected), ("of another shape", &self.misshapen)];
+        let kinds = [
+            ("missing", &self.missing),
+            ("unexpected", &self.unexpected),
+            ("of another shape", &self.misshapen),
+        ];
         write!(f, "expected exactly the {} tensors of the network, found", self.expected)?;
         let mut separator = "";
         for (kind, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
@@ -75,12 +80,20 @@ mod tests {
     #[test]
     fn each_kind_is_counted_and_three_of_it_are_named() {
         let expected = [("a", vec![2]), ("b", vec![2, 3]), ("c", vec![1])].into();
-        let found = [("b", vec![1, 3]), ("c", vec![1]), ("d", vec![]), ("e", vec![]), ("f", vec![]), ("g", vec![])];
+        let found = [
+            ("b", vec![1, 3]),
+            ("c", vec![1]),
+            ("d", vec![]),
+            ("e", vec![]),
+            ("f", vec![]),
+            ("g", vec![]),
+        ];
         let difference = Difference::between(&expected, &found.into());
         assert_eq!(difference.unexpected, ["d", "e", "f", "g"]);
         assert_eq!(
             difference.to_string(),
-            "expected exactly the 3 tensors of the network, found 1 missing: a; 4 unexpected: d, e, f, …; \
+            "expected exactly the 3 tensors of the network, found 1 missing: a; 4 unexpected: d, \
+             e, f, …; \
              1 of another shape: b: expected [2, 3], found [1, 3]"
         );
         Difference::between(&expected, &expected).expect_none(Path::new("a")).unwrap();

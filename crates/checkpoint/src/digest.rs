@@ -21,21 +21,25 @@ pub fn sha256<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
 
 /// SHA-256 of names and values in the order of the names, each after its length.
 pub(crate) fn of_all(tensors: &Bytes) -> String {
-    let parts: Vec<&[u8]> = tensors.iter().flat_map(|(name, bytes)| [name.as_bytes(), *bytes]).collect();
-    let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_le_bytes()).collect();
+    let parts: Vec<&[u8]> =
+        tensors.iter().flat_map(|(name, bytes)| [name.as_bytes(), *bytes]).collect();
+    let lengths: Vec<[u8; 8]> =
+        parts.iter().map(|part| (part.len() as u64).to_le_bytes()).collect();
     sha256(lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]))
 }
 
 /// A short hash of each tensor's values, as JSON.
 pub(crate) fn of_each(tensors: &Bytes) -> String {
-    let digests: BTreeMap<&str, String> = tensors.iter().map(|(name, bytes)| (*name, short(bytes))).collect();
+    let digests: BTreeMap<&str, String> =
+        tensors.iter().map(|(name, bytes)| (*name, short(bytes))).collect();
     serde_json::json!(digests).to_string()
 }
 
 /// The first tensor whose values do not fit `digests`, which [`of_each`] made.
 pub(crate) fn damaged(digests: &str, tensors: &Bytes) -> Option<String> {
     let digests: BTreeMap<String, String> = serde_json::from_str(digests).ok()?;
-    let is_damaged = |name: &str, bytes: &[u8]| digests.get(name).is_some_and(|digest| *digest != short(bytes));
+    let is_damaged =
+        |name: &str, bytes: &[u8]| digests.get(name).is_some_and(|digest| *digest != short(bytes));
     tensors.iter().find(|(name, bytes)| is_damaged(name, bytes)).map(|(name, _)| (*name).to_owned())
 }
 
@@ -55,13 +59,19 @@ mod tests {
         // printf '\1\0\0\0\0\0\0\0a\2\0\0\0\0\0\0\0hi' | sha256sum
         let expected = sha256([&b"\x01\0\0\0\0\0\0\0a\x02\0\0\0\0\0\0\0hi"[..]]);
         assert_eq!(of_all(&[("a", &b"hi"[..])].into()), expected);
-        assert_eq!(sha256([&b""[..]]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            sha256([&b""[..]]),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 
     #[test]
     fn damage_is_found_in_the_tensor_that_has_it() {
         let digests = of_each(&[("a", &b"hi"[..]), ("b", &b"ho"[..])].into());
-        assert_eq!(damaged(&digests, &[("a", &b"hi"[..]), ("b", &b"ha"[..])].into()), Some("b".to_owned()));
+        assert_eq!(
+            damaged(&digests, &[("a", &b"hi"[..]), ("b", &b"ha"[..])].into()),
+            Some("b".to_owned())
+        );
         assert_eq!(damaged(&digests, &[("a", &b"hi"[..]), ("B", &b"ho"[..])].into()), None);
     }
 }

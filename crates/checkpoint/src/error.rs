@@ -19,7 +19,8 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// The file cannot be written.
-    #[error("{}: expected a file that can be written, found: {source} (make room or choose another place)", path.display())]
+    #[error("{}: expected a file that can be written, found: {source} (make room or choose another \
+        place)", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -35,7 +36,8 @@ pub enum CheckpointError {
         source: SafeTensorError,
     },
     /// Metadata that is missing or of another form.
-    #[error("{}: expected metadata `{key}` with {expected}, found {found} (not a checkpoint of rszs?)", path.display())]
+    #[error("{}: expected metadata `{key}` with {expected}, found {found} (not a checkpoint of \
+        rszs?)", path.display())]
     Metadata {
         /// The file.
         path: PathBuf,
@@ -57,7 +59,8 @@ pub enum CheckpointError {
         found: String,
     },
     /// Values that are not those that were written.
-    #[error("{}: {}expected values with the SHA-256 {expected}, found {found} (the file is damaged: take a copy, or make it again)",
+    #[error("{}: {}expected values with the SHA-256 {expected}, found {found} (the file is \
+        damaged: take a copy, or make it again)",
         path.display(), tensor.as_ref().map_or(String::new(), |tensor| format!("{tensor}: ")))]
     Damaged {
         /// The file.
@@ -70,7 +73,8 @@ pub enum CheckpointError {
         found: String,
     },
     /// A tensor with a value that is not a number.
-    #[error("{}: {tensor}: expected finite numbers, found {found} at {index} (did training diverge?)", path.display())]
+    #[error("{}: {tensor}: expected finite numbers, found {found} at {index} (did training \
+        diverge?)", path.display())]
     NotFinite {
         /// The file.
         path: PathBuf,

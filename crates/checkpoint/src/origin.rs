@@ -32,7 +32,15 @@ impl Origin {
         // Without the program's folder: where it lay on somebody's machine is nobody's business.
         let command = std::iter::once(program.to_owned()).chain(std::env::args().skip(1));
         let command = command.collect::<Vec<_>>().join(" ");
-        Self { config, stage: stage.to_owned(), step: 0, seed, command, git: git_commit(), data: None }
+        Self {
+            config,
+            stage: stage.to_owned(),
+            step: 0,
+            seed,
+            command,
+            git: git_commit(),
+            data: None,
+        }
     }
 
     /// Everything but the config, by key, in alphabetical order.
@@ -48,10 +56,17 @@ impl Origin {
 
     pub(crate) fn to_metadata(&self) -> HashMap<String, String> {
         let config = ("config", self.config.clone());
-        self.notes().into_iter().chain([config]).map(|(key, value)| (key.to_owned(), value)).collect()
+        self.notes()
+            .into_iter()
+            .chain([config])
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 
-    pub(crate) fn from_metadata(path: &Path, metadata: &HashMap<String, String>) -> Result<Self, CheckpointError> {
+    pub(crate) fn from_metadata(
+        path: &Path,
+        metadata: &HashMap<String, String>,
+    ) -> Result<Self, CheckpointError> {
         let text = |key: &'static str, expected: &'static str| {
             metadata.get(key).cloned().ok_or_else(|| CheckpointError::Metadata {
                 path: path.to_owned(),
@@ -63,7 +78,12 @@ impl Origin {
         let number = |key: &'static str| {
             let expected = "a whole number";
             let value = text(key, expected)?;
-            value.parse().map_err(|_| CheckpointError::Metadata { path: path.to_owned(), key, expected, found: value })
+            value.parse().map_err(|_| CheckpointError::Metadata {
+                path: path.to_owned(),
+                key,
+                expected,
+                found: value,
+            })
         };
         Ok(Self {
             config: text("config", "the network's configuration")?,
@@ -84,7 +104,10 @@ fn git_commit() -> String {
         let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    match (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain", "--untracked-files=no", "."])) {
+    match (
+        git(&["rev-parse", "HEAD"]),
+        git(&["status", "--porcelain", "--untracked-files=no", "."]),
+    ) {
         (Some(commit), Some(changes)) if changes.is_empty() => commit,
         (Some(commit), _) => format!("{commit}-dirty"),
         (None, _) => "unknown".to_owned(),

@@ -41,8 +41,10 @@ fn a_checkpoint_survives_its_file() {
     write(&path, &[1.0, -2.5]);
     let checkpoint = Checkpoint::read(&path).unwrap();
     assert_eq!(checkpoint.origin, origin());
-    let tensors =
-        [("rsi.b".to_owned(), Tensor::zeros([1, 3])), ("vlm.a".to_owned(), Tensor::new([2], vec![1.0, -2.5]))];
+    let tensors = [
+        ("rsi.b".to_owned(), Tensor::zeros([1, 3])),
+        ("vlm.a".to_owned(), Tensor::new([2], vec![1.0, -2.5])),
+    ];
     assert_eq!(checkpoint.tensors, tensors.into());
 }
 
@@ -56,7 +58,10 @@ fn a_flipped_byte_is_refused_with_file_and_tensor() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
     let error = Checkpoint::read(&path).unwrap_err();
-    assert!(matches!(&error, CheckpointError::Damaged { tensor: Some(tensor), .. } if tensor == "vlm.a"), "{error}");
+    assert!(
+        matches!(&error, CheckpointError::Damaged { tensor: Some(tensor), .. } if tensor == "vlm.a"),
+        "{error}"
+    );
     let start = format!("{}: vlm.a: expected values with the SHA-256 ", path.display());
     assert!(error.to_string().starts_with(&start), "{error}");
 }
@@ -93,7 +98,10 @@ fn missing_metadata_is_named() {
     let path = folder.path().join("weights.safetensors");
     write_without_hash(&path, "step");
     let message = Checkpoint::read(&path).unwrap_err().to_string();
-    assert!(message.contains("expected metadata `step` with a whole number, found none"), "{message}");
+    assert!(
+        message.contains("expected metadata `step` with a whole number, found none"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -104,7 +112,10 @@ fn a_truncated_file_is_refused() {
     let bytes = fs::read(&path).unwrap();
     for length in [0, 4, 100, bytes.len() - 1] {
         fs::write(&path, &bytes[..length]).unwrap();
-        assert!(matches!(Checkpoint::read(&path), Err(CheckpointError::Format { .. })), "{length} bytes");
+        assert!(
+            matches!(Checkpoint::read(&path), Err(CheckpointError::Format { .. })),
+            "{length} bytes"
+        );
     }
 }
 
@@ -114,5 +125,8 @@ fn a_value_that_is_not_a_number_is_named() {
     let path = folder.path().join("weights.safetensors");
     write(&path, &[0.0, f32::NAN]);
     let error = Checkpoint::read(&path).unwrap().expect_finite(&path).unwrap_err().to_string();
-    assert!(error.ends_with("vlm.a: expected finite numbers, found NaN at 1 (did training diverge?)"), "{error}");
+    assert!(
+        error.ends_with("vlm.a: expected finite numbers, found NaN at 1 (did training diverge?)"),
+        "{error}"
+    );
 }

@@ -36,7 +36,8 @@ impl<'a> Writer<'a> {
     /// Writes the file; a crash leaves the old one or the new one.
     pub fn write(self, path: &Path) -> Result<(), CheckpointError> {
         let format = |source| CheckpointError::Format { path: path.to_owned(), source };
-        let bytes = self.tensors.iter().map(|(name, (_, bytes))| (*name, bytes.as_slice())).collect();
+        let bytes =
+            self.tensors.iter().map(|(name, (_, bytes))| (*name, bytes.as_slice())).collect();
         let mut metadata = self.origin.to_metadata();
         metadata.insert(SHA256.to_owned(), digest::of_all(&bytes));
         metadata.insert(VALUES.to_owned(), digest::of_each(&bytes));
@@ -45,6 +46,7 @@ impl<'a> Writer<'a> {
             views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(format)?));
         }
         let file = safetensors::serialize(views, Some(metadata)).map_err(format)?;
-        rszs_durable::replace(path, &file).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
+        rszs_durable::replace(path, &file)
+            .map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
     }
 }

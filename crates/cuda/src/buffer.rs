@@ -7,8 +7,8 @@ use cudarc::driver::sys;
 use crate::error::{Error, check, expect_room};
 use crate::{Device, HostBuffer, Plain, Stream, functions};
 
-/// Values in the memory of a device. Copies are asked of a stream; what two streams do with one buffer at the same time is for the
-/// caller to order, and at worst leaves other numbers in it.
+/// Values in the memory of a device. Copies are asked of a stream; what two streams do with one
+/// buffer at the same time is for the caller to order, and at worst leaves other numbers in it.
 #[derive(Debug)]
 pub struct DeviceBuffer<T: Plain> {
     address: sys::CUdeviceptr,
@@ -42,26 +42,41 @@ impl<T: Plain> DeviceBuffer<T> {
         self.address
     }
 
-    /// Copies the first `count` values of `source` here. Returns before it is done; `source` waits by itself.
-    pub fn upload(&mut self, source: &HostBuffer<T>, count: usize, stream: &Stream) -> Result<(), Error> {
+    /// Copies the first `count` values of `source` here. Returns before it is done; `source` waits
+    /// by itself.
+    pub fn upload(
+        &mut self,
+        source: &HostBuffer<T>,
+        count: usize,
+        stream: &Stream,
+    ) -> Result<(), Error> {
         expect_room("pinned memory to copy from", count, source.len())?;
         expect_room("device memory to copy to", count, self.len)?;
         source.begin_use(stream)?;
         let (from, bytes) = (source.as_ptr().cast_const().cast(), count * size_of::<T>());
-        // SAFETY: both sides hold `bytes` bytes. `source` waits for `end_use` before it is changed or freed, this before it is freed.
-        let code = unsafe { functions::cuMemcpyHtoDAsync_v2(self.address, from, bytes, stream.raw()) };
+        // SAFETY: both sides hold `bytes` bytes. `source` waits for `end_use` before it is changed
+        // or freed, this before it is freed.
+        let code =
+            unsafe { functions::cuMemcpyHtoDAsync_v2(self.address, from, bytes, stream.raw()) };
         source.end_use(stream)?;
         check("cuMemcpyHtoDAsync", code)
     }
 
-    /// Copies the first `count` values of this to `into`. Returns before it is done; `into` waits by itself.
-    pub fn download(&self, into: &mut HostBuffer<T>, count: usize, stream: &Stream) -> Result<(), Error> {
+    /// Copies the first `count` values of this to `into`. Returns before it is done; `into` waits
+    /// by itself.
+    pub fn download(
+        &self,
+        into: &mut HostBuffer<T>,
+        count: usize,
+        stream: &Stream,
+    ) -> Result<(), Error> {
         expect_room("device memory to copy from", count, self.len)?;
         expect_room("pinned memory to copy to", count, into.len())?;
         into.begin_use(stream)?;
         let (to, bytes) = (into.as_ptr().cast(), count * size_of::<T>());
         // SAFETY: as in `upload`; `into` shows nothing before the copy is done.
-        let code = unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
+        let code =
+            unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
         into.end_use(stream)?;
         check("cuMemcpyDtoHAsync", code)
     }
@@ -71,8 +86,11 @@ impl<T: Plain> DeviceBuffer<T> {
         expect_room("device memory to copy to", values.len(), self.len)?;
         self.device.make_current()?;
         let from = values.as_ptr().cast();
-        // SAFETY: both sides hold the bytes, and `values` is borrowed until the stream is done with them.
-        let code = unsafe { functions::cuMemcpyHtoDAsync_v2(self.address, from, size_of_val(values), stream.raw()) };
+        // SAFETY: both sides hold the bytes, and `values` is borrowed until the stream is done with
+        // them.
+        let code = unsafe {
+            functions::cuMemcpyHtoDAsync_v2(self.address, from, size_of_val(values), stream.raw())
+        };
         stream.synchronize()?;
         check("cuMemcpyHtoDAsync", code)
     }
@@ -83,7 +101,8 @@ impl<T: Plain> DeviceBuffer<T> {
         self.device.make_current()?;
         let (to, bytes) = (values.as_mut_ptr().cast(), size_of_val(values));
         // SAFETY: as in `write`; every pattern of bits is a plain number.
-        let code = unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
+        let code =
+            unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
         stream.synchronize()?;
         check("cuMemcpyDtoHAsync", code)
     }
@@ -97,23 +116,35 @@ impl<T: Plain> DeviceBuffer<T> {
         self.device.make_current()?;
         let bytes = count * size_of::<T>();
         // SAFETY: it holds the bytes, and is freed only after the device is done.
-        check("cuMemsetD8Async", unsafe { functions::cuMemsetD8Async(self.address, 0, bytes, stream.raw()) })
+        check("cuMemsetD8Async", unsafe {
+            functions::cuMemsetD8Async(self.address, 0, bytes, stream.raw())
+        })
     }
 }
 
-/// Copies `bytes` bytes on the device, from the address `from` to the address `to`. Returns before it is done.
+/// Copies `bytes` bytes on the device, from the address `from` to the address `to`. Returns before
+/// it is done.
 ///
 /// # Safety
-/// Both places are memory of the stream's device, of that many bytes, and live until the stream is done.
-pub unsafe fn copy_on_device(from: u64, to: u64, bytes: usize, stream: &Stream) -> Result<(), Error> {
+/// Both places are memory of the stream's device, of that many bytes, and live until the stream is
+/// done.
+pub unsafe fn copy_on_device(
+    from: u64,
+    to: u64,
+    bytes: usize,
+    stream: &Stream,
+) -> Result<(), Error> {
     stream.device().make_current()?;
     // SAFETY: the caller's word.
-    check("cuMemcpyDtoDAsync", unsafe { functions::cuMemcpyDtoDAsync_v2(to, from, bytes, stream.raw()) })
+    check("cuMemcpyDtoDAsync", unsafe {
+        functions::cuMemcpyDtoDAsync_v2(to, from, bytes, stream.raw())
+    })
 }
 
 impl<T: Plain> Drop for DeviceBuffer<T> {
     fn drop(&mut self) {
-        // Some stream may still work on it. Buffers live for many frames, so waiting costs nothing that counts.
+        // Some stream may still work on it. Buffers live for many frames, so waiting costs nothing
+        // that counts.
         if self.device.synchronize().is_ok() {
             // SAFETY: allocated in `zeroed`, freed once, and the device is done with it.
             let _ = unsafe { functions::cuMemFree_v2(self.address) };

@@ -8,7 +8,8 @@ use cudarc::driver::sys::{self, CUdevice_attribute as Attribute};
 use crate::error::{Error, check};
 use crate::{DeviceBuffer, Event, HostBuffer, Plain, Stream, driver, functions};
 
-/// A device that is open. Clones are the same device; it is closed when the last of them and of what was made from them is gone.
+/// A device that is open. Clones are the same device; it is closed when the last of them and of
+/// what was made from them is gone.
 #[derive(Debug, Clone)]
 pub struct Device {
     context: Arc<Context>,
@@ -35,11 +36,25 @@ pub struct DeviceDescription {
 
 impl fmt::Display for DeviceDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ordinal, name, compute_capability: (major, minor), driver_version, total_bytes, .. } = self;
+        let Self {
+            ordinal,
+            name,
+            compute_capability: (major, minor),
+            driver_version,
+            total_bytes,
+            ..
+        } = self;
         let gibibytes = *total_bytes as f64 / f64::from(1 << 30);
         let (driver_major, driver_minor) = driver_version;
-        write!(f, "CUDA device {ordinal}: {name}, compute capability {major}.{minor}, {gibibytes:.1} GiB")?;
-        write!(f, "{}, driver {driver_major}.{driver_minor}", if self.is_integrated { " shared" } else { "" })
+        write!(
+            f,
+            "CUDA device {ordinal}: {name}, compute capability {major}.{minor}, {gibibytes:.1} GiB"
+        )?;
+        write!(
+            f,
+            "{}, driver {driver_major}.{driver_minor}",
+            if self.is_integrated { " shared" } else { "" }
+        )
     }
 }
 
@@ -61,7 +76,8 @@ struct Context {
     maps_host_memory: bool,
 }
 
-// SAFETY: a context may be made current on any thread, and on several at a time; the driver locks for itself.
+// SAFETY: a context may be made current on any thread, and on several at a time; the driver locks
+// for itself.
 unsafe impl Send for Context {}
 // SAFETY: as above; nothing here changes after it was made.
 unsafe impl Sync for Context {}
@@ -90,10 +106,13 @@ impl Device {
         // SAFETY: the driver writes one handle; the number was checked.
         check("cuDeviceGet", unsafe { functions::cuDeviceGet(&raw mut device, ordinal as i32) })?;
         let description = describe(device, ordinal, driver_version)?;
-        let maps_host_memory = attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY)? != 0;
+        let maps_host_memory =
+            attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY)? != 0;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the driver writes one handle; it is given back in `drop`.
-        check("cuDevicePrimaryCtxRetain", unsafe { functions::cuDevicePrimaryCtxRetain(&raw mut handle, device) })?;
+        check("cuDevicePrimaryCtxRetain", unsafe {
+            functions::cuDevicePrimaryCtxRetain(&raw mut handle, device)
+        })?;
         Ok(Self { context: Arc::new(Context { device, handle, description, maps_host_memory }) })
     }
 
@@ -132,13 +151,14 @@ impl Device {
         DeviceBuffer::zeroed(self, len)
     }
 
-    /// `len` zeros in memory of the host that the device copies from by itself, or reads in place where it is integrated.
+    /// `len` zeros in memory of the host that the device copies from by itself, or reads in place
+    /// where it is integrated.
     pub fn host_buffer<T: Plain>(&self, len: usize) -> Result<HostBuffer<T>, Error> {
         HostBuffer::zeroed(self, len)
     }
 
-    /// Makes this device the one that the calling thread's CUDA calls are for. Everything in this crate does so by itself; other
-    /// libraries (TensorRT) want it done for them.
+    /// Makes this device the one that the calling thread's CUDA calls are for. Everything in this
+    /// crate does so by itself; other libraries (TensorRT) want it done for them.
     pub fn make_current(&self) -> Result<(), Error> {
         // SAFETY: the context lives as long as this.
         check("cuCtxSetCurrent", unsafe { functions::cuCtxSetCurrent(self.context.handle) })
@@ -151,8 +171,9 @@ impl Device {
         check("cuCtxSynchronize", unsafe { functions::cuCtxSynchronize() })
     }
 
-    /// Whether the device still does what it is asked for. One that has failed answers with its error, in every library of the process, until
-    /// the process ends; one that is short of memory is alive.
+    /// Whether the device still does what it is asked for. One that has failed answers with its
+    /// error, in every library of the process, until the process ends; one that is short of memory
+    /// is alive.
     pub fn check(&self) -> Result<(), Error> {
         match self.stream().and_then(|stream| stream.synchronize()) {
             Err(Error::Call { code: functions::OUT_OF_MEMORY, .. }) => Ok(()),
@@ -168,12 +189,17 @@ impl Device {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: retained once in `open`. A failure leaves nothing to do: the process is about to let go of the device anyway.
+        // SAFETY: retained once in `open`. A failure leaves nothing to do: the process is about to
+        // let go of the device anyway.
         let _ = unsafe { functions::cuDevicePrimaryCtxRelease_v2(self.device) };
     }
 }
 
-fn describe(device: sys::CUdevice, ordinal: u32, driver_version: (u32, u32)) -> Result<DeviceDescription, Error> {
+fn describe(
+    device: sys::CUdevice,
+    ordinal: u32,
+    driver_version: (u32, u32),
+) -> Result<DeviceDescription, Error> {
     let mut name = [0_u8; 256];
     let (text, length) = (name.as_mut_ptr().cast(), name.len() as i32);
     // SAFETY: the driver writes at most `length` bytes, the last of them a zero.
@@ -183,7 +209,9 @@ fn describe(device: sys::CUdevice, ordinal: u32, driver_version: (u32, u32)) -> 
     check("cuDeviceGetUuid", unsafe { functions::cuDeviceGetUuid(&raw mut uuid, device) })?;
     let mut total_bytes = 0;
     // SAFETY: the driver writes one integer.
-    check("cuDeviceTotalMem", unsafe { functions::cuDeviceTotalMem_v2(&raw mut total_bytes, device) })?;
+    check("cuDeviceTotalMem", unsafe {
+        functions::cuDeviceTotalMem_v2(&raw mut total_bytes, device)
+    })?;
     let capability = |part| attribute(device, part).map(i32::unsigned_abs);
     Ok(DeviceDescription {
         ordinal,
@@ -202,6 +230,8 @@ fn describe(device: sys::CUdevice, ordinal: u32, driver_version: (u32, u32)) -> 
 fn attribute(device: sys::CUdevice, attribute: Attribute) -> Result<i32, Error> {
     let mut value = 0;
     // SAFETY: the driver writes one integer.
-    check("cuDeviceGetAttribute", unsafe { functions::cuDeviceGetAttribute(&raw mut value, attribute, device) })?;
+    check("cuDeviceGetAttribute", unsafe {
+        functions::cuDeviceGetAttribute(&raw mut value, attribute, device)
+    })?;
     Ok(value)
 }

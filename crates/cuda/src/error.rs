@@ -9,16 +9,23 @@ use crate::functions::{self, Code, SUCCESS};
 #[non_exhaustive]
 pub enum Error {
     /// No library of the driver is on this machine.
-    #[error("libcuda.so.1: expected NVIDIA's driver, found no such library (install the driver of your GPU)")]
+    #[error(
+        "libcuda.so.1: expected NVIDIA's driver, found no such library (install the driver of your \
+         GPU)"
+    )]
     NoDriver,
     /// The driver lacks a function that this crate calls.
-    #[error("libcuda.so.1: expected the function {function}, found none (install a driver of CUDA 12.0 or later)")]
+    #[error(
+        "libcuda.so.1: expected the function {function}, found none (install a driver of CUDA 12.0 \
+         or later)"
+    )]
     MissingFunction {
         /// As NVIDIA's headers name it.
         function: &'static str,
     },
     /// The driver is older than the code that it is to load.
-    #[error("libcuda.so.1: expected a driver of CUDA {}.{} or later, found {}.{} (install a newer driver)", .expected.0, .expected.1, .found.0, .found.1)]
+    #[error("libcuda.so.1: expected a driver of CUDA {}.{} or later, found {}.{} (install a newer \
+        driver)", .expected.0, .expected.1, .found.0, .found.1)]
     OldDriver {
         /// Least version.
         expected: (u32, u32),
@@ -27,7 +34,8 @@ pub enum Error {
     },
     /// The driver sees no device of this number.
     #[error(
-        "CUDA device {ordinal}: expected a device, found {count} in all (is the GPU visible? look at CUDA_VISIBLE_DEVICES)"
+        "CUDA device {ordinal}: expected a device, found {count} in all (is the GPU visible? look \
+         at CUDA_VISIBLE_DEVICES)"
     )]
     NoDevice {
         /// The number asked for.
@@ -75,25 +83,32 @@ pub(crate) fn check(function: &'static str, code: Code) -> Result<(), Error> {
         return Ok(());
     }
     // The driver's own words: it knows codes that no header of today's has.
-    let name = text(functions::cuGetErrorName, code).unwrap_or_else(|| format!("CUDA error {code}"));
-    let explanation =
-        text(functions::cuGetErrorString, code).unwrap_or_else(|| "the driver has no text for it".to_owned());
+    let name =
+        text(functions::cuGetErrorName, code).unwrap_or_else(|| format!("CUDA error {code}"));
+    let explanation = text(functions::cuGetErrorString, code)
+        .unwrap_or_else(|| "the driver has no text for it".to_owned());
     Err(Error::Call { function, code, name, explanation })
 }
 
 /// What the driver's function `of` has for `code`.
 fn text(of: unsafe fn(Code, *mut *const c_char) -> Code, code: Code) -> Option<String> {
     let mut text = std::ptr::null();
-    // SAFETY: `text` is the address of a pointer, which the driver sets to a string of its own or leaves null.
+    // SAFETY: `text` is the address of a pointer, which the driver sets to a string of its own or
+    // leaves null.
     let known = unsafe { of(code, &raw mut text) };
     if known != SUCCESS || text.is_null() {
         return None;
     }
-    // SAFETY: the driver's string ends with a zero and lives as long as the library, which is never unloaded.
+    // SAFETY: the driver's string ends with a zero and lives as long as the library, which is never
+    // unloaded.
     Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
 /// Refuses a buffer of `found` values where `expected` are wanted.
-pub(crate) fn expect_room(buffer: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+pub(crate) fn expect_room(
+    buffer: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), Error> {
     if expected <= found { Ok(()) } else { Err(Error::Length { buffer, expected, found }) }
 }

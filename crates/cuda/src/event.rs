@@ -39,12 +39,14 @@ impl Event {
         check("cuEventRecord", unsafe { functions::cuEventRecord(self.handle, stream.raw()) })
     }
 
-    /// Moves it to behind what the legacy default stream of the device has been asked so far: where libraries work that were
-    /// given no stream, libtorch among them.
+    /// Moves it to behind what the legacy default stream of the device has been asked so far: where
+    /// libraries work that were given no stream, libtorch among them.
     pub fn record_on_default_stream(&self) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: the handle is alive; a null stream is the default stream of the current context.
-        check("cuEventRecord", unsafe { functions::cuEventRecord(self.handle, std::ptr::null_mut()) })
+        check("cuEventRecord", unsafe {
+            functions::cuEventRecord(self.handle, std::ptr::null_mut())
+        })
     }
 
     /// Waits until the device has come to it. Returns at once if it was never recorded.
@@ -64,13 +66,15 @@ impl Event {
         }
     }
 
-    /// Time on the device from `earlier` to this, to about half a microsecond. Both come from [`Device::timer`], and the device has
-    /// come to both.
+    /// Time on the device from `earlier` to this, to about half a microsecond. Both come from
+    /// [`Device::timer`], and the device has come to both.
     pub fn since(&self, earlier: &Self) -> Result<Duration, Error> {
         self.device.make_current()?;
         let mut milliseconds = 0.0_f32;
         // SAFETY: the driver writes one number; both handles are alive.
-        let code = unsafe { functions::cuEventElapsedTime(&raw mut milliseconds, earlier.handle, self.handle) };
+        let code = unsafe {
+            functions::cuEventElapsedTime(&raw mut milliseconds, earlier.handle, self.handle)
+        };
         check("cuEventElapsedTime", code)?;
         Ok(Duration::from_secs_f64(f64::from(milliseconds.max(0.0)) / 1000.0))
     }

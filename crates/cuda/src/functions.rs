@@ -1,16 +1,17 @@
 //! The functions of the driver that this crate calls, with a number as their answer.
 //!
-//! cudarc declares them to return an enum of the codes of one version of CUDA. A driver may be of a later version and answer with a code
-//! that the enum lacks, which Rust does not allow to exist; so they are loaded here once more with another type. Everything else about them
-//! is cudarc's: the compiler compares each with cudarc's declaration.
+//! cudarc declares them to return an enum of the codes of one version of CUDA. A driver may be of a
+//! later version and answer with a code that the enum lacks, which Rust does not allow to exist; so
+//! they are loaded here once more with another type. Everything else about them is cudarc's: the
+//! compiler compares each with cudarc's declaration.
 #![allow(non_snake_case, clippy::too_many_arguments, reason = "as NVIDIA has them")]
 
 use std::ffi::{c_char, c_int, c_uint, c_ulonglong, c_void};
 use std::sync::OnceLock;
 
 use cudarc::driver::sys::{
-    self, CUcontext, CUdevice, CUdevice_attribute, CUdeviceptr, CUevent, CUfunction, CUgraph, CUgraphExec, CUmodule,
-    CUresult, CUstream, CUstreamCaptureMode, CUuuid,
+    self, CUcontext, CUdevice, CUdevice_attribute, CUdeviceptr, CUevent, CUfunction, CUgraph,
+    CUgraphExec, CUmodule, CUresult, CUstream, CUstreamCaptureMode, CUuuid,
 };
 
 use crate::error::Error;
@@ -24,7 +25,8 @@ pub(crate) const NO_DEVICE: Code = CUresult::CUDA_ERROR_NO_DEVICE as Code;
 pub(crate) const NOT_READY: Code = CUresult::CUDA_ERROR_NOT_READY as Code;
 const NOT_INITIALIZED: Code = CUresult::CUDA_ERROR_NOT_INITIALIZED as Code;
 
-const _: () = assert!(size_of::<Code>() == size_of::<CUresult>(), "the driver's answer is a C enum");
+const _: () =
+    assert!(size_of::<Code>() == size_of::<CUresult>(), "the driver's answer is a C enum");
 
 macro_rules! functions {
     (
@@ -47,7 +49,8 @@ macro_rules! functions {
             // SAFETY: the caller's word.
             let library = unsafe { sys::culib() };
             let functions = Functions {
-                // SAFETY: the types are those of NVIDIA's header, but for the number in place of the enum.
+                // SAFETY: the types are those of NVIDIA's header, but for the number in place of
+                // the enum.
                 $($name: *unsafe { library.get(concat!(stringify!($name), "\0").as_bytes()) }
                     .map_err(|_| Error::MissingFunction { function: stringify!($name) })?,)*
                 // SAFETY: as above.

@@ -5,8 +5,8 @@ use cudarc::driver::sys;
 use crate::error::{Error, check};
 use crate::{Device, Stream, functions};
 
-/// What a stream was asked for while it was captured. Addresses are baked in: what changes from launch to launch must stand in the memory
-/// that they point to, and that memory must outlive this.
+/// What a stream was asked for while it was captured. Addresses are baked in: what changes from
+/// launch to launch must stand in the memory that they point to, and that memory must outlive this.
 #[derive(Debug)]
 pub struct Graph {
     recorded: sys::CUgraph,
@@ -18,31 +18,44 @@ pub struct Graph {
 unsafe impl Send for Graph {}
 
 impl Stream {
-    /// Records what `ask` asks of this stream instead of doing it. Nothing in `ask` may wait for the device or allocate on it.
+    /// Records what `ask` asks of this stream instead of doing it. Nothing in `ask` may wait for
+    /// the device or allocate on it.
     ///
     /// An error of `ask` is returned after the capture was ended, and so is one of the capture.
-    pub fn capture<E: From<Error>>(&self, ask: impl FnOnce(&Self) -> Result<(), E>) -> Result<Graph, E> {
+    pub fn capture<E: From<Error>>(
+        &self,
+        ask: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<Graph, E> {
         self.device().make_current()?;
         // Other threads go on allocating and copying while this one captures.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        // SAFETY: the handle is alive; the capture is ended below on this thread, as this mode wants.
-        check("cuStreamBeginCapture", unsafe { functions::cuStreamBeginCapture_v2(self.raw(), mode) })?;
+        // SAFETY: the handle is alive; the capture is ended below on this thread, as this mode
+        // wants.
+        check("cuStreamBeginCapture", unsafe {
+            functions::cuStreamBeginCapture_v2(self.raw(), mode)
+        })?;
         let asked = ask(self);
-        let mut graph =
-            Graph { recorded: std::ptr::null_mut(), executable: std::ptr::null_mut(), device: self.device().clone() };
+        let mut graph = Graph {
+            recorded: std::ptr::null_mut(),
+            executable: std::ptr::null_mut(),
+            device: self.device().clone(),
+        };
         // SAFETY: the driver writes one handle, destroyed with `graph`.
         let ended = unsafe { functions::cuStreamEndCapture(self.raw(), &raw mut graph.recorded) };
         asked?;
         check("cuStreamEndCapture", ended)?;
         // SAFETY: the driver writes one handle, destroyed with `graph`.
-        let code = unsafe { functions::cuGraphInstantiateWithFlags(&raw mut graph.executable, graph.recorded, 0) };
+        let code = unsafe {
+            functions::cuGraphInstantiateWithFlags(&raw mut graph.executable, graph.recorded, 0)
+        };
         check("cuGraphInstantiate", code)?;
         Ok(graph)
     }
 }
 
 impl Graph {
-    /// Asks `stream` for all of it. Launches of one graph follow each other, whatever streams they are asked of.
+    /// Asks `stream` for all of it. Launches of one graph follow each other, whatever streams they
+    /// are asked of.
     pub fn launch(&mut self, stream: &Stream) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: both handles are alive.
@@ -56,7 +69,8 @@ impl Drop for Graph {
             return;
         }
         if !self.executable.is_null() {
-            // SAFETY: instantiated in `capture`, destroyed once; the driver finishes a launch that is under way.
+            // SAFETY: instantiated in `capture`, destroyed once; the driver finishes a launch that
+            // is under way.
             let _ = unsafe { functions::cuGraphExecDestroy(self.executable) };
         }
         if !self.recorded.is_null() {

@@ -7,10 +7,11 @@ use cudarc::driver::sys;
 use crate::error::{Error, check};
 use crate::{Device, Event, Plain, Stream, functions};
 
-/// Pinned memory of the host. On an integrated device it is mapped as well, and the device reads it without a copy.
+/// Pinned memory of the host. On an integrated device it is mapped as well, and the device reads it
+/// without a copy.
 ///
-/// It knows what a device was last asked to do with it, and waits for that before it shows its values. So it is no slice by itself:
-/// waiting takes time and can fail.
+/// It knows what a device was last asked to do with it, and waits for that before it shows its
+/// values. So it is no slice by itself: waiting takes time and can fail.
 #[derive(Debug)]
 pub struct HostBuffer<T: Plain> {
     values: NonNull<T>,
@@ -30,11 +31,15 @@ impl<T: Plain> HostBuffer<T> {
         device.make_current()?;
         let used = device.event()?;
         let is_mapped = device.reads_host_memory_in_place();
-        let flags = sys::CU_MEMHOSTALLOC_PORTABLE | if is_mapped { sys::CU_MEMHOSTALLOC_DEVICEMAP } else { 0 };
+        let flags = sys::CU_MEMHOSTALLOC_PORTABLE
+            | if is_mapped { sys::CU_MEMHOSTALLOC_DEVICEMAP } else { 0 };
         let bytes = len.max(1).saturating_mul(size_of::<T>());
         let mut start = std::ptr::null_mut();
-        // SAFETY: the driver writes the address of `bytes` bytes on a page of their own, freed in `drop`.
-        check("cuMemHostAlloc", unsafe { functions::cuMemHostAlloc(&raw mut start, bytes, flags) })?;
+        // SAFETY: the driver writes the address of `bytes` bytes on a page of their own, freed in
+        // `drop`.
+        check("cuMemHostAlloc", unsafe {
+            functions::cuMemHostAlloc(&raw mut start, bytes, flags)
+        })?;
         let Some(values) = NonNull::new(start.cast::<T>()) else {
             return Err(Error::Length { buffer: "pinned memory", expected: len, found: 0 });
         };
@@ -44,7 +49,8 @@ impl<T: Plain> HostBuffer<T> {
         if is_mapped {
             let mut address = 0;
             // SAFETY: the driver writes one address; the memory was allocated with `DEVICEMAP`.
-            let code = unsafe { functions::cuMemHostGetDevicePointer_v2(&raw mut address, start, 0) };
+            let code =
+                unsafe { functions::cuMemHostGetDevicePointer_v2(&raw mut address, start, 0) };
             check("cuMemHostGetDevicePointer", code)?;
             buffer.device_address = Some(address);
         }
@@ -60,7 +66,8 @@ impl<T: Plain> HostBuffer<T> {
     /// The values, once the device has done what it was asked to do with them.
     pub fn wait(&self) -> Result<&[T], Error> {
         self.used.synchronize()?;
-        // SAFETY: `len` initialised values; whoever asks a device to write here holds `&mut` and records `used`.
+        // SAFETY: `len` initialised values; whoever asks a device to write here holds `&mut` and
+        // records `used`.
         Ok(unsafe { std::slice::from_raw_parts(self.values.as_ptr(), self.len) })
     }
 
@@ -71,8 +78,8 @@ impl<T: Plain> HostBuffer<T> {
         Ok(unsafe { std::slice::from_raw_parts_mut(self.values.as_ptr(), self.len) })
     }
 
-    /// Where an integrated device reads it; nothing on others. Ask it of a stream only between [`begin_use`](Self::begin_use) and
-    /// [`end_use`](Self::end_use).
+    /// Where an integrated device reads it; nothing on others. Ask it of a stream only between
+    /// [`begin_use`](Self::begin_use) and [`end_use`](Self::end_use).
     pub fn device_address(&self) -> Option<u64> {
         self.device_address
     }
@@ -94,7 +101,8 @@ impl<T: Plain> HostBuffer<T> {
 
 impl<T: Plain> Drop for HostBuffer<T> {
     fn drop(&mut self) {
-        // A device that cannot say whether it is done may still write: the memory is then left to it.
+        // A device that cannot say whether it is done may still write: the memory is then left to
+        // it.
         if self.used.synchronize().is_ok() && self.device.make_current().is_ok() {
             // SAFETY: allocated in `zeroed`, freed once, and no device works on it any more.
             let _ = unsafe { functions::cuMemFreeHost(self.values.as_ptr().cast()) };

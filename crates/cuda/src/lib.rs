@@ -1,7 +1,9 @@
-//! CUDA through the driver alone: a device, streams, graphs, buffers; and the frame path on them ([`frame`]).
+//! CUDA through the driver alone: a device, streams, graphs, buffers; and the frame path on them
+//! ([`frame`]).
 //!
-//! The driver is loaded while the program runs. Building needs nothing of NVIDIA's, and on a machine without a driver or without a
-//! device [`Device::open`] says so instead of ending the program.
+//! The driver is loaded while the program runs. Building needs nothing of NVIDIA's, and on a
+//! machine without a driver or without a device [`Device::open`] says so instead of ending the
+//! program.
 //!
 //! ```no_run
 //! use rszs_cuda::Device;
@@ -18,8 +20,9 @@
 //! # }
 //! ```
 //!
-//! Types and declarations are those of cudarc's lowest floor, `sys`, which also finds the library. Its others do not fit: the highest orders
-//! every buffer by events of its own, which a graph capture does not take, and all take a code of the driver's for an enum of one version.
+//! Types and declarations are those of cudarc's lowest floor, `sys`, which also finds the library.
+//! Its others do not fit: the highest orders every buffer by events of its own, which a graph
+//! capture does not take, and all take a code of the driver's for an enum of one version.
 #![allow(unsafe_code, reason = "every call of the driver is a foreign function")]
 
 mod buffer;

@@ -7,7 +7,8 @@ use cudarc::driver::sys;
 use crate::error::{Error, check};
 use crate::{Device, Stream, functions};
 
-/// Threads of a block: enough to hide the latency of memory on every architecture, few enough for any of them.
+/// Threads of a block: enough to hide the latency of memory on every architecture, few enough for
+/// any of them.
 const BLOCK_THREADS: u64 = 256;
 
 /// Most blocks of a launch along x.
@@ -30,12 +31,15 @@ unsafe impl Send for Module {}
 unsafe impl Send for Function {}
 
 impl Module {
-    /// Loads PTX, which the driver assembles for the device: some tens of milliseconds, or nothing where its cache has it.
+    /// Loads PTX, which the driver assembles for the device: some tens of milliseconds, or nothing
+    /// where its cache has it.
     pub(crate) fn load(device: &Device, ptx: &CStr) -> Result<Self, Error> {
         device.make_current()?;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the driver reads text up to its zero and writes one handle, unloaded in `drop`.
-        check("cuModuleLoadData", unsafe { functions::cuModuleLoadData(&raw mut handle, ptx.as_ptr().cast()) })?;
+        check("cuModuleLoadData", unsafe {
+            functions::cuModuleLoadData(&raw mut handle, ptx.as_ptr().cast())
+        })?;
         Ok(Self { handle, device: device.clone() })
     }
 
@@ -43,7 +47,9 @@ impl Module {
         self.device.make_current()?;
         let mut function = std::ptr::null_mut();
         // SAFETY: the driver reads a string and writes one handle; the module is alive.
-        let code = unsafe { functions::cuModuleGetFunction(&raw mut function, self.handle, name.as_ptr()) };
+        let code = unsafe {
+            functions::cuModuleGetFunction(&raw mut function, self.handle, name.as_ptr())
+        };
         check("cuModuleGetFunction", code).map(|()| Function(function))
     }
 }
@@ -52,8 +58,8 @@ impl Function {
     /// Asks `stream` for at least `threads` threads, with the arguments that `arguments` point to.
     ///
     /// # Safety
-    /// The arguments have the types of the kernel's parameters, in order, and the kernel stays inside the memory that they name.
-    /// That memory and the module outlive the work.
+    /// The arguments have the types of the kernel's parameters, in order, and the kernel stays
+    /// inside the memory that they name. That memory and the module outlive the work.
     pub(crate) unsafe fn launch(
         self,
         threads: u64,
@@ -73,7 +79,11 @@ impl Function {
     ///
     /// # Safety
     /// As for [`launch`](Self::launch).
-    pub(crate) unsafe fn launch_one(self, stream: &Stream, arguments: &mut [*mut c_void]) -> Result<(), Error> {
+    pub(crate) unsafe fn launch_one(
+        self,
+        stream: &Stream,
+        arguments: &mut [*mut c_void],
+    ) -> Result<(), Error> {
         // SAFETY: the caller's word.
         unsafe { self.launch_blocks(1, 1, stream, arguments) }
     }

@@ -1,6 +1,7 @@
 //! What a buffer may hold.
 
-/// A number for which every pattern of bits is a value: whatever a device wrote may be read as one. Half precision travels as `u16`.
+/// A number for which every pattern of bits is a value: whatever a device wrote may be read as one.
+/// Half precision travels as `u16`.
 pub trait Plain: sealed::Sealed + Copy + 'static {}
 
 pub(crate) mod sealed {

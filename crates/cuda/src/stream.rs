@@ -7,7 +7,8 @@ use crate::{Device, Event, functions};
 
 const NON_BLOCKING: u32 = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
 
-/// A queue of work: what is asked of one stream is done in order, what is asked of two at the same time unless one waits.
+/// A queue of work: what is asked of one stream is done in order, what is asked of two at the same
+/// time unless one waits.
 #[derive(Debug)]
 pub struct Stream {
     handle: sys::CUstream,
@@ -24,7 +25,9 @@ impl Stream {
         device.make_current()?;
         let mut handle = std::ptr::null_mut();
         // SAFETY: the driver writes one handle; it is destroyed in `drop`.
-        check("cuStreamCreate", unsafe { functions::cuStreamCreate(&raw mut handle, NON_BLOCKING) })?;
+        check("cuStreamCreate", unsafe {
+            functions::cuStreamCreate(&raw mut handle, NON_BLOCKING)
+        })?;
         Ok(Self { handle, device: device.clone() })
     }
 
@@ -49,7 +52,9 @@ impl Stream {
     pub fn wait(&self, event: &Event) -> Result<(), Error> {
         self.device.make_current()?;
         // SAFETY: both handles are alive; the flags must be 0.
-        check("cuStreamWaitEvent", unsafe { functions::cuStreamWaitEvent(self.handle, event.raw(), 0) })
+        check("cuStreamWaitEvent", unsafe {
+            functions::cuStreamWaitEvent(self.handle, event.raw(), 0)
+        })
     }
 
     pub(crate) fn raw(&self) -> sys::CUstream {

@@ -10,6 +10,7 @@ fn a_driver_without_a_device_is_told_from_no_driver() {
     let error = Device::open(3).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "CUDA device 3: expected a device, found 0 in all (is the GPU visible? look at CUDA_VISIBLE_DEVICES)"
+        "CUDA device 3: expected a device, found 0 in all (is the GPU visible? look at \
+         CUDA_VISIBLE_DEVICES)"
     );
 }

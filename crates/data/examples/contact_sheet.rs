@@ -1,8 +1,11 @@
-//! Draws augmented crops beside the same crops with their masks over them, one PNG for each set and one of crops mixed from all: to be looked at.
+//! Draws augmented crops beside the same crops with their masks over them, one PNG for each set and
+//! one of crops mixed from all: to be looked at.
 //!
-//! `cargo run --release -p rszs-data --example contact_sheet -- DATA_FOLDER OUTPUT_FOLDER [plain] [SET...]`
+//! `cargo run --release -p rszs-data --example contact_sheet -- DATA_FOLDER OUTPUT_FOLDER [plain]
+//! [SET...]`
 //!
-//! Colours: none for index 0, then blue, orange, gray, red, green, violet, cyan; white where the mask says nothing.
+//! Colours: none for index 0, then blue, orange, gray, red, green, violet, cyan; white where the
+//! mask says nothing.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -14,15 +17,23 @@ use rszs_data::{Augment, Batch, IGNORE, RgbImage, Sampler, Source, Split, catalo
 const TILE_PX: usize = 256;
 const COLUMNS: usize = 4;
 const ROWS: usize = 5;
-const COLOURS: [[u8; 3]; 7] =
-    [[0, 90, 255], [255, 160, 0], [150, 150, 150], [255, 0, 40], [0, 220, 60], [200, 0, 255], [0, 230, 230]];
+const COLOURS: [[u8; 3]; 7] = [
+    [0, 90, 255],
+    [255, 160, 0],
+    [150, 150, 150],
+    [255, 0, 40],
+    [0, 220, 60],
+    [200, 0, 255],
+    [0, 230, 230],
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let usage = "expected DATA_FOLDER OUTPUT_FOLDER [plain] [SET...]";
     let mut arguments = std::env::args().skip(1);
     let root = PathBuf::from(arguments.next().ok_or(usage)?);
     let output = PathBuf::from(arguments.next().ok_or(usage)?);
-    let (plain, mut names): (Vec<String>, Vec<String>) = arguments.partition(|word| word == "plain");
+    let (plain, mut names): (Vec<String>, Vec<String>) =
+        arguments.partition(|word| word == "plain");
     let is_plain = !plain.is_empty();
     if names.is_empty() {
         names = catalogue::NAMES.map(str::to_owned).into();
@@ -54,7 +65,8 @@ fn draw(sampler: &Sampler, path: &Path) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let steps = 5;
     (0..steps).try_for_each(|_| sampler.batch(0).map(drop))?;
-    let crops_per_second = f64::from(steps) * (COLUMNS * ROWS) as f64 / start.elapsed().as_secs_f64();
+    let crops_per_second =
+        f64::from(steps) * (COLUMNS * ROWS) as f64 / start.elapsed().as_secs_f64();
     println!("{}: {crops_per_second:.0} crops of {TILE_PX} px a second", path.display());
     Ok(())
 }
@@ -63,7 +75,9 @@ fn draw(sampler: &Sampler, path: &Path) -> Result<(), Box<dyn Error>> {
 fn sheet(batch: &Batch) -> RgbImage {
     let tile = batch.tile_px;
     let mut sheet = RgbImage::filled(COLUMNS * 2 * tile, ROWS * tile, [0; 3]);
-    for (n, (image, mask)) in batch.images.chunks(tile * tile * 3).zip(batch.masks.chunks(tile * tile)).enumerate() {
+    for (n, (image, mask)) in
+        batch.images.chunks(tile * tile * 3).zip(batch.masks.chunks(tile * tile)).enumerate()
+    {
         let (left, top) = (n % COLUMNS * 2 * tile, n / COLUMNS * tile);
         for (at, (pixel, &id)) in image.chunks(3).zip(mask).enumerate() {
             let (x, y) = (left + at % tile, top + at / tile);

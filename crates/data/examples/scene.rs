@@ -13,7 +13,8 @@ const QUALITY: u8 = 90;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, default: u64| arguments.get(at).map_or(Ok(default), |text| text.parse());
+    let number =
+        |at: usize, default: u64| arguments.get(at).map_or(Ok(default), |text| text.parse());
     let [picture, mask] = [0, 1].map(|at| arguments.get(at).map(Path::new));
     let picture = picture.ok_or("expected PICTURE.jpg MASK.png [SEED] [WIDTH HEIGHT]")?;
     let mask = mask.ok_or("expected MASK.png after the picture")?;
@@ -23,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         scene.image.write_jpeg(picture, QUALITY)?;
     }
-    let colours = [[40, 40, 40], [0, 90, 255], [200, 160, 90], [150, 150, 150], [255, 0, 40], [0, 170, 60]];
+    let colours =
+        [[40, 40, 40], [0, 90, 255], [200, 160, 90], [150, 150, 150], [255, 0, 40], [0, 170, 60]];
     scene.mask.write_palette_png(mask, &colours)?;
     Ok(())
 }

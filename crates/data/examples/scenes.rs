@@ -1,9 +1,11 @@
-//! Writes generated scenes with their masks as a folder set to train on: asphalt that is no roof, muddy water that is no field.
+//! Writes generated scenes with their masks as a folder set to train on: asphalt that is no roof,
+//! muddy water that is no field.
 //!
 //! `cargo run --release -p rszs-data --example scenes -- data/scenes`
 //!
-//! Half of them show a whole valley at 30 cm a pixel, half a street from low above, at 10 cm: dry asphalt that fills a picture is no flood.
-//! Seeds begin at 1001: the scene that the runtime ships, seed 1, is not among them. What a model makes of that picture is no test of it all the same.
+//! Half of them show a whole valley at 30 cm a pixel, half a street from low above, at 10 cm: dry
+//! asphalt that fills a picture is no flood. Seeds begin at 1001: the scene that the runtime ships,
+//! seed 1, is not among them. What a model makes of that picture is no test of it all the same.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -21,7 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(root.join("images"))?;
     std::fs::create_dir_all(root.join("masks"))?;
     let mut validation = Vec::new();
-    for (kind, draw) in [("valley", generate as fn(u64, usize, usize) -> Scene), ("street", close_up)] {
+    for (kind, draw) in
+        [("valley", generate as fn(u64, usize, usize) -> Scene), ("street", close_up)]
+    {
         for number in 0..SCENES {
             let scene = draw(FIRST_SEED + number, 1024, 768);
             let name = format!("{kind}-{number:03}");
@@ -42,7 +46,8 @@ fn class_file() -> String {
     let table = classes();
     let line = |class: &rszs_data::class_table::Class| {
         let concept = table.concepts().iter().find(|concept| concept.positive == [class.id]);
-        let words = concept.map_or("-".to_owned(), |concept| concept.words().collect::<Vec<_>>().join(", "));
+        let words = concept
+            .map_or("-".to_owned(), |concept| concept.words().collect::<Vec<_>>().join(", "));
         format!("{} {words}\n", class.id)
     };
     table.classes().iter().map(line).collect()

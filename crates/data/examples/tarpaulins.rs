@@ -1,8 +1,10 @@
-//! Makes a small set to learn a new class from: blue tarpaulins on roofs and in yards, as one sees them after a storm.
+//! Makes a small set to learn a new class from: blue tarpaulins on roofs and in yards, as one sees
+//! them after a storm.
 //!
 //! `cargo run --release -p rszs-data --example tarpaulins -- data/tarpaulins`
 //!
-//! Generated pictures of 30 cm a pixel with exact masks, in the folder format of `rszs_data::folder`: what one's own labelled pictures look like.
+//! Generated pictures of 30 cm a pixel with exact masks, in the folder format of
+//! `rszs_data::folder`: what one's own labelled pictures look like.
 
 use std::error::Error;
 use std::f32::consts::PI;
@@ -49,15 +51,20 @@ fn spread(image: &mut RgbImage, mask: &mut IndexMask, rng: &mut Rng) {
     let colour = [rng.range(20.0, 60.0), rng.range(70.0, 120.0), rng.range(170.0, 230.0)];
     let (fold, phase) = (rng.range(0.4, 1.0), rng.range(0.0, PI));
     let reach = half_length + half_width;
-    let range =
-        |centre: f32, size: usize| (centre - reach).max(0.0) as usize..((centre + reach) as usize + 1).min(size);
+    let range = |centre: f32, size: usize| {
+        (centre - reach).max(0.0) as usize..((centre + reach) as usize + 1).min(size)
+    };
     for v in range(y, HEIGHT) {
         for u in range(x, WIDTH) {
             let (du, dv) = (u as f32 + 0.5 - x, v as f32 + 0.5 - y);
             let (along, across) = (du * cosine + dv * sine, dv * cosine - du * sine);
             if along.abs() < half_length && across.abs() < half_width {
                 let light = 1.0 + 0.15 * (along * fold + phase).sin() + rng.range(-0.05, 0.05);
-                image.set_pixel(u, v, colour.map(|channel| (channel * light).clamp(0.0, 255.0) as u8));
+                image.set_pixel(
+                    u,
+                    v,
+                    colour.map(|channel| (channel * light).clamp(0.0, 255.0) as u8),
+                );
                 mask.ids[v * WIDTH + u] = 1;
             }
         }

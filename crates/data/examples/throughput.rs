@@ -1,8 +1,10 @@
-//! How many training crops a second one core makes, from JPEG and PNG files of real pictures, and how much of that is decoding. Linux only.
+//! How many training crops a second one core makes, from JPEG and PNG files of real pictures, and
+//! how much of that is decoding. Linux only.
 //!
 //! `cargo run --release -p rszs-data --example throughput -- DATA_FOLDER [SET] [SECONDS]`
 //!
-//! Every crop decodes its picture and its mask anew, as in a set that does not fit into memory; the last lines keep them decoded.
+//! Every crop decodes its picture and its mask anew, as in a set that does not fit into memory; the
+//! last lines keep them decoded.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -28,8 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let jpeg = || catalogue::open(&name, &root);
     as_png(&jpeg()?, &folder.path().join("png"))?;
     let png = || catalogue::open("png", folder.path());
-    println!("{:5} {:6} {:9} {:>12} {:>24}", "file", "crop", "threads", "crops/s", "crops/s of a core's time");
-    for (format, open) in [("JPEG", &jpeg as &dyn Fn() -> Result<DenseSet, DataError>), ("PNG", &png)] {
+    println!(
+        "{:5} {:6} {:9} {:>12} {:>24}",
+        "file", "crop", "threads", "crops/s", "crops/s of a core's time"
+    );
+    for (format, open) in
+        [("JPEG", &jpeg as &dyn Fn() -> Result<DenseSet, DataError>), ("PNG", &png)]
+    {
         let line = |crop: &str, threads: &str, [wall, core]: [f64; 2]| {
             println!("{format:5} {crop:6} {threads:9} {wall:12.1} {core:24.1}");
         };
@@ -42,7 +49,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         line("none", "1, decode", decoded);
         for crop_px in [256, 512] {
             for threads in [1, 2] {
-                line(&crop_px.to_string(), &threads.to_string(), crops(open()?.keeping(0), crop_px, threads, span)?);
+                line(
+                    &crop_px.to_string(),
+                    &threads.to_string(),
+                    crops(open()?.keeping(0), crop_px, threads, span)?,
+                );
             }
         }
         for crop_px in [256, 512] {
@@ -69,8 +80,18 @@ fn as_png(set: &DenseSet, folder: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// Crops a second, as the trainer draws them: worker threads, batches, every augmentation.
-fn crops(set: DenseSet, crop_px: usize, threads: usize, span: Duration) -> Result<[f64; 2], DataError> {
-    let source = Source { set: Arc::new(set), weight: 1.0, loss_weight: 1.0, augment: Augment::train(crop_px) };
+fn crops(
+    set: DenseSet,
+    crop_px: usize,
+    threads: usize,
+    span: Duration,
+) -> Result<[f64; 2], DataError> {
+    let source = Source {
+        set: Arc::new(set),
+        weight: 1.0,
+        loss_weight: 1.0,
+        augment: Augment::train(crop_px),
+    };
     let sampler = Arc::new(Sampler::new(vec![source], Split::Train, BATCH_SIZE, 1)?);
     let mut prefetch = Prefetch::start(&sampler, 0, threads, AHEAD);
     // Until every thread is at work and, in a set that is kept, most pictures are decoded.
@@ -96,10 +117,12 @@ fn measured(
     Ok([start.elapsed(), used].map(|time| done as f64 / time.as_secs_f64()))
 }
 
-/// What this process has computed so far: on a machine that others use, too, only this repeats. Fields 14 and 15 of
-/// `/proc/self/stat`, in hundredths of a second (`proc_pid_stat(5)`).
+/// What this process has computed so far: on a machine that others use, too, only this repeats.
+/// Fields 14 and 15 of `/proc/self/stat`, in hundredths of a second (`proc_pid_stat(5)`).
 fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
-    Duration::from_millis(fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10)
+    Duration::from_millis(
+        fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10,
+    )
 }

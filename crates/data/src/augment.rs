@@ -26,7 +26,8 @@ pub struct Crop {
 pub struct Augment {
     /// Side of a crop.
     pub tile_px: usize,
-    /// Smallest scale, crop pixels a sample pixel: 0.5 shows an area twice as wide as the crop. Drawn uniformly in its logarithm.
+    /// Smallest scale, crop pixels a sample pixel: 0.5 shows an area twice as wide as the crop.
+    /// Drawn uniformly in its logarithm.
     pub scale_min: f32,
     /// Largest scale.
     pub scale_max: f32,
@@ -46,7 +47,8 @@ pub struct Augment {
     pub hue_turns: f32,
     /// Largest relative change of red against blue.
     pub warmth: f32,
-    /// Largest exponent of the three channels together, and the inverse of the smallest; 1 bends nothing. Drawn uniformly in its logarithm.
+    /// Largest exponent of the three channels together, and the inverse of the smallest; 1 bends
+    /// nothing. Drawn uniformly in its logarithm.
     #[serde(default = "always")]
     pub gamma: f32,
     /// Largest exponent of each channel beside that, likewise.
@@ -55,8 +57,8 @@ pub struct Augment {
     /// Largest relative change of each channel.
     #[serde(default)]
     pub channel_gain: f32,
-    /// How often a crop gets large changes of colour instead of the ones above: any hue, no saturation to twice as much, brightness and contrast
-    /// by half, gamma 1.8.
+    /// How often a crop gets large changes of colour instead of the ones above: any hue, no
+    /// saturation to twice as much, brightness and contrast by half, gamma 1.8.
     #[serde(default)]
     pub strong_probability: f32,
     /// How often a crop loses its colours.
@@ -97,10 +99,12 @@ pub struct Augment {
     pub jpeg_quality_min: u8,
     /// Crops with a smaller share of labelled pixels are drawn again, up to eight times.
     pub labelled_share: f32,
-    /// How often a crop of one index alone is kept; otherwise it is drawn again, up to eight times. Open sea and open fields teach little.
+    /// How often a crop of one index alone is kept; otherwise it is drawn again, up to eight times.
+    /// Open sea and open fields teach little.
     #[serde(default = "always")]
     pub uniform_probability: f32,
-    /// How often a crop is laid around a pixel of a class, where each class that the sample shows is as likely as the others.
+    /// How often a crop is laid around a pixel of a class, where each class that the sample shows
+    /// is as likely as the others.
     #[serde(default)]
     pub class_share: f32,
 }
@@ -108,7 +112,10 @@ pub struct Augment {
 impl Augment {
     /// One crop of `sample`, whose indices have `roles`. The same `rng` state gives the same crop.
     pub fn crop(&self, sample: &Sample, roles: &Roles, rng: &mut Rng) -> Result<Crop, DataError> {
-        assert!(self.tile_px > 0 && self.scale_min > 0.0 && self.scale_min <= self.scale_max, "{self:?}");
+        assert!(
+            self.tile_px > 0 && self.scale_min > 0.0 && self.scale_min <= self.scale_max,
+            "{self:?}"
+        );
         assert!(self.gamma >= 1.0 && self.channel_gamma >= 1.0, "{self:?}");
         let (window, mask) = self.place(sample, roles, rng);
         let mut image = resample::cut_image(&sample.image, window);
@@ -117,7 +124,8 @@ impl Augment {
             flip_y: self.flip_vertical && rng.chance(0.5),
             transpose: self.quarter_turns && rng.chance(0.5),
         };
-        image.pixels = turn.apply(self.tile_px, image.pixels.as_chunks::<3>().0).as_flattened().to_vec();
+        image.pixels =
+            turn.apply(self.tile_px, image.pixels.as_chunks::<3>().0).as_flattened().to_vec();
         let ids = turn.apply(self.tile_px, &mask.ids);
         let mask = IndexMask { ids, ..mask };
         let image = self.relight(image, &mask, roles, rng)?;
@@ -163,12 +171,17 @@ mod tests {
     fn the_mask_follows_its_image_through_every_scale_and_turn() {
         let sample = sample(120, 100);
         let geometry = Augment { scale_min: 0.5, scale_max: 2.0, ..Augment::plain(40) };
-        let augment = Augment { flip_horizontal: true, flip_vertical: true, quarter_turns: true, ..geometry };
+        let augment =
+            Augment { flip_horizontal: true, flip_vertical: true, quarter_turns: true, ..geometry };
         for seed in 0..64 {
             let crop = augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap();
             let nearest = crop.image.pixels.iter().step_by(3).map(|&red| (red + 20) / 40);
-            let wrong = nearest.zip(&crop.mask.ids).filter(|&(id, &mask)| mask != IGNORE && id != mask).count();
-            // Only along the borders of the 20 by 15 pixel cells, where the image blends and the mask does not.
+            let wrong = nearest
+                .zip(&crop.mask.ids)
+                .filter(|&(id, &mask)| mask != IGNORE && id != mask)
+                .count();
+            // Only along the borders of the 20 by 15 pixel cells, where the image blends and the
+            // mask does not.
             assert!(wrong < 40 * 40 / 5, "seed {seed}: {wrong} of 1600 pixels differ");
         }
     }
@@ -177,9 +190,12 @@ mod tests {
     fn all_eight_turns_occur_and_differ() {
         let sample = sample(32, 32);
         let plain = Augment::plain(32);
-        let augment = Augment { flip_horizontal: true, flip_vertical: true, quarter_turns: true, ..plain };
+        let augment =
+            Augment { flip_horizontal: true, flip_vertical: true, quarter_turns: true, ..plain };
         let crops: BTreeSet<Vec<u8>> = (0..80)
-            .map(|seed| augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap().mask.ids)
+            .map(|seed| {
+                augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap().mask.ids
+            })
             .collect();
         assert_eq!(crops.len(), 8);
     }
@@ -199,8 +215,15 @@ mod tests {
     fn plain_crops_are_pieces_of_the_sample() {
         let sample = sample(50, 40);
         for seed in 0..10 {
-            let crop = Augment::plain(16).crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap();
-            let exact = crop.image.pixels.iter().step_by(3).zip(&crop.mask.ids).all(|(&red, &id)| red == id * 40);
+            let crop =
+                Augment::plain(16).crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap();
+            let exact = crop
+                .image
+                .pixels
+                .iter()
+                .step_by(3)
+                .zip(&crop.mask.ids)
+                .all(|(&red, &id)| red == id * 40);
             assert!(exact, "seed {seed}");
         }
     }
@@ -246,9 +269,14 @@ mod tests {
             "labelled_share",
         ];
         written.as_object_mut().unwrap().retain(|name, _| former.contains(&name.as_str()));
-        let read = serde_json::to_value(serde_json::from_value::<Augment>(written).unwrap()).unwrap();
-        let new = read.as_object().unwrap().iter().filter(|(name, _)| !former.contains(&name.as_str()));
-        assert!(new.clone().count() > 12 && new.clone().all(|(name, value)| plain[name] == *value), "{read}");
+        let read =
+            serde_json::to_value(serde_json::from_value::<Augment>(written).unwrap()).unwrap();
+        let new =
+            read.as_object().unwrap().iter().filter(|(name, _)| !former.contains(&name.as_str()));
+        assert!(
+            new.clone().count() > 12 && new.clone().all(|(name, value)| plain[name] == *value),
+            "{read}"
+        );
     }
 
     #[test]
@@ -269,7 +297,8 @@ mod tests {
             ..Augment::plain(40)
         };
         for seed in 0..32 {
-            let crop = |augment: &Augment| augment.crop(&sample, &roles, &mut Rng::new(seed)).unwrap();
+            let crop =
+                |augment: &Augment| augment.crop(&sample, &roles, &mut Rng::new(seed)).unwrap();
             assert_eq!(crop(&lit).mask, crop(&unlit).mask);
             assert_ne!(crop(&lit).image, crop(&unlit).image);
         }

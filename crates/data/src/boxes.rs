@@ -1,7 +1,7 @@
 //! Boxes in place of masks: a list of them in JSON Lines, and the mask that they become.
 //!
-//! A box says that its object is inside, and not where. Its middle is painted with the class, the rest of the box becomes
-//! [`IGNORE`], and what is outside every box is 0.
+//! A box says that its object is inside, and not where. Its middle is painted with the class, the
+//! rest of the box becomes [`IGNORE`], and what is outside every box is 0.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use crate::error::DataError;
 use crate::image::Place;
 use crate::mask::{IGNORE, IndexMask};
 
-/// The list of a set, one line an image: `{"file": …, "w": …, "h": …, "boxes": [[name, x0, y0, x1, y1], …]}`, in pixels.
+/// The list of a set, one line an image: `{"file": …, "w": …, "h": …, "boxes": [[name, x0, y0, x1,
+/// y1], …]}`, in pixels.
 pub(crate) const BOXES_FILE: &str = "boxes.jsonl";
 
 /// What of a box is certain to be its object, as a part of the box's half-axes.
@@ -19,8 +20,9 @@ pub(crate) const BOXES_FILE: &str = "boxes.jsonl";
 pub(crate) enum Core {
     /// The inscribed ellipse, scaled.
     Ellipse(f32),
-    /// The box itself, scaled by `straight`, if it is as narrow as a vehicle along an axis. Otherwise the vehicle stands
-    /// across the box, and only the inscribed ellipse, scaled by `turned`, is certain.
+    /// The box itself, scaled by `straight`, if it is as narrow as a vehicle along an axis.
+    /// Otherwise the vehicle stands across the box, and only the inscribed ellipse, scaled by
+    /// `turned`, is certain.
     Vehicle {
         /// Of a narrow box.
         straight: f32,
@@ -29,7 +31,8 @@ pub(crate) enum Core {
     },
 }
 
-/// Length by width of a box around a vehicle that stands along an axis; a car is 2 to 2.5 times as long as wide.
+/// Length by width of a box around a vehicle that stands along an axis; a car is 2 to 2.5 times as
+/// long as wide.
 const NARROW: f32 = 1.6;
 
 /// How boxes become a mask.
@@ -37,8 +40,8 @@ const NARROW: f32 = 1.6;
 pub(crate) struct BoxPaint {
     /// What is painted with the index.
     pub(crate) core: Core,
-    /// Within so many pixels of the edge of the image, what is outside every box becomes [`IGNORE`]: the list is incomplete there.
-    /// `usize::MAX` where it is incomplete everywhere.
+    /// Within so many pixels of the edge of the image, what is outside every box becomes
+    /// [`IGNORE`]: the list is incomplete there. `usize::MAX` where it is incomplete everywhere.
     pub(crate) border_px: usize,
 }
 
@@ -61,29 +64,42 @@ struct Line {
     boxes: Vec<(String, i64, i64, i64, i64)>,
 }
 
-/// The lines of `path`, every box with the index that `names` gives its name. A box that reaches beyond its image is cut to it.
+/// The lines of `path`, every box with the index that `names` gives its name. A box that reaches
+/// beyond its image is cut to it.
 pub(crate) fn read(path: &Path, names: &[(&str, u8)]) -> Result<Vec<ImageBoxes>, DataError> {
     let expected = "a list of boxes, one image a line";
     let text = std::fs::read_to_string(path).map_err(DataError::io(path, expected))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let images: Vec<ImageBoxes> =
-        lines.map(|(number, line)| parse(path, number + 1, line, names)).collect::<Result<_, _>>()?;
+    let images: Vec<ImageBoxes> = lines
+        .map(|(number, line)| parse(path, number + 1, line, names))
+        .collect::<Result<_, _>>()?;
     if images.is_empty() {
-        return Err(DataError::Empty { path: path.to_path_buf(), expected: "at least one line".to_owned() });
+        return Err(DataError::Empty {
+            path: path.to_path_buf(),
+            expected: "at least one line".to_owned(),
+        });
     }
     Ok(images)
 }
 
-fn parse(path: &Path, number: usize, line: &str, names: &[(&str, u8)]) -> Result<ImageBoxes, DataError> {
-    let malformed =
-        |expected: String, found: String| DataError::malformed(path, format!("{expected} in line {number}"), found);
-    let Line { file, w: width, h: height, boxes } = serde_json::from_str(line).map_err(|error| {
-        let expected = "file, w, h and boxes of [name, x0, y0, x1, y1]".to_owned();
-        malformed(expected, format!("{error} (copy the list again from its source)"))
-    })?;
+fn parse(
+    path: &Path,
+    number: usize,
+    line: &str,
+    names: &[(&str, u8)],
+) -> Result<ImageBoxes, DataError> {
+    let malformed = |expected: String, found: String| {
+        DataError::malformed(path, format!("{expected} in line {number}"), found)
+    };
+    let Line { file, w: width, h: height, boxes } =
+        serde_json::from_str(line).map_err(|error| {
+            let expected = "file, w, h and boxes of [name, x0, y0, x1, y1]".to_owned();
+            malformed(expected, format!("{error} (copy the list again from its source)"))
+        })?;
     let indexed = |(name, x0, y0, x1, y1): (String, i64, i64, i64, i64)| {
         let Some(&(_, id)) = names.iter().find(|(known, _)| *known == name) else {
-            let known: Vec<String> = names.iter().map(|(known, _)| format!("\"{known}\"")).collect();
+            let known: Vec<String> =
+                names.iter().map(|(known, _)| format!("\"{known}\"")).collect();
             return Err(malformed(
                 format!("boxes of {}", known.join(", ")),
                 format!("\"{name}\" (another set's list?)"),
@@ -93,7 +109,8 @@ fn parse(path: &Path, number: usize, line: &str, names: &[(&str, u8)]) -> Result
             let found = format!("{x0}, {y0}, {x1}, {y1} (remove or correct this box)");
             return Err(malformed("a box with x0 < x1 and y0 < y1".to_owned(), found));
         }
-        let within = |at: i64, length: usize| usize::try_from(at.max(0)).map_or(length, |at| at.min(length));
+        let within =
+            |at: i64, length: usize| usize::try_from(at.max(0)).map_or(length, |at| at.min(length));
         Ok((id, [within(x0, width), within(y0, height), within(x1, width), within(y1, height)]))
     };
     let boxes = boxes.into_iter().map(indexed).collect::<Result<_, _>>()?;
@@ -101,11 +118,13 @@ fn parse(path: &Path, number: usize, line: &str, names: &[(&str, u8)]) -> Result
 }
 
 impl BoxPaint {
-    /// The mask of `boxes`. A core wins over the rest of another box; of two cores, the later one wins.
+    /// The mask of `boxes`. A core wins over the rest of another box; of two cores, the later one
+    /// wins.
     pub(crate) fn mask(&self, boxes: &ImageBoxes) -> IndexMask {
         let ImageBoxes { width, height, boxes, .. } = boxes;
         let mut mask = IndexMask::filled(*width, *height, 0);
-        let is_inner = |at: usize, length: usize| at >= self.border_px && at + self.border_px < length;
+        let is_inner =
+            |at: usize, length: usize| at >= self.border_px && at + self.border_px < length;
         for (at, id) in mask.ids.iter_mut().enumerate() {
             if !is_inner(at % width, *width) || !is_inner(at / width, *height) {
                 *id = IGNORE;
@@ -130,8 +149,9 @@ impl Core {
     /// Whether the middle of pixel `x`, `y` is inside the core of the box at `place`.
     fn contains(self, [left, top, right, bottom]: Place, x: usize, y: usize) -> bool {
         // -1 to 1 from one side of the box to the other.
-        let along =
-            |at: usize, start: usize, end: usize| ((at - start) as f32 + 0.5) / (end - start) as f32 * 2.0 - 1.0;
+        let along = |at: usize, start: usize, end: usize| {
+            ((at - start) as f32 + 0.5) / (end - start) as f32 * 2.0 - 1.0
+        };
         let (width, height) = ((right - left) as f32, (bottom - top) as f32);
         let is_narrow = width.max(height) >= NARROW * width.min(height);
         let (x, y) = (along(x, left, right), along(y, top, bottom));
@@ -206,11 +226,17 @@ mod tests {
                 r#"{"file": "b.jpg", "w": 5, "h": 5, "boxes": [["car", 3, 0, 1, 1]]}"#,
                 "y0 < y1 in line 2, found 3, 0, 1, 1",
             ),
-            (r#"{"file": "b.jpg", "w": 5}"#, "[name, x0, y0, x1, y1] in line 2, found missing field"),
+            (
+                r#"{"file": "b.jpg", "w": 5}"#,
+                "[name, x0, y0, x1, y1] in line 2, found missing field",
+            ),
         ] {
             let (_folder, path) = written(&format!("{good}\n{line}\n"));
             let message = read(&path, NAMES).unwrap_err().to_string();
-            assert!(message.starts_with(&path.display().to_string()) && message.contains(expected), "{message}");
+            assert!(
+                message.starts_with(&path.display().to_string()) && message.contains(expected),
+                "{message}"
+            );
         }
         let (_folder, path) = written("\n");
         assert!(matches!(read(&path, NAMES), Err(DataError::Empty { .. })));

@@ -10,9 +10,13 @@ use crate::mask::IGNORE;
 use crate::protocol::Protocol;
 use crate::sets::{aid_scenes, dubai, flood_area, naip_urban_trees, oam_buildings};
 use crate::sets::{
-    bijie_landslide, cars_boxes, cil_roads, dead_trees, gsi_road, gsi_solar, ma_roads, neon_tree_boxes, nyc_maps,
+    bijie_landslide, cars_boxes, cil_roads, dead_trees, gsi_road, gsi_solar, ma_roads,
+    neon_tree_boxes, nyc_maps,
 };
-use crate::sets::{deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam, samrs};
+use crate::sets::{
+    deep_globe, fast, flair, flood_net, land_discover, love_da, open_earth_map, ovrsis, potsdam,
+    samrs,
+};
 
 /// Names of the sets with masks, which are also their folders' names under the data folder.
 pub const NAMES: [&str; 4] = ["dubai", "oam_buildings", "naip_urban_trees", "flood_area"];
@@ -33,8 +37,8 @@ pub const NARROW: [&str; 9] = [
 /// AID's pictures, labelled by their scene: weak labels to train on, nothing to evaluate on.
 pub const SCENES: &str = "aid_rsicd";
 
-/// Names of the sets that papers of the field train and evaluate on, which are also the folders their publishers unpack
-/// to. They are used where they are asked for by name.
+/// Names of the sets that papers of the field train and evaluate on, which are also the folders
+/// their publishers unpack to. They are used where they are asked for by name.
 pub const PUBLISHED: [&str; 12] = [
     "LandDiscover50K",
     "FLAIR",
@@ -50,8 +54,9 @@ pub const PUBLISHED: [&str; 12] = [
     "SIOR",
 ];
 
-/// Opens the set `name`, one of [`NAMES`], [`NARROW`], [`SCENES`], [`PUBLISHED`] or [`land_discover::PARTS`], in the folder of that name under `data_root`. Any other folder there is a set of
-/// one's own, if it holds a `classes.txt`: see [`folder`].
+/// Opens the set `name`, one of [`NAMES`], [`NARROW`], [`SCENES`], [`PUBLISHED`] or
+/// [`land_discover::PARTS`], in the folder of that name under `data_root`. Any other folder there
+/// is a set of one's own, if it holds a `classes.txt`: see [`folder`].
 pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     let root = data_root.join(name);
     match name {
@@ -98,7 +103,8 @@ pub fn open(name: &str, data_root: &Path) -> Result<DenseSet, DataError> {
     }
 }
 
-/// The published evaluation of a set, which also says which of its words are base and which novel; none for sets that papers do not compare on.
+/// The published evaluation of a set, which also says which of its words are base and which novel;
+/// none for sets that papers do not compare on.
 pub fn protocol(name: &str) -> Option<&'static Protocol> {
     match name {
         "FLAIR" => Some(&flair::PROTOCOL),
@@ -109,35 +115,46 @@ pub fn protocol(name: &str) -> Option<&'static Protocol> {
     }
 }
 
-/// What a person must know of a copy of a published set that holds more or fewer pictures than its publishers give out; none where all is as it should be,
-/// and where their count is not known. A split that the copy leaves out whole is no difference: GSNet's copy of `FloodNet` has no training part.
+/// What a person must know of a copy of a published set that holds more or fewer pictures than its
+/// publishers give out; none where all is as it should be, and where their count is not known. A
+/// split that the copy leaves out whole is no difference: GSNet's copy of `FloodNet` has no
+/// training part.
 pub fn count_note(set: &DenseSet) -> Option<String> {
     let differs = |(split, published): (Split, usize)| {
         let found = set.len(split);
         let part = format!("{split:?}").to_lowercase();
-        (found > 0 && found != published).then(|| format!("{found} pictures in {part}, published are {published}"))
+        (found > 0 && found != published)
+            .then(|| format!("{found} pictures in {part}, published are {published}"))
     };
-    let differing: Vec<String> = published_counts(set.name()).iter().copied().filter_map(differs).collect();
-    (!differing.is_empty()).then(|| format!("{}: {} (incomplete copy?)", set.name(), differing.join("; ")))
+    let differing: Vec<String> =
+        published_counts(set.name()).iter().copied().filter_map(differs).collect();
+    (!differing.is_empty())
+        .then(|| format!("{}: {} (incomplete copy?)", set.name(), differing.join("; ")))
 }
 
 /// Masks of a set that [`label_note`] looks at, spread over the training split.
 const MASKS_LOOKED_AT: usize = 16;
 
-/// What a person must know of a set whose training masks seem to hold nothing of what it has classes for: masks of two colours, 0 and 255, are common, and
-/// there 255 stands for unknown. None where a class was seen, and where masks are no indices or cannot be read, which training tells by itself.
+/// What a person must know of a set whose training masks seem to hold nothing of what it has
+/// classes for: masks of two colours, 0 and 255, are common, and there 255 stands for unknown. None
+/// where a class was seen, and where masks are no indices or cannot be read, which training tells
+/// by itself.
 pub fn label_note(set: &DenseSet) -> Option<String> {
     let count = set.len(Split::Train);
     let places = (0..count).step_by(count.div_ceil(MASKS_LOOKED_AT).max(1));
     let masks: Vec<BTreeSet<u8>> =
         places.map(|index| set.stored_indices(Split::Train, index)).collect::<Option<_>>()?;
     let found: BTreeSet<u8> = masks.iter().flatten().copied().collect();
-    let is_labelled =
-        set.classes().concepts().iter().any(|concept| concept.positive.iter().any(|id| found.contains(id)));
+    let is_labelled = set
+        .classes()
+        .concepts()
+        .iter()
+        .any(|concept| concept.positive.iter().any(|id| found.contains(id)));
     (!is_labelled && !masks.is_empty()).then(|| {
         let ids: Vec<String> = found.iter().map(u8::to_string).collect();
         format!(
-            "{}: expected masks with some of its classes, found only {} in the {} looked at ({IGNORE} stands for unknown: a mask of two colours has to hold \
+            "{}: expected masks with some of its classes, found only {} in the {} looked at \
+             ({IGNORE} stands for unknown: a mask of two colours has to hold \
              the index of its class instead)",
             set.name(),
             ids.join(" and "),
@@ -146,8 +163,9 @@ pub fn label_note(set: &DenseSet) -> Option<String> {
     })
 }
 
-/// Sources: `GSNet` for `LandDiscover50K` and its sources, the list of test patches in IGNF/FLAIR-1, ISPRS, `FloodNet`'s, `LoveDA`'s and
-/// `OpenEarthMap`'s own pages. `FAST` publishes the count of all its parts alone, and how `GSNet` cut Potsdam is open.
+/// Sources: `GSNet` for `LandDiscover50K` and its sources, the list of test patches in
+/// IGNF/FLAIR-1, ISPRS, `FloodNet`'s, `LoveDA`'s and `OpenEarthMap`'s own pages. `FAST` publishes
+/// the count of all its parts alone, and how `GSNet` cut Potsdam is open.
 fn published_counts(name: &str) -> &'static [(Split, usize)] {
     match name {
         "LandDiscover50K" => &[(Split::Train, 51_846)],
@@ -173,7 +191,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fixtures::flood_net(folder.path()).unwrap();
         let note = count_note(&open("FloodNet", folder.path()).unwrap());
-        let expected = "FloodNet: 3 pictures in train, published are 1445; 3 pictures in val, published are 898 (incomplete copy?)";
+        let expected = "FloodNet: 3 pictures in train, published are 1445; 3 pictures in val, \
+            published are 898 (incomplete copy?)";
         assert_eq!(note.as_deref(), Some(expected));
         fixtures::fast(folder.path()).unwrap();
         assert_eq!(count_note(&open("FAST", folder.path()).unwrap()), None, "not known");
@@ -185,12 +204,16 @@ mod tests {
         let root = fixtures::folder(folder.path()).unwrap();
         assert_eq!(label_note(&open("own_set", folder.path()).unwrap()), None);
         for name in ["a", "b", "c"] {
-            let mask = image::GrayImage::from_fn(16, 12, |x, _| image::Luma([if x < 8 { 0 } else { IGNORE }]));
+            let mask = image::GrayImage::from_fn(16, 12, |x, _| {
+                image::Luma([if x < 8 { 0 } else { IGNORE }])
+            });
             mask.save(root.join("masks").join(name).with_extension("png")).unwrap();
         }
         let note = label_note(&open("own_set", folder.path()).unwrap()).unwrap();
         assert!(
-            note.starts_with("own_set: expected masks with some of its classes, found only 0 and 255 in the 2"),
+            note.starts_with(
+                "own_set: expected masks with some of its classes, found only 0 and 255 in the 2"
+            ),
             "{note}"
         );
     }

@@ -1,7 +1,9 @@
-//! What the pixels of a set mean: the classes behind the indices, and what each index says about a query.
+//! What the pixels of a set mean: the classes behind the indices, and what each index says about a
+//! query.
 //!
-//! A set says nothing about the classes it does not label. A river in a set of building footprints is a known negative for "building" and
-//! no statement at all about "water". [`ClassTable::targets`] keeps these apart; a loss skips what is [`UNLABELLED`].
+//! A set says nothing about the classes it does not label. A river in a set of building footprints
+//! is a known negative for "building" and no statement at all about "water".
+//! [`ClassTable::targets`] keeps these apart; a loss skips what is [`UNLABELLED`].
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +25,8 @@ pub struct Class {
     pub name: String,
 }
 
-/// Something one can ask of a set, and what its indices answer. An index in neither list is [`UNLABELLED`].
+/// Something one can ask of a set, and what its indices answer. An index in neither list is
+/// [`UNLABELLED`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Concept {
     /// The query word, as shown to a user.
@@ -68,45 +71,58 @@ pub struct ClassTable {
 impl ClassTable {
     /// A table of `(index, name)` and, for each index that can be asked for, its name and synonyms.
     ///
-    /// Every class is a negative for the concepts of all others, which is what a mask with one label a pixel says. An index without a concept
-    /// (the "other" of a binary mask) is a negative for all.
+    /// Every class is a negative for the concepts of all others, which is what a mask with one
+    /// label a pixel says. An index without a concept (the "other" of a binary mask) is a negative
+    /// for all.
     pub fn exclusive(classes: &[(u8, &str)], concepts: &[(u8, &[&str])]) -> Self {
         let concept = |&(id, words): &(u8, &[&str])| {
             let (name, synonyms) = words.split_first().expect("a concept has a name");
-            assert!(classes.iter().any(|&(class, _)| class == id), "concept {name} has index {id}, which is no class");
+            assert!(
+                classes.iter().any(|&(class, _)| class == id),
+                "concept {name} has index {id}, which is no class"
+            );
             Concept {
                 name: (*name).to_owned(),
                 synonyms: synonyms.iter().map(|&word| word.to_owned()).collect(),
                 positive: vec![id],
-                negative: classes.iter().map(|&(class, _)| class).filter(|&class| class != id).collect(),
+                negative: classes
+                    .iter()
+                    .map(|&(class, _)| class)
+                    .filter(|&class| class != id)
+                    .collect(),
             }
         };
         Self {
-            classes: classes.iter().map(|&(id, name)| Class { id, name: name.to_owned() }).collect(),
+            classes: classes
+                .iter()
+                .map(|&(id, name)| Class { id, name: name.to_owned() })
+                .collect(),
             concepts: concepts.iter().map(concept).collect(),
             ruled_out: Vec::new(),
             competing: Vec::new(),
         }
     }
 
-    /// Adds a concept of its own: pixels of the indices `positive` show what `words` name, those of `negative` do not, and the rest say
-    /// nothing. For labels that overlap: a forest is vegetation, too.
+    /// Adds a concept of its own: pixels of the indices `positive` show what `words` name, those of
+    /// `negative` do not, and the rest say nothing. For labels that overlap: a forest is
+    /// vegetation, too.
     #[must_use]
     pub fn labelling(mut self, words: &[&str], positive: &[u8], negative: &[u8]) -> Self {
         self.concepts.push(self.new_concept(words, positive, negative));
         self
     }
 
-    /// Adds what the set knows without having labelled it: pixels of index `ids` do not show what `words` name. A roof is
-    /// no vegetation; a city that was not flooded shows no flood. Such words have targets but are no concepts of the
-    /// set: nobody can be evaluated on them.
+    /// Adds what the set knows without having labelled it: pixels of index `ids` do not show what
+    /// `words` name. A roof is no vegetation; a city that was not flooded shows no flood. Such
+    /// words have targets but are no concepts of the set: nobody can be evaluated on them.
     #[must_use]
     pub fn ruling_out(mut self, words: &[&str], ids: &[u8]) -> Self {
         self.ruled_out.push(self.new_concept(words, &[], ids));
         self
     }
 
-    /// Adds an index that masks may hold and that says nothing about any concept: what a set's own evaluation leaves out.
+    /// Adds an index that masks may hold and that says nothing about any concept: what a set's own
+    /// evaluation leaves out.
     #[must_use]
     pub fn ignoring(mut self, id: u8, name: &str) -> Self {
         assert!(!self.allows(id), "{name} has index {id}, which is taken");
@@ -114,8 +130,8 @@ impl ClassTable {
         self
     }
 
-    /// Adds a word that competes where the largest score decides and is not scored itself: no index stands for it, and a pixel that
-    /// goes to it is lost to its true class.
+    /// Adds a word that competes where the largest score decides and is not scored itself: no index
+    /// stands for it, and a pixel that goes to it is lost to its true class.
     #[must_use]
     pub fn competing(mut self, word: &str) -> Self {
         assert!(self.targets(word).is_none(), "{word} is labelled by this set");
@@ -136,7 +152,12 @@ impl ClassTable {
 
     /// A table of pictures without masks: no class, no concept, every pixel [`IGNORE`].
     pub fn unlabelled() -> Self {
-        Self { classes: Vec::new(), concepts: Vec::new(), ruled_out: Vec::new(), competing: Vec::new() }
+        Self {
+            classes: Vec::new(),
+            concepts: Vec::new(),
+            ruled_out: Vec::new(),
+            competing: Vec::new(),
+        }
     }
 
     /// The indices, in the order of the table.
@@ -149,13 +170,14 @@ impl ClassTable {
         &self.concepts
     }
 
-    /// Words that compete with the concepts where the largest score decides: see [`ClassTable::competing`].
+    /// Words that compete with the concepts where the largest score decides: see
+    /// [`ClassTable::competing`].
     pub fn competitors(&self) -> &[String] {
         &self.competing
     }
 
-    /// Whether every index that says anything is one concept's, so that the largest score has to be right everywhere. Ignored indices do not
-    /// matter: their pixels count nowhere.
+    /// Whether every index that says anything is one concept's, so that the largest score has to be
+    /// right everywhere. Ignored indices do not matter: their pixels count nowhere.
     pub fn labels_every_pixel(&self) -> bool {
         let stated = self.classes.iter().filter(|class| !self.ignores(class.id)).count();
         self.concepts.len() > 1 && stated == self.concepts.len()
@@ -173,15 +195,19 @@ impl ClassTable {
 
     /// Whether masks may hold `id` and it says nothing about any concept.
     pub fn ignores(&self, id: u8) -> bool {
-        self.concepts.iter().all(|concept| !concept.positive.contains(&id) && !concept.negative.contains(&id))
+        self.concepts
+            .iter()
+            .all(|concept| !concept.positive.contains(&id) && !concept.negative.contains(&id))
     }
 
-    /// Whether every concept is one index and a negative for all others, as in [`ClassTable::exclusive`], and nothing is ruled out.
+    /// Whether every concept is one index and a negative for all others, as in
+    /// [`ClassTable::exclusive`], and nothing is ruled out.
     pub fn is_exclusive(&self) -> bool {
         let stated = || self.classes.iter().map(|class| class.id).filter(|&id| !self.ignores(id));
         let is_one = |concept: &Concept| {
             concept.positive.len() == 1
-                && stated().all(|id| concept.positive.contains(&id) || concept.negative.contains(&id))
+                && stated()
+                    .all(|id| concept.positive.contains(&id) || concept.negative.contains(&id))
         };
         self.ruled_out.is_empty() && self.concepts.iter().all(is_one)
     }
@@ -197,12 +223,13 @@ impl ClassTable {
         self.concept(query).or_else(ruled_out).map(Concept::targets)
     }
 
-    /// This table with the concepts of `queries` gone, as if nobody had labelled them: their indices become [`UNLABELLED`] for every other
-    /// concept too. For open-vocabulary folds.
+    /// This table with the concepts of `queries` gone, as if nobody had labelled them: their
+    /// indices become [`UNLABELLED`] for every other concept too. For open-vocabulary folds.
     #[must_use]
     pub fn without(&self, queries: &[&str]) -> Self {
         let held_out = |concept: &&Concept| queries.iter().any(|query| concept.is_called(query));
-        let hidden: Vec<u8> = self.concepts.iter().filter(held_out).flat_map(|c| c.positive.clone()).collect();
+        let hidden: Vec<u8> =
+            self.concepts.iter().filter(held_out).flat_map(|c| c.positive.clone()).collect();
         let rest = |concepts: &[Concept]| {
             let rest = concepts.iter().filter(|concept| !held_out(concept)).cloned();
             let unlabelled = |mut concept: Concept| {
@@ -268,9 +295,16 @@ mod tests {
     #[test]
     fn every_pixel_is_labelled_where_each_index_is_a_concept_or_ignored() {
         assert!(!table().labels_every_pixel(), "other is nobody's");
-        let complete = ClassTable::exclusive(&[(1, "water"), (2, "roof")], &[(1, &["water"]), (2, &["roof"])]);
-        assert!(complete.labels_every_pixel() && complete.clone().ignoring(9, "clutter").labels_every_pixel());
-        assert!(!complete.without(&["roof"]).labels_every_pixel(), "one concept is always the largest");
+        let complete =
+            ClassTable::exclusive(&[(1, "water"), (2, "roof")], &[(1, &["water"]), (2, &["roof"])]);
+        assert!(
+            complete.labels_every_pixel()
+                && complete.clone().ignoring(9, "clutter").labels_every_pixel()
+        );
+        assert!(
+            !complete.without(&["roof"]).labels_every_pixel(),
+            "one concept is always the largest"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Text vectors of the real CLIP ViT-B/32 for the prompt "a {name}": what our own text tower learns from.
+//! Text vectors of the real CLIP ViT-B/32 for the prompt "a {name}": what our own text tower learns
+//! from.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,16 +22,22 @@ pub struct ClipText {
 }
 
 impl ClipText {
-    /// Opens the folder `clip_text`. Four vocabularies share names; the first row of each name stays.
+    /// Opens the folder `clip_text`. Four vocabularies share names; the first row of each name
+    /// stays.
     pub fn open(root: &Path) -> Result<Self, DataError> {
         let path = root.join("names.json");
-        let text = std::fs::read_to_string(&path).map_err(DataError::io(&path, "the names of the rows"))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(DataError::io(&path, "the names of the rows"))?;
         let rows: Vec<(String, String)> = serde_json::from_str(&text)
             .map_err(|error| DataError::malformed(&path, "a list of [source, name]", error))?;
         let path = root.join(VECTORS);
         let array = npy::read(&path)?;
         let &[row_count, width] = array.shape.as_slice() else {
-            return Err(DataError::malformed(&path, "an array [names, width]", format!("shape {:?}", array.shape)));
+            return Err(DataError::malformed(
+                &path,
+                "an array [names, width]",
+                format!("shape {:?}", array.shape),
+            ));
         };
         if row_count != rows.len() {
             let expected = format!("{} rows, one for each name in names.json", rows.len());
@@ -81,7 +88,10 @@ mod tests {
         let root = fixtures::clip_text(folder.path()).unwrap();
         std::fs::write(root.join("names.json"), r#"[["lvis", "river"]]"#).unwrap();
         let message = ClipText::open(&root).unwrap_err().to_string();
-        assert!(message.contains("expected 1 rows, one for each name in names.json, found 3 rows"), "{message}");
+        assert!(
+            message.contains("expected 1 rows, one for each name in names.json, found 3 rows"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -90,7 +100,11 @@ mod tests {
         let root = fixtures::clip_text(folder.path()).unwrap();
         let mut values = vec![0.5; 12];
         values[5] = f32::NAN;
-        std::fs::write(root.join(VECTORS), npy::to_f16_bytes(&npy::Array { shape: vec![3, 4], values })).unwrap();
+        std::fs::write(
+            root.join(VECTORS),
+            npy::to_f16_bytes(&npy::Array { shape: vec![3, 4], values }),
+        )
+        .unwrap();
         let message = ClipText::open(&root).unwrap_err().to_string();
         assert!(message.contains("row 1, found length NaN"), "{message}");
     }

@@ -1,4 +1,5 @@
-//! What light and camera do to colours: a curve a channel, one affine map, and a gradient of light, in one pass.
+//! What light and camera do to colours: a curve a channel, one affine map, and a gradient of light,
+//! in one pass.
 
 use crate::image::RgbImage;
 
@@ -16,7 +17,8 @@ pub(crate) struct Jitter {
     pub gamma: [f32; 3],
     /// Factor on each channel.
     pub gain: [f32; 3],
-    /// Factor on every value, nearer to 1 where the image would otherwise get darker or brighter than [`EXPOSED`] and than it was.
+    /// Factor on every value, nearer to 1 where the image would otherwise get darker or brighter
+    /// than [`EXPOSED`] and than it was.
     pub brightness: f32,
     /// Factor on the distance from the image's mean luma.
     pub contrast: f32,
@@ -51,8 +53,9 @@ impl Jitter {
 
     /// Value of each byte after gamma and gain: `curves[byte][channel]`.
     fn curves(&self) -> Vec<[f32; 3]> {
-        let curve =
-            |byte: u8, channel: usize| (f32::from(byte) / 255.0).powf(self.gamma[channel]) * 255.0 * self.gain[channel];
+        let curve = |byte: u8, channel: usize| {
+            (f32::from(byte) / 255.0).powf(self.gamma[channel]) * 255.0 * self.gain[channel]
+        };
         (0..=u8::MAX).map(|byte| std::array::from_fn(|channel| curve(byte, channel))).collect()
     }
 
@@ -68,7 +71,8 @@ impl Jitter {
             [along - across, along + across, cos + along],
         ];
         let clear = 1.0 - self.haze;
-        let gain = [self.warmth, 1.0, 1.0 / self.warmth].map(|gain| gain * self.brightness * self.contrast * clear);
+        let gain = [self.warmth, 1.0, 1.0 / self.warmth]
+            .map(|gain| gain * self.brightness * self.contrast * clear);
         let matrix = std::array::from_fn(|row| {
             std::array::from_fn(|column| {
                 let luma: f32 = (0..3).map(|inner| LUMA[inner] * hue[inner][column]).sum();
@@ -83,12 +87,15 @@ impl Jitter {
 /// Applies `jitter` in place.
 pub(crate) fn jitter(image: &mut RgbImage, jitter: &Jitter) {
     let curves = jitter.curves();
-    let curved = |pixel: &[u8; 3]| -> [f32; 3] { std::array::from_fn(|c| curves[usize::from(pixel[c])][c]) };
+    let curved =
+        |pixel: &[u8; 3]| -> [f32; 3] { std::array::from_fn(|c| curves[usize::from(pixel[c])][c]) };
     let (width, height) = (image.width.max(1), image.height.max(1));
     let pixels = image.pixels.as_chunks_mut::<3>().0;
     // An odd distance, so that the pixels looked at lie in all columns.
     let every = (pixels.len() / MEAN_OF_PX) | 1;
-    let luma = |colour: [f32; 3]| colour.iter().zip(LUMA).map(|(value, weight)| value * weight).sum::<f32>();
+    let luma = |colour: [f32; 3]| {
+        colour.iter().zip(LUMA).map(|(value, weight)| value * weight).sum::<f32>()
+    };
     let (mut before, mut after, mut count) = (0.0, 0.0, 0.0_f32);
     for pixel in pixels.iter().step_by(every) {
         before += luma(pixel.map(f32::from));
@@ -163,7 +170,10 @@ mod tests {
     #[test]
     fn gamma_and_gain_bend_and_scale_each_channel_alone() {
         let mut image = RgbImage::filled(1, 1, [64, 64, 64]);
-        jitter(&mut image, &Jitter { gamma: [0.5, 1.0, 2.0], gain: [1.0, 1.5, 1.0], ..Jitter::NONE });
+        jitter(
+            &mut image,
+            &Jitter { gamma: [0.5, 1.0, 2.0], gain: [1.0, 1.5, 1.0], ..Jitter::NONE },
+        );
         assert_eq!(image.pixel(0, 0), [128, 96, 16]);
         let mut ends = RgbImage { width: 2, height: 1, pixels: vec![0, 0, 0, 255, 255, 255] };
         jitter(&mut ends, &Jitter { gamma: [1.7; 3], ..Jitter::NONE });

@@ -17,7 +17,8 @@ use crate::image::RgbImage;
 use crate::mask::{IGNORE, IndexMask, MaskFormat};
 use crate::place::place_of;
 
-/// Training or validation. Test splits are not here, but for the parts that papers compare on, which are `Val`: see [`crate::Protocol`].
+/// Training or validation. Test splits are not here, but for the parts that papers compare on,
+/// which are `Val`: see [`crate::Protocol`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
@@ -82,11 +83,12 @@ impl Label {
     }
 }
 
-/// Decoded samples of one set stay in memory up to this many bytes; those beyond it are decoded each time they are asked for.
+/// Decoded samples of one set stay in memory up to this many bytes; those beyond it are decoded
+/// each time they are asked for.
 const KEPT_BYTES: u64 = 4 << 30;
 
-/// A set on disk. Opening lists files; a sample is decoded and checked when first asked for, and stays decoded in memory as long as there
-/// is room: see [`DenseSet::keeping`].
+/// A set on disk. Opening lists files; a sample is decoded and checked when first asked for, and
+/// stays decoded in memory as long as there is room: see [`DenseSet::keeping`].
 #[derive(Debug)]
 pub struct DenseSet {
     provenance: Provenance,
@@ -100,7 +102,8 @@ pub struct DenseSet {
 }
 
 impl DenseSet {
-    /// Pairs `root/images/*` with `root/masks/<same stem>.png`. `split_of` gets each stem and its place among all stems in sorted order.
+    /// Pairs `root/images/*` with `root/masks/<same stem>.png`. `split_of` gets each stem and its
+    /// place among all stems in sorted order.
     pub fn open(
         root: &Path,
         provenance: Provenance,
@@ -113,16 +116,34 @@ impl DenseSet {
         let stems: BTreeSet<&str> = pictures.iter().map(|(stem, _)| stem.as_str()).collect();
         if let Some((stem, mask)) = masks.iter().find(|(stem, _)| !stems.contains(stem.as_str())) {
             let path = root.join("images").join(format!("{stem}.jpg"));
-            return Err(DataError::Unpaired { path, other: mask.clone(), pictures: count, masks: masks.len() });
+            return Err(DataError::Unpaired {
+                path,
+                other: mask.clone(),
+                pictures: count,
+                masks: masks.len(),
+            });
         }
         let mut set = Self::empty(provenance, classes);
         for (index, (id, image)) in pictures.into_iter().enumerate() {
             let mask = root.join("masks").join(format!("{id}.png"));
             if !mask.is_file() {
-                return Err(DataError::Unpaired { path: mask, other: image, pictures: count, masks: masks.len() });
+                return Err(DataError::Unpaired {
+                    path: mask,
+                    other: image,
+                    pictures: count,
+                    masks: masks.len(),
+                });
             }
             let split = split_of(&id, index);
-            set.push(split, Entry { id, image, label: Label::File(mask, MaskFormat::Index), decoded: OnceLock::new() });
+            set.push(
+                split,
+                Entry {
+                    id,
+                    image,
+                    label: Label::File(mask, MaskFormat::Index),
+                    decoded: OnceLock::new(),
+                },
+            );
         }
         Ok(set)
     }
@@ -137,15 +158,26 @@ impl DenseSet {
         let mut ids = BTreeSet::new();
         for Pair { split, id, image, mask, format } in pairs {
             if !ids.insert(id.clone()) {
-                return Err(DataError::malformed(&image, "one picture a name in the whole set", format!("{id} twice")));
+                return Err(DataError::malformed(
+                    &image,
+                    "one picture a name in the whole set",
+                    format!("{id} twice"),
+                ));
             }
-            set.push(split, Entry { id, image, label: Label::File(mask, format), decoded: OnceLock::new() });
+            set.push(
+                split,
+                Entry { id, image, label: Label::File(mask, format), decoded: OnceLock::new() },
+            );
         }
         Ok(set)
     }
 
-    /// Pictures without masks, `(split, id, file)`. They teach what a picture looks like and say nothing about classes.
-    pub fn of_pictures(provenance: Provenance, pictures: impl IntoIterator<Item = (Split, String, PathBuf)>) -> Self {
+    /// Pictures without masks, `(split, id, file)`. They teach what a picture looks like and say
+    /// nothing about classes.
+    pub fn of_pictures(
+        provenance: Provenance,
+        pictures: impl IntoIterator<Item = (Split, String, PathBuf)>,
+    ) -> Self {
         let pictures = pictures.into_iter().map(|(split, id, image)| (split, id, image, IGNORE));
         Self::of_scenes(provenance, ClassTable::unlabelled(), pictures)
     }
@@ -159,12 +191,16 @@ impl DenseSet {
         let mut set = Self::empty(provenance, classes);
         for (split, id, image, index) in pictures {
             assert!(set.classes.allows(index), "{id}: index {index} is no class of {}", set.name());
-            set.push(split, Entry { id, image, label: Label::Everywhere(index), decoded: OnceLock::new() });
+            set.push(
+                split,
+                Entry { id, image, label: Label::Everywhere(index), decoded: OnceLock::new() },
+            );
         }
         set
     }
 
-    /// Pairs `root/images/*` with the lines of `root/boxes.jsonl`, whose names `names` gives an index. `paint_of` and `split_of` get each stem.
+    /// Pairs `root/images/*` with the lines of `root/boxes.jsonl`, whose names `names` gives an
+    /// index. `paint_of` and `split_of` get each stem.
     pub(crate) fn of_boxes(
         root: &Path,
         provenance: Provenance,
@@ -178,7 +214,11 @@ impl DenseSet {
         let mut lines = BTreeMap::new();
         for line in boxes::read(&list, names)? {
             if let Some(twice) = lines.insert(folder.join(&line.file), line) {
-                return Err(DataError::malformed(&list, "one line an image", format!("{} twice", twice.file)));
+                return Err(DataError::malformed(
+                    &list,
+                    "one line an image",
+                    format!("{} twice", twice.file),
+                ));
             }
         }
         let mut set = Self::empty(provenance, classes);
@@ -192,7 +232,11 @@ impl DenseSet {
         }
         if let Some((image, line)) = lines.pop_first() {
             let found = format!("{} in {} alone", line.file, list.display());
-            return Err(DataError::malformed(&image, "the image of a line", format!("{found} (copy it again)")));
+            return Err(DataError::malformed(
+                &image,
+                "the image of a line",
+                format!("{found} (copy it again)"),
+            ));
         }
         set.list = Some(list);
         Ok(set)
@@ -200,7 +244,15 @@ impl DenseSet {
 
     fn empty(provenance: Provenance, classes: ClassTable) -> Self {
         let (train, val) = (Vec::new(), Vec::new());
-        Self { provenance, classes, list: None, train, val, keep_bytes: KEPT_BYTES, kept_bytes: AtomicU64::new(0) }
+        Self {
+            provenance,
+            classes,
+            list: None,
+            train,
+            val,
+            keep_bytes: KEPT_BYTES,
+            kept_bytes: AtomicU64::new(0),
+        }
     }
 
     fn push(&mut self, split: Split, entry: Entry) {
@@ -239,7 +291,8 @@ impl DenseSet {
         self
     }
 
-    /// The part of this set whose names begin with `prefix`, as a set `name`. Refuses a part without any sample.
+    /// The part of this set whose names begin with `prefix`, as a set `name`. Refuses a part
+    /// without any sample.
     pub(crate) fn beginning_with(mut self, prefix: &str, name: &str) -> Result<Self, DataError> {
         self.train.retain(|entry| entry.id.starts_with(prefix));
         self.val.retain(|entry| entry.id.starts_with(prefix));
@@ -251,7 +304,8 @@ impl DenseSet {
         Ok(self)
     }
 
-    /// This set with room for `bytes` of decoded samples; 4 GiB without it. A sample is 4 bytes a pixel.
+    /// This set with room for `bytes` of decoded samples; 4 GiB without it. A sample is 4 bytes a
+    /// pixel.
     #[must_use]
     pub fn keeping(mut self, bytes: u64) -> Self {
         self.keep_bytes = bytes;
@@ -273,8 +327,8 @@ impl DenseSet {
         self.entries(split).iter().map(|entry| entry.id.as_str())
     }
 
-    /// The samples of `split` by the place that they show, places in sorted order: what comes before the first `_` of a name, or
-    /// the name without the digits at its end.
+    /// The samples of `split` by the place that they show, places in sorted order: what comes
+    /// before the first `_` of a name, or the name without the digits at its end.
     pub fn places(&self, split: Split) -> BTreeMap<&str, Vec<usize>> {
         let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, id) in self.ids(split).enumerate() {
@@ -290,14 +344,17 @@ impl DenseSet {
 
     /// The names that [`DenseSet::scene`] gives training samples.
     pub fn scenes(&self) -> impl Iterator<Item = &str> {
-        let shown: BTreeSet<u8> = self.train.iter().filter_map(|entry| entry.label.everywhere()).collect();
+        let shown: BTreeSet<u8> =
+            self.train.iter().filter_map(|entry| entry.label.everywhere()).collect();
         shown.into_iter().filter_map(|id| self.classes.class_name(id))
     }
 
     /// The indices in the mask of a sample, where its file holds indices and can be read.
     pub(crate) fn stored_indices(&self, split: Split, index: usize) -> Option<BTreeSet<u8>> {
         match &self.entries(split)[index].label {
-            Label::File(path, MaskFormat::Index) => IndexMask::read(path).ok().map(|mask| mask.present()),
+            Label::File(path, MaskFormat::Index) => {
+                IndexMask::read(path).ok().map(|mask| mask.present())
+            }
             Label::File(..) | Label::Everywhere(_) | Label::Boxes(..) => None,
         }
     }
@@ -310,14 +367,21 @@ impl DenseSet {
     /// Every file of the set, images, masks and lists of both splits.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let entries = self.train.iter().chain(&self.val);
-        let files = entries.flat_map(|entry| std::iter::once(entry.image.as_path()).chain(entry.label.file()));
+        let files = entries
+            .flat_map(|entry| std::iter::once(entry.image.as_path()).chain(entry.label.file()));
         files.chain(self.list.as_deref())
     }
 
-    /// Sample `index` of `split`. Both files are checked: readable, of one size, no index that the class table lacks.
+    /// Sample `index` of `split`. Both files are checked: readable, of one size, no index that the
+    /// class table lacks.
     pub fn sample(&self, split: Split, index: usize) -> Result<Arc<Sample>, DataError> {
         let entries = self.entries(split);
-        assert!(index < entries.len(), "{} has {} {split:?} samples, asked for {index}", self.name(), entries.len());
+        assert!(
+            index < entries.len(),
+            "{} has {} {split:?} samples, asked for {index}",
+            self.name(),
+            entries.len()
+        );
         let entry = &entries[index];
         if let Some(sample) = entry.decoded.get() {
             return Ok(Arc::clone(sample));
@@ -328,7 +392,8 @@ impl DenseSet {
             self.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Ok(sample);
         }
-        // Two threads may decode the same file at the same time; both results are equal, one of them stays, and both are counted.
+        // Two threads may decode the same file at the same time; both results are equal, one of
+        // them stays, and both are counted.
         Ok(Arc::clone(entry.decoded.get_or_init(|| sample)))
     }
 
@@ -336,7 +401,8 @@ impl DenseSet {
         let image = RgbImage::read(&entry.image)?;
         let mask = entry.label.mask(&image, &entry.image)?;
         if let Some(at) = mask.ids.iter().position(|&id| !self.classes.allows(id)) {
-            let known: Vec<String> = self.classes.classes().iter().map(|class| class.id.to_string()).collect();
+            let known: Vec<String> =
+                self.classes.classes().iter().map(|class| class.id.to_string()).collect();
             return Err(DataError::UnknownClass {
                 path: entry.label.file().unwrap_or(&entry.image).to_path_buf(),
                 known: format!("{} or {IGNORE}", known.join(", ")),
@@ -349,7 +415,8 @@ impl DenseSet {
     }
 }
 
-/// The files of a folder by stem, in sorted order. Hidden files are left out; anything else that is not a file is left out too.
+/// The files of a folder by stem, in sorted order. Hidden files are left out; anything else that is
+/// not a file is left out too.
 fn files_by_stem(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
     let expected = "a folder of pictures";
     let mut files = Vec::new();
@@ -363,11 +430,18 @@ fn files_by_stem(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
         }
     }
     if files.is_empty() {
-        return Err(DataError::Empty { path: folder.to_path_buf(), expected: "at least one file".to_owned() });
+        return Err(DataError::Empty {
+            path: folder.to_path_buf(),
+            expected: "at least one file".to_owned(),
+        });
     }
     files.sort();
     if let Some(pair) = files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(DataError::malformed(&pair[1].1, "one file a name", format!("{} as well", pair[0].1.display())));
+        return Err(DataError::malformed(
+            &pair[1].1,
+            "one file a name",
+            format!("{} as well", pair[0].1.display()),
+        ));
     }
     Ok(files)
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with data on disk. Every message: the file first, what was expected, what was found, what to do.
+//! What can be wrong with data on disk. Every message: the file first, what was expected, what was
+//! found, what to do.
 
 use std::path::PathBuf;
 
@@ -17,7 +18,8 @@ pub enum DataError {
     },
     /// A file of a set that is being made could not be written: no room, or no permission.
     #[error(
-        "{path}: {source}; the files written before are whole: make room or make the folder writable, then give the same \
+        "{path}: {source}; the files written before are whole: make room or make the folder \
+         writable, then give the same \
          command again"
     )]
     Write {
@@ -28,7 +30,8 @@ pub enum DataError {
     },
     /// The first bytes belong to no picture format that this crate reads.
     #[error(
-        "{path}: expected a PNG, JPEG, TIFF, WebP or BMP picture, found a file that begins with {found} \
+        "{path}: expected a PNG, JPEG, TIFF, WebP or BMP picture, found a file that begins with \
+         {found} \
          (a damaged download, or another kind of file under a picture's name?)"
     )]
     NotAPicture {
@@ -38,7 +41,10 @@ pub enum DataError {
         found: String,
     },
     /// The format is known and the content is broken.
-    #[error("{path}: expected a readable {format} picture, found {found} (copy the file again from its source)")]
+    #[error(
+        "{path}: expected a readable {format} picture, found {found} (copy the file again from its \
+         source)"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -68,7 +74,8 @@ pub enum DataError {
     },
     /// A mask that is not one byte, one class index, per pixel.
     #[error(
-        "{path}: expected an 8-bit gray or palette PNG, or an 8-bit gray TIFF, whose bytes are class indices, \
+        "{path}: expected an 8-bit gray or palette PNG, or an 8-bit gray TIFF, whose bytes are \
+         class indices, \
          found {found} (convert it)"
     )]
     NotAMask {
@@ -79,7 +86,8 @@ pub enum DataError {
     },
     /// A mask whose size is not its picture's.
     #[error(
-        "{mask}: expected {image_width}x{image_height}, the size of {image}, found {mask_width}x{mask_height} \
+        "{mask}: expected {image_width}x{image_height}, the size of {image}, found \
+         {mask_width}x{mask_height} \
          (they must be the same picture at the same scale)"
     )]
     SizesDiffer {
@@ -98,7 +106,8 @@ pub enum DataError {
     },
     /// A mask value that the set's class table lacks.
     #[error(
-        "{path}: expected class indices {known}, found {value} at x {x}, y {y} (another set's mask, or a resampled one?)"
+        "{path}: expected class indices {known}, found {value} at x {x}, y {y} (another set's \
+         mask, or a resampled one?)"
     )]
     UnknownClass {
         /// The mask file.
@@ -131,7 +140,8 @@ pub enum DataError {
     },
     /// A picture without its mask, or a mask without its picture.
     #[error(
-        "{path}: expected this file beside {other}, found none among {pictures} pictures and {masks} masks \
+        "{path}: expected this file beside {other}, found none among {pictures} pictures and \
+         {masks} masks \
          (incomplete copy of the set?)"
     )]
     Unpaired {
@@ -153,7 +163,9 @@ pub enum DataError {
         list: PathBuf,
     },
     /// A published set whose folders are not where its publisher puts them.
-    #[error("{root}: expected {expected}; found no folder {missing} (unpack the set as it is published)")]
+    #[error(
+        "{root}: expected {expected}; found no folder {missing} (unpack the set as it is published)"
+    )]
     Layout {
         /// The folder of the set.
         root: PathBuf,
@@ -164,7 +176,8 @@ pub enum DataError {
     },
     /// A name that is no set of this crate.
     #[error(
-        "{path}: expected one of the sets {known}, or a folder with a classes.txt, found neither (another data.root, or a slip of the pen?)"
+        "{path}: expected one of the sets {known}, or a folder with a classes.txt, found neither \
+         (another data.root, or a slip of the pen?)"
     )]
     UnknownSet {
         /// The name asked for, in the data folder.
@@ -194,7 +207,10 @@ pub enum DataError {
 
 impl DataError {
     /// For `map_err` on an operation of the operating system.
-    pub(crate) fn io(path: &std::path::Path, expected: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(
+        path: &std::path::Path,
+        expected: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, expected, source }
     }
@@ -205,6 +221,10 @@ impl DataError {
         expected: impl std::fmt::Display,
         found: impl std::fmt::Display,
     ) -> Self {
-        Self::Malformed { path: path.to_path_buf(), expected: expected.to_string(), found: found.to_string() }
+        Self::Malformed {
+            path: path.to_path_buf(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
     }
 }

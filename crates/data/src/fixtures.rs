@@ -1,4 +1,5 @@
-//! Minimal fake copies of the data sets, a few pixels each, with the real folder structure. For tests, here and in other crates.
+//! Minimal fake copies of the data sets, a few pixels each, with the real folder structure. For
+//! tests, here and in other crates.
 //!
 //! Each function writes its set below `root` and returns the set's folder.
 
@@ -18,12 +19,12 @@ use crate::mask::IndexMask;
 use crate::npy::{self, Array};
 
 pub use narrow::{
-    bijie_landslide, cars_boxes, cil_roads, dead_trees, gsi_road, gsi_solar, ma_roads, neon_tree_boxes, nyc_maps,
-    nyc_pairs,
+    bijie_landslide, cars_boxes, cil_roads, dead_trees, gsi_road, gsi_solar, ma_roads,
+    neon_tree_boxes, nyc_maps, nyc_pairs,
 };
 pub use published::{
-    fast, fast_in_colours, flair, flood_net, flood_net_held_out, land_discover, love_da, open_earth_map, ovrsis,
-    potsdam, potsdam_split,
+    fast, fast_in_colours, flair, flood_net, flood_net_held_out, land_discover, love_da,
+    open_earth_map, ovrsis, potsdam, potsdam_split,
 };
 pub use sources::{deep_globe, flair_tiff, sior, sota};
 
@@ -37,13 +38,17 @@ pub fn dubai(root: &Path) -> Result<PathBuf, DataError> {
 pub fn oam_buildings(root: &Path) -> Result<PathBuf, DataError> {
     let places = ["kampala_ug", "virac_ph", "zanzibar_tz"];
     let names = places.map(|place| [format!("{place}_1_2_19"), format!("{place}_1_3_19")]).concat();
-    pairs(root, "oam_buildings", &names, |x, y| u8::from((4..10).contains(&x) && (3..9).contains(&y)))
+    pairs(root, "oam_buildings", &names, |x, y| {
+        u8::from((4..10).contains(&x) && (3..9).contains(&y))
+    })
 }
 
 /// One picture of each city of `naip_urban_trees`, its left half vegetation.
 pub fn naip_urban_trees(root: &Path) -> Result<PathBuf, DataError> {
     let cities = ["bishop", "chico", "claremont", "long_beach", "palm_springs", "riverside"];
-    pairs(root, "naip_urban_trees", &cities.map(|city| format!("{city}_2020_0")), |x, _| u8::from(x < 7))
+    pairs(root, "naip_urban_trees", &cities.map(|city| format!("{city}_2020_0")), |x, _| {
+        u8::from(x < 7)
+    })
 }
 
 /// Nine pictures of `flood_area`, the lower part flooded.
@@ -78,7 +83,10 @@ pub fn aid_rsicd(root: &Path) -> Result<PathBuf, DataError> {
 pub fn clip_text(root: &Path) -> Result<PathBuf, DataError> {
     let root = root.join("clip_text");
     create(&root)?;
-    write(&root.join("names.json"), br#"[["lvis", "River"], ["lvis", "storage_tank"], ["oid", "river"]]"#)?;
+    write(
+        &root.join("names.json"),
+        br#"[["lvis", "River"], ["lvis", "storage_tank"], ["oid", "river"]]"#,
+    )?;
     let values = vec![1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
     write(&root.join(VECTORS), &npy::to_f16_bytes(&Array { shape: vec![3, 4], values }))?;
     Ok(root)
@@ -88,28 +96,40 @@ pub fn clip_text(root: &Path) -> Result<PathBuf, DataError> {
 pub fn folder(root: &Path) -> Result<PathBuf, DataError> {
     let names = ["a", "b", "c"].map(str::to_owned);
     let root = pairs(root, "own_set", &names, |x, _| (x % 3) as u8)?;
-    write(&root.join("classes.txt"), b"# index, then name and synonyms\n0 -\n1 water, lake\n2 building # roofs too\n")?;
+    write(
+        &root.join("classes.txt"),
+        b"# index, then name and synonyms\n0 -\n1 water, lake\n2 building # roofs too\n",
+    )?;
     write(&root.join("val.txt"), b"b\n")?;
     Ok(root)
 }
 
 /// An `.npz` archive in half precision.
 pub fn npz(path: &Path, arrays: &BTreeMap<String, Array>, deflated: bool) -> Result<(), DataError> {
-    let method = if deflated { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    let method =
+        if deflated { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
     let options = zip::write::SimpleFileOptions::default().compression_method(method);
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, array) in arrays {
         archive
             .start_file(format!("{name}.npy"), options)
             .map_err(|error| DataError::malformed(path, "a name an archive can hold", error))?;
-        archive.write_all(&npy::to_f16_bytes(array)).map_err(DataError::io(path, "an archive that can be written"))?;
+        archive
+            .write_all(&npy::to_f16_bytes(array))
+            .map_err(DataError::io(path, "an archive that can be written"))?;
     }
-    let bytes = archive.finish().map_err(|error| DataError::malformed(path, "a whole archive", error))?;
+    let bytes =
+        archive.finish().map_err(|error| DataError::malformed(path, "a whole archive", error))?;
     write(path, &bytes.into_inner())
 }
 
 /// Writes `images/<name>.jpg` and `masks/<name>.png`, 16 by 12 pixels.
-fn pairs(root: &Path, set: &str, names: &[String], id: impl Fn(usize, usize) -> u8) -> Result<PathBuf, DataError> {
+fn pairs(
+    root: &Path,
+    set: &str,
+    names: &[String],
+    id: impl Fn(usize, usize) -> u8,
+) -> Result<PathBuf, DataError> {
     let root = root.join(set);
     create(&root.join("images"))?;
     create(&root.join("masks"))?;

@@ -6,9 +6,10 @@
 //! 1 water, lake, river
 //! 2 building, house
 //! ```
-//! A dash is an index that nobody asks for, such as the background; it is a negative for all others. 255 is always [`crate::IGNORE`].
-//! `val.txt`, when there, lists the stems of the validation pictures, one a line; without it all pictures train.
-//! `provenance.json`, when there, is a [`Provenance`]; without it the set counts as research only.
+//! A dash is an index that nobody asks for, such as the background; it is a negative for all
+//! others. 255 is always [`crate::IGNORE`]. `val.txt`, when there, lists the stems of the
+//! validation pictures, one a line; without it all pictures train. `provenance.json`, when there,
+//! is a [`Provenance`]; without it the set counts as research only.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,7 +32,9 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let classes = read_classes(&root.join(CLASSES_FILE))?;
     let path = root.join(VAL);
     let val: BTreeSet<String> = match std::fs::read_to_string(&path) {
-        Ok(text) => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        Ok(text) => {
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => return Err(DataError::io(&path, "a list of validation names")(error)),
     };
@@ -46,8 +49,14 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let provenance = Provenance { name, ..provenance };
     let split = |id: &str, _| if val.contains(id) { Split::Val } else { Split::Train };
     let set = DenseSet::open(root, provenance, classes, split)?;
-    if let Some(unknown) = val.iter().find(|name| !set.ids(Split::Val).any(|id| id == name.as_str())) {
-        return Err(DataError::malformed(&path, "names of pictures without their extension", unknown));
+    if let Some(unknown) =
+        val.iter().find(|name| !set.ids(Split::Val).any(|id| id == name.as_str()))
+    {
+        return Err(DataError::malformed(
+            &path,
+            "names of pictures without their extension",
+            unknown,
+        ));
     }
     Ok(set)
 }
@@ -56,27 +65,39 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
 pub(crate) fn read_provenance(path: &Path) -> Result<Option<Provenance>, DataError> {
     match std::fs::read(path) {
         Ok(json) => serde_json::from_slice(&json).map(Some).map_err(|error| {
-            DataError::malformed(path, "name, licence, credit, research_only and metres_per_px", error)
+            DataError::malformed(
+                path,
+                "name, licence, credit, research_only and metres_per_px",
+                error,
+            )
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DataError::io(path, "where the set is from, as JSON")(error)),
     }
 }
 
-/// `classes.txt` of a table, or `None` where it would not say the same. Ignored indices are left out: masks have them as [`IGNORE`].
+/// `classes.txt` of a table, or `None` where it would not say the same. Ignored indices are left
+/// out: masks have them as [`IGNORE`].
 pub(crate) fn to_text(table: &ClassTable) -> Option<String> {
     let line = |id: u8| {
         let words = table.concepts().iter().find(|concept| concept.positive.contains(&id));
-        let words = words.map_or("-".to_owned(), |concept| concept.words().collect::<Vec<_>>().join(", "));
+        let words =
+            words.map_or("-".to_owned(), |concept| concept.words().collect::<Vec<_>>().join(", "));
         format!("{id} {words}\n")
     };
-    table
-        .is_exclusive()
-        .then(|| table.classes().iter().filter(|class| !table.ignores(class.id)).map(|c| line(c.id)).collect())
+    table.is_exclusive().then(|| {
+        table
+            .classes()
+            .iter()
+            .filter(|class| !table.ignores(class.id))
+            .map(|c| line(c.id))
+            .collect()
+    })
 }
 
 fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
-    let text = std::fs::read_to_string(path).map_err(DataError::io(path, "a line \"index name, synonym\" a class"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(DataError::io(path, "a line \"index name, synonym\" a class"))?;
     let mut classes: Vec<(u8, &str)> = Vec::new();
     let mut concepts: Vec<(u8, Vec<&str>)> = Vec::new();
     // Windows' editor begins a file with a mark that nobody sees.
@@ -86,17 +107,20 @@ fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
             continue;
         }
         let wrong = |found: &str| {
-            let expected = format!("\"index name, synonym\" with an index of 0 to 254 in line {}", number + 1);
+            let expected =
+                format!("\"index name, synonym\" with an index of 0 to 254 in line {}", number + 1);
             DataError::malformed(path, expected, format!("\"{found}\""))
         };
         let (id, words) = line.split_once(char::is_whitespace).ok_or_else(|| wrong(line))?;
         let id: u8 = id.parse().map_err(|_| wrong(line))?;
-        let words: Vec<&str> = words.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> =
+            words.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
         if id == IGNORE || words.is_empty() {
             return Err(wrong(line));
         }
         if classes.iter().any(|&(seen, _)| seen == id) {
-            let expected = format!("each index once, with all its names in one line, in line {}", number + 1);
+            let expected =
+                format!("each index once, with all its names in one line, in line {}", number + 1);
             return Err(DataError::malformed(path, expected, format!("{id} again")));
         }
         if words[0] == "-" {
@@ -112,7 +136,8 @@ fn read_classes(path: &Path) -> Result<ClassTable, DataError> {
             expected: "at least one class with a name".to_owned(),
         });
     }
-    let concepts: Vec<(u8, &[&str])> = concepts.iter().map(|(id, words)| (*id, words.as_slice())).collect();
+    let concepts: Vec<(u8, &[&str])> =
+        concepts.iter().map(|(id, words)| (*id, words.as_slice())).collect();
     Ok(ClassTable::exclusive(&classes, &concepts))
 }
 
@@ -166,7 +191,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = fixtures::folder(folder.path()).unwrap().join(CLASSES_FILE);
         let table = read_classes(&path).unwrap();
-        let text = format!("\u{feff}{}", std::fs::read_to_string(&path).unwrap().replace('\n', "\r\n"));
+        let text =
+            format!("\u{feff}{}", std::fs::read_to_string(&path).unwrap().replace('\n', "\r\n"));
         std::fs::write(&path, text).unwrap();
         assert_eq!(read_classes(&path).unwrap(), table);
     }
@@ -178,7 +204,9 @@ mod tests {
         std::fs::write(&path, "0 -\n1 water\n1 lake\n").unwrap();
         let message = read_classes(&path).unwrap_err().to_string();
         assert!(
-            message.ends_with("expected each index once, with all its names in one line, in line 3, found 1 again"),
+            message.ends_with(
+                "expected each index once, with all its names in one line, in line 3, found 1 again"
+            ),
             "{message}"
         );
     }
@@ -198,7 +226,10 @@ mod tests {
         for line in ["water", "x water", "255 nothing", "256 water", "1 ,"] {
             std::fs::write(root.join(CLASSES_FILE), line).unwrap();
             let message = open(&root).unwrap_err().to_string();
-            assert!(message.contains("classes.txt: expected \"index name, synonym\""), "{line}: {message}");
+            assert!(
+                message.contains("classes.txt: expected \"index name, synonym\""),
+                "{line}: {message}"
+            );
         }
         std::fs::write(root.join(CLASSES_FILE), "# only a remark\n").unwrap();
         assert!(matches!(open(&root), Err(DataError::Empty { .. })));

@@ -9,7 +9,8 @@ use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 use crate::bands;
 use crate::error::DataError;
 
-/// What a reader refuses before it allocates. A header of a few bytes can announce a picture of many gigabytes.
+/// What a reader refuses before it allocates. A header of a few bytes can announce a picture of
+/// many gigabytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
     /// Largest width and largest height.
@@ -19,8 +20,14 @@ pub struct ImageLimits {
 }
 
 impl ImageLimits {
-    /// Refuses a picture of these sides that takes `found_bytes` decoded, if either is beyond the limits.
-    pub(crate) fn expect(self, path: &Path, (width, height): (u32, u32), found_bytes: u64) -> Result<(), DataError> {
+    /// Refuses a picture of these sides that takes `found_bytes` decoded, if either is beyond the
+    /// limits.
+    pub(crate) fn expect(
+        self,
+        path: &Path,
+        (width, height): (u32, u32),
+        found_bytes: u64,
+    ) -> Result<(), DataError> {
         if width <= self.side_px && height <= self.side_px && found_bytes <= self.allocation_bytes {
             return Ok(());
         }
@@ -78,9 +85,10 @@ impl RgbImage {
 
     /// Reads PNG, JPEG, TIFF, WebP or BMP with the default [`ImageLimits`].
     ///
-    /// The format is the one the first bytes announce, whatever the file is called. The EXIF orientation is applied.
-    /// Gray and palettes become colours; 16 bits are scaled to 8 (65,535 becomes 255); alpha is dropped, so a transparent pixel keeps
-    /// the colour stored under it. Of a TIFF with more bands the first three are the colours.
+    /// The format is the one the first bytes announce, whatever the file is called. The EXIF
+    /// orientation is applied. Gray and palettes become colours; 16 bits are scaled to 8 (65,535
+    /// becomes 255); alpha is dropped, so a transparent pixel keeps the colour stored under it. Of
+    /// a TIFF with more bands the first three are the colours.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         Self::read_within(path, ImageLimits::default())
     }
@@ -98,7 +106,11 @@ impl RgbImage {
             return Ok(picture);
         }
         let rgb = decode_as_stored(encoded, path, limits)?.into_rgb8();
-        Ok(Self { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
+        Ok(Self {
+            width: rgb.width() as usize,
+            height: rgb.height() as usize,
+            pixels: rgb.into_raw(),
+        })
     }
 
     /// The piece at `place`. Panics if it reaches outside.
@@ -109,7 +121,8 @@ impl RgbImage {
 
     /// Writes a PNG.
     pub fn write_png(&self, path: &Path) -> Result<(), DataError> {
-        std::fs::write(path, self.to_png(path)?).map_err(DataError::io(path, "a file that can be written"))
+        std::fs::write(path, self.to_png(path)?)
+            .map_err(DataError::io(path, "a file that can be written"))
     }
 
     /// The bytes of a PNG that will be called `path`.
@@ -128,13 +141,21 @@ impl RgbImage {
     /// The bytes of a JPEG of `quality` 1 to 100 that will be called `path`.
     pub(crate) fn to_jpeg(&self, path: &Path, quality: u8) -> Result<Vec<u8>, DataError> {
         let mut encoded = Vec::new();
-        self.encode(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, quality), path)?;
+        self.encode(
+            image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, quality),
+            path,
+        )?;
         Ok(encoded)
     }
 
     fn encode(&self, encoder: impl ImageEncoder, path: &Path) -> Result<(), DataError> {
         encoder
-            .write_image(&self.pixels, self.width as u32, self.height as u32, image::ExtendedColorType::Rgb8)
+            .write_image(
+                &self.pixels,
+                self.width as u32,
+                self.height as u32,
+                image::ExtendedColorType::Rgb8,
+            )
             .map_err(|error| DataError::malformed(path, "a picture the format can hold", error))
     }
 }
@@ -143,7 +164,12 @@ impl RgbImage {
 pub(crate) type Place = [usize; 4];
 
 /// The samples at `place`, `channels` a pixel, of rows of `width` pixels.
-pub(crate) fn cut(samples: &[u8], width: usize, channels: usize, [left, top, right, bottom]: Place) -> Vec<u8> {
+pub(crate) fn cut(
+    samples: &[u8],
+    width: usize,
+    channels: usize,
+    [left, top, right, bottom]: Place,
+) -> Vec<u8> {
     let row = |y: usize| &samples[(y * width + left) * channels..][..(right - left) * channels];
     (top..bottom).flat_map(row).copied().collect()
 }
@@ -153,8 +179,10 @@ pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
     let expected = "a picture file";
     let mut file = BufReader::new(File::open(path).map_err(DataError::io(path, expected))?);
     let start = file.fill_buf().map_err(DataError::io(path, expected))?;
-    let format =
-        sniff(start).ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(start) })?;
+    let format = sniff(start).ok_or_else(|| DataError::NotAPicture {
+        path: path.to_path_buf(),
+        found: first_bytes(start),
+    })?;
     let damaged = |error: image::ImageError| DataError::Damaged {
         path: path.to_path_buf(),
         format: format_name(format),
@@ -176,7 +204,8 @@ pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
     Ok((width as usize, height as usize))
 }
 
-/// The bytes of a file, as many of them as the limits allow: what is larger is cut and does not decode.
+/// The bytes of a file, as many of them as the limits allow: what is larger is cut and does not
+/// decode.
 pub(crate) fn read_file(path: &Path, limits: ImageLimits) -> Result<Vec<u8>, DataError> {
     let expected = "a picture file";
     let file = File::open(path).map_err(DataError::io(path, expected))?;
@@ -189,14 +218,25 @@ pub(crate) fn read_file(path: &Path, limits: ImageLimits) -> Result<Vec<u8>, Dat
 }
 
 /// [`RgbImage::decode`] before its samples become three bytes a pixel.
-pub(crate) fn decode_as_stored(encoded: &[u8], path: &Path, limits: ImageLimits) -> Result<DynamicImage, DataError> {
-    let format = sniff(encoded)
-        .ok_or_else(|| DataError::NotAPicture { path: path.to_path_buf(), found: first_bytes(encoded) })?;
+pub(crate) fn decode_as_stored(
+    encoded: &[u8],
+    path: &Path,
+    limits: ImageLimits,
+) -> Result<DynamicImage, DataError> {
+    let format = sniff(encoded).ok_or_else(|| DataError::NotAPicture {
+        path: path.to_path_buf(),
+        found: first_bytes(encoded),
+    })?;
     let name = format_name(format);
-    let damaged = |found: String| DataError::Damaged { path: path.to_path_buf(), format: name, found };
-    // The JPEG decoder fills what is missing with gray; a training crop or a flood map must not hold made-up pixels.
+    let damaged =
+        |found: String| DataError::Damaged { path: path.to_path_buf(), format: name, found };
+    // The JPEG decoder fills what is missing with gray; a training crop or a flood map must not
+    // hold made-up pixels.
     if format == ImageFormat::Jpeg && !jpeg_is_complete(encoded) {
-        return Err(damaged(format!("{} bytes without an end-of-image marker: it is cut short", encoded.len())));
+        return Err(damaged(format!(
+            "{} bytes without an end-of-image marker: it is cut short",
+            encoded.len()
+        )));
     }
     let mut decoder = ImageReader::with_format(Cursor::new(encoded), format)
         .into_decoder()
@@ -210,7 +250,8 @@ pub(crate) fn decode_as_stored(encoded: &[u8], path: &Path, limits: ImageLimits)
     decoder_limits.max_alloc = Some(limits.allocation_bytes);
     decoder.set_limits(decoder_limits).map_err(|error| damaged(error.to_string()))?;
     let orientation = decoder.orientation().map_err(|error| damaged(error.to_string()))?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
+    let mut picture =
+        DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
     picture.apply_orientation(orientation);
     Ok(picture)
 }
@@ -218,7 +259,13 @@ pub(crate) fn decode_as_stored(encoded: &[u8], path: &Path, limits: ImageLimits)
 /// The formats this crate reads, by their first bytes.
 fn sniff(encoded: &[u8]) -> Option<ImageFormat> {
     let format = image::guess_format(encoded).ok()?;
-    let read = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp];
+    let read = [
+        ImageFormat::Png,
+        ImageFormat::Jpeg,
+        ImageFormat::Tiff,
+        ImageFormat::WebP,
+        ImageFormat::Bmp,
+    ];
     read.contains(&format).then_some(format)
 }
 
@@ -249,7 +296,9 @@ fn jpeg_is_complete(encoded: &[u8]) -> bool {
     let mut in_scan = false;
     while at + 1 < encoded.len() {
         if in_scan {
-            let Some(step) = encoded[at..].iter().position(|&byte| byte == 0xff) else { return false };
+            let Some(step) = encoded[at..].iter().position(|&byte| byte == 0xff) else {
+                return false;
+            };
             at += step;
             if at + 1 >= encoded.len() {
                 return false;

@@ -1,4 +1,5 @@
-//! Where the files of a published set are: patterns for pictures and masks, as its publishers unpack it.
+//! Where the files of a published set are: patterns for pictures and masks, as its publishers
+//! unpack it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,9 @@ pub(crate) const TRAIN: SplitOf = |_| Some(Split::Train);
 /// Every picture of a part is held out.
 pub(crate) const VAL: SplitOf = |_| Some(Split::Val);
 
-/// Pictures in one folder, or in several, and their masks in another. In all patterns the star is the name that a picture and its mask
-/// share: `val/val-org-img/*.jpg` and `val/val-label-img/*_lab.png`.
+/// Pictures in one folder, or in several, and their masks in another. In all patterns the star is
+/// the name that a picture and its mask share: `val/val-org-img/*.jpg` and
+/// `val/val-label-img/*_lab.png`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
     pub(crate) images: &'static [&'static str],
@@ -54,7 +56,9 @@ pub(crate) fn open(
 ) -> Result<DenseSet, DataError> {
     let absent = |layout: &Layout| layout.folders().find(|folder| !root.join(folder).is_dir());
     let Some(layout) = layouts.iter().find(|layout| absent(layout).is_none()) else {
-        let nearest = layouts.iter().min_by_key(|layout| layout.folders().filter(|f| !root.join(f).is_dir()).count());
+        let nearest = layouts
+            .iter()
+            .min_by_key(|layout| layout.folders().filter(|f| !root.join(f).is_dir()).count());
         return Err(DataError::Layout {
             root: root.to_path_buf(),
             expected: layouts.iter().map(Layout::describe).collect::<Vec<_>>().join("; or "),
@@ -93,7 +97,11 @@ fn pictures(root: &Path, part: &Part) -> Result<BTreeMap<String, PathBuf>, DataE
     for pattern in part.images {
         for (name, path) in Pattern::new(pattern).files(root)? {
             if let Some(other) = pictures.insert(name, path.clone()) {
-                return Err(DataError::malformed(&path, "one picture a name", format!("{} as well", other.display())));
+                return Err(DataError::malformed(
+                    &path,
+                    "one picture a name",
+                    format!("{} as well", other.display()),
+                ));
             }
         }
     }
@@ -109,7 +117,9 @@ struct Pattern {
 
 impl Pattern {
     fn new(pattern: &'static str) -> Self {
-        let parts = pattern.split_once('*').and_then(|(start, suffix)| Some((start.rsplit_once('/')?, suffix)));
+        let parts = pattern
+            .split_once('*')
+            .and_then(|(start, suffix)| Some((start.rsplit_once('/')?, suffix)));
         let ((folder, prefix), suffix) = parts.expect("a pattern is folder/prefix*suffix");
         Self { folder, prefix, suffix }
     }
@@ -126,7 +136,8 @@ impl Pattern {
         for entry in std::fs::read_dir(&folder).map_err(DataError::io(&folder, expected))? {
             let path = entry.map_err(DataError::io(&folder, expected))?.path();
             let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let name = file_name.strip_prefix(self.prefix).and_then(|rest| rest.strip_suffix(self.suffix));
+            let name =
+                file_name.strip_prefix(self.prefix).and_then(|rest| rest.strip_suffix(self.suffix));
             if let Some(name) = name.filter(|_| !file_name.starts_with('.')) {
                 files.insert(name.to_owned(), path);
             }

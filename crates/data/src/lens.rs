@@ -16,9 +16,11 @@ pub(crate) fn soften(image: &RgbImage, factor: f32) -> RgbImage {
     resample::cut_image(&coarse, Window { x: 0.0, y: 0.0, step: 1.0 / step, side_px })
 }
 
-/// Gaussian blur of standard deviation `sigma_px`, five taps each way; meant for `sigma_px` up to 1.2.
+/// Gaussian blur of standard deviation `sigma_px`, five taps each way; meant for `sigma_px` up to
+/// 1.2.
 pub(crate) fn blur(image: &mut RgbImage, sigma_px: f32) {
-    let mut taps: [f32; 5] = std::array::from_fn(|i| (-0.5 * ((i as f32 - 2.0) / sigma_px).powi(2)).exp());
+    let mut taps: [f32; 5] =
+        std::array::from_fn(|i| (-0.5 * ((i as f32 - 2.0) / sigma_px).powi(2)).exp());
     let sum: f32 = taps.iter().sum();
     for tap in &mut taps {
         *tap /= sum;
@@ -30,7 +32,9 @@ pub(crate) fn blur(image: &mut RgbImage, sigma_px: f32) {
         line.fill(0.0);
         for (i, tap) in taps.iter().enumerate() {
             let from = (y + i).saturating_sub(2).min(height - 1) * width * 3;
-            line.iter_mut().zip(&source[from..]).for_each(|(sum, &value)| *sum += tap * f32::from(value));
+            line.iter_mut()
+                .zip(&source[from..])
+                .for_each(|(sum, &value)| *sum += tap * f32::from(value));
         }
         for x in 0..width {
             for channel in 0..3 {
@@ -42,10 +46,12 @@ pub(crate) fn blur(image: &mut RgbImage, sigma_px: f32) {
     }
 }
 
-/// Adds sensor noise of standard deviation `levels` (of 255), the same for the three channels of a pixel.
+/// Adds sensor noise of standard deviation `levels` (of 255), the same for the three channels of a
+/// pixel.
 pub(crate) fn noise(image: &mut RgbImage, levels: f32, rng: &mut Rng) {
     for pixel in image.pixels.chunks_exact_mut(3) {
-        // Eight uniform bytes: their sum is near enough to normal for sensor noise, and one draw serves.
+        // Eight uniform bytes: their sum is near enough to normal for sensor noise, and one draw
+        // serves.
         let sum: i32 = rng.next_u64().to_le_bytes().iter().map(|&byte| i32::from(byte)).sum();
         let shift = (sum - 1_020) as f32 / 209.0 * levels;
         for value in pixel {
@@ -59,8 +65,15 @@ pub(crate) fn compress(image: &RgbImage, quality: u8) -> Result<RgbImage, DataEr
     let mut encoded = Vec::with_capacity(image.pixels.len() / 4);
     let name = Path::new("JPEG in memory");
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, quality)
-        .encode(&image.pixels, image.width as u32, image.height as u32, image::ExtendedColorType::Rgb8)
-        .map_err(|error| DataError::malformed(name, "an image of at most 65,535 pixels a side", error))?;
+        .encode(
+            &image.pixels,
+            image.width as u32,
+            image.height as u32,
+            image::ExtendedColorType::Rgb8,
+        )
+        .map_err(|error| {
+            DataError::malformed(name, "an image of at most 65,535 pixels a side", error)
+        })?;
     RgbImage::decode(&encoded, name, ImageLimits::default())
 }
 
@@ -75,8 +88,10 @@ mod tests {
     }
 
     fn spread(image: &RgbImage) -> f32 {
-        let mean = image.pixels.iter().map(|&v| f32::from(v)).sum::<f32>() / image.pixels.len() as f32;
-        image.pixels.iter().map(|&v| (f32::from(v) - mean).powi(2)).sum::<f32>() / image.pixels.len() as f32
+        let mean =
+            image.pixels.iter().map(|&v| f32::from(v)).sum::<f32>() / image.pixels.len() as f32;
+        image.pixels.iter().map(|&v| (f32::from(v) - mean).powi(2)).sum::<f32>()
+            / image.pixels.len() as f32
     }
 
     #[test]
@@ -87,7 +102,11 @@ mod tests {
         let soft = soften(&image, 2.0);
         assert!(soft.pixel(25, 16)[0] < 150);
         for (x, expected) in [(4, 200), (12, 200), (30, 40), (20, 40)] {
-            assert!(soft.pixel(x, 4)[0].abs_diff(expected) < 6, "column {x}: {:?}", soft.pixel(x, 4));
+            assert!(
+                soft.pixel(x, 4)[0].abs_diff(expected) < 6,
+                "column {x}: {:?}",
+                soft.pixel(x, 4)
+            );
         }
     }
 
@@ -114,7 +133,12 @@ mod tests {
         blur(&mut image, 1.2);
         let compressed = compress(&image, 50).unwrap();
         assert_ne!(compressed, image);
-        let apart = image.pixels.iter().zip(&compressed.pixels).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum::<u32>();
+        let apart = image
+            .pixels
+            .iter()
+            .zip(&compressed.pixels)
+            .map(|(&a, &b)| u32::from(a.abs_diff(b)))
+            .sum::<u32>();
         assert!(apart / (image.pixels.len() as u32) < 16, "{apart}");
     }
 }

@@ -1,11 +1,13 @@
-//! Pictures, masks, class tables, one file per data set, augmentation, sampling, and the built-in scene.
+//! Pictures, masks, class tables, one file per data set, augmentation, sampling, and the built-in
+//! scene.
 //!
-//! Letters used everywhere: N images, K queries, H W pixels, C channels. Pictures are `[H, W, C]` bytes, C = 3 in the order
-//! red, green, blue; masks are `[H, W]` bytes.
+//! Letters used everywhere: N images, K queries, H W pixels, C channels. Pictures are `[H, W, C]`
+//! bytes, C = 3 in the order red, green, blue; masks are `[H, W]` bytes.
 //!
-//! The path of a training crop: [`dense_set::DenseSet`] reads a picture and its mask once and keeps them decoded,
-//! [`sampler::Sampler`] chooses and [`augment::Augment`] cuts, [`prefetch::Prefetch`] does so ahead of the trainer.
-//! What a pixel means for a query is [`class_table::ClassTable::targets`]: positive, negative, or nothing at all.
+//! The path of a training crop: [`dense_set::DenseSet`] reads a picture and its mask once and keeps
+//! them decoded, [`sampler::Sampler`] chooses and [`augment::Augment`] cuts, [`prefetch::Prefetch`]
+//! does so ahead of the trainer. What a pixel means for a query is
+//! [`class_table::ClassTable::targets`]: positive, negative, or nothing at all.
 //!
 //! This crate knows no network and no tensor library.
 

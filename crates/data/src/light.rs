@@ -21,7 +21,8 @@ struct Ranges {
     channel_gain: f32,
 }
 
-/// The ranges of a crop that [`Augment::strong_probability`] chose: no class can be told by its colour.
+/// The ranges of a crop that [`Augment::strong_probability`] chose: no class can be told by its
+/// colour.
 const STRONG: Ranges = Ranges {
     brightness: 0.5,
     contrast: 0.5,
@@ -98,7 +99,8 @@ impl Augment {
         if rng.chance(self.haze_probability) {
             let grey = rng.range(170.0, 235.0);
             jitter.haze = rng.range(0.0, self.haze);
-            jitter.haze_colour = if jitter.saturation > 0.0 { [grey - 6.0, grey, grey + 8.0] } else { [grey; 3] };
+            jitter.haze_colour =
+                if jitter.saturation > 0.0 { [grey - 6.0, grey, grey + 8.0] } else { [grey; 3] };
         }
         if rng.chance(self.illumination_probability) {
             let (sin, cos) = rng.range(0.0, std::f32::consts::TAU).sin_cos();
@@ -171,11 +173,22 @@ mod tests {
 
     #[test]
     fn a_grey_crop_is_grey_in_any_light() {
-        let augment =
-            Augment { grey_probability: 1.0, jpeg_probability: 0.0, shadow_probability: 0.0, ..Augment::train(32) };
+        let augment = Augment {
+            grey_probability: 1.0,
+            jpeg_probability: 0.0,
+            shadow_probability: 0.0,
+            ..Augment::train(32)
+        };
         for seed in 0..16 {
             let image = relit(&augment, seed);
-            assert!(image.pixels.as_chunks::<3>().0.iter().all(|[r, g, b]| r.abs_diff(*g) < 2 && g.abs_diff(*b) < 2));
+            assert!(
+                image
+                    .pixels
+                    .as_chunks::<3>()
+                    .0
+                    .iter()
+                    .all(|[r, g, b]| r.abs_diff(*g) < 2 && g.abs_diff(*b) < 2)
+            );
         }
     }
 }

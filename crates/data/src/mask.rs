@@ -75,7 +75,8 @@ impl IndexMask {
         (0..=255).filter(|&id| seen[usize::from(id)]).collect()
     }
 
-    /// Reads an 8-bit gray or palette PNG, or an 8-bit gray TIFF. The stored bytes are the indices; a palette's colours are not looked at.
+    /// Reads an 8-bit gray or palette PNG, or an 8-bit gray TIFF. The stored bytes are the indices;
+    /// a palette's colours are not looked at.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let limits = ImageLimits::default();
         let damaged = |error: png::DecodingError| DataError::Damaged {
@@ -85,7 +86,8 @@ impl IndexMask {
         };
         let file = File::open(path).map_err(DataError::io(path, "a mask file"))?;
         let mut reader = BufReader::new(file);
-        let start = std::io::BufRead::fill_buf(&mut reader).map_err(DataError::io(path, "a mask file"))?;
+        let start =
+            std::io::BufRead::fill_buf(&mut reader).map_err(DataError::io(path, "a mask file"))?;
         if image::guess_format(start).is_ok_and(|format| format == ImageFormat::Tiff) {
             return Self::read_tiff(path, limits);
         }
@@ -104,7 +106,9 @@ impl IndexMask {
         let (colour, depth) = (info.color_type, info.bit_depth);
         let found_bytes = u64::from(width) * u64::from(height);
         limits.expect(path, (width, height), found_bytes)?;
-        if depth != png::BitDepth::Eight || !matches!(colour, png::ColorType::Grayscale | png::ColorType::Indexed) {
+        if depth != png::BitDepth::Eight
+            || !matches!(colour, png::ColorType::Grayscale | png::ColorType::Indexed)
+        {
             return Err(DataError::NotAMask {
                 path: path.to_path_buf(),
                 found: format!("{colour:?} with {} bits a sample", depth as u8),
@@ -122,7 +126,11 @@ impl IndexMask {
             let number = numbers.iter().find(|(stored, _)| stored == id);
             *id = number.map(|&(_, index)| index).ok_or_else(|| DataError::UnknownClass {
                 path: path.to_path_buf(),
-                known: numbers.iter().map(|(stored, _)| stored.to_string()).collect::<Vec<_>>().join(", "),
+                known: numbers
+                    .iter()
+                    .map(|(stored, _)| stored.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 value: *id,
                 x: at % self.width,
                 y: at / self.width,
@@ -134,15 +142,21 @@ impl IndexMask {
     fn read_tiff(path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
         let encoded = read_file(path, limits)?;
         if bands::decode(&encoded, path, limits)?.is_some() {
-            return Err(DataError::NotAMask { path: path.to_path_buf(), found: "a TIFF of several bands".to_owned() });
+            return Err(DataError::NotAMask {
+                path: path.to_path_buf(),
+                found: "a TIFF of several bands".to_owned(),
+            });
         }
         match decode_as_stored(&encoded, path, limits)? {
-            DynamicImage::ImageLuma8(gray) => {
-                Ok(Self { width: gray.width() as usize, height: gray.height() as usize, ids: gray.into_raw() })
-            }
-            other => {
-                Err(DataError::NotAMask { path: path.to_path_buf(), found: format!("a TIFF of {:?}", other.color()) })
-            }
+            DynamicImage::ImageLuma8(gray) => Ok(Self {
+                width: gray.width() as usize,
+                height: gray.height() as usize,
+                ids: gray.into_raw(),
+            }),
+            other => Err(DataError::NotAMask {
+                path: path.to_path_buf(),
+                found: format!("a TIFF of {:?}", other.color()),
+            }),
         }
     }
 
@@ -162,14 +176,22 @@ impl IndexMask {
         self.encode(path, png::ColorType::Grayscale, None)
     }
 
-    /// Writes an 8-bit palette PNG whose bytes are the indices and whose colour for index i is `palette[i]`.
-    /// An index beyond the palette makes the file unreadable for other programs; give a colour to every index.
+    /// Writes an 8-bit palette PNG whose bytes are the indices and whose colour for index i is
+    /// `palette[i]`. An index beyond the palette makes the file unreadable for other programs; give
+    /// a colour to every index.
     pub fn write_palette_png(&self, path: &Path, palette: &[[u8; 3]]) -> Result<(), DataError> {
         write(path, &self.encode(path, png::ColorType::Indexed, Some(palette.as_flattened()))?)
     }
 
-    fn encode(&self, path: &Path, colour: png::ColorType, palette: Option<&[u8]>) -> Result<Vec<u8>, DataError> {
-        let refused = |error: png::EncodingError| DataError::malformed(path, "a mask that a PNG can hold", error);
+    fn encode(
+        &self,
+        path: &Path,
+        colour: png::ColorType,
+        palette: Option<&[u8]>,
+    ) -> Result<Vec<u8>, DataError> {
+        let refused = |error: png::EncodingError| {
+            DataError::malformed(path, "a mask that a PNG can hold", error)
+        };
         let mut encoded = Vec::new();
         let mut header = png::Encoder::new(&mut encoded, self.width as u32, self.height as u32);
         header.set_color(colour);
@@ -240,9 +262,15 @@ mod tests {
         let path = folder.path().join("mask.png");
         mask().write_png(&path).unwrap();
         let read = |numbers| MaskFormat::Renumbered(numbers).read(&path);
-        assert_eq!(read(&[(0, 7), (1, 0), (2, 1), (3, 1), (255, 255)]).unwrap().ids, [7, 0, 1, 1, 255, 0]);
+        assert_eq!(
+            read(&[(0, 7), (1, 0), (2, 1), (3, 1), (255, 255)]).unwrap().ids,
+            [7, 0, 1, 1, 255, 0]
+        );
         let message = read(&[(0, 0), (1, 1), (255, 255)]).unwrap_err().to_string();
-        assert!(message.contains("expected class indices 0, 1, 255, found 2 at x 2, y 0"), "{message}");
+        assert!(
+            message.contains("expected class indices 0, 1, 255, found 2 at x 2, y 0"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -1,15 +1,24 @@
-//! Half of the classes of one crop, laid over another: ClassMix (Olsson et al. 2021), across sets as in DACS (Tranheden et al. 2021).
+//! Half of the classes of one crop, laid over another: ClassMix (Olsson et al. 2021), across sets
+//! as in DACS (Tranheden et al. 2021).
 //!
-//! Sets differ in what they label and in how they look. Without mixing, a model learns the look instead of the thing: that pictures of floods
-//! hold no buildings, because the set that shows floods never says where one is. A roof from another set on a flooded street says otherwise.
+//! Sets differ in what they label and in how they look. Without mixing, a model learns the look
+//! instead of the thing: that pictures of floods hold no buildings, because the set that shows
+//! floods never says where one is. A roof from another set on a flooded street says otherwise.
 
 use crate::augment::Crop;
 use crate::mask::IGNORE;
 use crate::rng::Rng;
 
-/// Lays half of the indices that `over` shows on `under`, at least one and never all; nothing when it shows fewer than two. `sources` says of which source
-/// the index of each pixel of `under` is, and is kept true.
-pub(crate) fn mix(under: &mut Crop, sources: &mut [u8], over: &Crop, over_source: u8, rng: &mut Rng) {
+/// Lays half of the indices that `over` shows on `under`, at least one and never all; nothing when
+/// it shows fewer than two. `sources` says of which source the index of each pixel of `under` is,
+/// and is kept true.
+pub(crate) fn mix(
+    under: &mut Crop,
+    sources: &mut [u8],
+    over: &Crop,
+    over_source: u8,
+    rng: &mut Rng,
+) {
     let mut shown: Vec<u8> = (0..IGNORE).filter(|id| over.mask.ids.contains(id)).collect();
     let laid = shown.len() / 2;
     for place in 0..laid {
@@ -17,7 +26,8 @@ pub(crate) fn mix(under: &mut Crop, sources: &mut [u8], over: &Crop, over_source
         shown.swap(place, other);
     }
     let laid = &shown[..laid];
-    let (under_pixels, over_pixels) = (under.image.pixels.as_chunks_mut::<3>().0, over.image.pixels.as_chunks::<3>().0);
+    let (under_pixels, over_pixels) =
+        (under.image.pixels.as_chunks_mut::<3>().0, over.image.pixels.as_chunks::<3>().0);
     for (at, &id) in over.mask.ids.iter().enumerate() {
         if laid.contains(&id) {
             under_pixels[at] = over_pixels[at];
@@ -48,7 +58,8 @@ mod tests {
         for seed in 0..8 {
             let (mut under, mut sources) = (crop([7; 4]), [0; 4]);
             mix(&mut under, &mut sources, &over, 3, &mut Rng::keyed(&[seed]));
-            let expected: [([u8; 4], [u8; 4]); 2] = [([1, 1, 7, 7], [3, 3, 0, 0]), ([7, 7, 2, 7], [0, 0, 3, 0])];
+            let expected: [([u8; 4], [u8; 4]); 2] =
+                [([1, 1, 7, 7], [3, 3, 0, 0]), ([7, 7, 2, 7], [0, 0, 3, 0])];
             assert!(
                 expected.iter().any(|(ids, from)| under == crop(*ids) && sources == *from),
                 "{under:?} {sources:?}"

@@ -1,7 +1,8 @@
-//! Arrays in NumPy's `.npy` format, versions 1 and 2, little-endian half and single precision, row-major.
+//! Arrays in NumPy's `.npy` format, versions 1 and 2, little-endian half and single precision,
+//! row-major.
 //!
-//! Format: NEP 1, "A Simple File Format for NumPy Arrays". The header is a Python dictionary; the three keys it must have are looked up, no
-//! Python is evaluated.
+//! Format: NEP 1, "A Simple File Format for NumPy Arrays". The header is a Python dictionary; the
+//! three keys it must have are looked up, no Python is evaluated.
 
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use half::f16;
 
 use crate::error::DataError;
 
-/// An array in single precision. `values` has as many elements as the product of `shape`, the last index running fastest.
+/// An array in single precision. `values` has as many elements as the product of `shape`, the last
+/// index running fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
     /// Sizes; empty for a scalar.
@@ -28,20 +30,30 @@ pub fn read(path: &Path) -> Result<Array, DataError> {
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Array, DataError> {
     let wrong = |expected: &str, found: String| DataError::malformed(path, expected, found);
     let Some(rest) = bytes.strip_prefix(b"\x93NUMPY") else {
-        return Err(wrong("a .npy array", format!("a file that begins with {}", crate::image::first_bytes(bytes))));
+        return Err(wrong(
+            "a .npy array",
+            format!("a file that begins with {}", crate::image::first_bytes(bytes)),
+        ));
     };
     let short = || wrong("a whole .npy header", format!("{} bytes", bytes.len()));
     let (length, rest) = match rest {
         [1, _, low, high, rest @ ..] => (usize::from(u16::from_le_bytes([*low, *high])), rest),
         [2, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        [version, ..] if *version > 2 => return Err(wrong("a .npy of version 1 or 2", format!("version {version}"))),
+        [version, ..] if *version > 2 => {
+            return Err(wrong("a .npy of version 1 or 2", format!("version {version}")));
+        }
         _ => return Err(short()),
     };
     let (header, data) = rest.split_at_checked(length).ok_or_else(short)?;
-    let header = std::str::from_utf8(header).map_err(|_| wrong("a .npy header in ASCII", "other bytes".to_owned()))?;
-    let missing = |key: &str| wrong(&format!("a .npy header with the key {key}"), header.trim().to_owned());
+    let header = std::str::from_utf8(header)
+        .map_err(|_| wrong("a .npy header in ASCII", "other bytes".to_owned()))?;
+    let missing =
+        |key: &str| wrong(&format!("a .npy header with the key {key}"), header.trim().to_owned());
 
-    if !value_of(header, "fortran_order").ok_or_else(|| missing("fortran_order"))?.starts_with("False") {
+    if !value_of(header, "fortran_order")
+        .ok_or_else(|| missing("fortran_order"))?
+        .starts_with("False")
+    {
         return Err(wrong("an array in row-major order", "fortran_order: True".to_owned()));
     }
     let shape = value_of(header, "shape")
@@ -66,7 +78,10 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Array, DataError> {
     let (size, decode) = decode;
     let expected = shape.iter().try_fold(size, |product, &side| product.checked_mul(side));
     if expected != Some(data.len()) {
-        return Err(wrong(&format!("elements of {size} bytes for shape {shape:?}"), format!("{} bytes", data.len())));
+        return Err(wrong(
+            &format!("elements of {size} bytes for shape {shape:?}"),
+            format!("{} bytes", data.len()),
+        ));
     }
     Ok(Array { shape, values: data.chunks_exact(size).map(decode).collect() })
 }
@@ -113,7 +128,8 @@ mod tests {
     #[test]
     fn single_precision_a_vector_and_a_scalar_are_read() {
         for (shape, values) in [("(2,)", vec![1.5_f32, -3.0]), ("()", vec![7.0])] {
-            let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let header =
+                format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
             let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
             bytes.extend_from_slice(&(header.len() as u32).to_le_bytes());
             bytes.extend_from_slice(header.as_bytes());
@@ -125,7 +141,11 @@ mod tests {
     #[test]
     fn damage_is_named() {
         let good = to_f16_bytes(&array());
-        assert!(message(&good[..good.len() - 1]).contains("shape [2, 3], found 11 bytes"), "{}", message(&good[..11]));
+        assert!(
+            message(&good[..good.len() - 1]).contains("shape [2, 3], found 11 bytes"),
+            "{}",
+            message(&good[..11])
+        );
         assert!(message(&good[..30]).contains("whole .npy header"));
         assert!(message(b"PK\x03\x04").contains("begins with 50 4b 03 04"));
         let text = |from: &str, to: &str| {

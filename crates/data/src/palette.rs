@@ -11,17 +11,21 @@ use crate::mask::IndexMask;
 pub struct Palette(pub &'static [(u8, [u8; 3])]);
 
 impl Palette {
-    /// Reads a picture in which every pixel has exactly one of the colours. One that was resampled, or went through JPEG, is refused at
-    /// its first other colour: the nearest one would be a guess.
+    /// Reads a picture in which every pixel has exactly one of the colours. One that was resampled,
+    /// or went through JPEG, is refused at its first other colour: the nearest one would be a
+    /// guess.
     pub fn read(&self, path: &Path) -> Result<IndexMask, DataError> {
         self.indices(&RgbImage::read(path)?, path)
     }
 
-    /// The same for colours of which every channel is 0 or 255, in files that were compressed: from 128 on, a channel is full. This is what
-    /// `DeepGlobe` asks its readers to do.
+    /// The same for colours of which every channel is 0 or 255, in files that were compressed: from
+    /// 128 on, a channel is full. This is what `DeepGlobe` asks its readers to do.
     pub fn read_binary(&self, path: &Path) -> Result<IndexMask, DataError> {
         let mut picture = RgbImage::read(path)?;
-        picture.pixels.iter_mut().for_each(|channel| *channel = if *channel < 128 { 0 } else { 255 });
+        picture
+            .pixels
+            .iter_mut()
+            .for_each(|channel| *channel = if *channel < 128 { 0 } else { 255 });
         self.indices(&picture, path)
     }
 
@@ -31,12 +35,19 @@ impl Palette {
         let mut last = self.0[0];
         for pixel in picture.pixels.as_chunks::<3>().0 {
             if *pixel != last.1 {
-                last = *self.0.iter().find(|(_, colour)| colour == pixel).ok_or_else(|| DataError::UnknownColour {
-                    path: path.to_path_buf(),
-                    known: self.0.iter().map(|&(_, colour)| triple(colour)).collect::<Vec<_>>().join(" "),
-                    colour: triple(*pixel),
-                    x: ids.len() % picture.width,
-                    y: ids.len() / picture.width,
+                last = *self.0.iter().find(|(_, colour)| colour == pixel).ok_or_else(|| {
+                    DataError::UnknownColour {
+                        path: path.to_path_buf(),
+                        known: self
+                            .0
+                            .iter()
+                            .map(|&(_, colour)| triple(colour))
+                            .collect::<Vec<_>>()
+                            .join(" "),
+                        colour: triple(*pixel),
+                        x: ids.len() % picture.width,
+                        y: ids.len() / picture.width,
+                    }
                 })?;
             }
             ids.push(last.0);
@@ -46,8 +57,14 @@ impl Palette {
 
     /// The picture of a mask. Panics at an index without a colour.
     pub fn paint(&self, mask: &IndexMask) -> RgbImage {
-        let colour = |id: &u8| self.0.iter().find(|(known, _)| known == id).expect("an index of the palette").1;
-        RgbImage { width: mask.width, height: mask.height, pixels: mask.ids.iter().flat_map(colour).collect() }
+        let colour = |id: &u8| {
+            self.0.iter().find(|(known, _)| known == id).expect("an index of the palette").1
+        };
+        RgbImage {
+            width: mask.width,
+            height: mask.height,
+            pixels: mask.ids.iter().flat_map(colour).collect(),
+        }
     }
 }
 
@@ -90,7 +107,8 @@ mod tests {
         assert_eq!(
             PALETTE.read(&path).unwrap_err().to_string(),
             format!(
-                "{}: expected the colours (255, 255, 255) (0, 0, 255) (0, 0, 0), found (0, 1, 255) at x 2, y 1 \
+                "{}: expected the colours (255, 255, 255) (0, 0, 255) (0, 0, 0), found (0, 1, 255) \
+                 at x 2, y 1 \
                  (another set's mask, or a resampled or lossy copy?)",
                 path.display()
             )

@@ -1,12 +1,14 @@
 //! Which images show the same place, and drawing places more evenly than images.
 //!
-//! Forty images of one town teach little more than four. A place of n images is drawn with weight √n: between one share a place and one share an image.
+//! Forty images of one town teach little more than four. A place of n images is drawn with weight
+//! √n: between one share a place and one share an image.
 
 use std::collections::BTreeMap;
 
 use crate::rng::Rng;
 
-/// The place that the image `id` shows: what comes before the first `_`, or the name without the digits at its end.
+/// The place that the image `id` shows: what comes before the first `_`, or the name without the
+/// digits at its end.
 pub(crate) fn place_of(id: &str) -> &str {
     match id.split_once('_') {
         Some((place, _)) if !place.is_empty() => place,
@@ -62,8 +64,9 @@ mod tests {
 
     #[test]
     fn a_place_is_drawn_by_the_square_root_of_its_images() {
-        let ids: Vec<String> =
-            (0..90).map(|n| if n < 81 { format!("big_{n}") } else { format!("small_{n}") }).collect();
+        let ids: Vec<String> = (0..90)
+            .map(|n| if n < 81 { format!("big_{n}") } else { format!("small_{n}") })
+            .collect();
         let places = Places::new(ids.iter().map(String::as_str));
         let mut rng = Rng::new(1);
         let draws: Vec<usize> = (0..20_000).map(|_| places.draw(&mut rng)).collect();

@@ -9,14 +9,23 @@ use crate::roles::Roles;
 
 /// Windows drawn before one is taken as it is.
 const TRIES: usize = 8;
-/// Pixels looked at for the classes of a sample. A class of 1 % of the pixels is found 99 times of 100.
+/// Pixels looked at for the classes of a sample. A class of 1 % of the pixels is found 99 times of
+/// 100.
 const LOOKS: usize = 500;
 
 impl Augment {
     /// A window with enough labelled pixels, or the last of eight tries.
-    pub(crate) fn place(&self, sample: &Sample, roles: &Roles, rng: &mut Rng) -> (Window, IndexMask) {
-        let focus =
-            if rng.chance(self.class_share) { pixel_of_a_class(&sample.mask, &roles.wanted, rng) } else { None };
+    pub(crate) fn place(
+        &self,
+        sample: &Sample,
+        roles: &Roles,
+        rng: &mut Rng,
+    ) -> (Window, IndexMask) {
+        let focus = if rng.chance(self.class_share) {
+            pixel_of_a_class(&sample.mask, &roles.wanted, rng)
+        } else {
+            None
+        };
         let mut tried = 0;
         loop {
             let step = 1.0 / rng.range(self.scale_min.ln(), self.scale_max.ln()).exp();
@@ -45,15 +54,20 @@ impl Augment {
     }
 
     fn is_worth_it(&self, mask: &IndexMask, rng: &mut Rng) -> bool {
-        let Some(&first) = mask.ids.iter().find(|&&id| id != IGNORE) else { return self.labelled_share <= 0.0 };
+        let Some(&first) = mask.ids.iter().find(|&&id| id != IGNORE) else {
+            return self.labelled_share <= 0.0;
+        };
         let labelled = mask.ids.iter().map(|&id| usize::from(id != IGNORE)).sum::<usize>();
         let of_first = mask.ids.iter().map(|&id| usize::from(id == first)).sum::<usize>();
         labelled as f32 >= self.labelled_share * mask.ids.len() as f32
-            && (labelled > of_first || self.uniform_probability >= 1.0 || rng.chance(self.uniform_probability))
+            && (labelled > of_first
+                || self.uniform_probability >= 1.0
+                || rng.chance(self.uniform_probability))
     }
 }
 
-/// Column and row of a pixel of one of the indices `wanted`; each index that some looks find is as likely as the others.
+/// Column and row of a pixel of one of the indices `wanted`; each index that some looks find is as
+/// likely as the others.
 fn pixel_of_a_class(mask: &IndexMask, wanted: &[u8], rng: &mut Rng) -> Option<[usize; 2]> {
     if wanted.is_empty() || mask.ids.is_empty() {
         return None;
@@ -80,7 +94,8 @@ mod tests {
     use super::*;
     use crate::image::RgbImage;
 
-    /// 400 by 300 pixels of index 1, with a patch of 20 by 20 pixels of index 2 and as much of index 3.
+    /// 400 by 300 pixels of index 1, with a patch of 20 by 20 pixels of index 2 and as much of
+    /// index 3.
     fn sample() -> Sample {
         let mut mask = IndexMask::filled(400, 300, 1);
         for y in 200..220 {
@@ -92,7 +107,8 @@ mod tests {
 
     fn share_with(augment: &Augment, wanted: &[u8], id: u8) -> f32 {
         let (sample, roles) = (sample(), Roles { wanted: wanted.to_vec(), ..Roles::default() });
-        let shows = |seed: u64| augment.place(&sample, &roles, &mut Rng::new(seed)).1.ids.contains(&id);
+        let shows =
+            |seed: u64| augment.place(&sample, &roles, &mut Rng::new(seed)).1.ids.contains(&id);
         (0..400).filter(|&seed| shows(seed)).count() as f32 / 400.0
     }
 
@@ -120,7 +136,10 @@ mod tests {
         let (sample, roles) = (sample(), Roles { wanted: vec![2], ..Roles::default() });
         for seed in 0..100 {
             let (window, mask) = augment.place(&sample, &roles, &mut Rng::new(seed));
-            assert!((0.0..=360.0).contains(&window.x) && (0.0..=260.0).contains(&window.y), "{window:?}");
+            assert!(
+                (0.0..=360.0).contains(&window.x) && (0.0..=260.0).contains(&window.y),
+                "{window:?}"
+            );
             assert!(!mask.ids.contains(&IGNORE));
         }
     }
@@ -136,7 +155,8 @@ mod tests {
         let mut sample = strip();
         sample.mask.ids.iter_mut().enumerate().for_each(|(at, id)| *id = u8::from(at % 400 >= 350));
         let mixed = |augment: &Augment| {
-            let crops = (0..50).map(|seed| augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap());
+            let crops = (0..50)
+                .map(|seed| augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap());
             crops.filter(|crop| crop.mask.present().len() > 1).count()
         };
         let plain = Augment::plain(32);
@@ -147,9 +167,16 @@ mod tests {
     #[test]
     fn crops_prefer_labelled_places() {
         let mut sample = strip();
-        sample.mask.ids.iter_mut().enumerate().filter(|(at, _)| at % 400 >= 150).for_each(|(_, id)| *id = IGNORE);
+        sample
+            .mask
+            .ids
+            .iter_mut()
+            .enumerate()
+            .filter(|(at, _)| at % 400 >= 150)
+            .for_each(|(_, id)| *id = IGNORE);
         let labelled = |augment: &Augment| {
-            let crops = (0..50).map(|seed| augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap());
+            let crops = (0..50)
+                .map(|seed| augment.crop(&sample, &Roles::default(), &mut Rng::new(seed)).unwrap());
             crops.filter(|crop| crop.mask.ids.iter().any(|&id| id != IGNORE)).count()
         };
         let plain = Augment::plain(32);

@@ -13,7 +13,8 @@ type Worker = (Receiver<Result<Batch, DataError>>, JoinHandle<()>);
 /// Batches `first_step`, `first_step + 1`, … of a sampler. Threads stop when this is dropped.
 #[derive(Debug)]
 pub struct Prefetch {
-    /// Thread t makes the steps t, t + threads, …; asking them in turn gives the order back, whichever is faster.
+    /// Thread t makes the steps t, t + threads, …; asking them in turn gives the order back,
+    /// whichever is faster.
     workers: Vec<Worker>,
     turn: usize,
 }
@@ -39,7 +40,8 @@ impl Prefetch {
         Self { workers: (0..threads).map(worker).collect(), turn: 0 }
     }
 
-    /// The next batch; waits for it. After an error the thread that met it has stopped, and asking on panics.
+    /// The next batch; waits for it. After an error the thread that met it has stopped, and asking
+    /// on panics.
     pub fn next_batch(&mut self) -> Result<Batch, DataError> {
         let (receiver, _) = &self.workers[self.turn];
         self.turn = (self.turn + 1) % self.workers.len();

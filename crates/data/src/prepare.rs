@@ -1,8 +1,8 @@
-//! Sets made from other sets, once: large pictures cut into squares, LandDiscover50K put together from its sources, and `nyc_maps` from pairs
-//! of photos and maps.
+//! Sets made from other sets, once: large pictures cut into squares, LandDiscover50K put together
+//! from its sources, and `nyc_maps` from pairs of photos and maps.
 //!
-//! A call that was interrupted is taken up by the next one: every file comes whole or not at all, and those that are there are kept. Until the
-//! last one is written, the folder is no set.
+//! A call that was interrupted is taken up by the next one: every file comes whole or not at all,
+//! and those that are there are kept. Until the last one is written, the folder is no set.
 
 mod land_discover;
 mod nyc_maps;
@@ -45,7 +45,11 @@ fn claim(output: &Path, provenance: &Provenance) -> Result<(), DataError> {
     let is_foreign = files.filter_map(Result::ok).any(|entry| !is_hidden(entry.file_name()));
     match folder::read_provenance(&path)? {
         Some(there) if there.name == *name => Ok(()),
-        Some(there) => Err(DataError::malformed(&path, name, format!("{} (choose another folder)", there.name))),
+        Some(there) => Err(DataError::malformed(
+            &path,
+            name,
+            format!("{} (choose another folder)", there.name),
+        )),
         None if is_foreign => {
             let expected = format!("an empty folder, or one with {PROVENANCE} that says {name}");
             Err(DataError::malformed(output, expected, "other files (choose another folder)"))
@@ -61,12 +65,14 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), DataErro
 }
 
 fn make_folder(folder: &Path) -> Result<(), DataError> {
-    rszs_durable::create_folder(folder).map_err(|source| DataError::Write { path: folder.to_path_buf(), source })
+    rszs_durable::create_folder(folder)
+        .map_err(|source| DataError::Write { path: folder.to_path_buf(), source })
 }
 
 /// Writes a file whole or not at all. Readers of folders pass over its hidden temporary name.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    rszs_durable::replace(path, bytes).map_err(|source| DataError::Write { path: path.to_path_buf(), source })
+    rszs_durable::replace(path, bytes)
+        .map_err(|source| DataError::Write { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

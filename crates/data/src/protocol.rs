@@ -1,6 +1,8 @@
-//! A published evaluation of a set: its prompts, what it leaves out, and what it shares with LandDiscover50K.
+//! A published evaluation of a set: its prompts, what it leaves out, and what it shares with
+//! LandDiscover50K.
 //!
-//! The protocol is GSNet's (AAAI 2025, arXiv:2412.19492): one mean over the classes of a set, prompts spelled as in its class files.
+//! The protocol is GSNet's (AAAI 2025, arXiv:2412.19492): one mean over the classes of a set,
+//! prompts spelled as in its class files.
 
 use crate::class_table::ClassTable;
 use crate::words::wording;
@@ -10,30 +12,39 @@ use crate::words::wording;
 pub struct Protocol {
     /// Every prompt; the place is the index in the masks.
     pub prompts: &'static [&'static str],
-    /// The index whose pixels count neither for nor against anything, and what it shows. If it has a prompt, that prompt competes
-    /// with the others and is not scored itself.
+    /// The index whose pixels count neither for nor against anything, and what it shows. If it has
+    /// a prompt, that prompt competes with the others and is not scored itself.
     pub ignored: Option<(u8, &'static str)>,
-    /// Scored prompts, each with the prompt of LandDiscover50K that means the same: what a model trained on that set has seen.
-    /// Neither GSNet nor RS-ZeroSeg publishes its list; this one goes by exact meaning.
+    /// Scored prompts, each with the prompt of LandDiscover50K that means the same: what a model
+    /// trained on that set has seen. Neither GSNet nor RS-ZeroSeg publishes its list; this one goes
+    /// by exact meaning.
     pub base: &'static [(&'static str, &'static str)],
 }
 
 impl Protocol {
-    /// The class table: every scored prompt is a concept and a negative for all others, and the ignored index says nothing. If it has a
-    /// prompt, that prompt competes.
+    /// The class table: every scored prompt is a concept and a negative for all others, and the
+    /// ignored index says nothing. If it has a prompt, that prompt competes.
     pub fn classes(&self) -> ClassTable {
         let scored = || self.prompts.iter().enumerate().filter(|&(id, _)| !self.ignores(id));
         let classes: Vec<(u8, &str)> = scored().map(|(id, &prompt)| (id as u8, prompt)).collect();
-        let concepts: Vec<(u8, &[&str])> = scored().map(|(id, prompt)| (id as u8, wording(prompt))).collect();
+        let concepts: Vec<(u8, &[&str])> =
+            scored().map(|(id, prompt)| (id as u8, wording(prompt))).collect();
         let table = ClassTable::exclusive(&classes, &concepts);
         let Some((id, name)) = self.ignored else { return table };
         let table = table.ignoring(id, name);
-        self.prompts.get(usize::from(id)).iter().fold(table, |table, prompt| table.competing(prompt))
+        self.prompts
+            .get(usize::from(id))
+            .iter()
+            .fold(table, |table, prompt| table.competing(prompt))
     }
 
     /// The prompts whose mean is the score.
     pub fn scored(&self) -> impl Iterator<Item = &'static str> {
-        self.prompts.iter().enumerate().filter(|&(id, _)| !self.ignores(id)).map(|(_, &prompt)| prompt)
+        self.prompts
+            .iter()
+            .enumerate()
+            .filter(|&(id, _)| !self.ignores(id))
+            .map(|(_, &prompt)| prompt)
     }
 
     /// The scored prompts that LandDiscover50K has no class for.
@@ -64,7 +75,11 @@ mod tests {
         for (name, protocol, scored, base) in ALL {
             assert_eq!(protocol.scored().count(), scored, "{name}");
             assert_eq!(protocol.base.len(), base, "{name}");
-            assert_eq!(protocol.novel().count(), scored - base, "{name}: a base prompt that is not scored");
+            assert_eq!(
+                protocol.novel().count(),
+                scored - base,
+                "{name}: a base prompt that is not scored"
+            );
         }
     }
 
@@ -88,7 +103,10 @@ mod tests {
     fn the_ignored_index_may_occur_and_says_nothing() {
         let classes = flood_net::PROTOCOL.classes();
         assert!(classes.allows(0) && classes.concept("Background").is_none());
-        assert_eq!(&classes.targets("water").unwrap()[..7], [UNLABELLED, 0, 0, 0, 0, POSITIVE, NEGATIVE]);
+        assert_eq!(
+            &classes.targets("water").unwrap()[..7],
+            [UNLABELLED, 0, 0, 0, 0, POSITIVE, NEGATIVE]
+        );
         assert_eq!(classes.targets("water body"), classes.targets("water"), "the shared wording");
     }
 }

@@ -1,4 +1,5 @@
-//! Roofs and water in colours that the data sets lack: a blue roof is no flood, and a flood is not always brown.
+//! Roofs and water in colours that the data sets lack: a blue roof is no flood, and a flood is not
+//! always brown.
 
 use crate::image::RgbImage;
 use crate::mask::IndexMask;
@@ -55,8 +56,13 @@ pub(crate) fn roofs(image: &mut RgbImage, mask: &IndexMask, roofs: &[u8], rng: &
 
 /// Paints all pixels of the indices `waters` in one colour.
 pub(crate) fn water(image: &mut RgbImage, mask: &IndexMask, waters: &[u8], rng: &mut Rng) {
-    let patch: Vec<usize> =
-        mask.ids.iter().enumerate().filter(|(_, id)| waters.contains(id)).map(|(at, _)| at).collect();
+    let patch: Vec<usize> = mask
+        .ids
+        .iter()
+        .enumerate()
+        .filter(|(_, id)| waters.contains(id))
+        .map(|(at, _)| at)
+        .collect();
     let colour = drawn(&WATERS, rng);
     paint(image, &patch, colour, rng.range(0.6, 0.95));
 }
@@ -91,7 +97,8 @@ fn drawn(colours: &[[f32; 3]], rng: &mut Rng) -> [f32; 3] {
 /// Blends the pixels at `patch` with `colour`, which gets the light and dark of the patch.
 fn paint(image: &mut RgbImage, patch: &[usize], colour: [f32; 3], strength: f32) {
     let pixels = image.pixels.as_chunks_mut::<3>().0;
-    let luma = |[r, g, b]: [u8; 3]| (77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)) >> 8;
+    let luma =
+        |[r, g, b]: [u8; 3]| (77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)) >> 8;
     let sum: u64 = patch.iter().map(|&at| u64::from(luma(pixels[at]))).sum();
     let mean = (sum as f32 / patch.len().max(1) as f32).max(20.0);
     // The painted part of a value by the pixel's luma.
@@ -102,7 +109,9 @@ fn paint(image: &mut RgbImage, patch: &[usize], colour: [f32; 3], strength: f32)
     for &at in patch {
         let painted = painted[luma(pixels[at]) as usize];
         // The cast saturates at 255.
-        pixels[at] = std::array::from_fn(|c| (f32::from(pixels[at][c]) * (1.0 - strength) + painted[c]) as u8);
+        pixels[at] = std::array::from_fn(|c| {
+            (f32::from(pixels[at][c]) * (1.0 - strength) + painted[c]) as u8
+        });
     }
 }
 
@@ -131,7 +140,11 @@ mod tests {
             let mut image = before.clone();
             roofs(&mut image, &mask, &[2], &mut Rng::new(seed));
             let spared = |at: &usize| mask.ids[*at] != 2;
-            assert!((0..1024).filter(spared).all(|at| image.pixels[at * 3..][..3] == before.pixels[at * 3..][..3]));
+            assert!(
+                (0..1024)
+                    .filter(spared)
+                    .all(|at| image.pixels[at * 3..][..3] == before.pixels[at * 3..][..3])
+            );
             differing += usize::from(image.pixel(5, 6) != image.pixel(20, 6));
             assert!(image.pixel(4, 4)[1] < image.pixel(5, 6)[1], "the texture stays");
         }

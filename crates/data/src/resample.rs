@@ -3,7 +3,8 @@
 use crate::image::RgbImage;
 use crate::mask::{IGNORE, IndexMask};
 
-/// A square of the source: output pixel `i` covers `[x + i * step, x + (i + 1) * step)`, in source pixels. It may reach outside.
+/// A square of the source: output pixel `i` covers `[x + i * step, x + (i + 1) * step)`, in source
+/// pixels. It may reach outside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     /// Left edge.
@@ -16,21 +17,24 @@ pub(crate) struct Window {
     pub side_px: usize,
 }
 
-/// Source pixels and weights for one output coordinate. `weights[i]` belongs to the source coordinate `first + i`.
+/// Source pixels and weights for one output coordinate. `weights[i]` belongs to the source
+/// coordinate `first + i`.
 struct Taps {
     first: isize,
     weights: Vec<f32>,
 }
 
-/// A triangle of half-width `max(1, step)`: bilinear when the picture grows, an area average when it shrinks.
+/// A triangle of half-width `max(1, step)`: bilinear when the picture grows, an area average when
+/// it shrinks.
 fn taps(origin: f32, step: f32, side_px: usize) -> Vec<Taps> {
     let radius = step.max(1.0);
     let tap = |index: usize| {
         let centre = origin + (index as f32 + 0.5) * step - 0.5;
         let first = (centre - radius).floor() as isize + 1;
         let last = (centre + radius).ceil() as isize - 1;
-        let mut weights: Vec<f32> =
-            (first..=last.max(first)).map(|at| (1.0 - (at as f32 - centre).abs() / radius).max(0.0)).collect();
+        let mut weights: Vec<f32> = (first..=last.max(first))
+            .map(|at| (1.0 - (at as f32 - centre).abs() / radius).max(0.0))
+            .collect();
         let sum: f32 = weights.iter().sum();
         for weight in &mut weights {
             *weight /= sum;
@@ -55,7 +59,11 @@ pub(crate) fn cut_image(source: &RgbImage, window: Window) -> RgbImage {
     // For each output column, where its source columns lie in a row.
     let offsets: Vec<Vec<usize>> = columns
         .iter()
-        .map(|tap| (0..tap.weights.len()).map(|i| reflect(tap.first + i as isize, source.width) * 3).collect())
+        .map(|tap| {
+            (0..tap.weights.len())
+                .map(|i| reflect(tap.first + i as isize, source.width) * 3)
+                .collect()
+        })
         .collect();
     let left = offsets.iter().flatten().copied().min().unwrap_or(0);
     let right = offsets.iter().flatten().copied().max().unwrap_or(0) + 3;
@@ -130,9 +138,15 @@ mod tests {
     #[test]
     fn shrinking_averages_and_a_checkerboard_turns_gray() {
         let mut board = RgbImage::filled(64, 64, [0; 3]);
-        (0..64).for_each(|y| (0..64).filter(|x| (x + y) % 2 == 0).for_each(|x| board.set_pixel(x, y, [200; 3])));
+        (0..64).for_each(|y| {
+            (0..64).filter(|x| (x + y) % 2 == 0).for_each(|x| board.set_pixel(x, y, [200; 3]))
+        });
         let cut = cut_image(&board, Window { x: 0.0, y: 0.0, step: 4.0, side_px: 16 });
-        assert!(cut.pixels.iter().all(|&value| (95..=105).contains(&value)), "{:?}", &cut.pixels[..12]);
+        assert!(
+            cut.pixels.iter().all(|&value| (95..=105).contains(&value)),
+            "{:?}",
+            &cut.pixels[..12]
+        );
     }
 
     #[test]
@@ -142,7 +156,10 @@ mod tests {
             let cut = cut_image(&ramp(24, 24), Window { x: 6.0, y: 6.0, step, side_px });
             for x in 0..side_px {
                 let expected = (6.0 + (x as f32 + 0.5) * step - 0.5) * 10.0;
-                assert!((f32::from(cut.pixel(x, 0)[0]) - expected).abs() <= 0.51, "step {step}, x {x}");
+                assert!(
+                    (f32::from(cut.pixel(x, 0)[0]) - expected).abs() <= 0.51,
+                    "step {step}, x {x}"
+                );
             }
         }
     }
@@ -158,7 +175,10 @@ mod tests {
 
     #[test]
     fn a_picture_of_one_pixel_fills_a_window_of_any_size() {
-        let cut = cut_image(&RgbImage::filled(1, 1, [7, 8, 9]), Window { x: -30.0, y: 11.0, step: 0.7, side_px: 40 });
+        let cut = cut_image(
+            &RgbImage::filled(1, 1, [7, 8, 9]),
+            Window { x: -30.0, y: 11.0, step: 0.7, side_px: 40 },
+        );
         assert!(cut.pixels.chunks(3).all(|pixel| pixel == [7, 8, 9]));
     }
 
@@ -172,12 +192,18 @@ mod tests {
                 mask.ids[y * 100 + x] = 1;
             }
         }
-        for (x, y, step) in [(5.3, 8.7, 0.6), (2.0, 1.0, 1.3), (0.4, -9.5, 2.4), (10.1, 20.2, 1.0)] {
+        for (x, y, step) in [(5.3, 8.7, 0.6), (2.0, 1.0, 1.3), (0.4, -9.5, 2.4), (10.1, 20.2, 1.0)]
+        {
             let window = Window { x, y, step, side_px: 32 };
             let (cut, ids) = (cut_image(&picture, window), cut_mask(&mask, window).ids);
             let bright = |value: u8| u8::from(value > 127);
-            let wrong =
-                cut.pixels.iter().step_by(3).zip(&ids).filter(|&(&v, &id)| id != 255 && bright(v) != id).count();
+            let wrong = cut
+                .pixels
+                .iter()
+                .step_by(3)
+                .zip(&ids)
+                .filter(|&(&v, &id)| id != 255 && bright(v) != id)
+                .count();
             assert!(wrong <= 8, "{wrong} of 1024 pixels differ in {window:?}");
         }
     }

@@ -14,8 +14,8 @@ impl Rng {
         Self::keyed(&[seed])
     }
 
-    /// A stream of its own for each sequence of numbers, such as `[seed, step, slot]`. Nothing else enters, so a draw at step 7,000
-    /// needs none of the draws before it.
+    /// A stream of its own for each sequence of numbers, such as `[seed, step, slot]`. Nothing else
+    /// enters, so a draw at step 7,000 needs none of the draws before it.
     pub fn keyed(key: &[u64]) -> Self {
         let mut mixer = 0x5EED_u64;
         for &part in key {
@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn split_mix_gives_the_published_numbers() {
         let mut state = 1_234_567;
-        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        let expected =
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(std::array::from_fn(|_| split_mix(&mut state)), expected);
     }
 
@@ -115,7 +116,8 @@ mod tests {
     #[test]
     fn keys_that_differ_in_any_part_give_other_streams() {
         let keys: [&[u64]; 5] = [&[1, 2], &[2, 1], &[1, 3], &[1], &[1, 2, 0]];
-        let firsts: std::collections::BTreeSet<u64> = keys.map(|key| Rng::keyed(key).next_u64()).into_iter().collect();
+        let firsts: std::collections::BTreeSet<u64> =
+            keys.map(|key| Rng::keyed(key).next_u64()).into_iter().collect();
         assert_eq!(firsts.len(), keys.len());
     }
 
@@ -132,7 +134,11 @@ mod tests {
             below[rng.below(3)] += 1;
         }
         let n = f64::from(count);
-        assert!((sum / n).abs() < 0.02 && (square / n - 1.0).abs() < 0.02 && (unit / n - 0.5).abs() < 0.005);
+        assert!(
+            (sum / n).abs() < 0.02
+                && (square / n - 1.0).abs() < 0.02
+                && (unit / n - 0.5).abs() < 0.005
+        );
         assert!(below.iter().all(|&hits| (hits as f64 / n - 1.0 / 3.0).abs() < 0.01));
     }
 }

@@ -45,7 +45,8 @@ pub struct Batch {
     pub images: Vec<u8>,
     /// `[N, H, W]`, each an index of the set of `sources` at its place.
     pub masks: Vec<u8>,
-    /// `[N, H, W]`, the place in the sampler's sources that an index belongs to: the crop's own, or that of what was laid over it.
+    /// `[N, H, W]`, the place in the sampler's sources that an index belongs to: the crop's own, or
+    /// that of what was laid over it.
     pub sources: Vec<u8>,
     /// `[N]`.
     pub origins: Vec<Origin>,
@@ -60,7 +61,8 @@ impl Batch {
     }
 }
 
-/// Draws batches. Nothing is remembered between steps, so a run that is taken up at step 7,000 sees what an unbroken one sees.
+/// Draws batches. Nothing is remembered between steps, so a run that is taken up at step 7,000 sees
+/// what an unbroken one sees.
 #[derive(Debug)]
 pub struct Sampler {
     sources: Vec<Source>,
@@ -78,9 +80,22 @@ pub struct Sampler {
 
 impl Sampler {
     /// A sampler over the samples of `split`. Refuses a source without such samples.
-    pub fn new(sources: Vec<Source>, split: Split, batch_size: usize, seed: u64) -> Result<Self, DataError> {
-        assert!(batch_size > 0 && !sources.is_empty(), "a batch of {batch_size} from {} sources", sources.len());
-        assert!(u8::try_from(sources.len()).is_ok(), "{} sources: a byte has room for 255", sources.len());
+    pub fn new(
+        sources: Vec<Source>,
+        split: Split,
+        batch_size: usize,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        assert!(
+            batch_size > 0 && !sources.is_empty(),
+            "a batch of {batch_size} from {} sources",
+            sources.len()
+        );
+        assert!(
+            u8::try_from(sources.len()).is_ok(),
+            "{} sources: a byte has room for 255",
+            sources.len()
+        );
         let tile_px = sources[0].augment.tile_px;
         for source in &sources {
             assert!(
@@ -89,10 +104,18 @@ impl Sampler {
                 source.set.name(),
                 source.weight
             );
-            assert_eq!(source.augment.tile_px, tile_px, "{}: tile_px of all sources must agree", source.set.name());
+            assert_eq!(
+                source.augment.tile_px,
+                tile_px,
+                "{}: tile_px of all sources must agree",
+                source.set.name()
+            );
             if source.set.is_empty(split) {
                 let path = source.set.name().into();
-                return Err(DataError::Empty { path, expected: format!("samples in the split {split:?}") });
+                return Err(DataError::Empty {
+                    path,
+                    expected: format!("samples in the split {split:?}"),
+                });
             }
         }
         let total: f32 = sources.iter().map(|source| source.weight).sum();
@@ -104,22 +127,38 @@ impl Sampler {
                 end
             })
             .collect();
-        let drawn_by =
-            sources.iter().map(|Source { set, .. }| (Places::new(set.ids(split)), Roles::of(set.classes()))).collect();
-        Ok(Self { sources, drawn_by, shares, split, batch_size, seed, mix_probability: 0.0, share: (0, 1) })
+        let drawn_by = sources
+            .iter()
+            .map(|Source { set, .. }| (Places::new(set.ids(split)), Roles::of(set.classes())))
+            .collect();
+        Ok(Self {
+            sources,
+            drawn_by,
+            shares,
+            split,
+            batch_size,
+            seed,
+            mix_probability: 0.0,
+            share: (0, 1),
+        })
     }
 
-    /// This sampler with half of the classes of another crop laid over a crop, with this probability (`ClassMix`).
+    /// This sampler with half of the classes of another crop laid over a crop, with this
+    /// probability (`ClassMix`).
     #[must_use]
     pub fn mixing(self, mix_probability: f32) -> Self {
         Self { mix_probability, ..self }
     }
 
-    /// This sampler for process `rank` of `size`: of each batch it makes the crops `rank`, `rank + size`, …, which are those of
-    /// the whole batch.
+    /// This sampler for process `rank` of `size`: of each batch it makes the crops `rank`,
+    /// `rank + size`, …, which are those of the whole batch.
     #[must_use]
     pub fn share(self, rank: usize, size: usize) -> Self {
-        assert!(rank < size && size <= self.batch_size, "share {rank} of {size} of {} crops", self.batch_size);
+        assert!(
+            rank < size && size <= self.batch_size,
+            "share {rank} of {size} of {} crops",
+            self.batch_size
+        );
         Self { share: (rank, size), ..self }
     }
 
@@ -143,7 +182,8 @@ impl Sampler {
         let (first, step_by) = self.share;
         for slot in (first..self.batch_size).step_by(step_by) {
             let mut rng = Rng::keyed(&[self.seed, step, slot as u64]);
-            // Stratified: slot i draws from the i-th N-th of [0, 1), so every batch holds its share of every source.
+            // Stratified: slot i draws from the i-th N-th of [0, 1), so every batch holds its share
+            // of every source.
             let point = (slot as f32 + rng.unit()) / self.batch_size as f32;
             let (mut crop, origin) = self.crop(point, &mut rng)?;
             let mut sources = vec![origin.source as u8; crop.mask.ids.len()];
@@ -165,7 +205,8 @@ impl Sampler {
 
     /// A crop from the source that has `point`, in `[0, 1)`, in its share.
     fn crop(&self, point: f32, rng: &mut Rng) -> Result<(Crop, Origin), DataError> {
-        let source = self.shares.iter().position(|&end| point < end).unwrap_or(self.sources.len() - 1);
+        let source =
+            self.shares.iter().position(|&end| point < end).unwrap_or(self.sources.len() - 1);
         let Source { set, augment, .. } = &self.sources[source];
         let (places, roles) = &self.drawn_by[source];
         let index = places.draw(rng);
@@ -177,18 +218,25 @@ impl Sampler {
         self.sources[origin.source].set.sample(self.split, origin.index)
     }
 
-    /// What the pixels of a batch say about `queries`: `[N, K, H, W]` of [`crate::POSITIVE`], [`crate::NEGATIVE`] and [`UNLABELLED`].
+    /// What the pixels of a batch say about `queries`: `[N, K, H, W]` of [`crate::POSITIVE`],
+    /// [`crate::NEGATIVE`] and [`UNLABELLED`].
     pub fn targets(&self, batch: &Batch, queries: &[&str]) -> Vec<u8> {
         let pixels = batch.tile_px * batch.tile_px;
         let nothing = [UNLABELLED; 256];
         let of_source = |query: &str| -> Vec<[u8; 256]> {
-            self.sources.iter().map(|source| source.set.classes().targets(query).unwrap_or(nothing)).collect()
+            self.sources
+                .iter()
+                .map(|source| source.set.classes().targets(query).unwrap_or(nothing))
+                .collect()
         };
         let tables: Vec<Vec<[u8; 256]>> = queries.iter().map(|query| of_source(query)).collect();
         let mut targets = Vec::with_capacity(batch.masks.len() * queries.len());
-        for (mask, sources) in batch.masks.chunks_exact(pixels).zip(batch.sources.chunks_exact(pixels)) {
+        for (mask, sources) in
+            batch.masks.chunks_exact(pixels).zip(batch.sources.chunks_exact(pixels))
+        {
             for table in &tables {
-                let target = |(&id, &source): (&u8, &u8)| table[usize::from(source)][usize::from(id)];
+                let target =
+                    |(&id, &source): (&u8, &u8)| table[usize::from(source)][usize::from(id)];
                 targets.extend(mask.iter().zip(sources).map(target));
             }
         }
@@ -209,7 +257,8 @@ mod tests {
         let dubai = dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
         let source = |set: DenseSet, weight| {
             // Decoded now: the folder is gone when the function returns.
-            (0..set.len(Split::Train)).for_each(|index| drop(set.sample(Split::Train, index).unwrap()));
+            (0..set.len(Split::Train))
+                .for_each(|index| drop(set.sample(Split::Train, index).unwrap()));
             Source { set: Arc::new(set), weight, loss_weight: 1.0, augment: Augment::train(8) }
         };
         Sampler::new(vec![source(flood, 3.0), source(dubai, 1.0)], Split::Train, 4, seed).unwrap()
@@ -228,7 +277,10 @@ mod tests {
     fn every_batch_holds_each_source_by_its_weight() {
         for step in 0..20 {
             let batch = sampler(1).batch(step).unwrap();
-            assert_eq!(batch.origins.iter().map(|origin| origin.source).collect::<Vec<_>>(), [0, 0, 0, 1]);
+            assert_eq!(
+                batch.origins.iter().map(|origin| origin.source).collect::<Vec<_>>(),
+                [0, 0, 0, 1]
+            );
         }
     }
 
@@ -251,7 +303,10 @@ mod tests {
         let of = |n: usize, k: usize| &targets[(n * 3 + k) * 64..][..64];
         assert!(of(0, 0).iter().all(|&target| [NEGATIVE, POSITIVE, UNLABELLED].contains(&target)));
         assert!(of(0, 0).iter().any(|&target| target != UNLABELLED));
-        assert!(of(0, 1).iter().all(|&target| target == UNLABELLED), "a flood mask is no statement about water");
+        assert!(
+            of(0, 1).iter().all(|&target| target == UNLABELLED),
+            "a flood mask is no statement about water"
+        );
         assert!(!of(3, 0).contains(&POSITIVE), "nobody labelled a flood in Dubai");
         assert!(of(3, 1).contains(&POSITIVE) || of(3, 1).contains(&NEGATIVE));
         assert!((0..4).all(|n| of(n, 2).iter().all(|&target| target == UNLABELLED)));
@@ -277,7 +332,12 @@ mod tests {
     #[test]
     fn a_source_without_samples_in_the_split_is_refused() {
         let set = DenseSet::of_pictures(sampler(1).sources[0].set.provenance().clone(), []);
-        let source = Source { set: Arc::new(set), weight: 1.0, loss_weight: 1.0, augment: Augment::plain(8) };
+        let source = Source {
+            set: Arc::new(set),
+            weight: 1.0,
+            loss_weight: 1.0,
+            augment: Augment::plain(8),
+        };
         let message = Sampler::new(vec![source], Split::Val, 2, 0).unwrap_err().to_string();
         assert_eq!(message, "flood_area: expected samples in the split Val, found none");
     }

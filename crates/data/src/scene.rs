@@ -1,7 +1,9 @@
-//! A generated aerial picture with its ground truth: a river in flood, a village, roads, fields, trees.
+//! A generated aerial picture with its ground truth: a river in flood, a village, roads, fields,
+//! trees.
 //!
-//! It is what a program shows that was given no picture. Everything is drawn as reflectance and elevation, then lit by one sun, so roofs, crowns and
-//! shadows agree with each other. The same seed gives the same scene.
+//! It is what a program shows that was given no picture. Everything is drawn as reflectance and
+//! elevation, then lit by one sun, so roofs, crowns and shadows agree with each other. The same
+//! seed gives the same scene.
 
 mod canvas;
 mod ground;
@@ -75,7 +77,8 @@ pub fn classes() -> ClassTable {
     )
 }
 
-/// Draws the scene of `seed`, `width` by `height` pixels of [`METRES_PER_PX`]. 1024 by 768 is the size it was composed for.
+/// Draws the scene of `seed`, `width` by `height` pixels of [`METRES_PER_PX`]. 1024 by 768 is the
+/// size it was composed for.
 pub fn generate(seed: u64, width: usize, height: usize) -> Scene {
     assert!(width > 0 && height > 0, "a scene of {width}x{height}");
     let extent = [width, height].map(|pixels| pixels as f32 * METRES_PER_PX);
@@ -86,8 +89,8 @@ pub fn generate(seed: u64, width: usize, height: usize) -> Scene {
     draw(canvas, noise, &roads, extent, &mut rng)
 }
 
-/// The scene of `seed` as a drone sees it that flies low along one of its streets: `width` by `height` pixels of [`CLOSE_UP_METRES_PER_PX`]. The asphalt
-/// of each seed has its own colour.
+/// The scene of `seed` as a drone sees it that flies low along one of its streets: `width` by
+/// `height` pixels of [`CLOSE_UP_METRES_PER_PX`]. The asphalt of each seed has its own colour.
 pub fn close_up(seed: u64, width: usize, height: usize) -> Scene {
     assert!(width > 0 && height > 0, "a scene of {width}x{height}");
     let mut rng = Rng::keyed(&[seed, 0x5CE]);
@@ -100,24 +103,36 @@ pub fn close_up(seed: u64, width: usize, height: usize) -> Scene {
     let street = streets[view.below(streets.len())];
     let (centre, _) = street.path.at(view.range(0.15, 0.85) * street.path.length());
     let half_m = [width, height].map(|pixels| 0.5 * pixels as f32 * CLOSE_UP_METRES_PER_PX);
-    let origin = std::array::from_fn(|axis| centre[axis] + (view.range(-0.6, 0.6) - 1.0) * half_m[axis]);
+    let origin =
+        std::array::from_fn(|axis| centre[axis] + (view.range(-0.6, 0.6) - 1.0) * half_m[axis]);
     draw(canvas(width, height, CLOSE_UP_METRES_PER_PX, origin), noise, &roads, COMPOSED_M, &mut rng)
 }
 
 /// `origin` in metres from the scene's corner.
 fn canvas(width: usize, height: usize, metres_per_px: f32, origin: Point) -> Canvas {
-    Canvas::new(width * OVERSAMPLING, height * OVERSAMPLING, metres_per_px / OVERSAMPLING as f32, origin)
+    Canvas::new(
+        width * OVERSAMPLING,
+        height * OVERSAMPLING,
+        metres_per_px / OVERSAMPLING as f32,
+        origin,
+    )
 }
 
 /// Everything in a scene of `extent` metres that stands on `canvas`.
 fn draw(mut canvas: Canvas, noise: Noise, roads: &[Road], extent: Point, rng: &mut Rng) -> Scene {
-    let streets = roads.iter().filter(|road| road.surface == Surface::Street).map(|road| road.path.clone()).collect();
+    let streets = roads
+        .iter()
+        .filter(|road| road.surface == Surface::Street)
+        .map(|road| road.path.clone())
+        .collect();
     let ground = Ground::new(noise, river(extent, rng), streets, 0.32);
     let houses = houses(&ground, roads, extent, rng);
     let yards: Vec<Yard> = houses
         .iter()
         .filter(|house| house.is_family_home())
-        .filter_map(|house| ground.nearest_street(house.centre).map(|street| Yard::of(house, street, rng)))
+        .filter_map(|house| {
+            ground.nearest_street(house.centre).map(|street| Yard::of(house, street, rng))
+        })
         .collect();
 
     ground.paint_land(&mut canvas);
@@ -128,7 +143,10 @@ fn draw(mut canvas: Canvas, noise: Noise, roads: &[Road], extent: Point, rng: &m
         road.draw_shoulder(&mut canvas, noise);
     }
     for surface in [Surface::Street, Surface::MainRoad] {
-        roads.iter().filter(|road| road.surface == surface).for_each(|road| road.draw(&mut canvas, noise));
+        roads
+            .iter()
+            .filter(|road| road.surface == surface)
+            .for_each(|road| road.draw(&mut canvas, noise));
     }
     ground.flood(&mut canvas);
     for road in roads.iter().filter(|road| road.surface != Surface::Track) {
@@ -148,12 +166,26 @@ fn draw(mut canvas: Canvas, noise: Noise, roads: &[Road], extent: Point, rng: &m
 
 /// Corners given as shares of the extent, moved a little.
 fn bent(extent: Point, shares: &[Point], rng: &mut Rng) -> Path {
-    let corner = |share: &Point| std::array::from_fn(|axis| (share[axis] + rng.range(-0.012, 0.012)) * extent[axis]);
+    let corner = |share: &Point| {
+        std::array::from_fn(|axis| (share[axis] + rng.range(-0.012, 0.012)) * extent[axis])
+    };
     Path::through(&shares.iter().map(corner).collect::<Vec<_>>())
 }
 
 fn river(extent: Point, rng: &mut Rng) -> Path {
-    bent(extent, &[[-0.1, 0.52], [0.08, 0.62], [0.22, 0.83], [0.44, 0.86], [0.62, 0.93], [0.85, 1.12], [1.1, 1.3]], rng)
+    bent(
+        extent,
+        &[
+            [-0.1, 0.52],
+            [0.08, 0.62],
+            [0.22, 0.83],
+            [0.44, 0.86],
+            [0.62, 0.93],
+            [0.85, 1.12],
+            [1.1, 1.3],
+        ],
+        rng,
+    )
 }
 
 fn roads(extent: Point, tint: Colour, rng: &mut Rng) -> Vec<Road> {
@@ -164,7 +196,11 @@ fn roads(extent: Point, tint: Colour, rng: &mut Rng) -> Vec<Road> {
         tint,
     };
     vec![
-        road(&[[-0.05, 0.10], [0.22, 0.19], [0.48, 0.24], [0.72, 0.20], [1.05, 0.30]], 3.6, Surface::MainRoad),
+        road(
+            &[[-0.05, 0.10], [0.22, 0.19], [0.48, 0.24], [0.72, 0.20], [1.05, 0.30]],
+            3.6,
+            Surface::MainRoad,
+        ),
         road(&[[0.40, 0.23], [0.36, 0.42], [0.38, 0.60], [0.36, 0.80]], 2.6, Surface::Street),
         road(&[[0.365, 0.45], [0.52, 0.47], [0.66, 0.52], [0.70, 0.66]], 2.4, Surface::Street),
         road(&[[0.585, 0.235], [0.60, 0.36], [0.615, 0.50]], 2.4, Surface::Street),
@@ -179,7 +215,9 @@ fn houses(ground: &Ground, roads: &[Road], extent: Point, rng: &mut Rng) -> Vec<
     let mut houses: Vec<House> = Vec::new();
     let mut settle = |house: House, gap_m: f32| {
         let reach = house.half_m[1] + 3.0;
-        let on_road = roads.iter().any(|road| road.path.beside(house.centre).offset.abs() < road.half_width_m + reach);
+        let on_road = roads
+            .iter()
+            .any(|road| road.path.beside(house.centre).offset.abs() < road.half_width_m + reach);
         let drowned = ground.elevation(house.centre) < WATER_LEVEL_M - DEEPEST_M;
         if !on_road && !drowned && houses.iter().all(|other| house.clear_of(other, gap_m)) {
             houses.push(house);
@@ -195,7 +233,8 @@ fn houses(ground: &Ground, roads: &[Road], extent: Point, rng: &mut Rng) -> Vec<
             while along < road.path.length() {
                 let (on_street, forward) = road.path.at(along);
                 let setback = side * rng.range(12.5, 17.0);
-                let centre = [on_street[0] - forward[1] * setback, on_street[1] + forward[0] * setback];
+                let centre =
+                    [on_street[0] - forward[1] * setback, on_street[1] + forward[0] * setback];
                 let turned = forward[1].atan2(forward[0]) + rng.range(-0.08, 0.08);
                 let gable = if rng.chance(0.3) { std::f32::consts::FRAC_PI_2 } else { 0.0 };
                 settle(House::family(centre, direction(turned + gable), rng), 1.5);
@@ -220,15 +259,26 @@ fn direction(angle: f32) -> Point {
 }
 
 /// A wood, the river's banks, hedges, orchards, gardens; nothing on roads and roofs.
-fn trees(ground: &Ground, roads: &[Road], houses: &[House], yards: &[Yard], extent: Point, rng: &mut Rng) -> Vec<Tree> {
+fn trees(
+    ground: &Ground,
+    roads: &[Road],
+    houses: &[House],
+    yards: &[Yard],
+    extent: Point,
+    rng: &mut Rng,
+) -> Vec<Tree> {
     const GRID_M: f32 = 4.0;
     let free = |place: Point, radius_m: f32| {
-        roads.iter().all(|road| road.path.beside(place).offset.abs() > road.half_width_m + 0.5 * radius_m)
+        roads
+            .iter()
+            .all(|road| road.path.beside(place).offset.abs() > road.half_width_m + 0.5 * radius_m)
             && houses.iter().all(|house| !house.covers(place, 0.65 * radius_m))
             && yards.iter().all(|yard| !yard.blocks(place, radius_m))
     };
     let mut trees: Vec<Tree> = yards.iter().flat_map(|yard| yard.hedge(rng)).collect();
-    trees.retain(|bush| ground.elevation(bush.centre) > WATER_LEVEL_M - 0.8 && free(bush.centre, bush.radius_m));
+    trees.retain(|bush| {
+        ground.elevation(bush.centre) > WATER_LEVEL_M - 0.8 && free(bush.centre, bush.radius_m)
+    });
     let (columns, rows) = ((extent[0] / GRID_M) as usize + 2, (extent[1] / GRID_M) as usize + 2);
     for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
         let cell = [(column as f32 - 0.5) * GRID_M, (row as f32 - 0.5) * GRID_M];
@@ -242,7 +292,8 @@ fn trees(ground: &Ground, roads: &[Road], houses: &[House], yards: &[Yard], exte
     trees
 }
 
-/// How large a tree would be at a place, and how likely it stands there; above 1 it stands exactly on the grid.
+/// How large a tree would be at a place, and how likely it stands there; above 1 it stands exactly
+/// on the grid.
 fn growth(ground: &Ground, place: Point, cell: Point, extent: Point, rng: &mut Rng) -> (f32, f32) {
     let wood = distance(place, [0.97 * extent[0], 0.03 * extent[1]]) / extent[0]
         + 0.05 * (place[0] / 17.0).sin() * (place[1] / 13.0).cos();
@@ -264,7 +315,8 @@ fn growth(ground: &Ground, place: Point, cell: Point, extent: Point, rng: &mut R
         return (rng.range(1.3, 3.4), 0.75);
     }
     if field.field == Field::Orchard && field.border > 4.0 {
-        let every_other = ((cell[0] / 4.0).round() as i32 + (cell[1] / 4.0).round() as i32).rem_euclid(2) == 0;
+        let every_other =
+            ((cell[0] / 4.0).round() as i32 + (cell[1] / 4.0).round() as i32).rem_euclid(2) == 0;
         return (rng.range(1.5, 1.9), if every_other { 1.1 } else { 0.0 });
     }
     (rng.range(1.5, 4.0), 0.004)
@@ -280,7 +332,10 @@ fn photograph(canvas: &Canvas, rng: &mut Rng) -> Scene {
     for y in 0..height {
         for x in 0..width {
             let spots = (0..OVERSAMPLING * OVERSAMPLING).map(|part| {
-                let (row, column) = (y * OVERSAMPLING + part / OVERSAMPLING, x * OVERSAMPLING + part % OVERSAMPLING);
+                let (row, column) = (
+                    y * OVERSAMPLING + part / OVERSAMPLING,
+                    x * OVERSAMPLING + part % OVERSAMPLING,
+                );
                 row * canvas.width + column
             });
             let mut sum = [0.0_f32; 3];
@@ -319,7 +374,8 @@ mod tests {
     fn a_close_up_shows_a_street_three_times_as_large() {
         let close = close_up(3, 256, 192);
         assert_eq!(close, close_up(3, 256, 192));
-        let road = |scene: &Scene| scene.mask.ids.iter().map(|&id| usize::from(id == ROAD)).sum::<usize>();
+        let road =
+            |scene: &Scene| scene.mask.ids.iter().map(|&id| usize::from(id == ROAD)).sum::<usize>();
         assert!(road(&close) > 2_000, "{} of 49152 pixels are road", road(&close));
     }
 
@@ -327,7 +383,12 @@ mod tests {
     fn flood_pixels_look_muddy_and_vegetation_green() {
         let scene = generate(1, 512, 384);
         let mean = |id: u8| {
-            let pixels = scene.image.pixels.chunks(3).zip(&scene.mask.ids).filter(|&(_, &found)| found == id);
+            let pixels = scene
+                .image
+                .pixels
+                .chunks(3)
+                .zip(&scene.mask.ids)
+                .filter(|&(_, &found)| found == id);
             let (mut sum, mut count) = ([0.0_f32; 3], 0.0_f32);
             for (pixel, _) in pixels {
                 (0..3).for_each(|channel| sum[channel] += f32::from(pixel[channel]));

@@ -1,9 +1,11 @@
-//! Shadows that nothing in the image casts: dark, slightly blue, soft at the edge. Labels stay, so that dark is no class.
+//! Shadows that nothing in the image casts: dark, slightly blue, soft at the edge. Labels stay, so
+//! that dark is no class.
 
 use crate::image::RgbImage;
 use crate::rng::Rng;
 
-/// How dark a shadow is: the factor on red. Green and blue lose less, as the sky still lights the ground.
+/// How dark a shadow is: the factor on red. Green and blue lose less, as the sky still lights the
+/// ground.
 const DARKEST: f32 = 0.2;
 const LIGHTEST: f32 = 0.55;
 
@@ -17,8 +19,9 @@ pub(crate) fn cast(image: &mut RgbImage, rng: &mut Rng) {
     let blue = rng.range(1.05, 1.3);
     let light = [red, red * blue.sqrt(), red * blue];
     // Factors by cover, of 256.
-    let factors: [[u32; 3]; 256] =
-        std::array::from_fn(|cover| light.map(|light| ((1.0 - (1.0 - light) * cover as f32 / 255.0) * 256.0) as u32));
+    let factors: [[u32; 3]; 256] = std::array::from_fn(|cover| {
+        light.map(|light| ((1.0 - (1.0 - light) * cover as f32 / 255.0) * 256.0) as u32)
+    });
     for (pixel, &cover) in image.pixels.as_chunks_mut::<3>().0.iter_mut().zip(&shade.cover) {
         if cover > 0 {
             let factors = factors[usize::from(cover)];
@@ -96,7 +99,9 @@ impl Shade {
     /// Covers the square around `centre` by `cover(x, y)`, in `[0, 1]` once clamped.
     fn fill(&mut self, centre: [f32; 2], reach: f32, cover: impl Fn(f32, f32) -> f32) {
         // The casts saturate at 0.
-        let range = |at: f32| ((at - reach) as usize).min(self.side)..((at + reach + 1.0) as usize).min(self.side);
+        let range = |at: f32| {
+            ((at - reach) as usize).min(self.side)..((at + reach + 1.0) as usize).min(self.side)
+        };
         let columns = range(centre[0]);
         for y in range(centre[1]) {
             let line = &mut self.cover[y * self.side..][columns.clone()];

@@ -1,10 +1,15 @@
 //! The readers of the sets that label one or a few things, on their fake copies.
 
-#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; the lint knows functions marked as such alone"
+)]
 
 use std::path::{Path, PathBuf};
 
-use rszs_data::{DataError, DenseSet, IGNORE, NEGATIVE, POSITIVE, Split, UNLABELLED, catalogue, fixtures};
+use rszs_data::{
+    DataError, DenseSet, IGNORE, NEGATIVE, POSITIVE, Split, UNLABELLED, catalogue, fixtures,
+};
 
 /// Writes the fake copy of a set below the folder and returns the set's own folder.
 type Write = fn(&Path) -> Result<PathBuf, DataError>;
@@ -52,10 +57,17 @@ fn every_narrow_set_has_a_fixture_that_decodes_and_a_concept_that_it_shows() {
             .flat_map(|split| (0..set.len(split)).map(move |index| (split, index)))
         {
             let sample = set.sample(split, index).unwrap();
-            assert!(concept.positive.iter().all(|id| sample.mask.ids.contains(id)), "{name}: {}", sample.id);
+            assert!(
+                concept.positive.iter().all(|id| sample.mask.ids.contains(id)),
+                "{name}: {}",
+                sample.id
+            );
         }
         let dry = set.classes().targets("flood").unwrap();
-        assert!(set.classes().classes().iter().all(|class| dry[usize::from(class.id)] == NEGATIVE), "{name} is dry");
+        assert!(
+            set.classes().classes().iter().all(|class| dry[usize::from(class.id)] == NEGATIVE),
+            "{name} is dry"
+        );
     }
 }
 
@@ -98,8 +110,10 @@ fn a_solar_panel_may_be_on_a_building_and_a_landslide_may_be_bare_ground() {
 #[test]
 fn dead_trees_are_split_by_state_and_say_nothing_about_vegetation() {
     let (_folder, _, set) = open(fixtures::dead_trees);
-    let expected =
-        [vec!["ar037_2019_n_07_05_0", "mo025_2018_n_01_01_0"], vec!["nm003_2018_n_01_01_0", "tx071_2018_n_01_01_0"]];
+    let expected = [
+        vec!["ar037_2019_n_07_05_0", "mo025_2018_n_01_01_0"],
+        vec!["nm003_2018_n_01_01_0", "tx071_2018_n_01_01_0"],
+    ];
     assert_eq!(ids(&set), expected);
     assert_eq!(set.classes().targets("vegetation"), None);
 }
@@ -110,7 +124,10 @@ fn cars_are_split_by_street_and_their_boxes_become_cores() {
     assert_eq!(ids(&set), [vec!["MOS74", "MunichStreet02-MOS74"], vec!["MOS155"]]);
     let mask = set.sample(Split::Val, 0).unwrap().mask.clone();
     assert_eq!([mask.id(0, 0), mask.id(3, 3), mask.id(13, 8), mask.id(9, 2)], [IGNORE, 1, 3, 0]);
-    assert_eq!(targets(&set, "vehicle"), [NEGATIVE, POSITIVE, UNLABELLED, UNLABELLED, UNLABELLED, UNLABELLED]);
+    assert_eq!(
+        targets(&set, "vehicle"),
+        [NEGATIVE, POSITIVE, UNLABELLED, UNLABELLED, UNLABELLED, UNLABELLED]
+    );
     assert!(set.files().any(|file| file == root.join("boxes.jsonl")));
 }
 
@@ -119,7 +136,10 @@ fn crowns_are_trees_and_vegetation_and_the_border_is_open() {
     let (_folder, _, set) = open(fixtures::neon_tree_boxes);
     assert_eq!(ids(&set), [vec!["HARV_022", "SJER_002"], vec!["OSBS_022"]]);
     let mask = set.sample(Split::Val, 0).unwrap().mask.clone();
-    assert_eq!([mask.id(3, 22), mask.id(18, 18), mask.id(23, 22), mask.id(30, 22)], [IGNORE, IGNORE, 1, 0]);
+    assert_eq!(
+        [mask.id(3, 22), mask.id(18, 18), mask.id(23, 22), mask.id(30, 22)],
+        [IGNORE, IGNORE, 1, 0]
+    );
     assert_eq!(targets(&set, "vegetation"), [UNLABELLED, POSITIVE]);
 }
 
@@ -134,7 +154,10 @@ fn an_image_without_a_line_a_line_without_an_image_and_another_size_are_named() 
     };
     let first_line = text.lines().next().unwrap();
     let missing = error(text.replacen(&format!("{first_line}\n"), "", 1));
-    assert!(missing.contains("boxes.jsonl: expected one line an image, found none for"), "{missing}");
+    assert!(
+        missing.contains("boxes.jsonl: expected one line an image, found none for"),
+        "{missing}"
+    );
     let twice = error(format!("{text}{first_line}\n"));
     assert!(twice.contains("found MOS155.jpg twice"), "{twice}");
     let foreign = error(format!("{text}{}\n", first_line.replace("MOS155", "MOS999")));

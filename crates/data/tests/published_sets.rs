@@ -1,11 +1,16 @@
-//! The readers of the published sets on their fake copies: splits, what a pixel says, and what is refused with which words.
+//! The readers of the published sets on their fake copies: splits, what a pixel says, and what is
+//! refused with which words.
 
-#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; the lint knows functions marked as such alone"
+)]
 
 use std::path::{Path, PathBuf};
 
 use rszs_data::{
-    DataError, DenseSet, IGNORE, IndexMask, NEGATIVE, POSITIVE, RgbImage, Split, UNLABELLED, catalogue, fixtures,
+    DataError, DenseSet, IGNORE, IndexMask, NEGATIVE, POSITIVE, RgbImage, Split, UNLABELLED,
+    catalogue, fixtures,
 };
 
 /// Writes the fake copy of a set below the folder and returns the set's own folder.
@@ -45,7 +50,12 @@ fn check(set: &DenseSet, indices: u8) {
     for split in [Split::Train, Split::Val] {
         for index in 0..set.len(split) {
             let sample = set.sample(split, index).unwrap();
-            assert!((0..indices).all(|id| sample.mask.ids.contains(&id)), "{}: {}", set.name(), sample.id);
+            assert!(
+                (0..indices).all(|id| sample.mask.ids.contains(&id)),
+                "{}: {}",
+                set.name(),
+                sample.id
+            );
         }
     }
     for concept in set.classes().concepts() {
@@ -120,19 +130,37 @@ fn sources_of_land_discover_train_whole_and_say_nothing_of_what_has_no_label() {
     assert_eq!(ids(&set), [vec!["00001", "00002", "11726"], vec![]]);
     check(&set, 20);
     assert_eq!(says(&set, Split::Train, 19, "windmill"), POSITIVE);
-    std::fs::copy(root.join("JPEGImages-trainval/00001.jpg"), root.join("JPEGImages-test/00001.jpg")).unwrap();
-    assert!(error(&root).contains("00001.jpg: expected one picture a name, found"), "{}", error(&root));
+    std::fs::copy(
+        root.join("JPEGImages-trainval/00001.jpg"),
+        root.join("JPEGImages-test/00001.jpg"),
+    )
+    .unwrap();
+    assert!(
+        error(&root).contains("00001.jpg: expected one picture a name, found"),
+        "{}",
+        error(&root)
+    );
 }
 
 #[test]
 fn fast_is_the_same_in_gray_in_colour_and_in_one_folder() {
     let (_folder, root, gray) = open(fixtures::fast);
     let (_other, in_colours, colour) = open(fixtures::fast_in_colours);
-    let painted = RgbImage::read(&in_colours.join("val/semlabels/color/1__600__0___0.png")).unwrap();
-    let literals =
-        [(0, [0, 127, 255]), (15, [64, 191, 127]), (20, [255, 127, 0]), (32, [100, 155, 0]), (36, [0, 191, 64])];
+    let painted =
+        RgbImage::read(&in_colours.join("val/semlabels/color/1__600__0___0.png")).unwrap();
+    let literals = [
+        (0, [0, 127, 255]),
+        (15, [64, 191, 127]),
+        (20, [255, 127, 0]),
+        (32, [100, 155, 0]),
+        (36, [0, 191, 64]),
+    ];
     for (at, expected) in literals.into_iter().chain([(191, [255; 3])]) {
-        assert_eq!(painted.pixel(at % 16, at / 16), expected, "pixel {at}: index {at}, the last unlabelled");
+        assert_eq!(
+            painted.pixel(at % 16, at / 16),
+            expected,
+            "pixel {at}: index {at}, the last unlabelled"
+        );
     }
     assert_eq!(ids(&gray), [vec![], vec!["1__600__0___0", "2__600__450___0"]]);
     check(&gray, 37);
@@ -143,7 +171,11 @@ fn fast_is_the_same_in_gray_in_colour_and_in_one_folder() {
     assert_eq!(first.mask.ids.last(), Some(&IGNORE));
     assert_eq!(first.mask, colour.sample(Split::Val, 0).unwrap().mask);
     for name in ["1__600__0___0.png", "2__600__450___0.png"] {
-        std::fs::rename(root.join("val/semlabels/gray").join(name), root.join("val/semlabels").join(name)).unwrap();
+        std::fs::rename(
+            root.join("val/semlabels/gray").join(name),
+            root.join("val/semlabels").join(name),
+        )
+        .unwrap();
     }
     std::fs::remove_dir(root.join("val/semlabels/gray")).unwrap();
     assert_eq!(reopen(&root).unwrap().sample(Split::Val, 0).unwrap().mask, first.mask);
@@ -169,7 +201,11 @@ fn potsdam_masks_with_boundary_are_read_where_the_others_are_not() {
     std::fs::create_dir(root.join("5_Labels_all")).unwrap();
     for tile in ["2_10", "6_9", "7_13", "4_12"] {
         let from = format!("5_Labels_all_noBoundary/top_potsdam_{tile}_label_noBoundary.tif");
-        std::fs::rename(root.join(from), root.join(format!("5_Labels_all/top_potsdam_{tile}_label.tif"))).unwrap();
+        std::fs::rename(
+            root.join(from),
+            root.join(format!("5_Labels_all/top_potsdam_{tile}_label.tif")),
+        )
+        .unwrap();
     }
     std::fs::remove_dir(root.join("5_Labels_all_noBoundary")).unwrap();
     assert_eq!(reopen(&root).unwrap().sample(Split::Val, 0).unwrap(), expected);
@@ -178,7 +214,10 @@ fn potsdam_masks_with_boundary_are_read_where_the_others_are_not() {
 #[test]
 fn potsdam_squares_have_both_splits_or_the_held_out_one_alone() {
     let (_folder, root, set) = open(fixtures::potsdam_split);
-    assert_eq!(ids(&set), [vec!["2_10_0_0_512_512", "2_10_512_0_1024_512"], vec!["2_13_5488_0_6000_512"]]);
+    assert_eq!(
+        ids(&set),
+        [vec!["2_10_0_0_512_512", "2_10_512_0_1024_512"], vec!["2_13_5488_0_6000_512"]]
+    );
     check(&set, 6);
     assert_eq!(says(&set, Split::Val, 1, "building"), POSITIVE);
     std::fs::remove_dir_all(root.join("img_dir/train")).unwrap();
@@ -197,7 +236,11 @@ fn potsdam_squares_of_our_own_have_the_published_evaluation() {
     assert!(set.ids(Split::Val).all(|id| id.starts_with("7_13_")));
     assert_eq!(says(&set, Split::Val, 1, "building"), POSITIVE);
     std::fs::remove_file(squares.join("classes.txt")).unwrap();
-    assert!(error(&squares).contains("was interrupted: give its command again"), "{}", error(&squares));
+    assert!(
+        error(&squares).contains("was interrupted: give its command again"),
+        "{}",
+        error(&squares)
+    );
 }
 
 #[test]
@@ -235,7 +278,8 @@ fn open_earth_map_is_split_by_its_lists() {
     let picture = root.join("tokyo/images/tokyo_7.tif");
     std::fs::remove_file(&picture).unwrap();
     let expected = format!(
-        "{}: expected a picture and a mask for each of 2 names, found 1 files missing, the first {}",
+        "{}: expected a picture and a mask for each of 2 names, found 1 files missing, the first \
+         {}",
         root.join("train.txt").display(),
         picture.display()
     );
@@ -244,7 +288,8 @@ fn open_earth_map_is_split_by_its_lists() {
     for name in ["aachen_2.tiff", "aachen2.tif", "../OpenEarthMap/aachen_2.tif", ".._2.tif"] {
         std::fs::write(root.join("val.txt"), name).unwrap();
         let list = root.join("val.txt");
-        let expected = format!("{}: expected file names <region>_<number>.tif, found {name}", list.display());
+        let expected =
+            format!("{}: expected file names <region>_<number>.tif, found {name}", list.display());
         assert_eq!(error(&root), expected);
     }
 }
@@ -271,8 +316,10 @@ fn a_missing_folder_is_named_with_the_layouts_that_are_read() {
     std::fs::remove_dir_all(root.join("val/val-label-img")).unwrap();
     let expected = format!(
         "{}: expected train/train-org-img/*.jpg with train/train-label-img/*_lab.png, \
-         val/val-org-img/*.jpg with val/val-label-img/*_lab.png, test/test-org-img/*.jpg with test/test-label-img/*_lab.png; \
-         or val+test/img/*.jpg with val+test/lbl/*.png; found no folder val/val-label-img (unpack the set as it is published)",
+         val/val-org-img/*.jpg with val/val-label-img/*_lab.png, test/test-org-img/*.jpg with \
+         test/test-label-img/*_lab.png; \
+         or val+test/img/*.jpg with val+test/lbl/*.png; found no folder val/val-label-img (unpack \
+         the set as it is published)",
         root.display()
     );
     assert_eq!(error(&root), expected);
@@ -283,7 +330,8 @@ fn a_set_that_is_not_there_names_its_first_folder() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("LandDiscover50K");
     let expected = format!(
-        "{}: expected TR_Image/*.png with GT_ID/*.png; found no folder TR_Image (unpack the set as it is published)",
+        "{}: expected TR_Image/*.png with GT_ID/*.png; found no folder TR_Image (unpack the set as \
+         it is published)",
         root.display()
     );
     assert_eq!(error(&root), expected);
@@ -295,7 +343,8 @@ fn a_missing_mask_and_a_missing_picture_are_named_with_both_counts() {
     let [image, mask] = ["TR_Image/aachen_1.png", "GT_ID/aachen_1.png"].map(|file| root.join(file));
     let message = |path: &Path, other: &Path, pictures: usize, masks: usize| {
         format!(
-            "{}: expected this file beside {}, found none among {pictures} pictures and {masks} masks \
+            "{}: expected this file beside {}, found none among {pictures} pictures and {masks} \
+             masks \
              (incomplete copy of the set?)",
             path.display(),
             other.display()
@@ -312,10 +361,14 @@ fn a_missing_mask_and_a_missing_picture_are_named_with_both_counts() {
 fn a_folder_without_any_file_of_its_pattern_is_empty() {
     let (_folder, root, _) = open(fixtures::flair);
     for name in ["062613", "062614"] {
-        std::fs::rename(root.join(format!("test/mask/{name}.png")), root.join(format!("test/mask/{name}.tif")))
-            .unwrap();
+        std::fs::rename(
+            root.join(format!("test/mask/{name}.png")),
+            root.join(format!("test/mask/{name}.tif")),
+        )
+        .unwrap();
     }
-    let expected = format!("{}: expected files named *.png, found none", root.join("test/mask").display());
+    let expected =
+        format!("{}: expected files named *.png, found none", root.join("test/mask").display());
     assert_eq!(error(&root), expected);
 }
 
@@ -356,7 +409,8 @@ fn a_colour_that_stands_for_nothing_is_named_with_its_pixel() {
     picture.set_pixel(5, 9, [252, 255, 0]);
     picture.write_png(&path).unwrap();
     let expected = format!(
-        "{}: expected the colours (255, 255, 255) (0, 0, 255) (0, 255, 255) (0, 255, 0) (255, 255, 0) (255, 0, 0) (0, 0, 0), \
+        "{}: expected the colours (255, 255, 255) (0, 0, 255) (0, 255, 255) (0, 255, 0) (255, 255, \
+         0) (255, 0, 0) (0, 0, 0), \
          found (252, 255, 0) at x 5, y 9 (another set's mask, or a resampled or lossy copy?)",
         path.display()
     );

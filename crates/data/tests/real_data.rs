@@ -1,7 +1,10 @@
 //! The readers on the real data, where it is: `shared/data` beside the folder of the project.
 //! Elsewhere each test says that it was skipped; the readers' own tests run on fixtures everywhere.
 
-#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; the lint knows functions marked as such alone"
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -27,7 +30,9 @@ fn check(name: &str, train: usize, val: usize, expected: &[u8]) {
     let set = catalogue::open(name, &root).unwrap();
     assert_eq!((set.len(Split::Train), set.len(Split::Val)), (train, val), "{name}");
     let mut present = BTreeSet::new();
-    for (split, index) in BOTH.into_iter().flat_map(|split| (0..set.len(split)).map(move |index| (split, index))) {
+    for (split, index) in
+        BOTH.into_iter().flat_map(|split| (0..set.len(split)).map(move |index| (split, index)))
+    {
         let sample = set.sample(split, index).unwrap();
         assert_eq!(sample.image.pixels.len(), sample.mask.ids.len() * 3);
         present.extend(sample.mask.present());
@@ -102,7 +107,8 @@ fn clip_text_has_1612_names_and_related_words_are_near() {
     let text = ClipText::open(&root.join("clip_text")).unwrap();
     assert_eq!((text.names.len(), text.width, text.vectors.len()), (1_612, 512, 1_612 * 512));
     let cosine = |a: &str, b: &str| -> f32 {
-        let [a, b] = [a, b].map(|name| text.vector(text.names.iter().position(|known| known == name).unwrap()));
+        let [a, b] = [a, b]
+            .map(|name| text.vector(text.names.iter().position(|known| known == name).unwrap()));
         a.iter().zip(b).map(|(a, b)| a * b).sum()
     };
     assert!(cosine("house", "building") > cosine("house", "banana") + 0.05);
@@ -115,16 +121,29 @@ fn teacher_backbones_have_the_documented_arrays() {
     let shape = |name: &str| resnet[&format!("resnetv24_{name}")].shape.clone();
     assert_eq!(shape("conv0_weight"), [64, 3, 7, 7]);
     for (stage, blocks, channels) in [(1, 3, 256), (2, 4, 512), (3, 6, 1024)] {
-        assert_eq!(shape(&format!("stage{stage}_conv3_weight"))[0], channels, "shortcut of stage {stage}");
-        assert_eq!(shape(&format!("stage{stage}_conv{}_weight", blocks * 3))[0], channels, "last of stage {stage}");
-        assert!(!resnet.contains_key(&format!("resnetv24_stage{stage}_conv{}_weight", blocks * 3 + 1)));
+        assert_eq!(
+            shape(&format!("stage{stage}_conv3_weight"))[0],
+            channels,
+            "shortcut of stage {stage}"
+        );
+        assert_eq!(
+            shape(&format!("stage{stage}_conv{}_weight", blocks * 3))[0],
+            channels,
+            "last of stage {stage}"
+        );
+        assert!(
+            !resnet.contains_key(&format!("resnetv24_stage{stage}_conv{}_weight", blocks * 3 + 1))
+        );
     }
     assert_eq!(shape("stage4_batchnorm0_gamma"), [1024]);
     let mobile = npz::read(&root.join("weights/mobilenetv2_features_f16.npz")).unwrap();
     assert_eq!(mobile["mobilenetv20_features_conv1_weight"].shape, [1280, 320, 1, 1]);
     for (name, array) in resnet.iter().chain(&mobile) {
         assert!(array.values.iter().all(|value| value.is_finite()), "{name}");
-        assert!(!name.ends_with("running_var") || array.values.iter().all(|&value| value >= 0.0), "{name}");
+        assert!(
+            !name.ends_with("running_var") || array.values.iter().all(|&value| value >= 0.0),
+            "{name}"
+        );
     }
 }
 

@@ -35,7 +35,8 @@ fn the_shipped_picture_is_this_scene() {
     let shipped = RgbImage::read(&path).unwrap();
     let drawn = &SCENE.image;
     assert_eq!((shipped.width, shipped.height), (drawn.width, drawn.height));
-    let apart: u64 = shipped.pixels.iter().zip(&drawn.pixels).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
+    let apart: u64 =
+        shipped.pixels.iter().zip(&drawn.pixels).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
     let mean = apart as f32 / drawn.pixels.len() as f32;
     // JPEG of quality 90 alone moves a value by about two levels.
     assert!(mean < 4.0, "{mean} levels apart; write it again with the example `scene`");

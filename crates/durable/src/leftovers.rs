@@ -26,7 +26,8 @@ pub fn remove_leftovers(folder: &Path, endings: &[&str]) {
 /// Whether `name` is a temporary name of a file whose own name ends with one of `endings`. Earlier
 /// releases wrote the process id alone.
 fn is_temporary(name: &str, endings: &[&str]) -> bool {
-    let Some((own, made_by)) = name.strip_prefix('.').and_then(|name| name.strip_suffix(ENDING)?.rsplit_once('.'))
+    let Some((own, made_by)) =
+        name.strip_prefix('.').and_then(|name| name.strip_suffix(ENDING)?.rsplit_once('.'))
     else {
         return false;
     };

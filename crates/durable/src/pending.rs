@@ -41,15 +41,19 @@ impl PendingFile {
 
     fn create_with(path: &Path, mode: u32) -> io::Result<Self> {
         let name = path.file_name().ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "expected a path with a file name (name a file)")
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "expected a path with a file name (name a file)",
+            )
         })?;
         loop {
             let temporary = path.with_file_name(temporary_name(name));
             // Never a file or a link that is there already.
-            let file = match OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                other => other?,
-            };
+            let file =
+                match OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                    other => other?,
+                };
             // A disk without locks keeps what a killed process left; nothing else depends on them.
             let _ = file.lock();
             // Another process may have removed it as a leftover before it was locked.
@@ -91,7 +95,8 @@ impl Drop for PendingFile {
 /// bits of the system's randomness, the time and a counter are mixed into the name.
 fn temporary_name(name: &OsStr) -> OsString {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let unique = RandomState::new().hash_one((COUNTER.fetch_add(1, Ordering::Relaxed), SystemTime::now()));
+    let unique =
+        RandomState::new().hash_one((COUNTER.fetch_add(1, Ordering::Relaxed), SystemTime::now()));
     let bytes = name.as_bytes();
     // The end of a long name says what kind of file it is.
     let own = OsStr::from_bytes(&bytes[bytes.len().saturating_sub(OWN_BYTES)..]);
@@ -134,7 +139,8 @@ mod tests {
     fn two_files_of_one_path_have_two_temporaries_and_each_removes_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
-        let (first, second) = (PendingFile::create(&path).unwrap(), PendingFile::create(&path).unwrap());
+        let (first, second) =
+            (PendingFile::create(&path).unwrap(), PendingFile::create(&path).unwrap());
         assert_eq!(names(folder.path()).len(), 2);
         drop(first);
         second.put_in_place().unwrap();
@@ -160,6 +166,8 @@ mod tests {
 
     #[test]
     fn a_path_without_a_name_is_refused() {
-        assert!(PendingFile::create(Path::new("..")).unwrap_err().to_string().contains("name a file"));
+        assert!(
+            PendingFile::create(Path::new("..")).unwrap_err().to_string().contains("name a file")
+        );
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::infer::infer;
 use crate::{Element, Graph, GraphError, Init, Node, NodeId, Op, Shape, Value};
 
-/// Collects nodes. The first mistake is kept with the file and line of the call that made it; later calls go on with a
-/// guess, so that the network reads like arithmetic, and [`Builder::finish`] returns that first mistake.
+/// Collects nodes. The first mistake is kept with the file and line of the call that made it; later
+/// calls go on with a guess, so that the network reads like arithmetic, and [`Builder::finish`]
+/// returns that first mistake.
 #[derive(Debug, Default)]
 pub struct Builder {
     state: RefCell<State>,
@@ -41,7 +42,10 @@ impl Builder {
         let shape = shape.into();
         let location = Location::caller();
         if shape.as_fixed().is_none() {
-            self.fail(location, format!("parameter {name} has shape {shape}, expected fixed lengths"));
+            self.fail(
+                location,
+                format!("parameter {name} has shape {shape}, expected fixed lengths"),
+            );
         }
         self.push_named(self.scoped_name(name), Op::Param { init }, shape, location)
     }
@@ -52,7 +56,10 @@ impl Builder {
         let shape = shape.into();
         let location = Location::caller();
         if shape.elements().as_fixed() != Some(values.len()) {
-            self.fail(location, format!("constant of {} numbers does not fill {shape}", values.len()));
+            self.fail(
+                location,
+                format!("constant of {} numbers does not fill {shape}", values.len()),
+            );
         }
         let op = Op::Constant { values: Arc::from(values) };
         self.push_named(self.free_name("constant"), op, shape, location)
@@ -73,8 +80,8 @@ impl Builder {
         self.push(Op::Concat { axis }, inputs, None, Location::caller())
     }
 
-    /// Checks and closes the graph, and leaves the builder empty. Nodes that no output needs are left out, inputs
-    /// excepted.
+    /// Checks and closes the graph, and leaves the builder empty. Nodes that no output needs are
+    /// left out, inputs excepted.
     pub fn finish(&self, outputs: &[(&str, NodeId)]) -> Result<Graph, GraphError> {
         let state = self.state.take();
         if let Some(error) = state.first_error {
@@ -105,9 +112,18 @@ impl Builder {
         self.append(Node { name, op, inputs, shape })
     }
 
-    fn push_named(&self, name: String, op: Op, shape: Shape, location: &'static Location<'static>) -> Value<'_> {
+    fn push_named(
+        &self,
+        name: String,
+        op: Op,
+        shape: Shape,
+        location: &'static Location<'static>,
+    ) -> Value<'_> {
         if self.state.borrow().names.contains(&name) {
-            self.fail(location, format!("the name {name} is taken; pass the first value on to share it"));
+            self.fail(
+                location,
+                format!("the name {name} is taken; pass the first value on to share it"),
+            );
         }
         self.append(Node { name, op, inputs: Vec::new(), shape })
     }
@@ -135,6 +151,9 @@ impl Builder {
         let base = self.scoped_name(name);
         let state = self.state.borrow();
         let numbered = (2..).map(|number| format!("{base}_{number}"));
-        std::iter::once(base.clone()).chain(numbered).find(|name| !state.names.contains(name)).unwrap_or(base)
+        std::iter::once(base.clone())
+            .chain(numbered)
+            .find(|name| !state.names.contains(name))
+            .unwrap_or(base)
     }
 }

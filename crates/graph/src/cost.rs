@@ -9,9 +9,10 @@ use crate::{Element, Graph, Node, Op};
 
 /// The cost of one forward pass for given N and K.
 ///
-/// A MAC is one multiplication with its addition. Counted are the products that grow with a weight or an inner
-/// dimension: `MatMul`, `Conv2d` and `ConvTranspose2d`. Biases, norms, softmax, activations, interpolation and pooling
-/// are not counted, as in the tables of the literature. Twice the MACs are the FLOPs of other sources.
+/// A MAC is one multiplication with its addition. Counted are the products that grow with a weight
+/// or an inner dimension: `MatMul`, `Conv2d` and `ConvTranspose2d`. Biases, norms, softmax,
+/// activations, interpolation and pooling are not counted, as in the tables of the literature.
+/// Twice the MACs are the FLOPs of other sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost {
     /// Number of images it was computed for.
@@ -40,8 +41,8 @@ pub struct Totals {
     pub parameters: u64,
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Bytes of values made: 4 an element, 1 for input bytes and 8-bit steps. Reshapes share memory and add nothing; parameters and
-    /// constants are not activations.
+    /// Bytes of values made: 4 an element, 1 for input bytes and 8-bit steps. Reshapes share memory
+    /// and add nothing; parameters and constants are not activations.
     pub activation_bytes: u64,
 }
 
@@ -87,7 +88,9 @@ impl Cost {
 
     /// Everything in one scope: the node of that name and all nodes whose name goes on with a dot.
     pub fn scope(&self, scope: &str) -> Totals {
-        let inside = |name: &str| name.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let inside = |name: &str| {
+            name.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
         self.nodes.iter().filter(|node| inside(&node.name)).map(|node| node.totals).sum()
     }
 
@@ -108,9 +111,14 @@ impl Cost {
 impl fmt::Display for Cost {
     /// A table with one line an outermost scope.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<12} {:>14} {:>12} {:>16}", "scope", "parameters", "GMACs", "activations MB")?;
+        writeln!(
+            f,
+            "{:<12} {:>14} {:>12} {:>16}",
+            "scope", "parameters", "GMACs", "activations MB"
+        )?;
         let mut line = |name: &str, totals: Totals| {
-            let (gigamacs, megabytes) = (totals.macs as f64 / 1e9, totals.activation_bytes as f64 / 1e6);
+            let (gigamacs, megabytes) =
+                (totals.macs as f64 / 1e9, totals.activation_bytes as f64 / 1e6);
             writeln!(f, "{name:<12} {:>14} {gigamacs:>12.3} {megabytes:>16.2}", totals.parameters)
         };
         for (name, totals) in self.scopes() {
@@ -118,7 +126,11 @@ impl fmt::Display for Cost {
         }
         line("total", self.total())?;
         let peak = self.peak_bytes as f64 / 1e6;
-        writeln!(f, "for N = {}, K = {}; at most {peak:.2} MB of activations at once", self.images, self.queries)
+        writeln!(
+            f,
+            "for N = {}, K = {}; at most {peak:.2} MB of activations at once",
+            self.images, self.queries
+        )
     }
 }
 
@@ -141,12 +153,17 @@ impl Parameters {
         let length = |node: &Node| node.shape.elements().at(1, 1) as u64;
         let count = |graph: &Graph| graph.params().map(length).sum();
         let mut seen = BTreeSet::new();
-        let all: Vec<&Node> = image.params().chain(text.params()).filter(|node| seen.insert(&node.name)).collect();
+        let all: Vec<&Node> =
+            image.params().chain(text.params()).filter(|node| seen.insert(&node.name)).collect();
         Self {
             image: count(image),
             text: count(text),
             total: all.iter().map(|node| length(node)).sum(),
-            trainable: all.iter().filter(|node| trainable(&node.name)).map(|node| length(node)).sum(),
+            trainable: all
+                .iter()
+                .filter(|node| trainable(&node.name))
+                .map(|node| length(node))
+                .sum(),
         }
     }
 }
@@ -159,8 +176,9 @@ impl fmt::Display for Parameters {
 }
 
 fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
-    let length =
-        |input: usize, axis: usize| -> u64 { graph.node(node.inputs[input]).shape.0[axis].at(images, queries) as u64 };
+    let length = |input: usize, axis: usize| -> u64 {
+        graph.node(node.inputs[input]).shape.0[axis].at(images, queries) as u64
+    };
     let elements = |node: &Node| node.shape.elements().at(images, queries) as u64;
     match node.op {
         Op::MatMul => {
@@ -232,10 +250,14 @@ fn peak_bytes(graph: &Graph, costs: &[NodeCost]) -> u64 {
     for index in 0..costs.len() {
         alive += costs[index].totals.activation_bytes;
         peak = peak.max(alive);
-        let mut freed: BTreeSet<usize> = graph.nodes()[index].inputs.iter().map(|id| memory[id.index()]).collect();
+        let mut freed: BTreeSet<usize> =
+            graph.nodes()[index].inputs.iter().map(|id| memory[id.index()]).collect();
         freed.insert(memory[index]);
-        alive -=
-            freed.into_iter().filter(|&m| last_use[m] == index).map(|m| costs[m].totals.activation_bytes).sum::<u64>();
+        alive -= freed
+            .into_iter()
+            .filter(|&m| last_use[m] == index)
+            .map(|m| costs[m].totals.activation_bytes)
+            .sum::<u64>();
     }
     peak
 }
@@ -285,7 +307,8 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_every_outermost_scope() {
         let table = Cost::of(&example(), 1, 1).to_string();
-        let scopes: Vec<&str> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let scopes: Vec<&str> =
+            table.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(scopes, ["scope", "(root)", "encoder", "head", "total", "for"]);
     }
 

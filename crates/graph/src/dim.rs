@@ -5,8 +5,8 @@ use std::ops::Mul;
 
 /// One axis of a shape: `coefficient · N^images · K^queries`.
 ///
-/// A monomial is closed under multiplication and is all that reshapes of a network need: `[N, K, C, H, W]` folds into
-/// `[N·K, C, H, W]` and back without a special case.
+/// A monomial is closed under multiplication and is all that reshapes of a network need:
+/// `[N, K, C, H, W]` folds into `[N·K, C, H, W]` and back without a special case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dim {
     coefficient: usize,
@@ -39,7 +39,11 @@ impl Dim {
     /// The same axis with the number of queries fixed, as `--fold` does.
     #[must_use]
     pub fn fold_queries(self, queries: usize) -> Self {
-        Self { coefficient: self.coefficient * queries.pow(u32::from(self.queries)), images: self.images, queries: 0 }
+        Self {
+            coefficient: self.coefficient * queries.pow(u32::from(self.queries)),
+            images: self.images,
+            queries: 0,
+        }
     }
 
     /// The fixed factor, the power of N and the power of K.

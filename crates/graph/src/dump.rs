@@ -7,11 +7,12 @@ use sha2::{Digest, Sha256};
 use crate::{Graph, Node, Op, Scales};
 
 impl fmt::Display for Graph {
-    /// One line a node: `name: shape = op(inputs) {attributes}`, then the outputs. Initial values are not part of it: two
-    /// graphs that compute the same have the same text.
+    /// One line a node: `name: shape = op(inputs) {attributes}`, then the outputs. Initial values
+    /// are not part of it: two graphs that compute the same have the same text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for node in &self.nodes {
-            let inputs: Vec<&str> = node.inputs.iter().map(|&id| self.node(id).name.as_str()).collect();
+            let inputs: Vec<&str> =
+                node.inputs.iter().map(|&id| self.node(id).name.as_str()).collect();
             write!(f, "{}: {} = {}({})", node.name, node.shape, node.op.name(), inputs.join(", "))?;
             writeln!(f, "{}", Attributes(node))?;
         }
@@ -47,8 +48,12 @@ impl fmt::Display for Attributes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.op {
             Op::Input { element } => write!(f, " {{{element:?}}}"),
-            Op::Constant { values } if values.len() <= SHORT_CONSTANT => write!(f, " {{{values:?}}}"),
-            Op::Constant { values } => write!(f, " {{sha256 {}}}", sha256(values.iter().flat_map(|x| x.to_le_bytes()))),
+            Op::Constant { values } if values.len() <= SHORT_CONSTANT => {
+                write!(f, " {{{values:?}}}")
+            }
+            Op::Constant { values } => {
+                write!(f, " {{sha256 {}}}", sha256(values.iter().flat_map(|x| x.to_le_bytes())))
+            }
             Op::Affine { scale, offset } => write!(f, " {{scale {scale:?}, offset {offset:?}}}"),
             Op::Conv2d { stride, padding, groups } => {
                 write!(f, " {{stride {stride}, padding {padding}, groups {groups}}}")
@@ -57,17 +62,25 @@ impl fmt::Display for Attributes<'_> {
             Op::AvgPool2d { size } => write!(f, " {{size {size}}}"),
             Op::Mean { axes } => write!(f, " {{axes {axes:?}}}"),
             Op::LayerNorm { epsilon } => write!(f, " {{epsilon {epsilon:e}}}"),
-            Op::GroupNorm { groups, epsilon } => write!(f, " {{groups {groups}, epsilon {epsilon:e}}}"),
+            Op::GroupNorm { groups, epsilon } => {
+                write!(f, " {{groups {groups}, epsilon {epsilon:e}}}")
+            }
             Op::Transpose { permutation } => write!(f, " {{{permutation:?}}}"),
             Op::Concat { axis } => write!(f, " {{axis {axis}}}"),
             Op::Slice { axis, start, end } => write!(f, " {{axis {axis}, {start}..{end}}}"),
             Op::Quantize { scales } | Op::Dequantize { scales } => match scales {
                 Scales::Tensor(scale) => write!(f, " {{scale {scale:?}}}"),
                 Scales::Channels { axis, values } => {
-                    write!(f, " {{axis {axis}, sha256 {}}}", sha256(values.iter().flat_map(|x| x.to_le_bytes())))
+                    write!(
+                        f,
+                        " {{axis {axis}, sha256 {}}}",
+                        sha256(values.iter().flat_map(|x| x.to_le_bytes()))
+                    )
                 }
             },
-            Op::Dropout { probability } | Op::DropPath { probability } => write!(f, " {{probability {probability}}}"),
+            Op::Dropout { probability } | Op::DropPath { probability } => {
+                write!(f, " {{probability {probability}}}")
+            }
             Op::Param { .. }
             | Op::ToReal
             | Op::Add

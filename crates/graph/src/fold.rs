@@ -1,4 +1,5 @@
-//! What depends on nothing that changes is computed once and for all: on a fixed input, or on weights alone.
+//! What depends on nothing that changes is computed once and for all: on a fixed input, or on
+//! weights alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,10 +7,12 @@ use std::sync::Arc;
 use crate::{Graph, Init, InterpretError, NodeId, Op, Tensor, interpret};
 
 impl Graph {
-    /// The graph for one fixed value of the input `name`, which disappears. If the input has an axis K, K is fixed too.
+    /// The graph for one fixed value of the input `name`, which disappears. If the input has an
+    /// axis K, K is fixed too.
     ///
-    /// Every node that depends on nothing but this input, parameters and constants is evaluated with the oracle and
-    /// becomes a constant of the same name. Parameters and inputs that nothing reads any more are left out.
+    /// Every node that depends on nothing but this input, parameters and constants is evaluated
+    /// with the oracle and becomes a constant of the same name. Parameters and inputs that nothing
+    /// reads any more are left out.
     pub fn fold_input(
         &self,
         name: &str,
@@ -26,9 +29,13 @@ impl Graph {
             None => self.clone(),
         };
         let known = graph.known_with(name);
-        let outputs: Vec<(String, NodeId)> =
-            graph.boundary_of(&known).into_iter().map(|id| (graph.node(id).name.clone(), id)).collect();
-        let part = Self { nodes: graph.nodes.clone(), outputs: outputs.clone() }.without_dead_nodes(false);
+        let outputs: Vec<(String, NodeId)> = graph
+            .boundary_of(&known)
+            .into_iter()
+            .map(|id| (graph.node(id).name.clone(), id))
+            .collect();
+        let part =
+            Self { nodes: graph.nodes.clone(), outputs: outputs.clone() }.without_dead_nodes(false);
         let feeds = part.inputs().map(|(node, _)| (node.name.clone(), value.clone())).collect();
         let values = interpret(&part, &feeds, parameters)?;
         for ((_, id), (_, tensor)) in outputs.iter().zip(values) {
@@ -39,8 +46,9 @@ impl Graph {
         Ok(graph.without_dead_nodes(false))
     }
 
-    /// The graph in which what follows from parameters and constants alone, such as a weight times a gain, is a parameter of
-    /// the node's own name, and the parameters that belong to it. Those that nothing reads any more are left out.
+    /// The graph in which what follows from parameters and constants alone, such as a weight times
+    /// a gain, is a parameter of the node's own name, and the parameters that belong to it. Those
+    /// that nothing reads any more are left out.
     pub fn fold_weights(
         &self,
         parameters: &BTreeMap<String, Tensor>,
@@ -64,7 +72,8 @@ impl Graph {
         Ok((graph, folded))
     }
 
-    /// For each node, whether it has a fixed size and follows from `input`, parameters and constants alone.
+    /// For each node, whether it has a fixed size and follows from `input`, parameters and
+    /// constants alone.
     fn known_with(&self, input: &str) -> Vec<bool> {
         let mut known = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
@@ -83,8 +92,12 @@ impl Graph {
             node.inputs.iter().for_each(|id| read[id.0] = true);
         }
         self.outputs.iter().for_each(|(_, id)| read[id.0] = true);
-        let given = |index: usize| matches!(self.nodes[index].op, Op::Param { .. } | Op::Constant { .. });
-        (0..known.len()).filter(|&index| known[index] && read[index] && !given(index)).map(NodeId).collect()
+        let given =
+            |index: usize| matches!(self.nodes[index].op, Op::Param { .. } | Op::Constant { .. });
+        (0..known.len())
+            .filter(|&index| known[index] && read[index] && !given(index))
+            .map(NodeId)
+            .collect()
     }
 }
 
@@ -98,7 +111,9 @@ mod tests {
         let init = Init::Constant(0.0);
         let x = builder.input("x", Element::F32, [N, 2.into()]);
         let queries = builder.input("queries", Element::F32, [K, 2.into()]);
-        let keys = builder.scoped("head", || queries.matmul(builder.param("weight", [2, 2], init)).l2_normalize());
+        let keys = builder.scoped("head", || {
+            queries.matmul(builder.param("weight", [2, 2], init)).l2_normalize()
+        });
         let bias = builder.param("bias", [1, 2], init) + builder.constant(&[1.0], [1]);
         let y = (x + bias).matmul(keys.transpose(&[1, 0]));
         builder.finish(&[("y", y.id()), ("keys", keys.id())]).unwrap()
@@ -106,7 +121,11 @@ mod tests {
 
     fn parameters() -> BTreeMap<String, Tensor> {
         let weight = Tensor::new([2, 2], vec![0.0, 2.0, 1.0, 0.0]);
-        [("head.weight".to_owned(), weight), ("bias".to_owned(), Tensor::new([1, 2], vec![10.0, 20.0]))].into()
+        [
+            ("head.weight".to_owned(), weight),
+            ("bias".to_owned(), Tensor::new([1, 2], vec![10.0, 20.0])),
+        ]
+        .into()
     }
 
     #[test]
@@ -150,7 +169,11 @@ mod tests {
 
     #[test]
     fn an_unknown_input_is_an_error() {
-        let error = example().fold_input("words", &Tensor::zeros([1, 2]), &parameters()).unwrap_err();
-        assert_eq!(error.to_string(), "words: not an input of this graph; the inputs are x, queries");
+        let error =
+            example().fold_input("words", &Tensor::zeros([1, 2]), &parameters()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "words: not an input of this graph; the inputs are x, queries"
+        );
     }
 }

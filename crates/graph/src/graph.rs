@@ -18,7 +18,8 @@ impl NodeId {
 /// One operation with its inputs and its inferred shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Scopes joined by dots. For a parameter, its checkpoint key; for an input, its name; unique in the graph.
+    /// Scopes joined by dots. For a parameter, its checkpoint key; for an input, its name; unique
+    /// in the graph.
     pub name: String,
     /// What is computed.
     pub op: Op,
@@ -78,11 +79,13 @@ impl Graph {
         last
     }
 
-    /// The graph with the values of the nodes `names` as its outputs, under their own names: what an engine is to show.
+    /// The graph with the values of the nodes `names` as its outputs, under their own names: what
+    /// an engine is to show.
     #[must_use]
     pub fn showing(&self, names: &[&str]) -> Self {
         let place = |name: &&str| self.nodes.iter().position(|node| node.name == *name).map(NodeId);
-        let outputs = names.iter().filter_map(|name| Some(((*name).to_owned(), place(name)?))).collect();
+        let outputs =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), place(name)?))).collect();
         Self { nodes: self.nodes.clone(), outputs }.without_dead_nodes(true)
     }
 
@@ -97,11 +100,14 @@ impl Graph {
         self
     }
 
-    /// The graph without the nodes that no output needs. Inputs may stay even so: what a host has to feed is part of what
-    /// a network promises.
+    /// The graph without the nodes that no output needs. Inputs may stay even so: what a host has
+    /// to feed is part of what a network promises.
     pub(crate) fn without_dead_nodes(self, keep_inputs: bool) -> Self {
-        let mut alive: Vec<bool> =
-            self.nodes.iter().map(|node| keep_inputs && matches!(node.op, Op::Input { .. })).collect();
+        let mut alive: Vec<bool> = self
+            .nodes
+            .iter()
+            .map(|node| keep_inputs && matches!(node.op, Op::Input { .. }))
+            .collect();
         for (_, id) in &self.outputs {
             alive[id.0] = true;
         }
@@ -140,6 +146,12 @@ pub struct GraphError {
 impl GraphError {
     pub(crate) fn new(location: &'static Location<'static>, scope: &str, reason: String) -> Self {
         let scope = if scope.is_empty() { "(root)" } else { scope }.to_owned();
-        Self { file: location.file(), line: location.line(), column: location.column(), scope, reason }
+        Self {
+            file: location.file(),
+            line: location.line(),
+            column: location.column(),
+            scope,
+            reason,
+        }
     }
 }

@@ -22,9 +22,9 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape], target: Option<&Shape>) -> Result
             | Op::DropPath { .. },
             [x],
         ) => Ok(x.clone()),
-        (Op::Add | Op::Sub | Op::Mul | Op::Div, [left, right]) => {
-            broadcast(&left.0, &right.0).map(Shape).ok_or_else(|| format!("cannot {} {left} and {right}", op.name()))
-        }
+        (Op::Add | Op::Sub | Op::Mul | Op::Div, [left, right]) => broadcast(&left.0, &right.0)
+            .map(Shape)
+            .ok_or_else(|| format!("cannot {} {left} and {right}", op.name())),
         (Op::MatMul, [left, right]) => matmul(left, right),
         (&Op::Conv2d { stride, padding, groups }, [x, weight, bias @ ..]) if bias.len() <= 1 => {
             conv2d(x, weight, bias.first(), stride, padding, groups)
@@ -99,7 +99,9 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape], target: Option<&Shape>) -> Result
             [_, channels] => Ok(Shape(indices.0.iter().copied().chain([channels]).collect())),
             _ => Err(format!("cannot gather rows of {table}: expected two axes")),
         },
-        (Op::Quantize { scales } | Op::Dequantize { scales }, [x]) => scales.check(x).map(|()| x.clone()),
+        (Op::Quantize { scales } | Op::Dequantize { scales }, [x]) => {
+            scales.check(x).map(|()| x.clone())
+        }
         (op, inputs) => Err(format!("{} cannot take {} inputs", op.name(), inputs.len())),
     }
 }
@@ -107,7 +109,9 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape], target: Option<&Shape>) -> Result
 fn broadcast(left: &[Dim], right: &[Dim]) -> Option<Vec<Dim>> {
     let one = Dim::fixed(1);
     let rank = left.len().max(right.len());
-    let axis = |dims: &[Dim], index: usize| (index + dims.len()).checked_sub(rank).map_or(one, |axis| dims[axis]);
+    let axis = |dims: &[Dim], index: usize| {
+        (index + dims.len()).checked_sub(rank).map_or(one, |axis| dims[axis])
+    };
     (0..rank)
         .map(|index| match (axis(left, index), axis(right, index)) {
             (a, b) if a == b || b == one => Some(a),
@@ -119,7 +123,9 @@ fn broadcast(left: &[Dim], right: &[Dim]) -> Option<Vec<Dim>> {
 
 fn matmul(left: &Shape, right: &Shape) -> Result<Shape, String> {
     let error = || format!("cannot matmul {left} with {right}");
-    let ([left_batch @ .., rows, inner], [right_batch @ .., right_inner, columns]) = (&left.0[..], &right.0[..]) else {
+    let ([left_batch @ .., rows, inner], [right_batch @ .., right_inner, columns]) =
+        (&left.0[..], &right.0[..])
+    else {
         return Err(error());
     };
     if inner != right_inner {
@@ -144,7 +150,11 @@ fn image_axes(x: &Shape) -> Result<(Dim, Dim, usize, usize), String> {
 }
 
 fn expect_vector(vector: &Shape, length: Dim, role: &str) -> Result<(), String> {
-    if vector.0 == [length] { Ok(()) } else { Err(format!("{role} has shape {vector}, expected [{length}]")) }
+    if vector.0 == [length] {
+        Ok(())
+    } else {
+        Err(format!("{role} has shape {vector}, expected [{length}]"))
+    }
 }
 
 fn conv2d(
@@ -166,11 +176,17 @@ fn conv2d(
     if let Some(bias) = bias {
         expect_vector(bias, out.into(), "bias")?;
     }
-    let side = |length: usize, kernel: usize| Dim::fixed((length + 2 * padding - kernel) / stride + 1);
+    let side =
+        |length: usize, kernel: usize| Dim::fixed((length + 2 * padding - kernel) / stride + 1);
     Ok([b, out.into(), side(h, kernel_h), side(w, kernel_w)].into())
 }
 
-fn conv_transpose2d(x: &Shape, weight: &Shape, bias: Option<&Shape>, stride: usize) -> Result<Shape, String> {
+fn conv_transpose2d(
+    x: &Shape,
+    weight: &Shape,
+    bias: Option<&Shape>,
+    stride: usize,
+) -> Result<Shape, String> {
     let error = || format!("cannot convolve-transpose {x} with {weight} at stride {stride}");
     let (b, c, h, w) = image_axes(x)?;
     let fixed = weight.as_fixed().ok_or_else(error)?;
@@ -200,9 +216,15 @@ fn concat(first: &Shape, inputs: &[Shape], axis: usize) -> Result<Shape, String>
     let error = |other: &Shape| format!("cannot concatenate {first} and {other} along axis {axis}");
     let mut total = 0;
     for shape in inputs {
-        let length = shape.0.get(axis).and_then(|dim| dim.as_fixed()).ok_or_else(|| error(shape))?;
+        let length =
+            shape.0.get(axis).and_then(|dim| dim.as_fixed()).ok_or_else(|| error(shape))?;
         let others_agree = shape.rank() == first.rank()
-            && shape.0.iter().zip(&first.0).enumerate().all(|(index, (a, b))| index == axis || a == b);
+            && shape
+                .0
+                .iter()
+                .zip(&first.0)
+                .enumerate()
+                .all(|(index, (a, b))| index == axis || a == b);
         if !others_agree {
             return Err(error(shape));
         }

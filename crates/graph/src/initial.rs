@@ -11,21 +11,28 @@ pub fn initial_parameters(graph: &Graph, seed: u64) -> BTreeMap<String, Tensor> 
     let mut parameters = BTreeMap::new();
     for node in graph.params() {
         if let Op::Param { init } = node.op {
-            parameters.insert(node.name.clone(), initial_value(&node.name, init, node.shape.at(1, 1), seed));
+            parameters.insert(
+                node.name.clone(),
+                initial_value(&node.name, init, node.shape.at(1, 1), seed),
+            );
         }
     }
     parameters
 }
 
-/// The initial value of one parameter. It depends on the name and the seed only: neither another parameter nor the order
-/// of parameters changes it.
+/// The initial value of one parameter. It depends on the name and the seed only: neither another
+/// parameter nor the order of parameters changes it.
 pub fn initial_value(name: &str, init: Init, shape: Vec<usize>, seed: u64) -> Tensor {
     let mut random = Random::of(name, seed);
     let length: usize = shape.iter().product();
-    let mut fill = |draw: &mut dyn FnMut(&mut Random) -> f64| (0..length).map(|_| draw(&mut random) as f32).collect();
+    let mut fill = |draw: &mut dyn FnMut(&mut Random) -> f64| {
+        (0..length).map(|_| draw(&mut random) as f32).collect()
+    };
     let values = match init {
         Init::Constant(value) => vec![value; length],
-        Init::Normal { standard_deviation } => fill(&mut |random| f64::from(standard_deviation) * random.normal()),
+        Init::Normal { standard_deviation } => {
+            fill(&mut |random| f64::from(standard_deviation) * random.normal())
+        }
         Init::FanIn { fan_in } => {
             let bound = (3.0 / fan_in as f64).sqrt();
             fill(&mut |random| bound * (2.0 * random.uniform() - 1.0))
@@ -34,7 +41,8 @@ pub fn initial_value(name: &str, init: Init, shape: Vec<usize>, seed: u64) -> Te
     Tensor::new(shape, values)
 }
 
-/// The `SplitMix64` generator. Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
+/// The `SplitMix64` generator. Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number
+/// Generators, OOPSLA 2014.
 struct Random(u64);
 
 impl Random {
@@ -69,12 +77,14 @@ mod tests {
 
     fn variance(values: &[f32]) -> f64 {
         let mean = values.iter().copied().map(f64::from).sum::<f64>() / values.len() as f64;
-        values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / values.len() as f64
+        values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>()
+            / values.len() as f64
     }
 
     #[test]
     fn each_rule_has_its_variance() {
-        let normal = initial_value("a", Init::Normal { standard_deviation: 0.5 }, vec![100, 200], 0);
+        let normal =
+            initial_value("a", Init::Normal { standard_deviation: 0.5 }, vec![100, 200], 0);
         assert!((variance(&normal.values) - 0.25).abs() < 0.01);
         let fan_in = initial_value("a", Init::FanIn { fan_in: 4 }, vec![100, 200], 0);
         assert!((variance(&fan_in.values) - 0.25).abs() < 0.01);

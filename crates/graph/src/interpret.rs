@@ -1,8 +1,9 @@
 //! The oracle: a naive interpreter in `f32` that every engine is compared with.
 //!
-//! It is written to be read, one function an op, in the order of the definition of that op. Sums that normalise (means,
-//! variances, lengths, softmax) are accumulated in `f64`, so that the oracle is the more exact side of a comparison.
-//! Products are accumulated in `f32`, as on every engine. It is fast enough for a small network, not for deployment.
+//! It is written to be read, one function an op, in the order of the definition of that op. Sums
+//! that normalise (means, variances, lengths, softmax) are accumulated in `f64`, so that the oracle
+//! is the more exact side of a comparison. Products are accumulated in `f32`, as on every engine.
+//! It is fast enough for a small network, not for deployment.
 
 mod elementwise;
 mod layout;
@@ -39,7 +40,10 @@ pub enum InterpretError {
         known: Vec<String>,
     },
     /// A parameter has no values.
-    #[error("{name}: expected a parameter of shape {shape}, found none (a checkpoint of another config?)")]
+    #[error(
+        "{name}: expected a parameter of shape {shape}, found none (a checkpoint of another \
+         config?)"
+    )]
     MissingParameter {
         /// The parameter.
         name: String,
@@ -87,8 +91,8 @@ struct Given<'a> {
 
 /// Evaluates the graph: the outputs by name, in the graph's order.
 ///
-/// N and K are read off the shapes of `feeds`; a symbol that no input has is 1. `parameters` may hold more than the graph
-/// needs.
+/// N and K are read off the shapes of `feeds`; a symbol that no input has is 1. `parameters` may
+/// hold more than the graph needs.
 pub fn interpret(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
@@ -104,11 +108,18 @@ pub fn interpret_with(
     parameters: &BTreeMap<String, Tensor>,
     mut visit: impl FnMut(&Node, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, InterpretError> {
-    interpret_rounded(graph, feeds, parameters, |_, _| None, |id, value| visit(graph.node(id), value))
+    interpret_rounded(
+        graph,
+        feeds,
+        parameters,
+        |_, _| None,
+        |id, value| visit(graph.node(id), value),
+    )
 }
 
-/// [`interpret_with`] as by an engine that holds some values in fewer bits: whatever a node reads and makes passes through `round`, which
-/// leaves it as it is with nothing. Sums inside a node are as exact as before.
+/// [`interpret_with`] as by an engine that holds some values in fewer bits: whatever a node reads
+/// and makes passes through `round`, which leaves it as it is with nothing. Sums inside a node are
+/// as exact as before.
 pub fn interpret_rounded(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
@@ -123,7 +134,12 @@ pub fn interpret_rounded(
         let held = |value| round(NodeId(index), value).map_or(Cow::Borrowed(value), Cow::Owned);
         let inputs: Vec<Cow<'_, Tensor>> =
             node.inputs.iter().filter_map(|id| values[id.0].as_deref()).map(held).collect();
-        assert_eq!(inputs.len(), node.inputs.len(), "{}: an input was freed before its last use", node.name);
+        assert_eq!(
+            inputs.len(),
+            node.inputs.len(),
+            "{}: an input was freed before its last use",
+            node.name
+        );
         let inputs: Vec<&Tensor> = inputs.iter().map(Cow::as_ref).collect();
         let value = evaluate(node, &inputs, &given)?;
         let value = round(NodeId(index), &value).map_or(value, Cow::Owned);
@@ -136,20 +152,35 @@ pub fn interpret_rounded(
         }
     }
     let outputs = graph.outputs.iter();
-    Ok(outputs.filter_map(|(name, id)| Some((name.clone(), values[id.0].clone()?.into_owned()))).collect())
+    Ok(outputs
+        .filter_map(|(name, id)| Some((name.clone(), values[id.0].clone()?.into_owned())))
+        .collect())
 }
 
-fn fed<'a>(node: &Node, element: Element, feeds: &'a BTreeMap<String, Tensor>) -> Result<&'a Tensor, InterpretError> {
+fn fed<'a>(
+    node: &Node,
+    element: Element,
+    feeds: &'a BTreeMap<String, Tensor>,
+) -> Result<&'a Tensor, InterpretError> {
     let Some(tensor) = feeds.get(&node.name) else {
-        return Err(InterpretError::MissingFeed { name: node.name.clone(), shape: node.shape.to_string() });
+        return Err(InterpretError::MissingFeed {
+            name: node.name.clone(),
+            shape: node.shape.to_string(),
+        });
     };
     let (expected, allowed): (_, fn(f32) -> bool) = match element {
-        Element::U8 => ("whole numbers from 0 to 255", |x| x.fract() == 0.0 && (0.0..=255.0).contains(&x)),
-        Element::I32 => ("whole numbers below 2^24", |x| x.fract() == 0.0 && x.abs() < 16_777_216.0),
+        Element::U8 => {
+            ("whole numbers from 0 to 255", |x| x.fract() == 0.0 && (0.0..=255.0).contains(&x))
+        }
+        Element::I32 => {
+            ("whole numbers below 2^24", |x| x.fract() == 0.0 && x.abs() < 16_777_216.0)
+        }
         Element::F32 => ("finite numbers", f32::is_finite),
     };
     match tensor.values.iter().find(|&&value| !allowed(value)) {
-        Some(&found) => Err(InterpretError::WrongElement { name: node.name.clone(), expected, found }),
+        Some(&found) => {
+            Err(InterpretError::WrongElement { name: node.name.clone(), expected, found })
+        }
         None => Ok(tensor),
     }
 }
@@ -160,7 +191,10 @@ fn parameter<'a>(
     parameters: &'a BTreeMap<String, Tensor>,
 ) -> Result<&'a Tensor, InterpretError> {
     let Some(tensor) = parameters.get(&node.name) else {
-        return Err(InterpretError::MissingParameter { name: node.name.clone(), shape: node.shape.to_string() });
+        return Err(InterpretError::MissingParameter {
+            name: node.name.clone(),
+            shape: node.shape.to_string(),
+        });
     };
     if tensor.shape != shape {
         return Err(InterpretError::WrongShape {
@@ -173,7 +207,11 @@ fn parameter<'a>(
 }
 
 /// One op on values whose shapes were checked when the graph was built.
-fn evaluate<'a>(node: &Node, inputs: &[&Tensor], given: &Given<'a>) -> Result<Cow<'a, Tensor>, InterpretError> {
+fn evaluate<'a>(
+    node: &Node,
+    inputs: &[&Tensor],
+    given: &Given<'a>,
+) -> Result<Cow<'a, Tensor>, InterpretError> {
     let shape = node.shape.at(given.symbols.images, given.symbols.queries);
     let input = |place: usize| inputs[place];
     let optional = |place: usize| inputs.get(place).copied();
@@ -181,7 +219,9 @@ fn evaluate<'a>(node: &Node, inputs: &[&Tensor], given: &Given<'a>) -> Result<Co
         Op::Input { element } => return fed(node, *element, given.feeds).map(Cow::Borrowed),
         Op::Param { .. } => return parameter(node, &shape, given.parameters).map(Cow::Borrowed),
         Op::Constant { values } => values.to_vec(),
-        Op::ToReal | Op::Reshape | Op::Dropout { .. } | Op::DropPath { .. } => input(0).values.clone(),
+        Op::ToReal | Op::Reshape | Op::Dropout { .. } | Op::DropPath { .. } => {
+            input(0).values.clone()
+        }
         Op::Add => elementwise::binary(input(0), input(1), &shape, |a, b| a + b),
         Op::Sub => elementwise::binary(input(0), input(1), &shape, |a, b| a - b),
         Op::Mul => elementwise::binary(input(0), input(1), &shape, |a, b| a * b),
@@ -193,15 +233,23 @@ fn evaluate<'a>(node: &Node, inputs: &[&Tensor], given: &Given<'a>) -> Result<Co
         Op::QuickGelu => elementwise::unary(input(0), |x| x * elementwise::sigmoid(1.702 * x)),
         Op::Sigmoid => elementwise::unary(input(0), elementwise::sigmoid),
         Op::MatMul => linear::matmul(input(0), input(1), &shape),
-        &Op::Conv2d { stride, padding, groups } => {
-            linear::conv2d(input(0), input(1), optional(2), &shape, linear::Steps { stride, padding, groups })
+        &Op::Conv2d { stride, padding, groups } => linear::conv2d(
+            input(0),
+            input(1),
+            optional(2),
+            &shape,
+            linear::Steps { stride, padding, groups },
+        ),
+        &Op::ConvTranspose2d { stride } => {
+            linear::conv_transpose2d(input(0), input(1), optional(2), &shape, stride)
         }
-        &Op::ConvTranspose2d { stride } => linear::conv_transpose2d(input(0), input(1), optional(2), &shape, stride),
         &Op::AvgPool2d { size } => resample::average_pool(input(0), &shape, size),
         Op::Resize { .. } => resample::resize(input(0), &shape),
         Op::Mean { axes } => normalize::mean(input(0), axes, &shape),
         &Op::LayerNorm { epsilon } => normalize::layer_norm(input(0), input(1), input(2), epsilon),
-        &Op::GroupNorm { groups, epsilon } => normalize::group_norm(input(0), input(1), input(2), groups, epsilon),
+        &Op::GroupNorm { groups, epsilon } => {
+            normalize::group_norm(input(0), input(1), input(2), groups, epsilon)
+        }
         Op::L2Normalize => normalize::l2_normalize(input(0)),
         Op::Softmax => normalize::softmax(input(0)),
         Op::Transpose { permutation } => layout::transpose(input(0), permutation, &shape),
@@ -210,10 +258,8 @@ fn evaluate<'a>(node: &Node, inputs: &[&Tensor], given: &Given<'a>) -> Result<Co
         Op::Expand => layout::expand(input(0), &shape),
         Op::Quantize { scales } => scales.quantize(input(0)),
         Op::Dequantize { scales } => scales.dequantize(input(0)),
-        Op::Gather => layout::gather(input(0), input(1)).map_err(|found| InterpretError::NoSuchRow {
-            name: node.name.clone(),
-            rows: input(0).shape[0],
-            found,
+        Op::Gather => layout::gather(input(0), input(1)).map_err(|found| {
+            InterpretError::NoSuchRow { name: node.name.clone(), rows: input(0).shape[0], found }
         })?,
     };
     Ok(Cow::Owned(Tensor::new(shape, values)))

@@ -1,12 +1,14 @@
 //! The network as data.
 //!
-//! A [`Graph`] is a list of [`Node`]s in evaluation order, each with one of a closed set of [`Op`]s and a [`Shape`] that
-//! may hold two symbols: `N`, the number of images in a batch, and `K`, the number of queries (or of prompts, in a text
-//! tower). The same graph is trained (libtorch), exported (ONNX), costed ([`Cost`], [`TrainingMemory`]) and checked ([`interpret`], the
-//! oracle). Every consumer matches on [`Op`] without a wildcard, so an op that trains but cannot be exported does not
-//! compile.
+//! A [`Graph`] is a list of [`Node`]s in evaluation order, each with one of a closed set of [`Op`]s
+//! and a [`Shape`] that may hold two symbols: `N`, the number of images in a batch, and `K`, the
+//! number of queries (or of prompts, in a text tower). The same graph is trained (libtorch),
+//! exported (ONNX), costed ([`Cost`], [`TrainingMemory`]) and checked ([`interpret`], the oracle).
+//! Every consumer matches on [`Op`] without a wildcard, so an op that trains but cannot be exported
+//! does not compile.
 //!
-//! Letters used throughout: N images, K queries, T tokens, C channels, D joint width, H and W pixels.
+//! Letters used throughout: N images, K queries, T tokens, C channels, D joint width, H and W
+//! pixels.
 //!
 //! ```
 //! use rszs_graph::{Builder, Element, Init, N};

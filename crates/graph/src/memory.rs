@@ -1,7 +1,8 @@
 //! What training needs of memory: weights, what comes with them, and activations.
 //!
-//! A timeline, not a sum: N nodes forward, the same nodes backward, and for every tensor the moments at which it is alive.
-//! Not counted: what a call allocates within itself, what a library reserves, losses, batches that wait.
+//! A timeline, not a sum: N nodes forward, the same nodes backward, and for every tensor the
+//! moments at which it is alive. Not counted: what a call allocates within itself, what a library
+//! reserves, losses, batches that wait.
 
 mod saved;
 mod timeline;
@@ -12,7 +13,8 @@ use crate::{Element, Graph, Node, NodeId, Op, Parameters, narrow_results};
 use saved::{Hidden, Saved, is_strided, is_view, saved};
 use timeline::{Span, Timeline};
 
-/// An element of what does not follow the type of products: weights, their gradients, moments, most activations.
+/// An element of what does not follow the type of products: weights, their gradients, moments, most
+/// activations.
 const REAL_BYTES: u64 = 4;
 
 /// From the name of a node to that of its block, if it is in one.
@@ -25,14 +27,16 @@ pub struct Training<'a> {
     pub images: usize,
     /// Queries in a pass.
     pub queries: usize,
-    /// Bytes of an element of a factor of a matrix product or convolution: 4 for float32, 2 for bfloat16 and float16. Results
-    /// have the type of factors where [`narrow_results`] says so; all else is float32. A factor that is not of this type, such as a
-    /// weight, is copied, and the copy lives until its backward pass.
+    /// Bytes of an element of a factor of a matrix product or convolution: 4 for float32, 2 for
+    /// bfloat16 and float16. Results have the type of factors where [`narrow_results`] says so; all
+    /// else is float32. A factor that is not of this type, such as a weight, is copied, and the
+    /// copy lives until its backward pass.
     pub factor_bytes: u64,
     /// Whether training changes the parameter of this name.
     pub trains: &'a dyn Fn(&str) -> bool,
-    /// The block that a node of this name belongs to. Of such a block only the inputs are kept; its inner values are computed
-    /// again in the backward pass (gradient checkpointing). `None` keeps every value.
+    /// The block that a node of this name belongs to. Of such a block only the inputs are kept; its
+    /// inner values are computed again in the backward pass (gradient checkpointing). `None` keeps
+    /// every value.
     pub recomputed: Option<BlockOf>,
 }
 
@@ -54,7 +58,8 @@ pub struct TrainingMemory {
 }
 
 impl TrainingMemory {
-    /// Of a step of `graph`. `parameters` may count a second graph that lies beside it and is not trained.
+    /// Of a step of `graph`. `parameters` may count a second graph that lies beside it and is not
+    /// trained.
     pub fn of(graph: &Graph, parameters: &Parameters, training: &Training<'_>) -> Self {
         let activations = Activations::new(graph, training);
         let timeline = activations.timeline();
@@ -100,7 +105,8 @@ impl<'a> Activations<'a> {
         let mut kept = Vec::new();
         let mut blocks: BTreeMap<&str, usize> = BTreeMap::new();
         for (index, node) in graph.nodes().iter().enumerate() {
-            let needs: Vec<bool> = node.inputs.iter().map(|id| needs_gradient[id.index()]).collect();
+            let needs: Vec<bool> =
+                node.inputs.iter().map(|id| needs_gradient[id.index()]).collect();
             let needed = match node.op {
                 Op::Param { .. } => (training.trains)(&node.name),
                 _ => needs.contains(&true),
@@ -108,7 +114,9 @@ impl<'a> Activations<'a> {
             owners.push(if is_view(&node.op) { owners[node.inputs[0].index()] } else { index });
             needs_gradient.push(needed);
             kept.push(if needed { saved(&node.op, &needs) } else { Saved::default() });
-            if let Some(block) = training.recomputed.and_then(|block_of| block_of(&node.name)).filter(|_| needed) {
+            if let Some(block) =
+                training.recomputed.and_then(|block_of| block_of(&node.name)).filter(|_| needed)
+            {
                 blocks.insert(block, index);
             }
         }
@@ -161,10 +169,13 @@ impl<'a> Activations<'a> {
         for (index, node) in self.graph.nodes().iter().enumerate() {
             let copied = self.saved[index].factors.iter().map(|&factor| node.inputs[factor]);
             let copied = copied.filter(|&id| self.is_copied(&node.op, id));
-            let factors: u64 = copied.map(|id| self.elements(self.graph.node(id)) * self.training.factor_bytes).sum();
+            let factors: u64 = copied
+                .map(|id| self.elements(self.graph.node(id)) * self.training.factor_bytes)
+                .sum();
             let widened = self.saved[index].inputs.iter().map(|&input| node.inputs[input]);
             let widened = widened.filter(|&id| self.is_widened(&node.op, id));
-            let widened: u64 = widened.map(|id| self.elements(self.graph.node(id)) * REAL_BYTES).sum();
+            let widened: u64 =
+                widened.map(|id| self.elements(self.graph.node(id)) * REAL_BYTES).sum();
             let bytes = factors + widened + self.hidden_bytes(index);
             timeline.add(
                 bytes,
@@ -176,15 +187,19 @@ impl<'a> Activations<'a> {
         }
     }
 
-    /// Gradients on their way: from the backward pass of the last node that reads a value to that of the node itself.
+    /// Gradients on their way: from the backward pass of the last node that reads a value to that
+    /// of the node itself.
     fn gradients(&self, timeline: &mut Timeline) {
         let mut last_readers: Vec<Option<usize>> = vec![None; self.owners.len()];
-        for (index, node) in self.graph.nodes().iter().enumerate().filter(|&(index, _)| self.needs_gradient[index]) {
+        for (index, node) in
+            self.graph.nodes().iter().enumerate().filter(|&(index, _)| self.needs_gradient[index])
+        {
             for id in node.inputs.iter().filter(|id| self.needs_gradient[id.index()]) {
                 last_readers[self.owners[id.index()]] = Some(index);
             }
         }
-        for (_, id) in self.graph.outputs().iter().filter(|(_, id)| self.needs_gradient[id.index()]) {
+        for (_, id) in self.graph.outputs().iter().filter(|(_, id)| self.needs_gradient[id.index()])
+        {
             last_readers[self.owners[id.index()]] = Some(self.owners.len() - 1);
         }
         for (owner, last) in last_readers.into_iter().enumerate() {
@@ -201,7 +216,8 @@ impl<'a> Activations<'a> {
         self.blocks.get(block).copied()
     }
 
-    /// Whether a factor of a product is kept as a copy: in another type, or with its rows brought together.
+    /// Whether a factor of a product is kept as a copy: in another type, or with its rows brought
+    /// together.
     fn is_copied(&self, op: &Op, factor: NodeId) -> bool {
         let mut node = self.graph.node(factor);
         let mut strided = is_strided(&node.op);
@@ -241,7 +257,8 @@ impl<'a> Activations<'a> {
 
     fn hidden_bytes(&self, index: usize) -> u64 {
         let node = &self.graph.nodes()[index];
-        let length = |axis: usize| node.shape.0[axis].at(self.training.images, self.training.queries) as u64;
+        let length =
+            |axis: usize| node.shape.0[axis].at(self.training.images, self.training.queries) as u64;
         let elements = self.elements(node);
         match self.saved[index].hidden {
             Hidden::Nothing => 0,

@@ -1,9 +1,11 @@
-//! Outliers moved from activations into weights before both are quantized (`SmoothQuant`, arXiv:2211.10438).
+//! Outliers moved from activations into weights before both are quantized (`SmoothQuant`,
+//! arXiv:2211.10438).
 //!
-//! One scale for a whole activation is set by its largest channel, and the others get few steps. Where products by weights alone read a
-//! value y, y·W = (y / s)·(s·W) with one s for each channel: 1 / s goes into what makes y (gain and bias of a norm, columns and bias of a linear
-//! layer), s into the rows of W, whose scales are one for each column. No node is added. Factors are powers of two, so the graph
-//! computes the same products to the bit until it is quantized.
+//! One scale for a whole activation is set by its largest channel, and the others get few steps.
+//! Where products by weights alone read a value y, y·W = (y / s)·(s·W) with one s for each channel:
+//! 1 / s goes into what makes y (gain and bias of a norm, columns and bias of a linear layer), s
+//! into the rows of W, whose scales are one for each column. No node is added. Factors are powers
+//! of two, so the graph computes the same products to the bit until it is quantized.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +25,8 @@ pub struct Migration {
 }
 
 impl Graph {
-    /// Every value that a layer norm or a linear layer makes and that products by weights alone read, in graph order.
+    /// Every value that a layer norm or a linear layer makes and that products by weights alone
+    /// read, in graph order.
     ///
     /// Parameters that any other node reads as well are left alone, and so are outputs.
     pub fn migrations(&self) -> Vec<Migration> {
@@ -33,7 +36,8 @@ impl Graph {
             [reader] if !outputs.contains(&id) => Some(*reader),
             _ => None,
         };
-        let own_param = |id: NodeId| matches!(self.node(id).op, Op::Param { .. }) && one(id).is_some();
+        let own_param =
+            |id: NodeId| matches!(self.node(id).op, Op::Param { .. }) && one(id).is_some();
         let mut found = Vec::new();
         for (index, node) in self.nodes.iter().enumerate() {
             let (id, read) = (NodeId(index), &readers[index]);
@@ -41,12 +45,14 @@ impl Graph {
                 Op::LayerNorm { .. } => node.inputs[1..].to_vec(),
                 Op::MatMul => vec![node.inputs[1]],
                 // The bias of a linear layer; the product itself has no other reader.
-                Op::Add => match (&self.node(node.inputs[0]).op, self.node(node.inputs[1]).shape.rank()) {
-                    (Op::MatMul, 1) if one(node.inputs[0]).is_some() => {
-                        vec![self.node(node.inputs[0]).inputs[1], node.inputs[1]]
+                Op::Add => {
+                    match (&self.node(node.inputs[0]).op, self.node(node.inputs[1]).shape.rank()) {
+                        (Op::MatMul, 1) if one(node.inputs[0]).is_some() => {
+                            vec![self.node(node.inputs[0]).inputs[1], node.inputs[1]]
+                        }
+                        _ => continue,
                     }
-                    _ => continue,
-                },
+                }
                 _ => continue,
             };
             let is_product = |reader: &NodeId| {
@@ -61,7 +67,10 @@ impl Graph {
                 found.push(Migration {
                     source: node.name.clone(),
                     products: read.iter().map(name).collect(),
-                    weights: read.iter().map(|reader| name(&self.node(*reader).inputs[1])).collect(),
+                    weights: read
+                        .iter()
+                        .map(|reader| name(&self.node(*reader).inputs[1]))
+                        .collect(),
                     divided: divided.iter().map(name).collect(),
                 });
             }
@@ -83,19 +92,27 @@ impl Graph {
 }
 
 impl Migration {
-    /// Divides channel c of the value by 2 to the power of `exponents[c]` and multiplies row c of each weight by it.
+    /// Divides channel c of the value by 2 to the power of `exponents[c]` and multiplies row c of
+    /// each weight by it.
     ///
     /// # Panics
-    /// If `parameters` lacks one of its parameters, or `exponents` has another length than the value has channels.
+    /// If `parameters` lacks one of its parameters, or `exponents` has another length than the
+    /// value has channels.
     pub fn apply(&self, exponents: &[i32], parameters: &mut BTreeMap<String, Tensor>) {
         let mut tensor = |name: &String| match parameters.remove(name) {
             Some(tensor) => (name.clone(), tensor),
             None => panic!("{name}: expected a parameter, found none"),
         };
-        let (divided, weights): (Vec<_>, Vec<_>) =
-            (self.divided.iter().map(&mut tensor).collect(), self.weights.iter().map(&mut tensor).collect());
+        let (divided, weights): (Vec<_>, Vec<_>) = (
+            self.divided.iter().map(&mut tensor).collect(),
+            self.weights.iter().map(&mut tensor).collect(),
+        );
         for (name, mut tensor) in divided {
-            assert_eq!(tensor.shape.last(), Some(&exponents.len()), "{name}: an exponent for each channel");
+            assert_eq!(
+                tensor.shape.last(),
+                Some(&exponents.len()),
+                "{name}: an exponent for each channel"
+            );
             for (value, &exponent) in tensor.values.iter_mut().zip(exponents.iter().cycle()) {
                 *value *= 2.0_f32.powi(-exponent);
             }
@@ -126,10 +143,13 @@ mod tests {
     }
 
     fn norm<'g>(b: &'g Builder, name: &str, x: Value<'g>) -> Value<'g> {
-        b.scoped(name, || x.layer_norm(b.param("gain", [4], INIT), b.param("bias", [4], INIT), 1e-5))
+        b.scoped(name, || {
+            x.layer_norm(b.param("gain", [4], INIT), b.param("bias", [4], INIT), 1e-5)
+        })
     }
 
-    /// A norm that two products read, one that a residual reads as well, and two linear layers in a row.
+    /// A norm that two products read, one that a residual reads as well, and two linear layers in a
+    /// row.
     fn example() -> Graph {
         let b = &Builder::new();
         let x = b.input("x", Element::F32, [N, 4.into()]);
@@ -170,8 +190,17 @@ mod tests {
             migration.apply(&[3, 0, -2, 7], &mut after);
         }
         assert_ne!(after, before);
-        assert_eq!(after["norm.gain"].values[0].to_bits(), (before["norm.gain"].values[0] / 8.0).to_bits());
-        assert_eq!(after["q.weight"].values[0].to_bits(), (before["q.weight"].values[0] * 8.0).to_bits());
-        assert_eq!(interpret(&graph, &feeds, &after).unwrap(), interpret(&graph, &feeds, &before).unwrap());
+        assert_eq!(
+            after["norm.gain"].values[0].to_bits(),
+            (before["norm.gain"].values[0] / 8.0).to_bits()
+        );
+        assert_eq!(
+            after["q.weight"].values[0].to_bits(),
+            (before["q.weight"].values[0] * 8.0).to_bits()
+        );
+        assert_eq!(
+            interpret(&graph, &feeds, &after).unwrap(),
+            interpret(&graph, &feeds, &before).unwrap()
+        );
     }
 }

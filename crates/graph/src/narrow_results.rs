@@ -2,10 +2,12 @@
 
 use crate::{Graph, Node, Op};
 
-/// For each node whether its value has 16 bits in a step of training whose products have 16 bits (`trainer/src/eager.rs`).
+/// For each node whether its value has 16 bits in a step of training whose products have 16 bits
+/// (`trainer/src/eager.rs`).
 ///
-/// Products give 16 bits, and what is computed from such values alone stays so. Norms and means over whole axes, which sum many numbers,
-/// give float32, and so does a sum or product with a value of float32. A bias takes the type of what it is added to.
+/// Products give 16 bits, and what is computed from such values alone stays so. Norms and means
+/// over whole axes, which sum many numbers, give float32, and so does a sum or product with a value
+/// of float32. A bias takes the type of what it is added to.
 pub fn narrow_results(graph: &Graph) -> Vec<bool> {
     let mut narrow: Vec<bool> = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
@@ -30,12 +32,15 @@ fn is_narrow(graph: &Graph, node: &Node, narrow: &[bool]) -> bool {
         | Op::Quantize { .. }
         | Op::Dequantize { .. } => false,
 
-        // One filter a channel has few products to a number that it reads: libtorch takes twice as long for its gradient in 16 bits.
+        // One filter a channel has few products to a number that it reads: libtorch takes twice as
+        // long for its gradient in 16 bits.
         Op::Conv2d { groups, .. } => groups == 1,
         Op::MatMul | Op::ConvTranspose2d { .. } => true,
 
         Op::Add => input(0) && (input(1) || graph.node(node.inputs[1]).shape.rank() == 1),
-        Op::Sub | Op::Mul | Op::Div | Op::Concat { .. } => node.inputs.iter().all(|id| narrow[id.index()]),
+        Op::Sub | Op::Mul | Op::Div | Op::Concat { .. } => {
+            node.inputs.iter().all(|id| narrow[id.index()])
+        }
 
         Op::Affine { .. }
         | Op::Relu
@@ -51,7 +56,10 @@ fn is_narrow(graph: &Graph, node: &Node, narrow: &[bool]) -> bool {
         | Op::Slice { .. }
         | Op::Expand => input(0),
 
-        // Where they act, they multiply by numbers of float32: 1 / (1 - p) would be another one in 8 bits of mantissa.
-        Op::Dropout { probability } | Op::DropPath { probability } => probability <= 0.0 && input(0),
+        // Where they act, they multiply by numbers of float32: 1 / (1 - p) would be another one in
+        // 8 bits of mantissa.
+        Op::Dropout { probability } | Op::DropPath { probability } => {
+            probability <= 0.0 && input(0)
+        }
     }
 }

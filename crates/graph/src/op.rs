@@ -1,7 +1,8 @@
 //! The closed set of operations.
 //!
-//! An op enters only with an equivalent in ONNX opset 20 and in TensorRT. High level where engines fuse (`LayerNorm`,
-//! `Gelu`, `Softmax`), primitive otherwise. Losses are not ops: they are not part of what is shipped.
+//! An op enters only with an equivalent in ONNX opset 20 and in TensorRT. High level where engines
+//! fuse (`LayerNorm`, `Gelu`, `Softmax`), primitive otherwise. Losses are not ops: they are not
+//! part of what is shipped.
 
 use std::sync::Arc;
 
@@ -28,14 +29,16 @@ pub enum Init {
         /// Standard deviation.
         standard_deviation: f32,
     },
-    /// Uniform in ±sqrt(3 / fan-in), which keeps the variance of a linear layer's output at that of its input.
+    /// Uniform in ±sqrt(3 / fan-in), which keeps the variance of a linear layer's output at that of
+    /// its input.
     FanIn {
         /// Number of inputs that each output sums over.
         fan_in: usize,
     },
 }
 
-/// One operation. `inputs[i]` in the comments are the node's inputs in order; broadcasting is NumPy's.
+/// One operation. `inputs[i]` in the comments are the node's inputs in order; broadcasting is
+/// NumPy's.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// A value fed at run time. Its name is the node's name.
@@ -77,12 +80,14 @@ pub enum Op {
     Relu6,
     /// `x/2 · (1 + erf(x/√2))`, the exact form (DINO).
     Gelu,
-    /// `x · sigmoid(1.702 x)` (CLIP). Not interchangeable with [`Op::Gelu`]: the swap silently changes results.
+    /// `x · sigmoid(1.702 x)` (CLIP). Not interchangeable with [`Op::Gelu`]: the swap silently
+    /// changes results.
     QuickGelu,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
 
-    /// Batched matrix product over the last two axes; leading axes broadcast. A weight is `[inputs, outputs]`.
+    /// Batched matrix product over the last two axes; leading axes broadcast. A weight is
+    /// `[inputs, outputs]`.
     MatMul,
     /// `x: [B, C, H, W]`, `weight: [O, C/groups, kH, kW]`, optional `bias: [O]`.
     Conv2d {
@@ -93,8 +98,8 @@ pub enum Op {
         /// Groups of channels; `C` for a depthwise convolution.
         groups: usize,
     },
-    /// `x: [B, C, H, W]`, `weight: [C, O, S, S]`, optional `bias: [O]`; kernel and stride are both S, so every output
-    /// pixel is written once.
+    /// `x: [B, C, H, W]`, `weight: [C, O, S, S]`, optional `bias: [O]`; kernel and stride are both
+    /// S, so every output pixel is written once.
     ConvTranspose2d {
         /// Kernel and step.
         stride: usize,
@@ -104,8 +109,8 @@ pub enum Op {
         /// Kernel and step.
         size: usize,
     },
-    /// Bilinear interpolation to a fixed size, pixel centres at half integers (`align_corners=false`), no antialiasing.
-    /// Acts on the last two axes of `[B, C, H, W]`.
+    /// Bilinear interpolation to a fixed size, pixel centres at half integers
+    /// (`align_corners=false`), no antialiasing. Acts on the last two axes of `[B, C, H, W]`.
     Resize {
         /// Output rows.
         height: usize,
@@ -118,12 +123,14 @@ pub enum Op {
         axes: Vec<usize>,
     },
 
-    /// Over the last axis; `inputs[1]`, `inputs[2]` are gain and bias `[C]`. Statistics in f32 on every engine.
+    /// Over the last axis; `inputs[1]`, `inputs[2]` are gain and bias `[C]`. Statistics in f32 on
+    /// every engine.
     LayerNorm {
         /// Added to the variance.
         epsilon: f32,
     },
-    /// Over each group of channels of `[B, C, H, W]`; `inputs[1]`, `inputs[2]` are gain and bias `[C]`.
+    /// Over each group of channels of `[B, C, H, W]`; `inputs[1]`, `inputs[2]` are gain and bias
+    /// `[C]`.
     GroupNorm {
         /// Number of groups; divides C.
         groups: usize,
@@ -161,7 +168,8 @@ pub enum Op {
     /// Rows of a table: `table: [V, C]`, `indices: [K, T]` integers -> `[K, T, C]`.
     Gather,
 
-    /// Real numbers to 8-bit steps, see [`Scales::quantize`]. Written by [`crate::Graph::quantize`], not by a network.
+    /// Real numbers to 8-bit steps, see [`Scales::quantize`]. Written by
+    /// [`crate::Graph::quantize`], not by a network.
     Quantize {
         /// What a step is worth.
         scales: Scales,
@@ -172,13 +180,14 @@ pub enum Op {
         scales: Scales,
     },
 
-    /// In training, zeroes elements with this probability and scales the rest up; otherwise nothing. Absent from exports.
+    /// In training, zeroes elements with this probability and scales the rest up; otherwise
+    /// nothing. Absent from exports.
     Dropout {
         /// Chance of zero.
         probability: f32,
     },
-    /// In training, zeroes whole samples (first axis) with this probability and scales the rest up; otherwise nothing.
-    /// Absent from exports. Source: stochastic depth, arXiv:1603.09382.
+    /// In training, zeroes whole samples (first axis) with this probability and scales the rest up;
+    /// otherwise nothing. Absent from exports. Source: stochastic depth, arXiv:1603.09382.
     DropPath {
         /// Chance of zero.
         probability: f32,

@@ -1,13 +1,16 @@
-//! The normalisation of a picture folded into the convolution that cuts it into patches, so that bytes become 8-bit steps without any error.
+//! The normalisation of a picture folded into the convolution that cuts it into patches, so that
+//! bytes become 8-bit steps without any error.
 //!
 //! ```text
 //! bytes ── real ── transpose ── sub ── mul ── conv      bytes ── real ── transpose ── affine (x / 128 - 1) ── conv ── add
 //! ```
 //!
-//! `Σ w·g·(x - m) = Σ (128·w·g)·(x / 128 - 1) + Σ w·g·(128 - m)`: gains go into the weights, the rest is added to the result (a bias of
-//! the convolution would be rounded to whole products of two 16-bit scales by ONNX Runtime, most of which are nearly zero). What the convolution reads are then whole
-//! multiples of 1/128 from -1 to 127/128, which steps of 1/128 hold exactly; and weights keep a magnitude whose scale 16 bits can hold. In floats the result is
-//! the same up to rounding. Convolutions with padding are left alone: around a picture, zero would stand for another colour.
+//! `Σ w·g·(x - m) = Σ (128·w·g)·(x / 128 - 1) + Σ w·g·(128 - m)`: gains go into the weights, the
+//! rest is added to the result (a bias of the convolution would be rounded to whole products of two
+//! 16-bit scales by ONNX Runtime, most of which are nearly zero). What the convolution reads are
+//! then whole multiples of 1/128 from -1 to 127/128, which steps of 1/128 hold exactly; and weights
+//! keep a magnitude whose scale 16 bits can hold. In floats the result is the same up to rounding.
+//! Convolutions with padding are left alone: around a picture, zero would stand for another colour.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +26,8 @@ pub struct CentredPixels {
     pub graph: Graph,
     /// Its parameters; those of the convolutions have other values than before.
     pub parameters: BTreeMap<String, Tensor>,
-    /// The nodes that convolutions read now: whole multiples of 1/128 from -1 to [`CentredPixels::MAGNITUDE`].
+    /// The nodes that convolutions read now: whole multiples of 1/128 from -1 to
+    /// [`CentredPixels::MAGNITUDE`].
     pub centred: Vec<String>,
 }
 
@@ -42,7 +46,8 @@ struct Patches<'a> {
 }
 
 impl Graph {
-    /// Folds the normalisation of bytes into every convolution without padding that alone reads it, by a weight that nothing else reads.
+    /// Folds the normalisation of bytes into every convolution without padding that alone reads it,
+    /// by a weight that nothing else reads.
     #[must_use]
     pub fn centre_pixels(&self, parameters: &BTreeMap<String, Tensor>) -> CentredPixels {
         let mut parameters = parameters.clone();
@@ -59,7 +64,8 @@ impl Graph {
             if let Some(patches) = self.patches(index, &parameters) {
                 let &mut place = centred.entry(patches.pixels).or_insert_with(|| {
                     let Node { name, shape, .. } = self.node(patches.pixels);
-                    let (name, inputs) = (format!("{name}.centred"), vec![places[patches.pixels.0]]);
+                    let (name, inputs) =
+                        (format!("{name}.centred"), vec![places[patches.pixels.0]]);
                     let op = Op::Affine { scale: 1.0 / MIDDLE, offset: -1.0 };
                     push(&mut nodes, Node { name, op, inputs, shape: shape.clone() })
                 });
@@ -69,7 +75,10 @@ impl Graph {
                 let shape = [1, sums.len(), 1, 1];
                 parameters.insert(centre.clone(), Tensor::new(shape, sums));
                 let op = Op::Param { init: Init::Constant(0.0) };
-                let centre = push(&mut nodes, Node { name: centre, op, inputs: vec![], shape: Shape::from(shape) });
+                let centre = push(
+                    &mut nodes,
+                    Node { name: centre, op, inputs: vec![], shape: Shape::from(shape) },
+                );
                 let (name, shape) = (format!("{}.centre", node.name), node.shape.clone());
                 let inputs = vec![push(&mut nodes, node), centre];
                 node = Node { name, op: Op::Add, inputs, shape };
@@ -78,16 +87,25 @@ impl Graph {
         }
         let outputs = self.outputs.iter().map(|(name, id)| (name.clone(), places[id.0])).collect();
         let centred = centred.values().map(|id| nodes[id.0].name.clone()).collect();
-        CentredPixels { graph: Self { nodes, outputs }.without_dead_nodes(true), parameters, centred }
+        CentredPixels {
+            graph: Self { nodes, outputs }.without_dead_nodes(true),
+            parameters,
+            centred,
+        }
     }
 
     /// What node `index` is made of, if it is such a convolution.
     fn patches(&self, index: usize, parameters: &BTreeMap<String, Tensor>) -> Option<Patches<'_>> {
-        let Node { op: Op::Conv2d { padding: 0, groups: 1, .. }, inputs, .. } = &self.nodes[index] else { return None };
+        let Node { op: Op::Conv2d { padding: 0, groups: 1, .. }, inputs, .. } = &self.nodes[index]
+        else {
+            return None;
+        };
         let readers = self.readers();
         let is_own = |id: NodeId| {
             let Node { op, name, .. } = self.node(id);
-            matches!(op, Op::Param { .. }) && readers[id.0] == [NodeId(index)] && parameters.contains_key(name)
+            matches!(op, Op::Param { .. })
+                && readers[id.0] == [NodeId(index)]
+                && parameters.contains_key(name)
         };
         let (scaled, gain) = self.by_channel(inputs[0], &Op::Mul)?;
         let (pixels, mean) = self.by_channel(scaled, &Op::Sub)?;
@@ -95,7 +113,8 @@ impl Graph {
         fits.then_some(Patches { pixels, mean, gain, weight: inputs[1] })
     }
 
-    /// The first factor of `id` and the second, if that is a constant with a number for each channel.
+    /// The first factor of `id` and the second, if that is a constant with a number for each
+    /// channel.
     fn by_channel(&self, id: NodeId, op: &Op) -> Option<(NodeId, &[f32])> {
         let node = self.node(id);
         let Op::Constant { values } = &self.node(*node.inputs.get(1)?).op else { return None };
@@ -116,7 +135,11 @@ impl Graph {
 }
 
 /// Scales the weight by the gains and gives what is to be added to each output.
-fn fold(parameters: &mut BTreeMap<String, Tensor>, weight: &str, patches: &Patches<'_>) -> Vec<f32> {
+fn fold(
+    parameters: &mut BTreeMap<String, Tensor>,
+    weight: &str,
+    patches: &Patches<'_>,
+) -> Vec<f32> {
     let Some(weight) = parameters.get_mut(weight) else { return vec![] };
     let (outputs, channels) = (weight.shape[0], weight.shape[1]);
     let kernel = weight.values.len() / (outputs * channels);
@@ -151,21 +174,29 @@ mod tests {
         let tiles = b.input("tiles", Element::U8, [N, 4.into(), 4.into(), 3.into()]);
         let pixels = tiles.to_real().transpose(&[0, 3, 1, 2]);
         let normalised = |x| {
-            let (mean, gain) =
-                (b.constant(&[120.0, 110.0, 100.0], [1, 3, 1, 1]), b.constant(&[0.02, 0.01, 0.03], [1, 3, 1, 1]));
+            let (mean, gain) = (
+                b.constant(&[120.0, 110.0, 100.0], [1, 3, 1, 1]),
+                b.constant(&[0.02, 0.01, 0.03], [1, 3, 1, 1]),
+            );
             (x - mean) * gain
         };
         let weight = || b.param("weight", [5, 3, 2, 2], INIT);
         let one = b.scoped("one", || normalised(pixels).conv2d(weight(), None, 2, 0, 1));
-        let two = b.scoped("two", || normalised(pixels).conv2d(weight(), Some(b.param("bias", [5], INIT)), 2, 0, 1));
-        let third = b.scoped("third", || normalised(pixels.resize(8, 8)).conv2d(weight(), None, 4, 0, 1));
-        let padded =
-            b.scoped("padded", || normalised(pixels).conv2d(weight(), None, 1, 1, 1)).slice(2, 0, 2).slice(3, 0, 2);
+        let two = b.scoped("two", || {
+            normalised(pixels).conv2d(weight(), Some(b.param("bias", [5], INIT)), 2, 0, 1)
+        });
+        let third =
+            b.scoped("third", || normalised(pixels.resize(8, 8)).conv2d(weight(), None, 4, 0, 1));
+        let padded = b
+            .scoped("padded", || normalised(pixels).conv2d(weight(), None, 1, 1, 1))
+            .slice(2, 0, 2)
+            .slice(3, 0, 2);
         b.finish(&[("y", (one + two + third + padded).id())]).unwrap()
     }
 
     fn feeds() -> BTreeMap<String, Tensor> {
-        let bytes: Vec<u8> = (0..96).map(|index| (index * 37 % 256) as u8).chain([0, 255]).take(96).collect();
+        let bytes: Vec<u8> =
+            (0..96).map(|index| (index * 37 % 256) as u8).chain([0, 255]).take(96).collect();
         [("tiles".to_owned(), Tensor::from_bytes([2, 4, 4, 3], &bytes))].into()
     }
 
@@ -175,8 +206,11 @@ mod tests {
         let parameters = initial_parameters(&graph, 0);
         let found = graph.centre_pixels(&parameters);
         assert_eq!(found.centred, ["transpose.centred"]);
-        let changed: Vec<_> =
-            found.parameters.iter().filter(|(name, value)| parameters.get(*name) != Some(value)).collect();
+        let changed: Vec<_> = found
+            .parameters
+            .iter()
+            .filter(|(name, value)| parameters.get(*name) != Some(value))
+            .collect();
         let changed: Vec<&str> = changed.into_iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(changed, ["one.centre", "one.weight", "two.centre", "two.weight"]);
         let [before, after] = [(&graph, &parameters), (&found.graph, &found.parameters)]
@@ -193,10 +227,14 @@ mod tests {
     fn steps_hold_centred_bytes_without_error() {
         let graph = example();
         let found = graph.centre_pixels(&initial_parameters(&graph, 0));
-        let values = |graph: &Graph| interpret(graph, &feeds(), &found.parameters).unwrap().remove(0).1;
+        let values =
+            |graph: &Graph| interpret(graph, &feeds(), &found.parameters).unwrap().remove(0).1;
         let exact = found.graph.showing(&["transpose.centred"]);
-        let magnitudes =
-            [("transpose.centred".to_owned(), CentredPixels::MAGNITUDE), ("one.conv2d".to_owned(), 9.0)].into();
+        let magnitudes = [
+            ("transpose.centred".to_owned(), CentredPixels::MAGNITUDE),
+            ("one.conv2d".to_owned(), 9.0),
+        ]
+        .into();
         let products = BTreeSet::from(["one.conv2d".to_owned()]);
         let quantized = found.graph.quantize(&products, &magnitudes, &found.parameters).unwrap();
         assert_eq!(values(&quantized.showing(&["transpose.centred.dequantize"])), values(&exact));

@@ -5,9 +5,10 @@
 //! weight ── quantize ── dequantize ── product
 //! ```
 //!
-//! Engines fuse the pairs into a product of 8-bit numbers. Steps are symmetric: one scale for an activation, one for each
-//! output of a weight. The result of a convolution is quantized as well: without that, ONNX Runtime multiplies in float.
-//! Products of two activations stay as they are: quantized attention is slower there, and less exact.
+//! Engines fuse the pairs into a product of 8-bit numbers. Steps are symmetric: one scale for an
+//! activation, one for each output of a weight. The result of a convolution is quantized as well:
+//! without that, ONNX Runtime multiplies in float. Products of two activations stay as they are:
+//! quantized attention is slower there, and less exact.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,13 +60,16 @@ pub enum QuantizeError {
 }
 
 impl Graph {
-    /// Every product of an activation by a weight with at least `share` of all multiply-accumulates, in graph order.
+    /// Every product of an activation by a weight with at least `share` of all
+    /// multiply-accumulates, in graph order.
     ///
-    /// A light one costs more to quantize than it saves. Depthwise convolutions and products by transposed kernels are no candidates.
+    /// A light one costs more to quantize than it saves. Depthwise convolutions and products by
+    /// transposed kernels are no candidates.
     pub fn products(&self, share: f64) -> Vec<Product> {
         let cost = Cost::of(self, 1, 2);
         let least = cost.total().macs as f64 * share;
-        let heavy = self.nodes.iter().zip(&cost.nodes).filter(|(_, cost)| cost.totals.macs as f64 >= least);
+        let heavy =
+            self.nodes.iter().zip(&cost.nodes).filter(|(_, cost)| cost.totals.macs as f64 >= least);
         heavy
             .filter(|(node, _)| weight_axis(&node.op).is_some() && self.is_by_weight(node))
             .map(|(node, cost)| Product {
@@ -77,20 +81,24 @@ impl Graph {
             .collect()
     }
 
-    /// The graph with the products named in `products` quantized. `magnitudes` holds the largest magnitude that is kept of each
-    /// activation; larger values are clipped. Every other node keeps its name and computes what it did.
+    /// The graph with the products named in `products` quantized. `magnitudes` holds the largest
+    /// magnitude that is kept of each activation; larger values are clipped. Every other node keeps
+    /// its name and computes what it did.
     pub fn quantize(
         &self,
         products: &BTreeSet<String>,
         magnitudes: &BTreeMap<String, f32>,
         parameters: &BTreeMap<String, Tensor>,
     ) -> Result<Self, QuantizeError> {
-        let known: BTreeSet<String> = self.products(0.0).into_iter().map(|product| product.name).collect();
+        let known: BTreeSet<String> =
+            self.products(0.0).into_iter().map(|product| product.name).collect();
         if let Some(name) = products.difference(&known).next() {
             return Err(QuantizeError::NoProduct { name: name.clone() });
         }
         let activation = |name: &str| match magnitudes.get(name) {
-            Some(&magnitude) if magnitude.is_finite() && magnitude >= 0.0 => Ok(Scales::for_magnitude(magnitude)),
+            Some(&magnitude) if magnitude.is_finite() && magnitude >= 0.0 => {
+                Ok(Scales::for_magnitude(magnitude))
+            }
             found => Err(QuantizeError::NoRange { name: name.to_owned(), found: found.copied() }),
         };
         let mut rewrite = Rewrite { nodes: Vec::new(), places: Vec::new(), pairs: BTreeMap::new() };
@@ -115,11 +123,13 @@ impl Graph {
                 rewrite.places.push(place);
             }
         }
-        let outputs = self.outputs.iter().map(|(name, id)| (name.clone(), rewrite.places[id.0])).collect();
+        let outputs =
+            self.outputs.iter().map(|(name, id)| (name.clone(), rewrite.places[id.0])).collect();
         Ok(Self { nodes: rewrite.nodes, outputs })
     }
 
-    /// The graph with each scale of its 8-bit steps changed by `change`, as a file that stores scales in fewer bits wants it.
+    /// The graph with each scale of its 8-bit steps changed by `change`, as a file that stores
+    /// scales in fewer bits wants it.
     #[must_use]
     pub fn map_scales(mut self, change: impl Fn(f32) -> f32) -> Self {
         for node in &mut self.nodes {
@@ -150,7 +160,8 @@ struct Rewrite {
     nodes: Vec<Node>,
     /// For each node of the old graph, where its readers find its value.
     places: Vec<NodeId>,
-    /// For each node that is quantized, the end of its pair: a value that several products read is quantized once.
+    /// For each node that is quantized, the end of its pair: a value that several products read is
+    /// quantized once.
     pairs: BTreeMap<NodeId, NodeId>,
 }
 
@@ -171,10 +182,19 @@ impl Rewrite {
         }
         let Node { name, shape, .. } = self.nodes[of.0].clone();
         let quantize = Op::Quantize { scales: scales.clone() };
-        let steps =
-            self.push(Node { name: format!("{name}.quantize"), op: quantize, inputs: vec![of], shape: shape.clone() });
+        let steps = self.push(Node {
+            name: format!("{name}.quantize"),
+            op: quantize,
+            inputs: vec![of],
+            shape: shape.clone(),
+        });
         let dequantize = Op::Dequantize { scales: scales.clone() };
-        let end = self.push(Node { name: format!("{name}.dequantize"), op: dequantize, inputs: vec![steps], shape });
+        let end = self.push(Node {
+            name: format!("{name}.dequantize"),
+            op: dequantize,
+            inputs: vec![steps],
+            shape,
+        });
         self.pairs.insert(of, end);
         end
     }

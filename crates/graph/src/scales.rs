@@ -51,15 +51,18 @@ impl Scales {
     pub fn map(&self, change: impl Fn(f32) -> f32) -> Self {
         match self {
             &Self::Tensor(scale) => Self::Tensor(change(scale)),
-            Self::Channels { axis, values } => {
-                Self::Channels { axis: *axis, values: values.iter().map(|&scale| change(scale)).collect() }
-            }
+            Self::Channels { axis, values } => Self::Channels {
+                axis: *axis,
+                values: values.iter().map(|&scale| change(scale)).collect(),
+            },
         }
     }
 
     /// `x` in steps: whole numbers from -128 to 127, halves to the even one.
     pub fn quantize(&self, x: &Tensor) -> Vec<f32> {
-        self.each(x, |value, scale| (value / scale).round_ties_even().clamp(-LARGEST_STEP - 1.0, LARGEST_STEP))
+        self.each(x, |value, scale| {
+            (value / scale).round_ties_even().clamp(-LARGEST_STEP - 1.0, LARGEST_STEP)
+        })
     }
 
     /// Steps as real numbers.
@@ -74,10 +77,15 @@ impl Scales {
         }
         match self {
             Self::Tensor(_) => Ok(()),
-            Self::Channels { axis, values } => match shape.0.get(*axis).and_then(|dim| dim.as_fixed()) {
-                Some(length) if length == values.len() => Ok(()),
-                _ => Err(format!("cannot scale axis {axis} of {shape} with {} numbers", values.len())),
-            },
+            Self::Channels { axis, values } => {
+                match shape.0.get(*axis).and_then(|dim| dim.as_fixed()) {
+                    Some(length) if length == values.len() => Ok(()),
+                    _ => Err(format!(
+                        "cannot scale axis {axis} of {shape} with {} numbers",
+                        values.len()
+                    )),
+                }
+            }
         }
     }
 
@@ -87,7 +95,10 @@ impl Scales {
             &Self::Tensor(scale) => values.map(|&value| change(value, scale)).collect(),
             Self::Channels { axis, values: scales } => {
                 let inner: usize = x.shape[axis + 1..].iter().product();
-                values.enumerate().map(|(index, &value)| change(value, scales[index / inner % scales.len()])).collect()
+                values
+                    .enumerate()
+                    .map(|(index, &value)| change(value, scales[index / inner % scales.len()]))
+                    .collect()
             }
         }
     }
@@ -116,6 +127,10 @@ mod tests {
     fn values_beyond_the_range_are_clipped() {
         let x = Tensor::new([4], vec![-9.0, 9.0, 0.5, 1.5]);
         assert_eq!(Scales::Tensor(1.0 / 32.0).quantize(&x), [-128.0, 127.0, 16.0, 48.0]);
-        assert_eq!(Scales::Tensor(1.0).quantize(&x), [-9.0, 9.0, 0.0, 2.0], "halves to the even one");
+        assert_eq!(
+            Scales::Tensor(1.0).quantize(&x),
+            [-9.0, 9.0, 0.0, 2.0],
+            "halves to the even one"
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A dense row-major array of `f32`. Bytes and token numbers are held as `f32` too; both are exact below 2²⁴.
+/// A dense row-major array of `f32`. Bytes and token numbers are held as `f32` too; both are exact
+/// below 2²⁴.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     /// Axis lengths, outermost first.
@@ -19,7 +20,12 @@ impl Tensor {
     pub fn new(shape: impl Into<Vec<usize>>, values: Vec<f32>) -> Self {
         let shape = shape.into();
         let expected: usize = shape.iter().product();
-        assert_eq!(expected, values.len(), "{shape:?} holds {expected} values, not {}", values.len());
+        assert_eq!(
+            expected,
+            values.len(),
+            "{shape:?} holds {expected} values, not {}",
+            values.len()
+        );
         Self { shape, values }
     }
 
@@ -45,7 +51,8 @@ impl Tensor {
         self.shape.len()
     }
 
-    /// Largest absolute difference of two tensors; infinite when the shapes differ or an element is not a number.
+    /// Largest absolute difference of two tensors; infinite when the shapes differ or an element is
+    /// not a number.
     pub fn distance(&self, other: &Self) -> f32 {
         if self.shape != other.shape {
             return f32::INFINITY;
@@ -58,9 +65,9 @@ impl Tensor {
 
     /// Largest absolute value; infinite when an element is not a number.
     pub fn magnitude(&self) -> f32 {
-        self.values
-            .iter()
-            .fold(0.0, |largest, value| if value.is_nan() { f32::INFINITY } else { value.abs().max(largest) })
+        self.values.iter().fold(0.0, |largest, value| {
+            if value.is_nan() { f32::INFINITY } else { value.abs().max(largest) }
+        })
     }
 }
 
@@ -69,7 +76,8 @@ impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 16;
         let more = if self.values.len() > SHOWN { ", …" } else { "" };
-        let shown: Vec<String> = self.values.iter().take(SHOWN).map(|value| format!("{value:?}")).collect();
+        let shown: Vec<String> =
+            self.values.iter().take(SHOWN).map(|value| format!("{value:?}")).collect();
         write!(f, "{:?}[{}{more}]", self.shape, shown.join(", "))
     }
 }

@@ -102,7 +102,14 @@ impl Value<'_> {
 
     #[track_caller]
     #[must_use]
-    pub fn conv2d(self, weight: Self, bias: Option<Self>, stride: usize, padding: usize, groups: usize) -> Self {
+    pub fn conv2d(
+        self,
+        weight: Self,
+        bias: Option<Self>,
+        stride: usize,
+        padding: usize,
+        groups: usize,
+    ) -> Self {
         let others: Vec<Self> = std::iter::once(weight).chain(bias).collect();
         self.with(Op::Conv2d { stride, padding, groups }, &others)
     }

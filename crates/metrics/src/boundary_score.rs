@@ -5,18 +5,24 @@ use crate::{IGNORE, MetricsError};
 
 /// Up to this share of the picture's diagonal, a pixel of an outline has met the other outline.
 ///
-/// Source: Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013 (7.5 px in a picture of 800 x 600). Others
-/// differ and do not compare: DAVIS takes 0.8 % rounded up to whole pixels and outlines between pixels, and gives 0.83 where this
-/// gives 0.71 (`tests/golden/boundary.py`); Boundary `IoU` (Cheng et al. 2021) takes 2 % and areas along the outline.
+/// Source: Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013
+/// (7.5 px in a picture of 800 x 600). Others differ and do not compare: DAVIS takes 0.8 % rounded
+/// up to whole pixels and outlines between pixels, and gives 0.83 where this gives 0.71
+/// (`tests/golden/boundary.py`); Boundary `IoU` (Cheng et al. 2021) takes 2 % and areas along the
+/// outline.
 pub const BOUNDARY_TOLERANCE: f64 = 0.0075;
 
-/// Boundary F1 (BF) of one label a pixel, counted picture by picture; same source as [`BOUNDARY_TOLERANCE`].
+/// Boundary F1 (BF) of one label a pixel, counted picture by picture; same source as
+/// [`BOUNDARY_TOLERANCE`].
 ///
-/// The outline of a class is made of its pixels that have something else above, below, left or right. Precision is the share of the predicted outline
-/// within the tolerance of the true one, recall the reverse, F1 their harmonic mean. A class with an outline on one side only scores 0; one without any
-/// outline in a picture does not count there. The score of a picture is the mean over its classes, that of a set the mean over its pictures.
+/// The outline of a class is made of its pixels that have something else above, below, left or
+/// right. Precision is the share of the predicted outline within the tolerance of the true one,
+/// recall the reverse, F1 their harmonic mean. A class with an outline on one side only scores 0;
+/// one without any outline in a picture does not count there. The score of a picture is the mean
+/// over its classes, that of a set the mean over its pictures.
 ///
-/// Pixels whose ground truth is [`IGNORE`] belong to no outline, and no outline runs along them or along the picture's edge.
+/// Pixels whose ground truth is [`IGNORE`] belong to no outline, and no outline runs along them or
+/// along the picture's edge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundaryScore {
     classes: Vec<PictureMean>,
@@ -44,11 +50,20 @@ impl BoundaryScore {
         if !(1..=usize::from(IGNORE)).contains(&classes) {
             return Err(MetricsError::Classes { found: classes });
         }
-        Ok(Self { classes: vec![PictureMean::default(); classes], pictures: PictureMean::default() })
+        Ok(Self {
+            classes: vec![PictureMean::default(); classes],
+            pictures: PictureMean::default(),
+        })
     }
 
-    /// Counts one picture: `truth` and `predictions` are `[H, W]`, rows of `width` pixels. On an error nothing is counted.
-    pub fn add(&mut self, width: usize, truth: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
+    /// Counts one picture: `truth` and `predictions` are `[H, W]`, rows of `width` pixels. On an
+    /// error nothing is counted.
+    pub fn add(
+        &mut self,
+        width: usize,
+        truth: &[u8],
+        predictions: &[u8],
+    ) -> Result<(), MetricsError> {
         let classes = self.classes.len();
         crate::confusion_matrix::check(classes, truth, predictions)?;
         if width == 0 || !truth.len().is_multiple_of(width) {
@@ -56,7 +71,8 @@ impl BoundaryScore {
         }
         let tolerance_px = BOUNDARY_TOLERANCE * (width as f64).hypot((truth.len() / width) as f64);
         let maps = [truth, predictions].map(|labels| LabelMap { labels, truth, width });
-        let scores: Vec<_> = (0..classes).map(|class| f1(maps, class as u8, tolerance_px)).collect();
+        let scores: Vec<_> =
+            (0..classes).map(|class| f1(maps, class as u8, tolerance_px)).collect();
         for (counted, score) in self.classes.iter_mut().zip(&scores) {
             counted.add(*score);
         }
@@ -67,7 +83,10 @@ impl BoundaryScore {
     /// Adds the pictures of another.
     pub fn merge(&mut self, other: &Self) -> Result<(), MetricsError> {
         if self.classes.len() != other.classes.len() {
-            return Err(MetricsError::Merge { left: self.classes.len(), right: other.classes.len() });
+            return Err(MetricsError::Merge {
+                left: self.classes.len(),
+                right: other.classes.len(),
+            });
         }
         let more = other.classes.iter().chain([&other.pictures]);
         for (counted, more) in self.classes.iter_mut().chain([&mut self.pictures]).zip(more) {
@@ -136,7 +155,8 @@ fn f1(maps: [LabelMap<'_>; 2], class: u8, tolerance_px: f64) -> Option<f64> {
     }
 }
 
-/// Share of the pixels of `outline` with one of `other` within `tolerance_px`; none if `outline` has no pixel.
+/// Share of the pixels of `outline` with one of `other` within `tolerance_px`; none if `outline`
+/// has no pixel.
 fn share_near(outline: &[bool], other: &[bool], width: usize, tolerance_px: f64) -> Option<f64> {
     let rows_away = rows_to_nearest(other, width);
     let reach = tolerance_px.floor() as usize;
@@ -153,9 +173,11 @@ fn share_near(outline: &[bool], other: &[bool], width: usize, tolerance_px: f64)
     mean(pixels.map(|at| f64::from(u8::from(near(at)))))
 }
 
-/// Rows from each pixel to the nearest pixel of `outline` in its column, [`u32::MAX`] if there is none: `[H, W]`.
+/// Rows from each pixel to the nearest pixel of `outline` in its column, [`u32::MAX`] if there is
+/// none: `[H, W]`.
 fn rows_to_nearest(outline: &[bool], width: usize) -> Vec<u32> {
-    let mut rows: Vec<u32> = outline.iter().map(|&inside| if inside { 0 } else { u32::MAX }).collect();
+    let mut rows: Vec<u32> =
+        outline.iter().map(|&inside| if inside { 0 } else { u32::MAX }).collect();
     for at in width..rows.len() {
         rows[at] = rows[at].min(rows[at - width].saturating_add(1));
     }
@@ -181,10 +203,14 @@ mod tests {
         // The tolerance of a picture this small is below a pixel: outlines have to coincide.
         let truth = [0, 0, 1, 1, 0, 0, 1, 1];
         let predictions = [0, 0, 1, 1, 0, 1, 1, 1];
-        // Class 0: true outline (1, 0), (1, 1); predicted (1, 0), (0, 1): precision 1/2, recall 1/2.
-        // Class 1: true outline (2, 0), (2, 1); predicted (2, 0), (1, 1): the pixel (2, 1) is inside now. 1/2 and 1/2.
+        // Class 0: true outline (1, 0), (1, 1); predicted (1, 0), (0, 1): precision 1/2, recall
+        // 1/2. Class 1: true outline (2, 0), (2, 1); predicted (2, 0), (1, 1): the pixel (2, 1) is
+        // inside now. 1/2 and 1/2.
         let score = counted(&truth, &predictions);
-        assert_eq!((score.class_f1(0), score.class_f1(1), score.mean_f1()), (Some(0.5), Some(0.5), Some(0.5)));
+        assert_eq!(
+            (score.class_f1(0), score.class_f1(1), score.mean_f1()),
+            (Some(0.5), Some(0.5), Some(0.5))
+        );
         assert_eq!(counted(&truth, &truth).mean_f1(), Some(1.0));
     }
 
@@ -200,14 +226,17 @@ mod tests {
         // The right half is unlabelled: class 0 meets nothing that it could be told from.
         let truth = [0, 0, IGNORE, IGNORE, 0, 0, IGNORE, IGNORE];
         assert_eq!(counted(&truth, &[0, 0, 1, 1, 0, 0, 1, 1]).mean_f1(), None);
-        // A prediction of 255 is no class, not an ignored pixel: class 0 has a predicted outline beside it.
+        // A prediction of 255 is no class, not an ignored pixel: class 0 has a predicted outline
+        // beside it.
         assert_eq!(counted(&[0; 8], &[0, 0, IGNORE, 0, 0, 0, 0, 0]).class_f1(0), Some(0.0));
     }
 
     #[test]
     fn an_outline_within_the_tolerance_is_met_and_one_beyond_is_not() {
         // 800 x 600: diagonal 1000, tolerance 7.5.
-        let edge_at = |edge: usize| -> Vec<u8> { (0..800 * 600).map(|at| u8::from(at % 800 >= edge)).collect() };
+        let edge_at = |edge: usize| -> Vec<u8> {
+            (0..800 * 600).map(|at| u8::from(at % 800 >= edge)).collect()
+        };
         let shifted_by = |shift: usize| {
             let mut score = BoundaryScore::new(2).unwrap();
             score.add(800, &edge_at(400), &edge_at(400 + shift)).unwrap();
@@ -225,17 +254,25 @@ mod tests {
             (state >> 16) % below
         };
         for round in 0..20 {
-            let [outline, other] =
-                [4, 25].map(|rarity| -> Vec<bool> { (0..width * height).map(|_| random(rarity) == 0).collect() });
+            let [outline, other] = [4, 25].map(|rarity| -> Vec<bool> {
+                (0..width * height).map(|_| random(rarity) == 0).collect()
+            });
             let tolerance_px = f64::from(round) * 0.35;
             let place = |at: usize| ((at % width) as f64, (at / width) as f64);
             let near = |at: usize| {
                 let (x, y) = place(at);
-                (0..other.len()).filter(|&to| other[to]).map(place).any(|(a, b)| (x - a).hypot(y - b) <= tolerance_px)
+                (0..other.len())
+                    .filter(|&to| other[to])
+                    .map(place)
+                    .any(|(a, b)| (x - a).hypot(y - b) <= tolerance_px)
             };
             let on: Vec<usize> = (0..outline.len()).filter(|&at| outline[at]).collect();
             let expected = on.iter().filter(|&&at| near(at)).count() as f64 / on.len() as f64;
-            assert_eq!(share_near(&outline, &other, width, tolerance_px), Some(expected), "{tolerance_px} px");
+            assert_eq!(
+                share_near(&outline, &other, width, tolerance_px),
+                Some(expected),
+                "{tolerance_px} px"
+            );
         }
     }
 
@@ -256,7 +293,11 @@ mod tests {
         score.add(width, &truth.collect::<Vec<_>>(), &predicted.collect::<Vec<_>>()).unwrap();
         let expected = [0.718_562_710_870, 0.698_918_024_194, 0.717_398_209_358, 0.713_944_828_085];
         for (class, expected) in expected.into_iter().enumerate() {
-            assert!((score.class_f1(class).unwrap() - expected).abs() < 1e-12, "{class}: {:?}", score.class_f1(class));
+            assert!(
+                (score.class_f1(class).unwrap() - expected).abs() < 1e-12,
+                "{class}: {:?}",
+                score.class_f1(class)
+            );
         }
         assert!((score.mean_f1().unwrap() - 0.712_205_943_127).abs() < 1e-12);
     }
@@ -277,8 +318,14 @@ mod tests {
     #[test]
     fn rows_that_do_not_fill_the_picture_are_refused() {
         let mut score = BoundaryScore::new(2).unwrap();
-        assert_eq!(score.add(3, &[0; 4], &[0; 4]), Err(MetricsError::Width { width: 3, pixels: 4 }));
-        assert_eq!(score.add(2, &[9, 0], &[0, 0]), Err(MetricsError::UnknownClass { pixel: 0, classes: 2, found: 9 }));
+        assert_eq!(
+            score.add(3, &[0; 4], &[0; 4]),
+            Err(MetricsError::Width { width: 3, pixels: 4 })
+        );
+        assert_eq!(
+            score.add(2, &[9, 0], &[0, 0]),
+            Err(MetricsError::UnknownClass { pixel: 0, classes: 2, found: 9 })
+        );
         assert_eq!(score, BoundaryScore::new(2).unwrap());
     }
 }

@@ -9,9 +9,10 @@ pub const IGNORE: u8 = 255;
 
 /// Pixels by true and predicted class.
 ///
-/// Protocol of `GSNet`'s evaluation (detectron2 `SemSegEvaluator`): one matrix over a whole data set; pixels whose ground truth is
-/// [`IGNORE`] do not count; a class without any true pixel is left out of the means, but predictions of it still count as errors
-/// of the others. A prediction that is not a class of the matrix is an error of the true class and of no other.
+/// Protocol of `GSNet`'s evaluation (detectron2 `SemSegEvaluator`): one matrix over a whole data
+/// set; pixels whose ground truth is [`IGNORE`] do not count; a class without any true pixel is
+/// left out of the means, but predictions of it still count as errors of the others. A prediction
+/// that is not a class of the matrix is an error of the true class and of no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     classes: usize,
@@ -62,7 +63,9 @@ impl ConfusionMatrix {
     pub fn add(&mut self, truth: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
         let classes = self.classes;
         check(classes, truth, predictions)?;
-        for (class, prediction) in truth.iter().zip(predictions).filter(|(class, _)| **class != IGNORE) {
+        for (class, prediction) in
+            truth.iter().zip(predictions).filter(|(class, _)| **class != IGNORE)
+        {
             let column = usize::from(*prediction).min(classes);
             self.pixels[usize::from(*class) * (classes + 1) + column] += 1;
         }
@@ -83,7 +86,8 @@ impl ConfusionMatrix {
         self.classes
     }
 
-    /// Pixels of the class `truth` that were predicted as `prediction`; `prediction == classes` counts what is no class.
+    /// Pixels of the class `truth` that were predicted as `prediction`; `prediction == classes`
+    /// counts what is no class.
     pub fn pixels(&self, truth: usize, prediction: usize) -> u64 {
         assert!(
             truth < self.classes && prediction <= self.classes,
@@ -93,7 +97,8 @@ impl ConfusionMatrix {
         self.pixels[truth * (self.classes + 1) + prediction]
     }
 
-    /// Pixels of the class `truth` by prediction: `[classes + 1]`, the last one for what is no class.
+    /// Pixels of the class `truth` by prediction: `[classes + 1]`, the last one for what is no
+    /// class.
     pub fn row(&self, truth: usize) -> &[u64] {
         &self.pixels[truth * (self.classes + 1)..][..=self.classes]
     }
@@ -106,7 +111,8 @@ impl ConfusionMatrix {
     /// Scores of one class.
     pub fn class_scores(&self, class: usize) -> ClassScores {
         let hits = self.pixels(class, class);
-        let true_pixels: u64 = (0..=self.classes).map(|prediction| self.pixels(class, prediction)).sum();
+        let true_pixels: u64 =
+            (0..=self.classes).map(|prediction| self.pixels(class, prediction)).sum();
         let predicted_pixels: u64 = (0..self.classes).map(|truth| self.pixels(truth, class)).sum();
         ClassScores {
             true_pixels,
@@ -132,12 +138,15 @@ impl ConfusionMatrix {
     }
 }
 
-/// Whether truth and predictions are of one length and each true class is one of `classes` or [`IGNORE`].
+/// Whether truth and predictions are of one length and each true class is one of `classes` or
+/// [`IGNORE`].
 pub(crate) fn check(classes: usize, truth: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
     if truth.len() != predictions.len() {
         return Err(MetricsError::Length { truth: truth.len(), predictions: predictions.len() });
     }
-    if let Some(pixel) = truth.iter().position(|class| *class != IGNORE && usize::from(*class) >= classes) {
+    if let Some(pixel) =
+        truth.iter().position(|class| *class != IGNORE && usize::from(*class) >= classes)
+    {
         return Err(MetricsError::UnknownClass { pixel, classes, found: truth[pixel] });
     }
     Ok(())
@@ -165,7 +174,8 @@ mod tests {
 
     #[test]
     fn scores_are_those_counted_by_hand() {
-        // class 0: 2 hits, 3 true, 3 predicted -> 2 / 4; class 1: 1 hit, 2 true, 2 predicted -> 1 / 3
+        // class 0: 2 hits, 3 true, 3 predicted -> 2 / 4; class 1: 1 hit, 2 true, 2 predicted -> 1 /
+        // 3
         let scores = counted(&[0, 0, 0, 1, 1], &[0, 0, 1, 0, 1]).scores();
         assert_eq!(scores.classes[0].iou, Some(0.5));
         assert_eq!(scores.classes[1].iou, Some(1.0 / 3.0));
@@ -207,7 +217,10 @@ mod tests {
             ((state >> 16) % below) as u8
         };
         // Truth knows classes 0 to 4 of 6 and unlabelled pixels; predictions know all six.
-        let truth: Vec<u8> = (0..500).map(|_| random(6)).map(|class| if class == 5 { IGNORE } else { class }).collect();
+        let truth: Vec<u8> = (0..500)
+            .map(|_| random(6))
+            .map(|class| if class == 5 { IGNORE } else { class })
+            .collect();
         let predictions: Vec<u8> = (0..500).map(|_| random(6)).collect();
         let mut matrix = ConfusionMatrix::new(6).unwrap();
         matrix.add(&truth, &predictions).unwrap();
@@ -227,7 +240,10 @@ mod tests {
         assert_eq!(scores.mean_iou, Some(ious.iter().sum::<f64>() / 5.0));
         assert_eq!(scores.mean_accuracy, Some(accuracies.iter().sum::<f64>() / 5.0));
         assert_eq!(scores.pixel_accuracy, Some(pixels(&|t, p| t == p) / pixels(&|_, _| true)));
-        assert_eq!(matrix.row(2)[4], pixels(&|truth, prediction| (truth, prediction) == (2, 4)) as u64);
+        assert_eq!(
+            matrix.row(2)[4],
+            pixels(&|truth, prediction| (truth, prediction) == (2, 4)) as u64
+        );
     }
 
     #[test]
@@ -252,7 +268,10 @@ mod tests {
     #[test]
     fn empty_matrix_has_no_mean() {
         let scores = ConfusionMatrix::new(2).unwrap().scores();
-        assert_eq!((scores.mean_iou, scores.mean_accuracy, scores.pixel_accuracy), (None, None, None));
+        assert_eq!(
+            (scores.mean_iou, scores.mean_accuracy, scores.pixel_accuracy),
+            (None, None, None)
+        );
         assert!(serde_json::to_string(&scores).unwrap().contains("\"mean_iou\":null"));
     }
 }

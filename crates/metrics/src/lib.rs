@@ -1,8 +1,8 @@
-//! How good masks and scores are: confusion matrix and mean `IoU`, base and novel classes, outlines, precision and recall per query,
-//! calibration error.
+//! How good masks and scores are: confusion matrix and mean `IoU`, base and novel classes,
+//! outlines, precision and recall per query, calibration error.
 //!
-//! Everything is counted while streaming: memory does not grow with the number of pixels, and two counts merge into one.
-//! Letters: K classes or queries.
+//! Everything is counted while streaming: memory does not grow with the number of pixels, and two
+//! counts merge into one. Letters: K classes or queries.
 
 mod base_novel;
 mod boundary_score;
@@ -23,7 +23,10 @@ pub use score_histogram::{HistogramResolution, ScoreHistogram};
 #[non_exhaustive]
 pub enum MetricsError {
     /// The ground truth names a class that the matrix has not.
-    #[error("ground truth, pixel {pixel}: expected a class below {classes} or {IGNORE} for ignored, found {found}")]
+    #[error(
+        "ground truth, pixel {pixel}: expected a class below {classes} or {IGNORE} for ignored, \
+         found {found}"
+    )]
     UnknownClass {
         /// Position of the pixel.
         pixel: usize,
@@ -33,7 +36,9 @@ pub enum MetricsError {
         found: u8,
     },
     /// Two slices that describe the same pixels differ in length.
-    #[error("predictions: expected one for each of {truth} pixels of ground truth, found {predictions}")]
+    #[error(
+        "predictions: expected one for each of {truth} pixels of ground truth, found {predictions}"
+    )]
     Length {
         /// Pixels of ground truth.
         truth: usize,

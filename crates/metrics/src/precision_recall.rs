@@ -21,7 +21,8 @@ pub struct OperatingPoint {
 
 /// Precision and recall of one query, from a histogram that holds at least one positive pixel.
 ///
-/// Thresholds are the inner edges of the bins, so 256 or 1024 bins say how finely one can be chosen.
+/// Thresholds are the inner edges of the bins, so 256 or 1024 bins say how finely one can be
+/// chosen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PrecisionRecall {
     /// Points by rising threshold.
@@ -44,7 +45,8 @@ impl PrecisionRecall {
             let new_hits = histogram.positives()[bin];
             hits += new_hits;
             false_alarms += histogram.negatives()[bin];
-            let point = OperatingPoint::new(bin as f64 / bins as f64, hits, false_alarms, positives);
+            let point =
+                OperatingPoint::new(bin as f64 / bins as f64, hits, false_alarms, positives);
             average_precision += point.precision * (new_hits as f64 / positives as f64);
             if bin > 0 {
                 points.push(point);
@@ -59,7 +61,8 @@ impl PrecisionRecall {
         &self.points
     }
 
-    /// Area under the curve as the sum of precision times the step in recall, without interpolation.
+    /// Area under the curve as the sum of precision times the step in recall, without
+    /// interpolation.
     pub fn average_precision(&self) -> f64 {
         self.average_precision
     }
@@ -72,8 +75,8 @@ impl PrecisionRecall {
         self.points.iter().fold(first, |best, point| if point.f1 > best.f1 { *point } else { best })
     }
 
-    /// The lowest threshold, hence the highest recall, whose precision is at least `precision`. None if no threshold that
-    /// predicts a true pixel reaches it.
+    /// The lowest threshold, hence the highest recall, whose precision is at least `precision`.
+    /// None if no threshold that predicts a true pixel reaches it.
     pub fn point_for_precision(&self, precision: f64) -> Option<OperatingPoint> {
         self.points.iter().copied().find(|point| point.precision >= precision && point.recall > 0.0)
     }

@@ -24,8 +24,8 @@ impl HistogramResolution {
     }
 }
 
-/// Counts of positive and negative pixels by score, in equal bins over [0, 1]. Bin `i` of `n` holds scores from `i / n` to
-/// below `(i + 1) / n`, the last one 1.0 too.
+/// Counts of positive and negative pixels by score, in equal bins over [0, 1]. Bin `i` of `n` holds
+/// scores from `i / n` to below `(i + 1) / n`, the last one 1.0 too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoreHistogram {
     positives: Vec<u64>,
@@ -38,8 +38,8 @@ impl ScoreHistogram {
         Self { positives: vec![0; resolution.bins()], negatives: vec![0; resolution.bins()] }
     }
 
-    /// Counts `scores` in [0, 1] against ground truth: 1 the query is there, 0 it is not, [`IGNORE`](crate::IGNORE) not counted.
-    /// On an error nothing of these slices is counted.
+    /// Counts `scores` in [0, 1] against ground truth: 1 the query is there, 0 it is not,
+    /// [`IGNORE`](crate::IGNORE) not counted. On an error nothing of these slices is counted.
     pub fn add(&mut self, truth: &[u8], scores: &[f32]) -> Result<(), MetricsError> {
         check(truth, scores)?;
         let bins = self.positives.len();
@@ -116,9 +116,18 @@ mod tests {
     #[test]
     fn score_outside_0_to_1_is_refused_and_nothing_is_counted() {
         let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
-        assert_eq!(histogram.add(&[1, 1], &[0.5, 1.5]), Err(MetricsError::Score { pixel: 1, found: 1.5 }));
-        assert!(matches!(histogram.add(&[1], &[f32::NAN]), Err(MetricsError::Score { pixel: 0, .. })));
-        assert!(matches!(histogram.add(&[2], &[0.5]), Err(MetricsError::UnknownClass { pixel: 0, .. })));
+        assert_eq!(
+            histogram.add(&[1, 1], &[0.5, 1.5]),
+            Err(MetricsError::Score { pixel: 1, found: 1.5 })
+        );
+        assert!(matches!(
+            histogram.add(&[1], &[f32::NAN]),
+            Err(MetricsError::Score { pixel: 0, .. })
+        ));
+        assert!(matches!(
+            histogram.add(&[2], &[0.5]),
+            Err(MetricsError::UnknownClass { pixel: 0, .. })
+        ));
         assert_eq!(histogram, ScoreHistogram::new(HistogramResolution::Fine));
     }
 

@@ -1,12 +1,14 @@
 //! CLIP's two towers.
 //!
-//! Source: arXiv:2103.00020 and openai/CLIP `clip/model.py`: pre-norm blocks, QuickGELU, epsilon 1e-5, a norm before the
-//! first block, patches without bias, projections without bias. Dense features: CAT-Seg's value path
-//! (cvlab-kaist/CAT-Seg, the variant that `GSNet` trains with).
+//! Source: arXiv:2103.00020 and openai/CLIP `clip/model.py`: pre-norm blocks, QuickGELU, epsilon
+//! 1e-5, a norm before the first block, patches without bias, projections without bias. Dense
+//! features: CAT-Seg's value path (cvlab-kaist/CAT-Seg, the variant that `GSNet` trains with).
 
 use rszs_graph::{Builder, Init, K, N, Value};
 
-use crate::layers::{Activation, BlockShape, TokenSource, block, embed_patches, layer_norm, mlp, value_path};
+use crate::layers::{
+    Activation, BlockShape, TokenSource, block, embed_patches, layer_norm, mlp, value_path,
+};
 use crate::{TextConfig, VitConfig};
 
 const EPSILON: f32 = 1e-5;
@@ -24,14 +26,20 @@ pub struct Dense<'g> {
 }
 
 /// One vector an image, as CLIP was trained: `[N, D]`, not normalised.
-pub fn pooled_tower<'g>(b: &'g Builder, source: TokenSource<'g>, config: &VitConfig, joint_width: usize) -> Value<'g> {
-    let x = (0..config.layers).fold(embed(b, source, config), |x, layer| image_block(b, x, layer, config));
+pub fn pooled_tower<'g>(
+    b: &'g Builder,
+    source: TokenSource<'g>,
+    config: &VitConfig,
+    joint_width: usize,
+) -> Value<'g> {
+    let x = (0..config.layers)
+        .fold(embed(b, source, config), |x, layer| image_block(b, x, layer, config));
     let class_token = x.slice(1, 0, 1).reshape([N, config.width.into()]);
     project(b, layer_norm(b, "norm_after", class_token, EPSILON), joint_width)
 }
 
-/// One vector a patch. The last block passes each patch's value path through, adds the **class token's** residual to every
-/// patch (not the patch's own), then goes on as usual.
+/// One vector a patch. The last block passes each patch's value path through, adds the **class
+/// token's** residual to every patch (not the patch's own), then goes on as usual.
 pub fn dense_tower<'g>(
     b: &'g Builder,
     source: TokenSource<'g>,
@@ -52,7 +60,8 @@ pub fn dense_tower<'g>(
     }
     let shape = image_block_shape(config, last);
     let patches = b.scoped(format!("blocks.{last}"), || {
-        let values = value_path(b, "attn", patch_tokens(layer_norm(b, "norm1", x, EPSILON)), config.layers);
+        let values =
+            value_path(b, "attn", patch_tokens(layer_norm(b, "norm1", x, EPSILON)), config.layers);
         let y = values + x.slice(1, 0, 1);
         y + mlp(b, layer_norm(b, "norm2", y, EPSILON), &shape)
     });
@@ -62,8 +71,9 @@ pub fn dense_tower<'g>(
     }
 }
 
-/// One vector a prompt. `tokens: [K, context]` ids, `end: [K, context]` one-hot place of the end-of-text token →
-/// `[K, D]`, not normalised. Attention is causal, so what follows the end does not matter.
+/// One vector a prompt. `tokens: [K, context]` ids, `end: [K, context]` one-hot place of the
+/// end-of-text token → `[K, D]`, not normalised. Attention is causal, so what follows the end does
+/// not matter.
 pub fn text_tower<'g>(
     b: &'g Builder,
     tokens: Value<'g>,
@@ -73,10 +83,17 @@ pub fn text_tower<'g>(
 ) -> Value<'g> {
     let &TextConfig { vocabulary, context, width, layers, heads } = config;
     let table = b.param("tokens", [vocabulary, width], Init::Normal { standard_deviation: 0.02 });
-    let positions = b.param("positions", [context, width], Init::Normal { standard_deviation: 0.01 });
+    let positions =
+        b.param("positions", [context, width], Init::Normal { standard_deviation: 0.01 });
     let mask = causal_mask(b, context);
-    let shape =
-        BlockShape { width, heads, layers, epsilon: EPSILON, activation: Activation::QuickGelu, drop_path: 0.0 };
+    let shape = BlockShape {
+        width,
+        heads,
+        layers,
+        epsilon: EPSILON,
+        activation: Activation::QuickGelu,
+        drop_path: 0.0,
+    };
     let mut x = table.gather(tokens) + positions;
     for layer in 0..layers {
         x = b.scoped(format!("blocks.{layer}"), || block(b, x, Some(mask), &shape));
@@ -117,6 +134,7 @@ fn patch_tokens(x: Value<'_>) -> Value<'_> {
 
 fn causal_mask(b: &Builder, context: usize) -> Value<'_> {
     let forbidden = |row: usize, column: usize| if column > row { FORBIDDEN } else { 0.0 };
-    let mask: Vec<f32> = (0..context * context).map(|cell| forbidden(cell / context, cell % context)).collect();
+    let mask: Vec<f32> =
+        (0..context * context).map(|cell| forbidden(cell / context, cell % context)).collect();
     b.constant(&mask, [1, 1, context, context])
 }

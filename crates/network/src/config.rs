@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Mean and standard deviation of CLIP's training pixels, as fractions of 255. Source: openai/CLIP `clip/clip.py`.
+/// Mean and standard deviation of CLIP's training pixels, as fractions of 255. Source: openai/CLIP
+/// `clip/clip.py`.
 const CLIP_PIXELS: ([f32; 3], [f32; 3]) =
     ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1]);
 
@@ -23,7 +24,8 @@ pub struct VitConfig {
     pub layers: usize,
     /// Number of attention heads; divides the width.
     pub heads: usize,
-    /// Chance of skipping a block's branch in training (stochastic depth), growing linearly over the blocks.
+    /// Chance of skipping a block's branch in training (stochastic depth), growing linearly over
+    /// the blocks.
     pub drop_path: f32,
     /// Mean pixel, as a fraction of 255.
     pub pixel_mean: [f32; 3],
@@ -45,13 +47,31 @@ impl VitConfig {
     /// A CLIP image tower as published.
     fn clip(input_px: usize, patch_px: usize, width: usize, layers: usize) -> Self {
         let (pixel_mean, pixel_std) = CLIP_PIXELS;
-        Self { input_px, patch_px, width, layers, heads: width / 64, drop_path: 0.0, pixel_mean, pixel_std }
+        Self {
+            input_px,
+            patch_px,
+            width,
+            layers,
+            heads: width / 64,
+            drop_path: 0.0,
+            pixel_mean,
+            pixel_std,
+        }
     }
 
     /// DINO ViT-B/16 as published.
     fn dino_b16(input_px: usize) -> Self {
         let (pixel_mean, pixel_std) = IMAGENET_PIXELS;
-        Self { input_px, patch_px: 16, width: 768, layers: 12, heads: 12, drop_path: 0.0, pixel_mean, pixel_std }
+        Self {
+            input_px,
+            patch_px: 16,
+            width: 768,
+            layers: 12,
+            heads: 12,
+            drop_path: 0.0,
+            pixel_mean,
+            pixel_std,
+        }
     }
 }
 
@@ -95,8 +115,14 @@ impl StemConfig {
             expansion,
             channels,
         };
-        let stages =
-            [[1, 3, 1, 1, 16], [3, 3, 2, 6, 24], [3, 5, 2, 6, 48], [4, 3, 2, 6, 88], [4, 5, 1, 6, 120]].map(stage);
+        let stages = [
+            [1, 3, 1, 1, 16],
+            [3, 3, 2, 6, 24],
+            [3, 5, 2, 6, 48],
+            [4, 3, 2, 6, 88],
+            [4, 5, 1, 6, 120],
+        ]
+        .map(stage);
         Self { channels: 32, stages: stages.to_vec(), pixel_mean: [0.5; 3], pixel_std: [0.5; 3] }
     }
 }
@@ -127,7 +153,8 @@ pub struct HeadConfig {
     pub head_width: usize,
     /// Channels of the maps that each query modulates.
     pub channels: usize,
-    /// Where a logit starts: ln(p / (1 - p)) of the share p of positive pixels expected in training.
+    /// Where a logit starts: ln(p / (1 - p)) of the share p of positive pixels expected in
+    /// training.
     pub initial_logit: f32,
 }
 
@@ -139,14 +166,16 @@ pub struct Config {
     pub tile_px: usize,
     /// D, the width of the space that images and words share.
     pub joint_width: usize,
-    /// What both streams stand on in place of patches of their own, and whose finer maps MS-CAM takes as taps. Not in the
-    /// paper: published towers have none.
+    /// What both streams stand on in place of patches of their own, and whose finer maps MS-CAM
+    /// takes as taps. Not in the paper: published towers have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stem: Option<StemConfig>,
     /// The vision-language stream (CLIP).
     pub vlm: VitConfig,
-    /// Blocks of the vision-language stream whose outputs refine the two finest scales: `[coarse, fine]`, counted from
-    /// 0. Taps of a 12-block tower: 7 and 3; of a 24-block tower: 15 and 7 (`GSNet`). Not read where there is a stem.
+    /// Blocks of the vision-language stream whose outputs refine the two finest scales:
+    /// `[coarse, fine]`, counted from
+    /// 0. Taps of a 12-block tower: 7 and 3; of a 24-block tower: 15 and 7 (`GSNet`). Not read
+    ///    where there is a stem.
     pub vlm_taps: [usize; 2],
     /// The remote-sensing stream (DINO).
     pub rsi: VitConfig,
@@ -158,10 +187,12 @@ pub struct Config {
     pub fusion_heads: usize,
     /// Channels of the fused map F at stride 4.
     pub decoder_width: usize,
-    /// Whether the 3×3 convolutions of DSFE and MS-CAM are one filter a channel and a 1×1 convolution. Not in the paper.
+    /// Whether the 3×3 convolutions of DSFE and MS-CAM are one filter a channel and a 1×1
+    /// convolution. Not in the paper.
     #[serde(default)]
     pub separable: bool,
-    /// Groups of every group normalisation; fewer where that would leave a group less than two channels.
+    /// Groups of every group normalisation; fewer where that would leave a group less than two
+    /// channels.
     pub norm_groups: usize,
     /// The head's sizes.
     pub head: HeadConfig,
@@ -251,8 +282,8 @@ impl Config {
         Self::presets().into_iter().find(|(preset, _)| *preset == name).map(|(_, config)| config)
     }
 
-    /// The same network for another tile side: both streams' inputs grow in proportion, patches stay. Position tables
-    /// change length with the grid.
+    /// The same network for another tile side: both streams' inputs grow in proportion, patches
+    /// stay. Position tables change length with the grid.
     #[must_use]
     pub fn with_tile_px(mut self, tile_px: usize) -> Self {
         self.vlm.input_px = self.vlm.input_px * tile_px / self.tile_px;

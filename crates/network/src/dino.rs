@@ -1,7 +1,7 @@
 //! The remote-sensing stream: DINO's vision transformer.
 //!
-//! Source: arXiv:2104.14294 and facebookresearch/dino `vision_transformer.py`: pre-norm blocks, exact GELU, epsilon 1e-6,
-//! patches with bias, no norm before the first block, one after the last.
+//! Source: arXiv:2104.14294 and facebookresearch/dino `vision_transformer.py`: pre-norm blocks,
+//! exact GELU, epsilon 1e-6, patches with bias, no norm before the first block, one after the last.
 
 use rszs_graph::{Builder, Value};
 

@@ -1,7 +1,8 @@
 //! Dual-Stream Feature Extractor (DSFE): both streams' tokens, projected and fused.
 //!
-//! Paper, section 3.2: 1×1 projections to `D_fusion`, concatenation, convolution. Kernel and norm are left open there:
-//! 3×3, group normalisation, `ReLU` (`GSNet` fuses with convolutions over a neighbourhood, too).
+//! Paper, section 3.2: 1×1 projections to `D_fusion`, concatenation, convolution. Kernel and norm
+//! are left open there: 3×3, group normalisation, `ReLU` (`GSNet` fuses with convolutions over a
+//! neighbourhood, too).
 
 use rszs_graph::{Builder, Value};
 
@@ -20,7 +21,12 @@ pub(crate) struct Fused<'g> {
 }
 
 /// `vlm: [N, T, D]`, `rsi: [N, T, C]`, T the same grid.
-pub(crate) fn dsfe<'g>(b: &'g Builder, vlm: Value<'g>, rsi: Value<'g>, config: &Config) -> Fused<'g> {
+pub(crate) fn dsfe<'g>(
+    b: &'g Builder,
+    vlm: Value<'g>,
+    rsi: Value<'g>,
+    config: &Config,
+) -> Fused<'g> {
     b.scoped("dsfe", || {
         let vlm = tokens_to_map(linear(b, "vlm", vlm, config.fusion_width));
         let rsi = tokens_to_map(linear(b, "rsi", rsi, config.fusion_width));

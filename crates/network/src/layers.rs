@@ -1,4 +1,5 @@
-//! Layers that several parts share. A layer is a function: it opens a scope, makes its parameters, returns a value.
+//! Layers that several parts share. A layer is a function: it opens a scope, makes its parameters,
+//! returns a value.
 
 use rszs_graph::{Builder, Init, N, Value};
 
@@ -32,7 +33,13 @@ pub(crate) fn linear<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: usiz
 }
 
 #[track_caller]
-fn linear_from<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: usize, init: Init) -> Value<'g> {
+fn linear_from<'g>(
+    b: &'g Builder,
+    name: &str,
+    x: Value<'g>,
+    outputs: usize,
+    init: Init,
+) -> Value<'g> {
     b.scoped(name, || {
         let weight = b.param("weight", [last(x), outputs], init);
         let bias = b.param("bias", [outputs], Init::Constant(0.0));
@@ -49,16 +56,23 @@ pub(crate) fn layer_norm<'g>(b: &'g Builder, name: &str, x: Value<'g>, epsilon: 
     })
 }
 
-/// 3×3 convolution, in two parts where `config.separable`, group normalisation, `ReLU`. No statistics over a batch anywhere:
-/// batches are two a GPU.
+/// 3×3 convolution, in two parts where `config.separable`, group normalisation, `ReLU`. No
+/// statistics over a batch anywhere: batches are two a GPU.
 #[track_caller]
-pub(crate) fn conv_block<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: usize, config: &Config) -> Value<'g> {
+pub(crate) fn conv_block<'g>(
+    b: &'g Builder,
+    name: &str,
+    x: Value<'g>,
+    outputs: usize,
+    config: &Config,
+) -> Value<'g> {
     b.scoped(name, || {
         let inputs = x.dim(1).as_fixed().unwrap_or_default();
         let map = if config.separable {
             pointwise(b, depthwise(b, "depthwise", x), outputs)
         } else {
-            let weight = b.param("weight", [outputs, inputs, 3, 3], Init::FanIn { fan_in: inputs * 9 });
+            let weight =
+                b.param("weight", [outputs, inputs, 3, 3], Init::FanIn { fan_in: inputs * 9 });
             x.conv2d(weight, None, 1, 1, 1)
         };
         group_norm(b, "norm", map, config.norm_groups).relu()
@@ -94,10 +108,17 @@ pub(crate) fn group_norm<'g>(b: &'g Builder, name: &str, x: Value<'g>, groups: u
 
 /// Learned upsampling by `factor`: every input pixel writes its own `factor × factor` block.
 #[track_caller]
-pub(crate) fn upsample<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: usize, factor: usize) -> Value<'g> {
+pub(crate) fn upsample<'g>(
+    b: &'g Builder,
+    name: &str,
+    x: Value<'g>,
+    outputs: usize,
+    factor: usize,
+) -> Value<'g> {
     b.scoped(name, || {
         let inputs = x.dim(1).as_fixed().unwrap_or_default();
-        let weight = b.param("weight", [inputs, outputs, factor, factor], Init::FanIn { fan_in: inputs });
+        let weight =
+            b.param("weight", [inputs, outputs, factor, factor], Init::FanIn { fan_in: inputs });
         let bias = b.param("bias", [outputs], Init::Constant(0.0));
         x.conv_transpose2d(weight, Some(bias), factor)
     })
@@ -106,7 +127,12 @@ pub(crate) fn upsample<'g>(b: &'g Builder, name: &str, x: Value<'g>, outputs: us
 /// A pre-norm transformer block: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
 /// `mask` is added to the scores, `[1, 1, T, T]`.
 #[track_caller]
-pub(crate) fn block<'g>(b: &'g Builder, x: Value<'g>, mask: Option<Value<'g>>, shape: &BlockShape) -> Value<'g> {
+pub(crate) fn block<'g>(
+    b: &'g Builder,
+    x: Value<'g>,
+    mask: Option<Value<'g>>,
+    shape: &BlockShape,
+) -> Value<'g> {
     let normed = layer_norm(b, "norm1", x, shape.epsilon);
     let attended = attention(b, "attn", normed, normed, mask, shape.heads, shape.layers);
     let x = x + drop_path(attended, shape.drop_path);
@@ -122,12 +148,18 @@ pub(crate) fn mlp<'g>(b: &'g Builder, x: Value<'g>, shape: &BlockShape) -> Value
             Activation::Gelu => hidden.gelu(),
             Activation::QuickGelu => hidden.quick_gelu(),
         };
-        linear_from(b, "fc2", hidden, shape.width, residual_init(VIT_MLP_RATIO * shape.width, shape.layers))
+        linear_from(
+            b,
+            "fc2",
+            hidden,
+            shape.width,
+            residual_init(VIT_MLP_RATIO * shape.width, shape.layers),
+        )
     })
 }
 
-/// Multi-head attention, `queries: [N, T, C]`, `context: [N, S, C']` → `[N, T, C]`. The scale is folded into q, shapes
-/// are static: engines recognise and fuse this form.
+/// Multi-head attention, `queries: [N, T, C]`, `context: [N, S, C']` → `[N, T, C]`. The scale is
+/// folded into q, shapes are static: engines recognise and fuse this form.
 #[track_caller]
 pub(crate) fn attention<'g>(
     b: &'g Builder,
@@ -156,12 +188,14 @@ pub(crate) fn attention<'g>(
     })
 }
 
-/// The value path alone, as CAT-Seg reads dense features out of CLIP's last block: no mixing of tokens.
-/// Same parameter names as [`attention`]; q and k do not exist.
+/// The value path alone, as CAT-Seg reads dense features out of CLIP's last block: no mixing of
+/// tokens. Same parameter names as [`attention`]; q and k do not exist.
 #[track_caller]
 pub(crate) fn value_path<'g>(b: &'g Builder, name: &str, x: Value<'g>, layers: usize) -> Value<'g> {
     let width = last(x);
-    b.scoped(name, || linear_from(b, "out", linear(b, "v", x, width), width, residual_init(width, layers)))
+    b.scoped(name, || {
+        linear_from(b, "out", linear(b, "v", x, width), width, residual_init(width, layers))
+    })
 }
 
 /// What a stream's tokens are projected from.
@@ -180,7 +214,12 @@ pub enum TokenSource<'g> {
 
 /// Tokens `[N, 1 + T, C]`, the class token in front and positions added.
 #[track_caller]
-pub(crate) fn embed_patches<'g>(b: &'g Builder, source: TokenSource<'g>, width: usize, with_bias: bool) -> Value<'g> {
+pub(crate) fn embed_patches<'g>(
+    b: &'g Builder,
+    source: TokenSource<'g>,
+    width: usize,
+    with_bias: bool,
+) -> Value<'g> {
     let (map, kernel) = match source {
         TokenSource::Patches { pixels, patch_px } => (pixels, patch_px),
         TokenSource::Map(map) => (map, 1),
@@ -195,7 +234,8 @@ pub(crate) fn embed_patches<'g>(b: &'g Builder, source: TokenSource<'g>, width: 
     });
     let patches = patches.reshape([N, width.into(), tokens.into()]).transpose(&[0, 2, 1]);
     let small = Init::Normal { standard_deviation: 0.02 };
-    let class_token = b.param("class_token", [1, 1, width], small).expand([N, 1.into(), width.into()]);
+    let class_token =
+        b.param("class_token", [1, 1, width], small).expand([N, 1.into(), width.into()]);
     b.concat(&[class_token, patches], 1) + b.param("positions", [1 + tokens, width], small)
 }
 
@@ -217,7 +257,8 @@ fn drop_path(x: Value<'_>, probability: f32) -> Value<'_> {
     if probability > 0.0 { x.drop_path(probability) } else { x }
 }
 
-/// A layer that writes into a residual stream of `2 · layers` branches starts smaller by their square root (GPT-2, CLIP).
+/// A layer that writes into a residual stream of `2 · layers` branches starts smaller by their
+/// square root (GPT-2, CLIP).
 fn residual_init(fan_in: usize, layers: usize) -> Init {
     Init::Normal { standard_deviation: ((fan_in * 2 * layers) as f32).powf(-0.5) }
 }

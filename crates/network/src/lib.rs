@@ -9,12 +9,15 @@
 //!                                └──────────────────┘
 //! ```
 //!
-//! In small presets both streams stand on one convolutional [`stem`] instead of patches, and the taps are its finer maps.
+//! In small presets both streams stand on one convolutional [`stem`] instead of patches, and the
+//! taps are its finer maps.
 //!
-//! No weights, no libtorch, no ONNX here: the graph is data, and others interpret it. Every size comes from [`Config`].
-//! What the paper leaves open is settled in the module that needs it, with its source.
+//! No weights, no libtorch, no ONNX here: the graph is data, and others interpret it. Every size
+//! comes from [`Config`]. What the paper leaves open is settled in the module that needs it, with
+//! its source.
 //!
-//! Letters: N images, K queries, T tokens, C channels, D joint width of images and words, H and W pixels.
+//! Letters: N images, K queries, T tokens, C channels, D joint width of images and words, H and W
+//! pixels.
 
 mod align;
 mod carh;

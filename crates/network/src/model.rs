@@ -16,12 +16,13 @@ use crate::{Config, VitConfig, clip, dino};
 pub enum Purpose {
     /// The engine contract: `logits: [N, K, H/4, W/4]`, `presence: [N, K]`.
     Deploy,
-    /// Those, and what losses need: `aligned: [N, D]` (L2-normalised), `vlm_dense: [N, T, D]`, `rsi_tokens: [N, T, C]`
-    /// (both without the class token, neither normalised).
+    /// Those, and what losses need: `aligned: [N, D]` (L2-normalised), `vlm_dense: [N, T, D]`,
+    /// `rsi_tokens: [N, T, C]` (both without the class token, neither normalised).
     Train,
 }
 
-/// From bytes and query vectors to masks: `tiles: U8 [N, H, W, 3]`, `queries: F32 [K, D]`, L2-normalised rows.
+/// From bytes and query vectors to masks: `tiles: U8 [N, H, W, 3]`, `queries: F32 [K, D]`,
+/// L2-normalised rows.
 pub fn image_graph(config: &Config, purpose: Purpose) -> Result<Graph, GraphError> {
     let b = &Builder::new();
     let side = Dim::fixed(config.tile_px);
@@ -35,10 +36,15 @@ pub fn image_graph(config: &Config, purpose: Purpose) -> Result<Graph, GraphErro
     });
     let source = |stream: &VitConfig| match maps {
         Some(maps) => TokenSource::Map(maps.stride_16),
-        None => TokenSource::Patches { pixels: stream_pixels(b, pixels, stream), patch_px: stream.patch_px },
+        None => TokenSource::Patches {
+            pixels: stream_pixels(b, pixels, stream),
+            patch_px: stream.patch_px,
+        },
     };
     let tokens = source(&config.vlm);
-    let vlm = b.scoped("vlm", || clip::dense_tower(b, tokens, &config.vlm, config.vlm_taps, config.joint_width));
+    let vlm = b.scoped("vlm", || {
+        clip::dense_tower(b, tokens, &config.vlm, config.vlm_taps, config.joint_width)
+    });
     let tokens = source(&config.rsi);
     let rsi = b.scoped("rsi", || dino::tower(b, tokens, &config.rsi));
     let rsi = rsi.slice(1, 1, 1 + config.rsi.grid().pow(2));
@@ -50,26 +56,34 @@ pub fn image_graph(config: &Config, purpose: Purpose) -> Result<Graph, GraphErro
     } else {
         without_ms_cam(b, &fused, config)
     };
-    let logits =
-        if config.category_adaptive_head { carh(b, f, queries, config) } else { without_carh(b, f, queries, config) };
+    let logits = if config.category_adaptive_head {
+        carh(b, f, queries, config)
+    } else {
+        without_carh(b, f, queries, config)
+    };
     let alignment = align(b, f, queries, config);
 
     let deploy = [("logits", logits.id()), ("presence", alignment.presence.id())];
-    let train = [("aligned", alignment.aligned.id()), ("vlm_dense", vlm.features.id()), ("rsi_tokens", rsi.id())];
+    let train = [
+        ("aligned", alignment.aligned.id()),
+        ("vlm_dense", vlm.features.id()),
+        ("rsi_tokens", rsi.id()),
+    ];
     match purpose {
         Purpose::Deploy => b.finish(&deploy),
         Purpose::Train => b.finish(&[&deploy[..], &train[..]].concat()),
     }
 }
 
-/// From tokens to query vectors: `tokens: I32 [K, context]`, `end: F32 [K, context]` (one-hot place of the end-of-text
-/// token) → `embeddings: [K, D]`, L2-normalised.
+/// From tokens to query vectors: `tokens: I32 [K, context]`, `end: F32 [K, context]` (one-hot place
+/// of the end-of-text token) → `embeddings: [K, D]`, L2-normalised.
 pub fn text_graph(config: &Config) -> Result<Graph, GraphError> {
     let b = &Builder::new();
     let context = Dim::fixed(config.text.context);
     let tokens = b.input("tokens", Element::I32, [K, context]);
     let end = b.input("end", Element::F32, [K, context]);
-    let embeddings = b.scoped("text", || clip::text_tower(b, tokens, end, &config.text, config.joint_width));
+    let embeddings =
+        b.scoped("text", || clip::text_tower(b, tokens, end, &config.text, config.joint_width));
     b.finish(&[("embeddings", embeddings.l2_normalize().id())])
 }
 
@@ -80,17 +94,26 @@ mod tests {
     #[test]
     fn every_preset_and_ablation_has_the_contract_shapes() {
         for (name, config) in Config::presets() {
-            for (cross_attention, adaptive_head) in [(true, true), (false, true), (true, false), (false, false)] {
+            for (cross_attention, adaptive_head) in
+                [(true, true), (false, true), (true, false), (false, false)]
+            {
                 let config = Config {
                     multi_scale_cross_attention: cross_attention,
                     category_adaptive_head: adaptive_head,
                     ..config.clone()
                 };
-                let graph = image_graph(&config, Purpose::Deploy).unwrap_or_else(|error| panic!("{name}: {error}"));
-                let shapes: Vec<String> =
-                    graph.outputs().iter().map(|(name, id)| format!("{name} {}", graph.node(*id).shape)).collect();
+                let graph = image_graph(&config, Purpose::Deploy)
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
+                let shapes: Vec<String> = graph
+                    .outputs()
+                    .iter()
+                    .map(|(name, id)| format!("{name} {}", graph.node(*id).shape))
+                    .collect();
                 let side = config.tile_px / 4;
-                assert_eq!(shapes, [format!("logits [N, K, {side}, {side}]"), "presence [N, K]".to_owned()]);
+                assert_eq!(
+                    shapes,
+                    [format!("logits [N, K, {side}, {side}]"), "presence [N, K]".to_owned()]
+                );
             }
             text_graph(&config).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
@@ -104,7 +127,8 @@ mod tests {
     fn clip_image_tower(config: &Config, input_px: usize) -> Graph {
         let vlm = crate::VitConfig { input_px, ..config.vlm.clone() };
         let b = Builder::new();
-        let pixels = b.input("pixels", Element::F32, [N, 3.into(), input_px.into(), input_px.into()]);
+        let pixels =
+            b.input("pixels", Element::F32, [N, 3.into(), input_px.into(), input_px.into()]);
         let source = TokenSource::Patches { pixels, patch_px: vlm.patch_px };
         let output = clip::pooled_tower(&b, source, &vlm, config.joint_width).id();
         b.finish(&[("output", output)]).unwrap()
@@ -128,7 +152,12 @@ mod tests {
     fn b16_at_512_px_costs_what_arithmetic_says() {
         let graph = clip_image_tower(&Config::b16(), 512);
         let macs = rszs_graph::Cost::of(&graph, 1, 1).total().macs + 1024 * 768 * 512;
-        assert_eq!(macs, 12 * (12 * 1025 * 768 * 768 + 2 * 1025 * 1025 * 768) + 1024 * 768 * 768 + 1025 * 768 * 512);
+        assert_eq!(
+            macs,
+            12 * (12 * 1025 * 768 * 768 + 2 * 1025 * 1025 * 768)
+                + 1024 * 768 * 768
+                + 1025 * 768 * 512
+        );
         assert_eq!((macs + 50_000_000) / 100_000_000, 1074);
     }
 

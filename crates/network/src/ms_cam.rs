@@ -1,17 +1,22 @@
-//! Multi-Scale Contextual Alignment Module (MS-CAM): the vision-language stream asks, the remote-sensing stream answers, at
-//! three scales, and the answers are added up from coarse to fine.
+//! Multi-Scale Contextual Alignment Module (MS-CAM): the vision-language stream asks, the
+//! remote-sensing stream answers, at three scales, and the answers are added up from coarse to
+//! fine.
 //!
-//! Paper, section 3.3. Left open there and settled here: the scales are strides 32, 16 and 8 of the tile; features of a
-//! scale are the *projected* streams with `F_DSFE` of that scale as shared context (which covers both readings of "or
-//! their projections from `F_DSFE`"); attention at stride 8 sees keys pooled 2×2 (full attention there would cost more than
-//! a stream); aggregation is that of a feature pyramid, refined by taps of the vision-language stream (`GSNet`'s decoder
-//! takes the same taps), and ends at stride 4: a full-resolution map of this width would cost 268 MB an image.
+//! Paper, section 3.3. Left open there and settled here: the scales are strides 32, 16 and 8 of the
+//! tile; features of a scale are the *projected* streams with `F_DSFE` of that scale as shared
+//! context (which covers both readings of "or their projections from `F_DSFE`"); attention at
+//! stride 8 sees keys pooled 2×2 (full attention there would cost more than a stream); aggregation
+//! is that of a feature pyramid, refined by taps of the vision-language stream (`GSNet`'s decoder
+//! takes the same taps), and ends at stride 4: a full-resolution map of this width would cost 268
+//! MB an image.
 
 use rszs_graph::{Builder, Value};
 
 use crate::Config;
 use crate::dsfe::Fused;
-use crate::layers::{attention, conv_block, layer_norm, linear, map_to_tokens, tokens_to_map, upsample};
+use crate::layers::{
+    attention, conv_block, layer_norm, linear, map_to_tokens, tokens_to_map, upsample,
+};
 use crate::stem::StemMaps;
 
 const EPSILON: f32 = 1e-5;
@@ -42,8 +47,15 @@ impl<'g> Taps<'g> {
         }
     }
 
-    /// `F_DSFE` at stride 8: learned from tokens; by interpolation beside a stem, whose maps bring the detail.
-    fn finer_context(self, b: &'g Builder, both: Value<'g>, channels: usize, side: usize) -> Value<'g> {
+    /// `F_DSFE` at stride 8: learned from tokens; by interpolation beside a stem, whose maps bring
+    /// the detail.
+    fn finer_context(
+        self,
+        b: &'g Builder,
+        both: Value<'g>,
+        channels: usize,
+        side: usize,
+    ) -> Value<'g> {
         match self {
             Self::Tokens(_) => upsample(b, "finer_context", both, channels, 2),
             Self::Maps(_) => both.resize(side, side),
@@ -52,7 +64,12 @@ impl<'g> Taps<'g> {
 }
 
 /// F: `[N, C_decoder, 4G, 4G]`, stride 4.
-pub(crate) fn ms_cam<'g>(b: &'g Builder, fused: &Fused<'g>, taps: Taps<'g>, config: &Config) -> Value<'g> {
+pub(crate) fn ms_cam<'g>(
+    b: &'g Builder,
+    fused: &Fused<'g>,
+    taps: Taps<'g>,
+    config: &Config,
+) -> Value<'g> {
     let grid = config.vlm.grid();
     let (width, decoder) = (config.fusion_width, config.decoder_width);
     b.scoped("ms_cam", || {
@@ -85,8 +102,15 @@ pub(crate) fn without_ms_cam<'g>(b: &'g Builder, fused: &Fused<'g>, config: &Con
     })
 }
 
-/// `V + attention(Q = norm(V), K = V = norm(R))` with V and R the two streams in the context of `F_DSFE`.
-fn cross_attend<'g>(b: &'g Builder, name: &str, scale: &Fused<'g>, key_pool: usize, config: &Config) -> Value<'g> {
+/// `V + attention(Q = norm(V), K = V = norm(R))` with V and R the two streams in the context of
+/// `F_DSFE`.
+fn cross_attend<'g>(
+    b: &'g Builder,
+    name: &str,
+    scale: &Fused<'g>,
+    key_pool: usize,
+    config: &Config,
+) -> Value<'g> {
     b.scoped(name, || {
         let asking = scale.vlm + scale.both;
         let answering = scale.rsi + scale.both;

@@ -14,7 +14,8 @@ pub struct Policy {
     pub rsi: StreamPolicy,
     /// The text tower.
     pub text: TextPolicy,
-    /// How many blocks of the stem, from the first on and with the convolution before them, do not learn.
+    /// How many blocks of the stem, from the first on and with the convolution before them, do not
+    /// learn.
     #[serde(default)]
     pub frozen_stem_blocks: usize,
 }
@@ -25,8 +26,9 @@ pub struct Policy {
 pub enum StreamPolicy {
     /// Nothing.
     Freeze,
-    /// The weights, not the biases, of attention: of queries and values in the towers of CLIP (CAT-Seg, `GSNet`); of queries,
-    /// keys and values, and the position table, in DINO's (`GSNet`'s `attn.qkv.weight` and `pos_embed`).
+    /// The weights, not the biases, of attention: of queries and values in the towers of CLIP
+    /// (CAT-Seg, `GSNet`); of queries, keys and values, and the position table, in DINO's
+    /// (`GSNet`'s `attn.qkv.weight` and `pos_embed`).
     Attention,
     /// Everything.
     Full,
@@ -77,7 +79,9 @@ impl Policy {
             "vlm" => clip_trains(self.vlm, name),
             "rsi" => match self.rsi {
                 StreamPolicy::Freeze => false,
-                StreamPolicy::Attention => is_attention_weight(name, &["q", "k", "v"]) || name == "rsi.positions",
+                StreamPolicy::Attention => {
+                    is_attention_weight(name, &["q", "k", "v"]) || name == "rsi.positions"
+                }
                 StreamPolicy::Full => true,
             },
             "text" => clip_trains(self.text(), name),
@@ -87,7 +91,9 @@ impl Policy {
     }
 
     fn stem_trains(&self, name: &str) -> bool {
-        let block = name.strip_prefix("stem.blocks.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        let block = name
+            .strip_prefix("stem.blocks.")
+            .and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
         block.map_or(self.frozen_stem_blocks == 0, |block| block >= self.frozen_stem_blocks)
     }
 
@@ -129,12 +135,13 @@ mod tests {
 
     fn parameters(config: &Config, vlm: StreamPolicy, rsi: StreamPolicy) -> Parameters {
         let policy = Policy { vlm, rsi, text: TextPolicy::Frozen, frozen_stem_blocks: 0 };
-        let (image, text) = (image_graph(config, Purpose::Train).unwrap(), text_graph(config).unwrap());
+        let (image, text) =
+            (image_graph(config, Purpose::Train).unwrap(), text_graph(config).unwrap());
         Parameters::of(&image, &text, |name| policy.trains(name))
     }
 
-    /// `GSNet` counts 14.16 M weights of q and v in CLIP ViT-B/16. Here the last block has no queries: its value path does
-    /// not use them.
+    /// `GSNet` counts 14.16 M weights of q and v in CLIP ViT-B/16. Here the last block has no
+    /// queries: its value path does not use them.
     #[test]
     fn attention_learns_the_published_number_of_weights() {
         use StreamPolicy::{Attention, Freeze, Full};
@@ -144,7 +151,10 @@ mod tests {
         let queries_and_values = 12 * 2 * 768 * 768;
         assert_eq!((queries_and_values + 5_000) / 10_000, 1416);
         assert_eq!(trainable(&b16, Attention, Freeze) - modules, queries_and_values - 768 * 768);
-        assert_eq!(trainable(&b16, Freeze, Attention) - modules, 12 * 3 * 768 * 768 + (1 + 32 * 32) * 768);
+        assert_eq!(
+            trainable(&b16, Freeze, Attention) - modules,
+            12 * 3 * 768 * 768 + (1 + 32 * 32) * 768
+        );
         let positions_of_512_px = (1 + 32 * 32 - (1 + 14 * 14)) * 768;
         assert_eq!(trainable(&b16, Freeze, Full) - modules, 85_798_656 + positions_of_512_px);
         let (queries_and_keys, absent_biases) = (2 * 768 * 768, 2 * 768);

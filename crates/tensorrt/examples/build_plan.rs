@@ -1,4 +1,5 @@
-//! An ONNX file in, a plan out, progress on stderr. Needs an installed TensorRT with a GPU, or TensorRT-RTX.
+//! An ONNX file in, a plan out, progress on stderr. Needs an installed TensorRT with a GPU, or
+//! TensorRT-RTX.
 //!
 //! ```console
 //! $ cargo run -p rszs-tensorrt --example build_plan -- bundles/nano/model.fp32.onnx nano.plan \
@@ -6,14 +7,17 @@
 //!       --profile tiles=1x256x256x3,1x256x256x3,4x256x256x3 --profile queries=2x512,8x512,64x512
 //! ```
 //!
-//! Inputs with open sizes need a `--profile NAME=SMALLEST,USUAL,LARGEST`. Without `--folder` the system's loader searches.
+//! Inputs with open sizes need a `--profile NAME=SMALLEST,USUAL,LARGEST`. Without `--folder` the
+//! system's loader searches.
 #![expect(clippy::print_stderr, reason = "an example speaks to people")]
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rszs_tensorrt::{BuildProgress, Builder, BuilderConfig, Family, Library, LoadError, Logger, Network, Severity};
+use rszs_tensorrt::{
+    BuildProgress, Builder, BuilderConfig, Family, Library, LoadError, Logger, Network, Severity,
+};
 
 type AnyError = Box<dyn std::error::Error>;
 
@@ -35,8 +39,12 @@ fn run() -> Result<(), AnyError> {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--folder" => folder = Some(PathBuf::from(words.next().ok_or("--folder: expected a folder")?)),
-            "--profile" => profiles.push(profile(&words.next().ok_or("--profile: expected shapes")?)?),
+            "--folder" => {
+                folder = Some(PathBuf::from(words.next().ok_or("--folder: expected a folder")?))
+            }
+            "--profile" => {
+                profiles.push(profile(&words.next().ok_or("--profile: expected shapes")?)?)
+            }
             _ => files.push(PathBuf::from(word)),
         }
     }
@@ -53,7 +61,9 @@ fn run() -> Result<(), AnyError> {
     };
     let found = Library::find(Family::TensorRt, folder.as_deref(), logger());
     let library = match found {
-        Err(LoadError::NotFound { .. }) => Library::find(Family::TensorRtRtx, folder.as_deref(), logger())?,
+        Err(LoadError::NotFound { .. }) => {
+            Library::find(Family::TensorRtRtx, folder.as_deref(), logger())?
+        }
         found => found?,
     };
     eprintln!("{} {} from {}", library.family(), library.version(), library.file().display());
@@ -76,8 +86,10 @@ fn run() -> Result<(), AnyError> {
         ControlFlow::Continue(())
     });
     if !profiles.is_empty() {
-        let shapes: Vec<_> =
-            profiles.iter().map(|(name, shapes)| (name.as_str(), shapes.each_ref().map(Vec::as_slice))).collect();
+        let shapes: Vec<_> = profiles
+            .iter()
+            .map(|(name, shapes)| (name.as_str(), shapes.each_ref().map(Vec::as_slice)))
+            .collect();
         config.add_profile(&shapes)?;
     }
     let built = network.build(&config)?;
@@ -89,7 +101,8 @@ fn run() -> Result<(), AnyError> {
 fn profile(typed: &str) -> Result<Profile, AnyError> {
     let fault = || format!("--profile {typed}: expected NAME=1x3x8,2x3x8,4x3x8");
     let (name, shapes) = typed.split_once('=').ok_or_else(fault)?;
-    let shape = |shape: &str| shape.split('x').map(|size| size.parse().map_err(|_| fault())).collect();
+    let shape =
+        |shape: &str| shape.split('x').map(|size| size.parse().map_err(|_| fault())).collect();
     let shapes = shapes.split(',').map(shape).collect::<Result<Vec<Vec<i64>>, String>>()?;
     Ok((name.to_owned(), shapes.try_into().map_err(|_| fault())?))
 }

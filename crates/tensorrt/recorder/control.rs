@@ -1,4 +1,5 @@
-//! What a test tells the recorder, and what it reads back: through functions in its own process, through a file in another.
+//! What a test tells the recorder, and what it reads back: through functions in its own process,
+//! through a file in another.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
@@ -33,9 +34,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// As the file says that `RECORDER_SCRIPT` names; each line `version NUMBER`, `answer NAME NUMBER`, `transcript FILE`,
-    /// `build-ms NUMBER`, `end NAME HOW` (see [`End`]), `driver FUNCTION CODE` (what the simulator of the driver answers from now on) or one of [`Network`]'s. Without
-    /// the variable, nothing is known yet.
+    /// As the file says that `RECORDER_SCRIPT` names; each line `version NUMBER`,
+    /// `answer NAME NUMBER`, `transcript FILE`, `build-ms NUMBER`, `end NAME HOW` (see [`End`]),
+    /// `driver FUNCTION CODE` (what the simulator of the driver answers from now on) or one of
+    /// [`Network`]'s. Without the variable, nothing is known yet.
     fn scripted() -> Self {
         let mut state = Self {
             version_number: 0,
@@ -49,17 +51,23 @@ impl State {
             transcript_file: None,
         };
         let Some(script) = std::env::var_os("RECORDER_SCRIPT") else { return state };
-        for line in fs::read_to_string(script).expect("the script that the test has written").lines() {
+        for line in
+            fs::read_to_string(script).expect("the script that the test has written").lines()
+        {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
-                ["version", number] => state.version_number = number.parse().expect("a version number"),
+                ["version", number] => {
+                    state.version_number = number.parse().expect("a version number")
+                }
                 ["answer", name, number] => {
                     state.answers.insert(name.to_owned(), number.parse().expect("a number"));
                 }
                 ["end", name, how] => {
                     state.ends.insert(name.to_owned(), End::new(how));
                 }
-                ["build-ms", number] => state.build_time = Duration::from_millis(number.parse().expect("a number")),
+                ["build-ms", number] => {
+                    state.build_time = Duration::from_millis(number.parse().expect("a number"))
+                }
                 ["driver", function, code] => driver::fail(function, code.parse().expect("a code")),
                 ["transcript", file] => state.transcript_file = Some(file.into()),
                 _ => state.network.get_or_insert_default().add(&words),
@@ -78,7 +86,11 @@ pub(crate) fn state() -> MutexGuard<'static, State> {
 pub(crate) fn record(line: String) {
     let mut state = state();
     if let Some(file) = &state.transcript_file {
-        let mut file = OpenOptions::new().append(true).create(true).open(file).expect("a file that can be written");
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(file)
+            .expect("a file that can be written");
         writeln!(file, "{line}").expect("room for a line");
     }
     state.transcript.push(line);

@@ -17,15 +17,18 @@ fn function<F: Copy>(name: &[u8]) -> Option<F> {
 
 /// Lets the driver's function `name` return `code` from now on.
 pub(crate) fn fail(name: &str, code: c_int) {
-    let fail = function::<unsafe extern "C" fn(*const c_char, c_int)>(b"simulator_fail\0").expect("the simulator");
+    let fail = function::<unsafe extern "C" fn(*const c_char, c_int)>(b"simulator_fail\0")
+        .expect("the simulator");
     let name = CString::new(name).expect("a name");
     // SAFETY: it copies the string.
     unsafe { fail(name.as_ptr(), code) };
 }
 
-/// Does `work` in the order of `stream`: when somebody waits for it in the simulator, at once without.
+/// Does `work` in the order of `stream`: when somebody waits for it in the simulator, at once
+/// without.
 pub(crate) fn ask(stream: usize, work: impl Fn() + 'static) {
-    type Ask = unsafe extern "C" fn(*mut c_void, unsafe extern "C" fn(*mut c_void), *mut c_void) -> c_int;
+    type Ask =
+        unsafe extern "C" fn(*mut c_void, unsafe extern "C" fn(*mut c_void), *mut c_void) -> c_int;
     let Some(ask) = function::<Ask>(b"simulator_ask\0") else { return work() };
     let work: &'static mut Work = Box::leak(Box::new(Box::new(work)));
     // SAFETY: `work` lives for ever.

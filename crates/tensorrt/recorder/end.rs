@@ -1,4 +1,5 @@
-//! Calls that end the process, or never end: what is known of NVIDIA's libraries, and nothing that a caller can catch.
+//! Calls that end the process, or never end: what is known of NVIDIA's libraries, and nothing that
+//! a caller can catch.
 
 use std::time::Duration;
 
@@ -33,7 +34,9 @@ impl End {
         match self {
             Self::Abort => std::process::abort(),
             // SAFETY: none; that is what it is for.
-            Self::Segfault => unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) },
+            Self::Segfault => unsafe {
+                std::ptr::without_provenance_mut::<u8>(8).write_volatile(1)
+            },
             Self::Exit => std::process::exit(3),
             Self::Kill => {
                 let own = std::process::id().to_string();

@@ -1,4 +1,5 @@
-//! What NVIDIA's libraries export, the CUDA driver's two functions included; and calls of the interfaces that the caller implements.
+//! What NVIDIA's libraries export, the CUDA driver's two functions included; and calls of the
+//! interfaces that the caller implements.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
@@ -22,7 +23,11 @@ extern "C" fn createInferRuntime_INTERNAL(logger: *mut c_void, version: i32) -> 
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn createNvOnnxParser_INTERNAL(_network: *mut c_void, logger: *mut c_void, version: i32) -> *mut c_void {
+extern "C" fn createNvOnnxParser_INTERNAL(
+    _network: *mut c_void,
+    logger: *mut c_void,
+    version: i32,
+) -> *mut c_void {
     create("createNvOnnxParser", "IParser", logger, version)
 }
 
@@ -52,11 +57,15 @@ pub(crate) fn log(severity: i32, text: &str) {
     type Log = unsafe extern "C" fn(*mut c_void, i32, *const c_char);
     let logger = state().logger as *mut c_void;
     let text = CString::new(text).expect("text of the recorder's own");
-    // SAFETY: the caller's logger has a table with that method in that slot, or the test has found what it is for.
-    unsafe { function::<Log>(logger, script::slot("ILogger::log"))(logger, severity, text.as_ptr()) }
+    // SAFETY: the caller's logger has a table with that method in that slot, or the test has found
+    // what it is for.
+    unsafe {
+        function::<Log>(logger, script::slot("ILogger::log"))(logger, severity, text.as_ptr())
+    }
 }
 
-/// Reports a phase of two steps to the caller's monitor, if there is one. False: the monitor wants to stop.
+/// Reports a phase of two steps to the caller's monitor, if there is one. False: the monitor wants
+/// to stop.
 pub(crate) fn report_progress() -> bool {
     #[repr(C)]
     struct InterfaceInfo {
@@ -77,8 +86,10 @@ pub(crate) fn report_progress() -> bool {
         let information = function::<Information>(monitor, 1)(monitor);
         let kind = CStr::from_ptr(information.kind).to_string_lossy();
         record(format!("monitor is {kind} {}.{}", information.major, information.minor));
-        let (start, step) =
-            (script::slot("IProgressMonitor::phaseStart"), script::slot("IProgressMonitor::stepComplete"));
+        let (start, step) = (
+            script::slot("IProgressMonitor::phaseStart"),
+            script::slot("IProgressMonitor::stepComplete"),
+        );
         function::<Start>(monitor, start)(monitor, c"Building".as_ptr(), std::ptr::null(), 2);
         let pause = state().build_time / 2;
         let goes_on = (0..2).all(|number| {

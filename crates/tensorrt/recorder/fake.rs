@@ -40,8 +40,9 @@ impl Shape {
 
 const SLOTS: usize = 64;
 
-// Both take as many words as any method here; of a method with fewer, the rest is whatever the registers held, and is not looked at.
-// A shape is returned through memory whose address comes in a register of its own or before `this`: hence two functions.
+// Both take as many words as any method here; of a method with fewer, the rest is whatever the
+// registers held, and is not looked at. A shape is returned through memory whose address comes in a
+// register of its own or before `this`: hence two functions.
 extern "C" fn number<const SLOT: usize>(this: *mut Fake, a: usize, b: usize, c: usize) -> usize {
     call(this, SLOT, [a, b, c])
 }
@@ -76,7 +77,8 @@ fn shapes() -> [*const c_void; SLOTS] {
     slots!(shape: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63)
 }
 
-/// A new object. `V…` are implementations behind an object that can only be deleted; the others are interfaces.
+/// A new object. `V…` are implementations behind an object that can only be deleted; the others are
+/// interfaces.
 pub(crate) fn object(class: &'static str) -> *mut Fake {
     if !class.starts_with('V') {
         return leak(class, std::ptr::null_mut());
@@ -164,7 +166,9 @@ fn of_network(method: &str, [a, b, _]: [usize; 3]) -> Option<usize> {
         }
         "VCudaEngine::getNbIOTensors" => network.tensors.len(),
         "VCudaEngine::getIOTensorName" => network.tensors[a].name.as_ptr() as usize,
-        "VCudaEngine::getTensorIOMode" => network.tensor(&name()).map_or(0, |tensor| 2 - usize::from(tensor.is_input)),
+        "VCudaEngine::getTensorIOMode" => {
+            network.tensor(&name()).map_or(0, |tensor| 2 - usize::from(tensor.is_input))
+        }
         "VCudaEngine::getTensorDataType" => network.tensor(&name())?.data_type,
         "VExecutionContext::setInputShape" => {
             // SAFETY: the method takes a name and a shape.

@@ -1,4 +1,5 @@
-//! A network for tests that run one: its tensors, and outputs that a run copies to where they are to go.
+//! A network for tests that run one: its tensors, and outputs that a run copies to where they are
+//! to go.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -24,16 +25,19 @@ pub(crate) struct Tensor {
 const N: i64 = -1;
 const K: i64 = -2;
 
-/// Tensors, and what one context was told about them. Addresses are of this process: device memory is host memory here.
+/// Tensors, and what one context was told about them. Addresses are of this process: device memory
+/// is host memory here.
 #[derive(Default)]
 pub(crate) struct Network {
-    /// Bytes of its plan; everything else is refused as NVIDIA's libraries refuse the plan of another version.
+    /// Bytes of its plan; everything else is refused as NVIDIA's libraries refuse the plan of
+    /// another version.
     pub(crate) plan: Vec<u8>,
     /// Runs so far.
     runs: usize,
     /// Runs that fail, the first being 1.
     failing_runs: Option<RangeInclusive<usize>>,
-    /// What the driver answers from which run on: the run, the driver's function (`*`: any), its code.
+    /// What the driver answers from which run on: the run, the driver's function (`*`: any), its
+    /// code.
     driver_at_run: Option<(usize, String, i32)>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) shapes: BTreeMap<String, Vec<i64>>,
@@ -41,13 +45,14 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`, `plan WORD`, `failing-runs FIRST LAST` or
-    /// `driver-at-run RUN FUNCTION CODE`.
+    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`,
+    /// `plan WORD`, `failing-runs FIRST LAST` or `driver-at-run RUN FUNCTION CODE`.
     pub(crate) fn add(&mut self, words: &[&str]) {
         match words {
             ["plan", word] => self.plan = word.as_bytes().to_vec(),
             ["failing-runs", first, last] => {
-                self.failing_runs = Some(first.parse().expect("a number")..=last.parse().expect("a number"));
+                self.failing_runs =
+                    Some(first.parse().expect("a number")..=last.parse().expect("a number"));
             }
             ["driver-at-run", run, function, code] => {
                 let (run, code) = (run.parse().expect("a number"), code.parse().expect("a code"));
@@ -58,7 +63,9 @@ impl Network {
     }
 
     fn add_tensor(&mut self, words: &[&str]) {
-        let [direction, name, data_type, shape, content @ ..] = words else { panic!("{words:?}: a tensor's line") };
+        let [direction, name, data_type, shape, content @ ..] = words else {
+            panic!("{words:?}: a tensor's line")
+        };
         self.tensors.push(Tensor {
             name: CString::new(*name).expect("a name"),
             is_input: *direction == "input",
@@ -88,11 +95,13 @@ impl Network {
         tensor.shape.iter().map(size).collect()
     }
 
-    /// Writes every output, as much of it as the run asks for, to its address, in the order of `stream`. False: the run is to
-    /// fail, or an output has no address.
+    /// Writes every output, as much of it as the run asks for, to its address, in the order of
+    /// `stream`. False: the run is to fail, or an output has no address.
     pub(crate) fn run(&mut self, stream: usize) -> bool {
         self.runs += 1;
-        if let Some((_, function, code)) = self.driver_at_run.as_ref().filter(|(run, ..)| *run == self.runs) {
+        if let Some((_, function, code)) =
+            self.driver_at_run.as_ref().filter(|(run, ..)| *run == self.runs)
+        {
             driver::fail(function, *code);
         }
         if self.failing_runs.as_ref().is_some_and(|failing| failing.contains(&self.runs)) {
@@ -100,12 +109,23 @@ impl Network {
         }
         self.tensors.iter().filter(|tensor| !tensor.is_input).all(|tensor| {
             let name = tensor.name.to_string_lossy();
-            let (Some(&address), Some(file)) = (self.addresses.get(&*name), &tensor.content) else { return false };
+            let (Some(&address), Some(file)) = (self.addresses.get(&*name), &tensor.content) else {
+                return false;
+            };
             let mut content = std::fs::read(file).expect("the output that the test has written");
-            content.truncate(self.resolved(tensor).iter().product::<i64>() as usize * size_of::<f32>());
+            content.truncate(
+                self.resolved(tensor).iter().product::<i64>() as usize * size_of::<f32>(),
+            );
             driver::ask(stream, move || {
-                // SAFETY: the caller's word, as for a real library: memory of the tensor's size lies there.
-                unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), address as *mut u8, content.len()) };
+                // SAFETY: the caller's word, as for a real library: memory of the tensor's size
+                // lies there.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(
+                        content.as_ptr(),
+                        address as *mut u8,
+                        content.len(),
+                    )
+                };
             });
             true
         })

@@ -37,7 +37,8 @@ pub(crate) fn method(class: &str, slot: usize) -> Option<&'static str> {
         100_000..110_000 => 1,
         _ => 3,
     };
-    let mut rows = include_str!("../slots/slots.golden").lines().filter(|line| !line.starts_with('#'));
+    let mut rows =
+        include_str!("../slots/slots.golden").lines().filter(|line| !line.starts_with('#'));
     rows.find_map(|row| {
         let words: Vec<&str> = row.split(' ').collect();
         let is_of_class = words[0].split_once("::").is_some_and(|(of, _)| of == class);
@@ -64,7 +65,9 @@ pub(crate) fn arguments(method: &str) -> &'static [Argument] {
         | "VCudaEngine::getIOTensorName"
         | "VExecutionContext::inferShapes"
         | "IParser::getError" => &[Integer],
-        "VBuilderConfig::setMemoryPoolLimit" | "VExecutionContext::setOptimizationProfileAsync" => &[Integer, Word],
+        "VBuilderConfig::setMemoryPoolLimit" | "VExecutionContext::setOptimizationProfileAsync" => {
+            &[Integer, Word]
+        }
         "VOptimizationProfile::setDimensions" => &[Text, Integer, Shape],
         "VCudaEngine::getTensorShape"
         | "VCudaEngine::getTensorDataType"
@@ -74,7 +77,9 @@ pub(crate) fn arguments(method: &str) -> &'static [Argument] {
         "VExecutionContext::setInputShape" => &[Text, Shape],
         "VExecutionContext::setTensorAddress" => &[Text, Word],
         "VExecutionContext::enqueueV3" => &[Word],
-        "IParser::parse" | "VRuntime::deserializeCudaEngine" | "VBuilderConfig::createTimingCache" => &[Bytes],
+        "IParser::parse"
+        | "VRuntime::deserializeCudaEngine"
+        | "VBuilderConfig::createTimingCache" => &[Bytes],
         _ => &[],
     }
 }
@@ -84,9 +89,13 @@ pub(crate) fn answer(method: &str) -> Answer {
         "VBuilder::createBuilderConfig" => Answer::Object("VBuilderConfig"),
         "VBuilder::createNetworkV2" => Answer::Object("VNetworkDefinition"),
         "VBuilder::createOptimizationProfile" => Answer::Object("VOptimizationProfile"),
-        "VBuilder::buildSerializedNetwork" | "VTimingCache::serialize" => Answer::Object("VHostMemory"),
+        "VBuilder::buildSerializedNetwork" | "VTimingCache::serialize" => {
+            Answer::Object("VHostMemory")
+        }
         "VBuilderConfig::createTimingCache" => Answer::Object("VTimingCache"),
-        "VNetworkDefinition::getInput" | "VNetworkDefinition::getOutput" => Answer::Object("VTensor"),
+        "VNetworkDefinition::getInput" | "VNetworkDefinition::getOutput" => {
+            Answer::Object("VTensor")
+        }
         "VRuntime::deserializeCudaEngine" => Answer::Object("VCudaEngine"),
         "VCudaEngine::createExecutionContext" => Answer::Object("VExecutionContext"),
         "IParser::getError" => Answer::Object("IParserError"),
@@ -100,7 +109,9 @@ pub(crate) fn answer(method: &str) -> Answer {
         | "VCudaEngine::getTensorShape"
         | "VCudaEngine::getProfileShape"
         | "VExecutionContext::getTensorShape" => Answer::Shape,
-        "VBuilderConfig::addOptimizationProfile" | "VExecutionContext::inferShapes" => Answer::Number(0),
+        "VBuilderConfig::addOptimizationProfile" | "VExecutionContext::inferShapes" => {
+            Answer::Number(0)
+        }
         "IParserError::code" => Answer::Number(8),
         _ => Answer::Number(1),
     }

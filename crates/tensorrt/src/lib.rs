@@ -1,8 +1,9 @@
 //! TensorRT and TensorRT-RTX from Rust, without NVIDIA's headers.
 //!
-//! The libraries are loaded while the program runs and their C++ objects are called through their virtual tables, with the slots of
-//! the version that was found: TensorRT 10 and 11, TensorRT-RTX 1.3 to 1.7. One program per processor architecture serves them all;
-//! building it needs no C++ compiler, no CUDA and no TensorRT. Other versions are refused.
+//! The libraries are loaded while the program runs and their C++ objects are called through their
+//! virtual tables, with the slots of the version that was found: TensorRT 10 and 11, TensorRT-RTX
+//! 1.3 to 1.7. One program per processor architecture serves them all; building it needs no C++
+//! compiler, no CUDA and no TensorRT. Other versions are refused.
 //!
 //! ```no_run
 //! use rszs_tensorrt::{Builder, BuilderConfig, Family, Library, Logger, Network};
@@ -19,8 +20,9 @@
 //! # }
 //! ```
 //!
-//! Three floors: `sys` (the foreign ABI), `result` (each foreign call returns a `Result`), `safe` (what is public). All the unsafe code
-//! of calling TensorRT is in the lower two; in the third, lifetimes keep what the library needs alive in the right order:
+//! Three floors: `sys` (the foreign ABI), `result` (each foreign call returns a `Result`), `safe`
+//! (what is public). All the unsafe code of calling TensorRT is in the lower two; in the third,
+//! lifetimes keep what the library needs alive in the right order:
 //!
 //! ```compile_fail,E0505
 //! # fn wrong(builder: rszs_tensorrt::Builder<'_>, onnx: &[u8]) -> Result<(), rszs_tensorrt::Error> {
@@ -51,8 +53,9 @@
 //! # }
 //! ```
 //!
-//! What it does not do: build networks layer by layer, choose precisions (that is the ONNX file's), allocate GPU memory, or look into
-//! an ONNX file before NVIDIA's parser does. Read "What ran where" in README.md before you rely on it.
+//! What it does not do: build networks layer by layer, choose precisions (that is the ONNX file's),
+//! allocate GPU memory, or look into an ONNX file before NVIDIA's parser does. Read "What ran
+//! where" in README.md before you rely on it.
 
 mod result;
 mod safe;
@@ -61,9 +64,9 @@ mod version;
 
 pub use result::CallError;
 pub use safe::{
-    BuildProgress, Builder, BuilderConfig, BuilderFlag, ContextId, DataType, Direction, Engine, EngineTensor, Error,
-    ExecutionContext, Library, LibraryFiles, LoadError, LoadedPlan, LogLine, LogLines, Logger, Network, ParseFault,
-    Plan, ProfileShapes, Runtime, Severity, TensorInfo,
+    BuildProgress, Builder, BuilderConfig, BuilderFlag, ContextId, DataType, Direction, Engine,
+    EngineTensor, Error, ExecutionContext, Library, LibraryFiles, LoadError, LoadedPlan, LogLine,
+    LogLines, Logger, Network, ParseFault, Plan, ProfileShapes, Runtime, Severity, TensorInfo,
 };
 pub use sys::driver::DriverError;
 pub use sys::loader::LoaderError;

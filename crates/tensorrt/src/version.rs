@@ -12,8 +12,8 @@ pub enum Family {
 }
 
 impl Family {
-    /// From the number of [`Version::from_library_number`]: TensorRT-RTX counts from 1 in today's scheme, in which TensorRT begins
-    /// with 10.
+    /// From the number of [`Version::from_library_number`]: TensorRT-RTX counts from 1 in today's
+    /// scheme, in which TensorRT begins with 10.
     pub(crate) fn from_library_number(number: u32) -> Self {
         if (10_000..100_000).contains(&number) { Self::TensorRtRtx } else { Self::TensorRt }
     }
@@ -40,8 +40,9 @@ pub struct Version {
 }
 
 impl Version {
-    /// From the number that `getInferLibVersion` returns: `major · 10000 + minor · 100 + patch` since version 10;
-    /// `major · 1000 + …` before (8.6.1 is 8601). Source: `NvInferVersion.h` of both.
+    /// From the number that `getInferLibVersion` returns: `major · 10000 + minor · 100 + patch`
+    /// since version 10; `major · 1000 + …` before (8.6.1 is 8601). Source: `NvInferVersion.h` of
+    /// both.
     pub fn from_library_number(number: u32) -> Self {
         let unit = if number < 10_000 { 1_000 } else { 10_000 };
         Self { major: number / unit, minor: number % unit / 100, patch: number % 100 }

@@ -1,9 +1,11 @@
 //! The 256 symbols a word's bytes become.
 
-/// One printable character per byte, in the order of CLIP's vocabulary: first the bytes that are printable in
-/// Latin-1 as themselves, then all others as the characters from U+0100 on. `(byte, symbol)`.
+/// One printable character per byte, in the order of CLIP's vocabulary: first the bytes that are
+/// printable in Latin-1 as themselves, then all others as the characters from U+0100 on.
+/// `(byte, symbol)`.
 pub(crate) fn in_vocabulary_order() -> impl Iterator<Item = (u8, char)> {
-    let printable = (0..=u8::MAX).filter(|&byte| is_printable(byte)).map(|byte| (byte, char::from(byte)));
+    let printable =
+        (0..=u8::MAX).filter(|&byte| is_printable(byte)).map(|byte| (byte, char::from(byte)));
     let others = (0..=u8::MAX).filter(|&byte| !is_printable(byte)).zip('\u{100}'..);
     printable.chain(others)
 }

@@ -3,13 +3,15 @@
 use crate::split::is_space;
 use unicode_normalization::UnicodeNormalization;
 
-/// `text` as CLIP reads it: HTML entities resolved, typographic quotes, ligatures and wide characters made plain,
-/// control characters removed, composed (NFC), white space runs turned into one space, lower case.
+/// `text` as CLIP reads it: HTML entities resolved, typographic quotes, ligatures and wide
+/// characters made plain, control characters removed, composed (NFC), white space runs turned into
+/// one space, lower case.
 ///
 /// Entities by number are all resolved, by name only `amp`, `lt`, `gt`, `quot`, `apos` and `nbsp`.
 pub fn clean(text: &str) -> String {
     let mut text = text.to_owned();
-    // ftfy resolves entities until nothing changes unless the text looks like markup; CLIP then resolves twice more.
+    // ftfy resolves entities until nothing changes unless the text looks like markup; CLIP then
+    // resolves twice more.
     while !text.contains('<') {
         let resolved = resolve_entities(&text);
         if resolved == text {
@@ -17,7 +19,8 @@ pub fn clean(text: &str) -> String {
         }
         text = resolved;
     }
-    let plain: String = text.chars().fold(String::with_capacity(text.len()), push_plain).nfc().collect();
+    let plain: String =
+        text.chars().fold(String::with_capacity(text.len()), push_plain).nfc().collect();
     let resolved = resolve_entities(&resolve_entities(&plain));
     let words: Vec<&str> = resolved.split(is_space).filter(|word| !word.is_empty()).collect();
     words.join(" ").to_lowercase()
@@ -32,7 +35,8 @@ fn push_plain(mut plain: String, c: char) -> String {
         'Ĳ' => plain.push_str("IJ"),
         'ĳ' => plain.push_str("ij"),
         'ŉ' => plain.push_str("'n"),
-        'Ǳ' | 'ǲ' | 'ǳ' | 'Ǆ' | 'ǅ' | 'ǆ' | 'Ǉ' | 'ǈ' | 'ǉ' | 'Ǌ' | 'ǋ' | 'ǌ' | 'ﬀ'..='ﬆ' => {
+        'Ǳ' | 'ǲ' | 'ǳ' | 'Ǆ' | 'ǅ' | 'ǆ' | 'Ǉ' | 'ǈ' | 'ǉ' | 'Ǌ' | 'ǋ' | 'ǌ' | 'ﬀ'..='ﬆ' =>
+        {
             // U+FB05 becomes the long s and a t, as the one exception to compatibility composition.
             if c == 'ﬅ' { plain.push_str("ſt") } else { plain.extend(c.nfkc()) }
         }
@@ -91,7 +95,9 @@ fn entity_at_start(text: &str) -> Option<(char, usize)> {
 
 /// `from_str_radix` without its leading plus sign.
 fn parse_digits(digits: &str, radix: u32) -> Option<u32> {
-    digits.starts_with(|c: char| c.is_digit(radix)).then(|| u32::from_str_radix(digits, radix).ok())?
+    digits
+        .starts_with(|c: char| c.is_digit(radix))
+        .then(|| u32::from_str_radix(digits, radix).ok())?
 }
 
 #[cfg(test)]

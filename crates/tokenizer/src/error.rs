@@ -16,7 +16,8 @@ pub enum TokenizerError {
     },
     /// A merge joins something that is neither a byte symbol nor the result of an earlier merge.
     #[error(
-        "tokenizer: merge {number}: expected byte symbols or results of earlier merges, found {symbol:?} (table cut or reordered?)"
+        "tokenizer: merge {number}: expected byte symbols or results of earlier merges, found \
+         {symbol:?} (table cut or reordered?)"
     )]
     UnknownSymbol {
         /// Counted from 1.

@@ -29,7 +29,8 @@ impl MergeTable {
             ids.insert(symbol.to_string(), id);
             ids.insert(format!("{symbol}</w>"), id + 256);
         }
-        // Two merges may spell the same symbol ("ab c", "a bc"): as in CLIP the last one's id stands for all of them.
+        // Two merges may spell the same symbol ("ab c", "a bc"): as in CLIP the last one's id
+        // stands for all of them.
         for (id, (number, (left, right))) in (BYTE_IDS..).zip((1..).zip(&pairs)) {
             for symbol in [left, right] {
                 if !ids.contains_key(symbol) {
@@ -42,7 +43,10 @@ impl MergeTable {
         for (rank, (left, right)) in (0..).zip(&pairs) {
             let sides = (ids[left], ids[right]);
             if ranks.insert(sides, (rank, ids[&format!("{left}{right}")])).is_some() {
-                return Err(TokenizerError::Repeated { number: rank as usize + 1, found: format!("{left} {right}") });
+                return Err(TokenizerError::Repeated {
+                    number: rank as usize + 1,
+                    found: format!("{left} {right}"),
+                });
             }
         }
         Ok(Self { pairs, ranks, byte_ids: byte_symbols::ids() })
@@ -55,7 +59,8 @@ impl MergeTable {
 
     /// Symbols of `word` after all merges; nothing for an empty word.
     pub(crate) fn symbols(&self, word: &str) -> Vec<u32> {
-        let mut symbols: Vec<u32> = word.bytes().map(|byte| self.byte_ids[usize::from(byte)]).collect();
+        let mut symbols: Vec<u32> =
+            word.bytes().map(|byte| self.byte_ids[usize::from(byte)]).collect();
         if let Some(last) = symbols.last_mut() {
             *last += 256;
         }

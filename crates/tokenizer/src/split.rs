@@ -10,7 +10,8 @@ pub(crate) const END_OF_TEXT: &str = "<|endoftext|>";
 const WHOLE: [&str; 9] = [START_OF_TEXT, END_OF_TEXT, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
 /// The words of `text`, white space left out. CLIP's pattern, by hand, alternatives in its order:
-/// `<|startoftext|>|<|endoftext|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`, ignoring case.
+/// `<|startoftext|>|<|endoftext|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`,
+/// ignoring case.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -56,11 +57,19 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 fn is_letter(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphabetic() } else { c.general_category_group() == GeneralCategoryGroup::Letter }
+    if c.is_ascii() {
+        c.is_ascii_alphabetic()
+    } else {
+        c.general_category_group() == GeneralCategoryGroup::Letter
+    }
 }
 
 fn is_number(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_digit() } else { c.general_category_group() == GeneralCategoryGroup::Number }
+    if c.is_ascii() {
+        c.is_ascii_digit()
+    } else {
+        c.general_category_group() == GeneralCategoryGroup::Number
+    }
 }
 
 #[cfg(test)]

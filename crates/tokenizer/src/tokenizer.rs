@@ -28,8 +28,9 @@ impl Tokenizer {
         Self::from_lines(form.merges.iter().map(String::as_str))
     }
 
-    /// From the text of the original `bpe_simple_vocab_16e6.txt` (already unpacked): lines 2 to 48,895.
-    /// A shorter file of the same form gives a smaller vocabulary; blank lines at its end count for nothing.
+    /// From the text of the original `bpe_simple_vocab_16e6.txt` (already unpacked): lines 2 to
+    /// 48,895. A shorter file of the same form gives a smaller vocabulary; blank lines at its end
+    /// count for nothing.
     pub fn from_clip_merges(text: &str) -> Result<Self, TokenizerError> {
         Self::from_lines(text.trim_end().split('\n').skip(1).take(CLIP_MERGES))
     }
@@ -39,7 +40,9 @@ impl Tokenizer {
             let mut symbols = line.split_whitespace();
             match (symbols.next(), symbols.next(), symbols.next()) {
                 (Some(left), Some(right), None) => Ok((left.to_owned(), right.to_owned())),
-                _ => Err(TokenizerError::NotAPair { number, found: line.chars().take(80).collect() }),
+                _ => {
+                    Err(TokenizerError::NotAPair { number, found: line.chars().take(80).collect() })
+                }
             }
         });
         Self::from_pairs(pairs.collect::<Result<_, _>>()?)
@@ -75,9 +78,10 @@ impl Tokenizer {
         self.vocabulary_size() as u32 - 1
     }
 
-    /// `text` as `context` ids: start of text, the words, end of text, zeros. A text that is too long loses its tail,
-    /// never its end-of-text token. As in CLIP, a text that spells out a special token gets that token.
-    /// Time grows with the square of the longest word, so text from outside wants a limit on its length first.
+    /// `text` as `context` ids: start of text, the words, end of text, zeros. A text that is too
+    /// long loses its tail, never its end-of-text token. As in CLIP, a text that spells out a
+    /// special token gets that token. Time grows with the square of the longest word, so text from
+    /// outside wants a limit on its length first.
     ///
     /// # Panics
     /// If `context` is below 2: there must be room for start and end.

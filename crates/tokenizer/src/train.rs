@@ -8,17 +8,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Pair = (u32, u32);
 
-/// Learns merges from the words of `corpus` until the vocabulary holds `vocabulary_size` ids (bytes and the two special
-/// tokens included), or no two neighbours occur together twice; then the vocabulary is smaller.
+/// Learns merges from the words of `corpus` until the vocabulary holds `vocabulary_size` ids (bytes
+/// and the two special tokens included), or no two neighbours occur together twice; then the
+/// vocabulary is smaller.
 ///
-/// Plain byte-pair encoding (arXiv:1508.07909, algorithm 1): the most frequent pair of neighbours is merged first, and of
-/// equally frequent ones the pair with the smaller ids, so that the same corpus gives the same table whatever its order.
+/// Plain byte-pair encoding (arXiv:1508.07909, algorithm 1): the most frequent pair of neighbours
+/// is merged first, and of equally frequent ones the pair with the smaller ids, so that the same
+/// corpus gives the same table whatever its order.
 ///
 /// # Panics
 /// If `vocabulary_size` is below 514, which bytes and special tokens take.
-pub fn train_merges<'a>(corpus: impl Iterator<Item = &'a str>, vocabulary_size: usize) -> Tokenizer {
+pub fn train_merges<'a>(
+    corpus: impl Iterator<Item = &'a str>,
+    vocabulary_size: usize,
+) -> Tokenizer {
     let smallest = BYTE_IDS as usize + 2;
-    assert!(vocabulary_size >= smallest, "a vocabulary of {vocabulary_size} is below the {smallest} ids of bytes");
+    assert!(
+        vocabulary_size >= smallest,
+        "a vocabulary of {vocabulary_size} is below the {smallest} ids of bytes"
+    );
     let mut words = WordCounts::of(corpus);
     let mut symbols = Symbols::of_bytes();
     let mut merges = Vec::new();
@@ -78,7 +86,9 @@ impl WordCounts {
     fn of<'a>(corpus: impl Iterator<Item = &'a str>) -> Self {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for text in corpus {
-            for word in words(&clean(text)).filter(|&word| word != START_OF_TEXT && word != END_OF_TEXT) {
+            for word in
+                words(&clean(text)).filter(|&word| word != START_OF_TEXT && word != END_OF_TEXT)
+            {
                 match counts.get_mut(word) {
                     Some(count) => *count += 1,
                     None => drop(counts.insert(word.to_owned(), 1)),
@@ -102,7 +112,8 @@ impl WordCounts {
     }
 
     fn merge(&mut self, pair: Pair, merged: u32) {
-        let words = self.pairs.get(&pair).map(|occurrences| occurrences.words.clone()).unwrap_or_default();
+        let words =
+            self.pairs.get(&pair).map(|occurrences| occurrences.words.clone()).unwrap_or_default();
         for word in words {
             self.remove_pairs(word);
             replace_pair(&mut self.words[word].0, pair, merged);
@@ -146,7 +157,12 @@ mod tests {
     fn merges_of(corpus: &[&str], merges: usize) -> Vec<String> {
         let tokenizer = train_merges(corpus.iter().copied(), SMALLEST + merges);
         let form: serde_json::Value = serde_json::from_slice(&tokenizer.to_json()).unwrap();
-        form["merges"].as_array().unwrap().iter().map(|merge| merge.as_str().unwrap().to_owned()).collect()
+        form["merges"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|merge| merge.as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
@@ -168,7 +184,8 @@ mod tests {
     #[test]
     fn two_ways_to_spell_a_symbol_stay_one_symbol() {
         let corpus =
-            ["abc abc abc abd abd abd abd zbcq zbcq zbcq zbcq zbcq abcq abcq abcq abcq abcq abcq xabcqx xabcqx"];
+            ["abc abc abc abd abd abd abd zbcq zbcq zbcq zbcq zbcq abcq abcq abcq abcq abcq abcq \
+             xabcqx xabcqx"];
         let tokenizer = train_merges(corpus.into_iter(), SMALLEST + 100);
         let ids = tokenizer.encode("abcq", 8);
         assert_eq!(ids.end, 2, "a word of the corpus is one symbol: {ids:?}");

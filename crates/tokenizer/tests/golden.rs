@@ -1,11 +1,12 @@
 //! Our ids against those of an independent tokenizer, `open_clip`'s copy of CLIP's own.
 //!
-//! `golden/strings.json` holds 209 strings: class names in sentences, contractions, digits, punctuation, entities, other
-//! scripts, characters that change under lower-casing or composition, special tokens, texts beyond the context.
-//! `golden/merges.json` holds 500 merges that `train_merges` learned from those strings, each read twice so that words
-//! that occur once are merged too. `golden/expected.json` is what `golden/make_expected.py` got from `open_clip` 3.3.0 with
-//! them. After a wanted change of the strings: `RSZS_WRITE_GOLDEN=1 cargo test -p rszs-tokenizer --test golden`, then the
-//! script.
+//! `golden/strings.json` holds 209 strings: class names in sentences, contractions, digits,
+//! punctuation, entities, other scripts, characters that change under lower-casing or composition,
+//! special tokens, texts beyond the context. `golden/merges.json` holds 500 merges that
+//! `train_merges` learned from those strings, each read twice so that words that occur once are
+//! merged too. `golden/expected.json` is what `golden/make_expected.py` got from `open_clip` 3.3.0
+//! with them. After a wanted change of the strings:
+//! `RSZS_WRITE_GOLDEN=1 cargo test -p rszs-tokenizer --test golden`, then the script.
 
 use rszs_tokenizer::{Tokenizer, train::train_merges};
 use std::path::PathBuf;
@@ -36,17 +37,24 @@ fn tokenizer() -> Tokenizer {
 #[test]
 fn training_gives_the_committed_merges() {
     let strings = strings();
-    let trained = train_merges(strings.iter().chain(&strings).map(String::as_str), VOCABULARY).to_json();
+    let trained =
+        train_merges(strings.iter().chain(&strings).map(String::as_str), VOCABULARY).to_json();
     if std::env::var_os("RSZS_WRITE_GOLDEN").is_some() {
         std::fs::write(path("merges.json"), &trained).unwrap();
     }
-    assert_eq!(String::from_utf8(trained).unwrap(), String::from_utf8(read("merges.json")).unwrap());
+    assert_eq!(
+        String::from_utf8(trained).unwrap(),
+        String::from_utf8(read("merges.json")).unwrap()
+    );
 }
 
 #[test]
 fn training_does_not_depend_on_the_order_of_the_corpus() {
     let strings = strings();
-    let backwards = train_merges(strings.iter().rev().chain(strings.iter().rev()).map(String::as_str), VOCABULARY);
+    let backwards = train_merges(
+        strings.iter().rev().chain(strings.iter().rev()).map(String::as_str),
+        VOCABULARY,
+    );
     assert_eq!(backwards.to_json(), tokenizer().to_json());
 }
 
@@ -90,7 +98,8 @@ fn a_text_is_truncated_exactly_when_it_does_not_fit() {
 #[test]
 fn the_original_file_form_reads_the_same_merges() {
     let json: serde_json::Value = serde_json::from_slice(&read("merges.json")).unwrap();
-    let lines: Vec<&str> = json["merges"].as_array().unwrap().iter().map(|merge| merge.as_str().unwrap()).collect();
+    let lines: Vec<&str> =
+        json["merges"].as_array().unwrap().iter().map(|merge| merge.as_str().unwrap()).collect();
     let text = format!("#version: 0.2\n{}\n", lines.join("\n"));
     assert_eq!(Tokenizer::from_clip_merges(&text).unwrap().to_json(), tokenizer().to_json());
 }

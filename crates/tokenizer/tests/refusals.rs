@@ -10,7 +10,10 @@ fn from_merges(merges: &[&str]) -> Result<Tokenizer, TokenizerError> {
 #[test]
 fn a_merge_of_one_or_three_symbols_is_refused() {
     for merge in ["ab", "a b c", ""] {
-        assert!(matches!(from_merges(&["a b", merge]), Err(TokenizerError::NotAPair { number: 2, .. })), "{merge:?}");
+        assert!(
+            matches!(from_merges(&["a b", merge]), Err(TokenizerError::NotAPair { number: 2, .. })),
+            "{merge:?}"
+        );
     }
 }
 
@@ -19,31 +22,42 @@ fn a_merge_of_a_symbol_that_nothing_produces_is_refused() {
     let error = from_merges(&["a b", "ab cd"]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "tokenizer: merge 2: expected byte symbols or results of earlier merges, found \"cd\" (table cut or reordered?)"
+        "tokenizer: merge 2: expected byte symbols or results of earlier merges, found \"cd\" \
+         (table cut or reordered?)"
     );
 }
 
 #[test]
 fn a_repeated_merge_is_refused() {
-    assert!(matches!(from_merges(&["a b", "c d", "a b"]), Err(TokenizerError::Repeated { number: 3, .. })));
+    assert!(matches!(
+        from_merges(&["a b", "c d", "a b"]),
+        Err(TokenizerError::Repeated { number: 3, .. })
+    ));
 }
 
 #[test]
 fn more_merges_than_any_clip_has_are_refused() {
-    assert!(matches!(from_merges(&vec!["a b"; 100_001]), Err(TokenizerError::TooManyMerges { found: 100_001, .. })));
+    assert!(matches!(
+        from_merges(&vec!["a b"; 100_001]),
+        Err(TokenizerError::TooManyMerges { found: 100_001, .. })
+    ));
 }
 
 #[test]
 fn json_of_another_form_is_refused() {
     for json in ["", "{}", "[]", r#"{"merges": ["a b"], "vocabulary": {}}"#, r#"{"merges": [1]}"#] {
-        assert!(matches!(Tokenizer::from_json(json.as_bytes()), Err(TokenizerError::Json(_))), "{json}");
+        assert!(
+            matches!(Tokenizer::from_json(json.as_bytes()), Err(TokenizerError::Json(_))),
+            "{json}"
+        );
     }
 }
 
 #[test]
 fn two_merges_may_spell_the_same_symbol() {
     let tokenizer = from_merges(&["a b", "ab c</w>", "b c</w>", "a bc</w>"]).unwrap();
-    // "a b" comes first, then "ab c</w>" (id 513), whose spelling carries the id of the last merge, 515.
+    // "a b" comes first, then "ab c</w>" (id 513), whose spelling carries the id of the last merge,
+    // 515.
     assert_eq!(tokenizer.encode("abc", 4).ids, [516, 515, 517, 0]);
 }
 

@@ -8,7 +8,8 @@ fn example() -> (Graph, BTreeMap<String, Tensor>) {
     let builder = Builder::new();
     let x = builder.input("x", Element::F32, [N, 2.into()]);
     let queries = builder.input("queries", Element::F32, [K, 2.into()]);
-    let y = (x * builder.param("gain", [2], Init::Constant(1.0))).matmul(queries.transpose(&[1, 0]));
+    let y =
+        (x * builder.param("gain", [2], Init::Constant(1.0))).matmul(queries.transpose(&[1, 0]));
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     (graph, [("gain".to_owned(), Tensor::new([2], vec![2.0, 3.0]))].into())
 }
@@ -16,7 +17,14 @@ fn example() -> (Graph, BTreeMap<String, Tensor>) {
 fn case(graph: &Graph, parameters: &BTreeMap<String, Tensor>) -> Case {
     let x = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]);
     let queries = Tensor::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
-    Case::new(graph, [("x".to_owned(), x), ("queries".to_owned(), queries)].into(), parameters, 2, 3).unwrap()
+    Case::new(
+        graph,
+        [("x".to_owned(), x), ("queries".to_owned(), queries)].into(),
+        parameters,
+        2,
+        3,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -45,11 +53,15 @@ fn a_file_in_half_precision_with_other_weights_is_not_shipped() {
     let cases = [case(&graph, &parameters)];
     for (gain, is_right) in [(3.0, true), (4.0, false)] {
         let written = [("gain".to_owned(), Tensor::new([2], vec![2.0, gain]))].into();
-        let model = crate::lower::lower_half(&graph, &written, "test", &[]).unwrap().encode_to_vec();
+        let model =
+            crate::lower::lower_half(&graph, &written, "test", &[]).unwrap().encode_to_vec();
         match check_half(&model, &graph, &parameters, &cases, None) {
             Ok(report) => assert!(is_right, "{report}"),
             Err(CheckError::Mismatch { tolerance: Tolerance::Float16, .. }) => assert!(!is_right),
-            Err(error) => assert!(matches!(error, CheckError::Engine(EngineError::NoLibrary { .. })), "{error}"),
+            Err(error) => assert!(
+                matches!(error, CheckError::Engine(EngineError::NoLibrary { .. })),
+                "{error}"
+            ),
         }
     }
 }

@@ -22,8 +22,10 @@ impl Embedded {
     pub(super) const NAME: &str = "embedded engine (rten 0.27)";
 
     pub(super) fn load(model: &[u8]) -> Result<Self, EngineError> {
-        let load =
-            |error: rten::LoadError| EngineError::Load { engine: Self::NAME.to_owned(), reason: error.to_string() };
+        let load = |error: rten::LoadError| EngineError::Load {
+            engine: Self::NAME.to_owned(),
+            reason: error.to_string(),
+        };
         Ok(Self { model: Box::new(Model::load(model.to_vec()).map_err(load)?) })
     }
 
@@ -39,11 +41,18 @@ impl Embedded {
                 inputs.push((id, value(element, tensor)?));
             }
         }
-        let ids: Result<Vec<_>, _> = graph.outputs().iter().map(|(name, _)| self.model.node_id(name)).collect();
-        let values =
-            self.model.run(inputs, &ids.map_err(|error| failed(&error))?, None).map_err(|error| failed(&error))?;
+        let ids: Result<Vec<_>, _> =
+            graph.outputs().iter().map(|(name, _)| self.model.node_id(name)).collect();
+        let values = self
+            .model
+            .run(inputs, &ids.map_err(|error| failed(&error))?, None)
+            .map_err(|error| failed(&error))?;
         let outputs = graph.outputs().iter().zip(values);
-        outputs.map(|((name, id), value)| Ok((name.clone(), tensor(value, graph.node(*id).shape.rank())?))).collect()
+        outputs
+            .map(|((name, id), value)| {
+                Ok((name.clone(), tensor(value, graph.node(*id).shape.rank())?))
+            })
+            .collect()
     }
 }
 
@@ -53,14 +62,15 @@ fn failed(error: &dyn std::fmt::Display) -> EngineError {
 
 fn value(element: Element, tensor: &Tensor) -> Result<ValueOrView<'static>, EngineError> {
     let (shape, numbers) = (&tensor.shape, tensor.values.iter());
-    let value =
-        match element {
-            Element::U8 => Value::from_shape(shape, numbers.map(|&x| x as u8).collect::<Vec<_>>())
-                .map_err(|error| failed(&error))?,
-            Element::I32 => Value::from_shape(shape, numbers.map(|&x| x as i32).collect::<Vec<_>>())
-                .map_err(|error| failed(&error))?,
-            Element::F32 => Value::from_shape(shape, tensor.values.clone()).map_err(|error| failed(&error))?,
-        };
+    let value = match element {
+        Element::U8 => Value::from_shape(shape, numbers.map(|&x| x as u8).collect::<Vec<_>>())
+            .map_err(|error| failed(&error))?,
+        Element::I32 => Value::from_shape(shape, numbers.map(|&x| x as i32).collect::<Vec<_>>())
+            .map_err(|error| failed(&error))?,
+        Element::F32 => {
+            Value::from_shape(shape, tensor.values.clone()).map_err(|error| failed(&error))?
+        }
+    };
     Ok(value.into())
 }
 

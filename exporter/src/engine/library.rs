@@ -12,9 +12,10 @@ const FILE_NAME: &str = if cfg!(target_os = "macos") {
     "libonnxruntime.so"
 };
 
-/// Library files in the order in which they are to be tried: the one typed, and then no other, because to go on would hide a
-/// spelling mistake; else the variable `ORT_DYLIB_PATH`, the folder that `cargo xtask setup` fills, in or above the
-/// program's and the working folder, and the system's library path.
+/// Library files in the order in which they are to be tried: the one typed, and then no other,
+/// because to go on would hide a spelling mistake; else the variable `ORT_DYLIB_PATH`, the folder
+/// that `cargo xtask setup` fills, in or above the program's and the working folder, and the
+/// system's library path.
 pub(super) fn candidates(typed: Option<&Path>) -> Vec<PathBuf> {
     if let Some(typed) = typed {
         return vec![absolute(typed)];

@@ -35,12 +35,16 @@ impl std::fmt::Debug for OnnxRuntime {
 impl OnnxRuntime {
     pub(super) fn load(model: &[u8], library: Option<&Path>) -> Result<Self, EngineError> {
         let library = load_library(library)?;
-        let load = |error: ort::Error| EngineError::Load { engine: Self::name(), reason: one_line(&error) };
+        let load = |error: ort::Error| EngineError::Load {
+            engine: Self::name(),
+            reason: one_line(&error),
+        };
         let mut builder = Session::builder(&library.environment).map_err(load)?;
         Ok(Self { session: builder.commit_from_memory(model).map_err(load)? })
     }
 
-    /// Name and place of the library. The binding does not tell the version; a file name often does, so links are followed.
+    /// Name and place of the library. The binding does not tell the version; a file name often
+    /// does, so links are followed.
     pub(super) fn name() -> String {
         let Some(library) = LIBRARY.get() else { return "ONNX Runtime".to_owned() };
         let path = std::fs::canonicalize(&library.path).unwrap_or_else(|_| library.path.clone());
@@ -52,7 +56,8 @@ impl OnnxRuntime {
         graph: &Graph,
         feeds: &BTreeMap<String, Tensor>,
     ) -> Result<Vec<(String, Tensor)>, EngineError> {
-        let failed = |error: ort::Error| EngineError::Run { engine: Self::name(), reason: one_line(&error) };
+        let failed =
+            |error: ort::Error| EngineError::Run { engine: Self::name(), reason: one_line(&error) };
         let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::new();
         for (node, element) in graph.inputs() {
             if let Some(tensor) = feeds.get(&node.name) {
@@ -62,8 +67,13 @@ impl OnnxRuntime {
         let results = self.session.run(inputs).map_err(failed)?;
         let mut outputs = Vec::new();
         for (name, _) in graph.outputs() {
-            let missing = || EngineError::Run { engine: Self::name(), reason: format!("no output {name}") };
-            let (shape, values) = results.get(name).ok_or_else(missing)?.try_extract_tensor::<f32>().map_err(failed)?;
+            let missing =
+                || EngineError::Run { engine: Self::name(), reason: format!("no output {name}") };
+            let (shape, values) = results
+                .get(name)
+                .ok_or_else(missing)?
+                .try_extract_tensor::<f32>()
+                .map_err(failed)?;
             let shape: Vec<usize> = shape.iter().map(|&length| length as usize).collect();
             outputs.push((name.clone(), Tensor::new(shape, values.to_vec())));
         }
@@ -75,8 +85,12 @@ fn value(element: Element, tensor: &Tensor) -> ort::Result<SessionInputValue<'st
     let shape = tensor.shape.clone();
     let numbers = tensor.values.iter();
     Ok(match element {
-        Element::U8 => OrtTensor::from_array((shape, numbers.map(|&x| x as u8).collect::<Vec<u8>>()))?.into(),
-        Element::I32 => OrtTensor::from_array((shape, numbers.map(|&x| x as i32).collect::<Vec<i32>>()))?.into(),
+        Element::U8 => {
+            OrtTensor::from_array((shape, numbers.map(|&x| x as u8).collect::<Vec<u8>>()))?.into()
+        }
+        Element::I32 => {
+            OrtTensor::from_array((shape, numbers.map(|&x| x as i32).collect::<Vec<i32>>()))?.into()
+        }
         Element::F32 => OrtTensor::from_array((shape, tensor.values.clone()))?.into(),
     })
 }

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
     /// A parameter has no values.
-    #[error("{name}: expected values of shape {shape}, found none (a checkpoint of another config?)")]
+    #[error(
+        "{name}: expected values of shape {shape}, found none (a checkpoint of another config?)"
+    )]
     MissingParameter {
         /// The parameter.
         name: String,
@@ -28,7 +30,9 @@ pub enum LowerError {
         name: String,
     },
     /// A size that no input shows is needed at run time.
-    #[error("{name}: expected an input with an axis {symbol}, found none; its shape cannot be computed")]
+    #[error(
+        "{name}: expected an input with an axis {symbol}, found none; its shape cannot be computed"
+    )]
     UnknownSymbol {
         /// The node.
         name: String,
@@ -36,7 +40,10 @@ pub enum LowerError {
         symbol: &'static str,
     },
     /// A number beyond 65504.
-    #[error("{name}: expected magnitudes of at most 65504 for half precision, found {found}; export fp32 alone")]
+    #[error(
+        "{name}: expected magnitudes of at most 65504 for half precision, found {found}; export \
+         fp32 alone"
+    )]
     TooLargeForHalf {
         /// Parameter or constant.
         name: String,
@@ -45,7 +52,8 @@ pub enum LowerError {
     },
     /// Numbers so small that half precision makes most of them zero.
     #[error(
-        "{name}: expected magnitudes that half precision can tell from zero, found {lost} of {of} that it cannot; export fp32 alone"
+        "{name}: expected magnitudes that half precision can tell from zero, found {lost} of {of} \
+         that it cannot; export fp32 alone"
     )]
     TooSmallForHalf {
         /// Parameter or constant.

@@ -1,12 +1,15 @@
 //! Element types of a file in half precision: 16-bit weights and activations, 32-bit islands.
 //!
-//! Engines for accelerators type a network as its file does and convert nothing by themselves, so each value has one type,
-//! and where a node computes in another one, its input goes through a `Cast`, once for all such readers. In 32 bits stay sums over
-//! many elements (statistics of norms, softmax, means, lengths), what comes from the host, and arithmetic between such values: the
-//! normalisation of tiles and the cosine. Products by weights, convolutions and activation functions are 16-bit.
+//! Engines for accelerators type a network as its file does and convert nothing by themselves, so
+//! each value has one type, and where a node computes in another one, its input goes through a
+//! `Cast`, once for all such readers. In 32 bits stay sums over many elements (statistics of norms,
+//! softmax, means, lengths), what comes from the host, and arithmetic between such values: the
+//! normalisation of tiles and the cosine. Products by weights, convolutions and activation
+//! functions are 16-bit.
 //!
-//! 8-bit steps of such a file are signed and around zero, with 16-bit scales: what `DequantizeLinear` makes has the type of its
-//! scale, so 32-bit scales would take everything between two products to 32 bits. TensorRT takes no other zero than 0.
+//! 8-bit steps of such a file are signed and around zero, with 16-bit scales: what
+//! `DequantizeLinear` makes has the type of its scale, so 32-bit scales would take everything
+//! between two products to 32 bits. TensorRT takes no other zero than 0.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,12 +53,14 @@ impl ElementType {
     }
 }
 
-/// The type that each node of `graph` computes in and its value has. Whole numbers that the host feeds count as [`ElementType::F32`].
+/// The type that each node of `graph` computes in and its value has. Whole numbers that the host
+/// feeds count as [`ElementType::F32`].
 pub(super) fn element_types(graph: &Graph) -> Vec<ElementType> {
     let mut types = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
         // A fixed tensor takes the type of its company.
-        let mut read = node.inputs.iter().filter(|&&id| !matches!(graph.node(id).op, Op::Constant { .. }));
+        let mut read =
+            node.inputs.iter().filter(|&&id| !matches!(graph.node(id).op, Op::Constant { .. }));
         let is_single = read.all(|id| types[id.index()] == ElementType::F32);
         let read = if is_single { ElementType::F32 } else { ElementType::F16 };
         types.push(element_type(&node.op, read));
@@ -79,7 +84,8 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
         | Op::GroupNorm { .. }
         | Op::L2Normalize
         | Op::Softmax => ElementType::F32,
-        // Most of all time and memory, or no more sensitive than what follows. For 8-bit steps it is the type of their scales.
+        // Most of all time and memory, or no more sensitive than what follows. For 8-bit steps it
+        // is the type of their scales.
         Op::Param { .. }
         | Op::Constant { .. }
         | Op::Conv2d { .. }
@@ -93,7 +99,8 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
         | Op::Sigmoid
         | Op::Quantize { .. }
         | Op::Dequantize { .. } => ElementType::F16,
-        // Arithmetic between islands, as a cosine, stays one; a product by a weight reads 16 bits. The rest moves elements.
+        // Arithmetic between islands, as a cosine, stays one; a product by a weight reads 16 bits.
+        // The rest moves elements.
         Op::MatMul
         | Op::Add
         | Op::Sub
@@ -111,13 +118,18 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
     }
 }
 
-/// A tensor that islands alone read, as the gain of a norm, is stored as they want it: no `Cast` of a weight. A weight in 8-bit steps
-/// becomes them before anything is rounded to 16 bits.
+/// A tensor that islands alone read, as the gain of a norm, is stored as they want it: no `Cast` of
+/// a weight. A weight in 8-bit steps becomes them before anything is rounded to 16 bits.
 fn stored_type(graph: &Graph, index: usize, types: &[ElementType]) -> ElementType {
     let is_reader = |node: &Node| node.inputs.iter().any(|id| id.index() == index);
     let mut readers = graph.nodes().iter().zip(types).filter(|(node, _)| is_reader(node));
-    let is_exact = |node: &Node, found| found == ElementType::F32 || matches!(node.op, Op::Quantize { .. });
-    if readers.all(|(node, &found)| is_exact(node, found)) { ElementType::F32 } else { ElementType::F16 }
+    let is_exact =
+        |node: &Node, found| found == ElementType::F32 || matches!(node.op, Op::Quantize { .. });
+    if readers.all(|(node, &found)| is_exact(node, found)) {
+        ElementType::F32
+    } else {
+        ElementType::F16
+    }
 }
 
 /// The graph with scales as the file stores them, each the nearest 16-bit number above zero.
@@ -145,7 +157,11 @@ pub struct Peak {
 
 impl fmt::Display for Peak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "largest 16-bit value {} of {} that can be, made by {}", self.magnitude, LARGEST_HALF, self.node)
+        write!(
+            f,
+            "largest 16-bit value {} of {} that can be, made by {}",
+            self.magnitude, LARGEST_HALF, self.node
+        )
     }
 }
 
@@ -156,7 +172,10 @@ pub enum HalfError {
     #[error("oracle: {0}")]
     Oracle(#[from] InterpretError),
     /// An activation is too large.
-    #[error("{name}: expected values of at most 65504 for half precision, found larger ones; export fp32 alone")]
+    #[error(
+        "{name}: expected values of at most 65504 for half precision, found larger ones; export \
+         fp32 alone"
+    )]
     Overflow {
         /// The first such node.
         name: String,
@@ -165,8 +184,9 @@ pub enum HalfError {
 
 /// The graph with every value rounded to 16 bits that a file in half precision holds in 16 bits.
 ///
-/// Products are summed in 32 bits, as accelerators can. Where ONNX Runtime has no 16-bit kernels, as 1.31 on x86-64, it rounds weights and
-/// computes in 32 bits from end to end, an overflow included: it proves that the file is right, this proves that 16 bits are enough.
+/// Products are summed in 32 bits, as accelerators can. Where ONNX Runtime has no 16-bit kernels,
+/// as 1.31 on x86-64, it rounds weights and computes in 32 bits from end to end, an overflow
+/// included: it proves that the file is right, this proves that 16 bits are enough.
 pub fn interpret_half(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
@@ -189,7 +209,8 @@ pub fn interpret_half(
     }
 }
 
-/// [`interpret_half`] that goes on after an overflow, and shows every node with its type and its value to `visit`. The outputs by name.
+/// [`interpret_half`] that goes on after an overflow, and shows every node with its type and its
+/// value to `visit`. The outputs by name.
 pub fn interpret_half_with(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
@@ -211,13 +232,20 @@ pub fn interpret_half_with(
 /// `values` as 16-bit floats, each the nearest one.
 pub(super) fn halves(name: &str, values: &[f32]) -> Result<Vec<f16>, LowerError> {
     if let Some(found) = values.iter().find(|&&value| !f16::from_f32(value).is_finite()) {
-        return Err(LowerError::TooLargeForHalf { name: name.to_owned(), found: found.to_string() });
+        return Err(LowerError::TooLargeForHalf {
+            name: name.to_owned(),
+            found: found.to_string(),
+        });
     }
     let halves: Vec<f16> = values.iter().map(|&value| f16::from_f32(value)).collect();
     let present = values.iter().filter(|&&value| value != 0.0).count();
     let kept = halves.iter().filter(|half| half.to_bits() << 1 != 0).count();
     if (present - kept) as f64 > LARGEST_UNDERFLOW * present as f64 {
-        return Err(LowerError::TooSmallForHalf { name: name.to_owned(), lost: present - kept, of: present });
+        return Err(LowerError::TooSmallForHalf {
+            name: name.to_owned(),
+            lost: present - kept,
+            of: present,
+        });
     }
     Ok(halves)
 }

@@ -11,10 +11,11 @@ pub(super) enum Axis {
     AtRunTime(Dim),
 }
 
-/// What `Reshape` needs to turn `from` into `to`: lengths where fixed, 0 where an axis stays in its place, one -1, and the
-/// rest at run time.
+/// What `Reshape` needs to turn `from` into `to`: lengths where fixed, 0 where an axis stays in its
+/// place, one -1, and the rest at run time.
 pub(super) fn reshape_target(from: &Shape, to: &Shape) -> Vec<Axis> {
-    let unresolved = |index: usize, dim: Dim| dim.as_fixed().is_none() && from.0.get(index) != Some(&dim);
+    let unresolved =
+        |index: usize, dim: Dim| dim.as_fixed().is_none() && from.0.get(index) != Some(&dim);
     // The axis with the most factors is the most work at run time: it is what is left.
     let factors = |dim: Dim| (dim.factors().1 + dim.factors().2, dim.factors().0);
     let open = to.0.iter().enumerate().filter(|&(index, &dim)| unresolved(index, dim));
@@ -33,13 +34,16 @@ pub(super) fn expand_target(from: &Shape, to: &Shape) -> Vec<Axis> {
     let missing = to.rank() - from.rank();
     let axis = |(index, &dim): (usize, &Dim)| match dim.as_fixed() {
         Some(length) => Axis::Written(length as i64),
-        None if index.checked_sub(missing).is_some_and(|index| from.0[index] == dim) => Axis::Written(1),
+        None if index.checked_sub(missing).is_some_and(|index| from.0[index] == dim) => {
+            Axis::Written(1)
+        }
         None => Axis::AtRunTime(dim),
     };
     to.0.iter().enumerate().map(axis).collect()
 }
 
-/// The factor that makes `to` pixels of `from`. Engines round the product down, so it must not fall short.
+/// The factor that makes `to` pixels of `from`. Engines round the product down, so it must not fall
+/// short.
 pub(super) fn resize_scale(from: usize, to: usize) -> f32 {
     let scale = to as f32 / from as f32;
     if (scale * from as f32) < to as f32 { scale.next_up() } else { scale }

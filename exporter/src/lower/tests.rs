@@ -14,7 +14,11 @@ fn graph_of(graph: &Graph, parameters: &BTreeMap<String, Tensor>) -> GraphProto 
 }
 
 fn find<'a>(graph: &'a GraphProto, name: &str) -> &'a NodeProto {
-    graph.node.iter().find(|node| node.name.as_deref() == Some(name)).unwrap_or_else(|| panic!("no node {name}"))
+    graph
+        .node
+        .iter()
+        .find(|node| node.name.as_deref() == Some(name))
+        .unwrap_or_else(|| panic!("no node {name}"))
 }
 
 /// A head that folds N and K into one axis and back.
@@ -41,7 +45,11 @@ fn names_are_those_of_the_graph() {
     assert!(graph.initializer.iter().any(|tensor| tensor.name.as_deref() == Some("head.weight")));
     let dims = |index: usize| -> Vec<String> {
         let shape = graph.input[index].r#type.clone().unwrap().tensor_type.unwrap().shape.unwrap();
-        shape.dim.into_iter().map(|dim| dim.dim_param.unwrap_or_else(|| dim.dim_value.unwrap().to_string())).collect()
+        shape
+            .dim
+            .into_iter()
+            .map(|dim| dim.dim_param.unwrap_or_else(|| dim.dim_value.unwrap().to_string()))
+            .collect()
     };
     assert_eq!(dims(0), ["N", "1", "4", "9"]);
     assert_eq!(dims(1), ["K", "4"]);
@@ -83,7 +91,8 @@ fn a_missing_or_misshapen_parameter_is_named() {
     let missing = lower(&head(), &BTreeMap::new(), "test", &[]).unwrap_err();
     assert_eq!(
         missing.to_string(),
-        "head.weight: expected values of shape [1, 4, 1, 1], found none (a checkpoint of another config?)"
+        "head.weight: expected values of shape [1, 4, 1, 1], found none (a checkpoint of another \
+         config?)"
     );
     let misshapen = [("head.weight".to_owned(), Tensor::zeros([4]))].into();
     let misshapen = lower(&head(), &misshapen, "test", &[]).unwrap_err();
@@ -120,20 +129,32 @@ fn a_quantized_weight_is_stored_in_signed_bytes_without_offset_and_not_in_floats
     let magnitudes = [("reshape_2".to_owned(), 1.0), ("head.conv2d".to_owned(), 2.0)].into();
     let mut parameters = weight();
     parameters.get_mut("head.weight").unwrap().values = vec![0.5, -1.0, 0.25, 0.0];
-    let quantized = head().quantize(&BTreeSet::from(["head.conv2d".to_owned()]), &magnitudes, &parameters).unwrap();
+    let quantized = head()
+        .quantize(&BTreeSet::from(["head.conv2d".to_owned()]), &magnitudes, &parameters)
+        .unwrap();
     let graph = graph_of(&quantized, &parameters);
-    let stored = |name: &str| graph.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name));
+    let stored =
+        |name: &str| graph.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name));
     assert!(stored("head.weight").is_none());
     let steps = stored("head.weight.quantize").unwrap();
-    assert_eq!((steps.data_type, steps.dims.as_slice()), (Some(data_type::INT8), [1, 4, 1, 1].as_slice()));
+    assert_eq!(
+        (steps.data_type, steps.dims.as_slice()),
+        (Some(data_type::INT8), [1, 4, 1, 1].as_slice())
+    );
     assert_eq!(steps.raw_data.as_deref().unwrap(), [64, (-127_i8).cast_unsigned(), 32, 0]);
-    let [_, scale, zero] = &find(&graph, "head.weight.dequantize").input[..] else { panic!("three inputs") };
+    let [_, scale, zero] = &find(&graph, "head.weight.dequantize").input[..] else {
+        panic!("three inputs")
+    };
     assert_eq!(stored(scale).unwrap().dims, [1]);
     assert_eq!(stored(zero).unwrap().raw_data.as_deref(), Some([0].as_slice()));
     // Activations: bytes whose 128 is zero.
     let zero = &find(&graph, "reshape_2.quantize").input[2];
     assert_eq!(stored(zero).unwrap().raw_data.as_deref(), Some([128].as_slice()));
-    let shown = graph.value_info.iter().find(|value| value.name.as_deref() == Some("reshape_2.quantize")).unwrap();
+    let shown = graph
+        .value_info
+        .iter()
+        .find(|value| value.name.as_deref() == Some("reshape_2.quantize"))
+        .unwrap();
     let element = shown.r#type.as_ref().unwrap().tensor_type.as_ref().unwrap().elem_type;
     assert_eq!(element, Some(data_type::UINT8));
 }

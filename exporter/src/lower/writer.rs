@@ -10,8 +10,9 @@ use rszs_graph::{Dim, Element, Graph, Node, NodeId, Op, Scales, Shape};
 use super::half::{ElementType, halves};
 use super::{IR_VERSION, LowerError, OPSET, onnx_element};
 use crate::onnx::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
-    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
+    ValueInfoProto, data_type,
 };
 
 /// A protobuf message cannot be larger.
@@ -36,7 +37,12 @@ impl<'a> Writer<'a> {
         let mut edges: Vec<String> = Vec::new();
         let mut outputs: BTreeMap<NodeId, &str> = BTreeMap::new();
         for (name, id) in graph.outputs() {
-            if graph.nodes().iter().enumerate().any(|(index, node)| node.name == *name && index != id.index()) {
+            if graph
+                .nodes()
+                .iter()
+                .enumerate()
+                .any(|(index, node)| node.name == *name && index != id.index())
+            {
                 return Err(LowerError::NameTaken { name: name.clone() });
             }
             outputs.entry(*id).or_insert(name);
@@ -45,14 +51,25 @@ impl<'a> Writer<'a> {
         for (index, node) in graph.nodes().iter().enumerate() {
             let output = outputs.next_if(|(id, _)| id.index() == index).map(|(_, name)| name);
             edges.push(match (&node.op, output) {
-                (Op::Dropout { .. } | Op::DropPath { .. }, _) => edges[node.inputs[0].index()].clone(),
-                (Op::Input { .. } | Op::Param { .. } | Op::Constant { .. }, _) | (_, None) => node.name.clone(),
+                (Op::Dropout { .. } | Op::DropPath { .. }, _) => {
+                    edges[node.inputs[0].index()].clone()
+                }
+                (Op::Input { .. } | Op::Param { .. } | Op::Constant { .. }, _) | (_, None) => {
+                    node.name.clone()
+                }
                 (_, Some(output)) if types[index] == ElementType::F32 => output.to_owned(),
                 // Outputs are 32-bit: this one goes through a cast.
                 (_, Some(output)) => format!("{output}/{}", types[index].cast_part()),
             });
         }
-        Ok(Self { graph, types, edges, nodes: Vec::new(), weights: Vec::new(), shared: BTreeSet::new() })
+        Ok(Self {
+            graph,
+            types,
+            edges,
+            nodes: Vec::new(),
+            weights: Vec::new(),
+            shared: BTreeSet::new(),
+        })
     }
 
     /// The name of a node's value.
@@ -68,7 +85,8 @@ impl<'a> Writer<'a> {
     /// Whether `node` reads 8-bit steps whose scale has 16 bits.
     pub(super) fn reads_half_steps(&self, node: &Node) -> bool {
         let source = node.inputs[0];
-        matches!(self.graph.node(source).op, Op::Dequantize { .. }) && self.types[source.index()] == ElementType::F16
+        matches!(self.graph.node(source).op, Op::Dequantize { .. })
+            && self.types[source.index()] == ElementType::F16
     }
 
     /// The names of what node `index` reads, in the type that it computes in.
@@ -84,7 +102,8 @@ impl<'a> Writer<'a> {
     /// The name of a node's value in the type `to`; whole numbers stay what they are.
     fn edge_as(&mut self, id: NodeId, to: ElementType) -> String {
         let edge = self.edge(id);
-        let is_whole = matches!(&self.graph.node(id).op, Op::Input { element } if *element != Element::F32);
+        let is_whole =
+            matches!(&self.graph.node(id).op, Op::Input { element } if *element != Element::F32);
         if is_whole || self.types[id.index()] == to {
             return edge;
         }
@@ -110,7 +129,11 @@ impl<'a> Writer<'a> {
 
     /// An 8-bit weight, `steps` whole numbers from -128 to 127.
     pub(super) fn steps(&mut self, name: &str, shape: &[usize], steps: &[f32]) {
-        self.weights.push(TensorProto::signed_bytes(name, shape, steps.iter().map(|&step| step as i8)));
+        self.weights.push(TensorProto::signed_bytes(
+            name,
+            shape,
+            steps.iter().map(|&step| step as i8),
+        ));
     }
 
     /// What a step is worth, without axes or one a channel, in the type of node `index`.
@@ -125,22 +148,27 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What stands for zero among the steps of a value, node `index` of them. For CPUs the steps -128 to 127 are stored as 0 to 255:
-    /// there, products of bytes by signed bytes are the fast ones (a sixth faster than signed by signed in ONNX Runtime 1.31 with
-    /// AVX512-VNNI). Accelerators, whose files are 16-bit, take signed ones alone.
+    /// What stands for zero among the steps of a value, node `index` of them. For CPUs the steps
+    /// -128 to 127 are stored as 0 to 255: there, products of bytes by signed bytes are the fast
+    /// ones (a sixth faster than signed by signed in ONNX Runtime 1.31 with AVX512-VNNI).
+    /// Accelerators, whose files are 16-bit, take signed ones alone.
     pub(super) fn zero_of_values(&mut self, index: usize) -> String {
         match self.types[index] {
-            ElementType::F16 => {
-                self.share("step.0".to_owned(), |name| TensorProto::signed_bytes(name, &[], std::iter::once(0)))
+            ElementType::F16 => self.share("step.0".to_owned(), |name| {
+                TensorProto::signed_bytes(name, &[], std::iter::once(0))
+            }),
+            ElementType::F32 => {
+                self.share("byte.128".to_owned(), |name| TensorProto::byte(name, 128))
             }
-            ElementType::F32 => self.share("byte.128".to_owned(), |name| TensorProto::byte(name, 128)),
         }
     }
 
     /// The zeros of a weight in steps: no offset.
     pub(super) fn step_zeros(&mut self, count: usize) -> String {
         let zeros = std::iter::repeat_n(0, count);
-        self.share(format!("step_zeros.{count}"), |name| TensorProto::signed_bytes(name, &[count], zeros))
+        self.share(format!("step_zeros.{count}"), |name| {
+            TensorProto::signed_bytes(name, &[count], zeros)
+        })
     }
 
     /// The node behind a value.
@@ -155,14 +183,26 @@ impl<'a> Writer<'a> {
 
     /// Whether the parameter `index` is needed in 8-bit steps and in no other form.
     pub(super) fn is_read_in_steps_alone(&self, index: usize) -> bool {
-        let mut readers =
-            self.graph.nodes().iter().filter(|node| node.inputs.iter().any(|id| id.index() == index)).peekable();
+        let mut readers = self
+            .graph
+            .nodes()
+            .iter()
+            .filter(|node| node.inputs.iter().any(|id| id.index() == index))
+            .peekable();
         let is_output = self.graph.outputs().iter().any(|(_, id)| id.index() == index);
-        !is_output && readers.peek().is_some() && readers.all(|node| matches!(node.op, Op::Quantize { .. }))
+        !is_output
+            && readers.peek().is_some()
+            && readers.all(|node| matches!(node.op, Op::Quantize { .. }))
     }
 
     /// The ONNX node that makes the value of node `index`.
-    pub(super) fn node(&mut self, index: usize, op: &str, inputs: Vec<String>, attributes: Vec<AttributeProto>) {
+    pub(super) fn node(
+        &mut self,
+        index: usize,
+        op: &str,
+        inputs: Vec<String>,
+        attributes: Vec<AttributeProto>,
+    ) {
         let (name, output) = (self.graph.nodes()[index].name.clone(), self.edges[index].clone());
         self.push(name, op, inputs, output, attributes);
     }
@@ -200,7 +240,9 @@ impl<'a> Writer<'a> {
         values: &[f32],
     ) -> Result<TensorProto, LowerError> {
         Ok(match self.types[index] {
-            ElementType::F16 => TensorProto::halves(name, shape, &halves(&self.graph.nodes()[index].name, values)?),
+            ElementType::F16 => {
+                TensorProto::halves(name, shape, &halves(&self.graph.nodes()[index].name, values)?)
+            }
             ElementType::F32 => TensorProto::floats(name, shape, values),
         })
     }
@@ -224,24 +266,49 @@ impl<'a> Writer<'a> {
         name
     }
 
-    fn share_node(&mut self, name: String, op: &str, inputs: Vec<String>, attributes: Vec<AttributeProto>) -> String {
+    fn share_node(
+        &mut self,
+        name: String,
+        op: &str,
+        inputs: Vec<String>,
+        attributes: Vec<AttributeProto>,
+    ) -> String {
         if self.shared.insert(name.clone()) {
             self.push(name.clone(), op, inputs, name.clone(), attributes);
         }
         name
     }
 
-    fn push(&mut self, name: String, op: &str, input: Vec<String>, output: String, attribute: Vec<AttributeProto>) {
-        let node = NodeProto { input, output: vec![output], name: Some(name), op_type: Some(op.to_owned()), attribute };
+    fn push(
+        &mut self,
+        name: String,
+        op: &str,
+        input: Vec<String>,
+        output: String,
+        attribute: Vec<AttributeProto>,
+    ) {
+        let node = NodeProto {
+            input,
+            output: vec![output],
+            name: Some(name),
+            op_type: Some(op.to_owned()),
+            attribute,
+        };
         self.nodes.push(node);
     }
 
     /// The file around everything collected.
-    pub(super) fn finish(mut self, name: &str, notes: &[(&str, String)]) -> Result<ModelProto, LowerError> {
+    pub(super) fn finish(
+        mut self,
+        name: &str,
+        notes: &[(&str, String)],
+    ) -> Result<ModelProto, LowerError> {
         for (name, id) in self.graph.outputs() {
             let edge = self.edge(*id);
             let (op, attributes) = match self.types[id.index()] {
-                ElementType::F16 => ("Cast", vec![AttributeProto::int("to", data_type::FLOAT.into())]),
+                ElementType::F16 => {
+                    ("Cast", vec![AttributeProto::int("to", data_type::FLOAT.into())])
+                }
                 ElementType::F32 => ("Identity", vec![]),
             };
             if edge != *name {
@@ -249,12 +316,15 @@ impl<'a> Writer<'a> {
             }
         }
         let graph = self.graph;
-        let output_names: BTreeSet<&String> = graph.outputs().iter().map(|(name, _)| name).collect();
+        let output_names: BTreeSet<&String> =
+            graph.outputs().iter().map(|(name, _)| name).collect();
         let nodes = graph.nodes().iter().zip(&self.edges).zip(&self.types);
         let made = nodes.filter(|((node, edge), _)| match node.op {
-            Op::Input { .. } | Op::Param { .. } | Op::Constant { .. } | Op::Dropout { .. } | Op::DropPath { .. } => {
-                false
-            }
+            Op::Input { .. }
+            | Op::Param { .. }
+            | Op::Constant { .. }
+            | Op::Dropout { .. }
+            | Op::DropPath { .. } => false,
             Op::Quantize { .. } if is_weight_in_steps(graph, node) => false,
             _ => !output_names.contains(edge),
         });
@@ -264,18 +334,29 @@ impl<'a> Writer<'a> {
             _ => real.data_type(),
         };
         let float = data_type::FLOAT;
-        let input = graph.inputs().map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
+        let input = graph
+            .inputs()
+            .map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
         let proto = GraphProto {
             node: self.nodes,
             name: Some(name.to_owned()),
             initializer: self.weights,
             input: input.collect(),
-            output: graph.outputs().iter().map(|(name, id)| value_info(name, float, &graph.node(*id).shape)).collect(),
-            value_info: made.map(|((node, edge), real)| value_info(edge, element(node, real), &node.shape)).collect(),
+            output: graph
+                .outputs()
+                .iter()
+                .map(|(name, id)| value_info(name, float, &graph.node(*id).shape))
+                .collect(),
+            value_info: made
+                .map(|((node, edge), real)| value_info(edge, element(node, real), &node.shape))
+                .collect(),
         };
         let model = ModelProto {
             ir_version: Some(IR_VERSION),
-            opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+            opset_import: vec![OperatorSetIdProto {
+                domain: Some(String::new()),
+                version: Some(OPSET),
+            }],
             producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),
             producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             graph: Some(proto),
@@ -289,7 +370,8 @@ impl<'a> Writer<'a> {
 }
 
 fn is_weight_in_steps(graph: &Graph, node: &Node) -> bool {
-    matches!(node.op, Op::Quantize { .. }) && matches!(graph.node(node.inputs[0]).op, Op::Param { .. })
+    matches!(node.op, Op::Quantize { .. })
+        && matches!(graph.node(node.inputs[0]).op, Op::Param { .. })
 }
 
 fn joined<T: ToString>(values: &[T]) -> String {
@@ -307,5 +389,8 @@ fn value_info(name: &str, element: i32, shape: &Shape) -> ValueInfoProto {
     };
     let shape = TensorShapeProto { dim: shape.0.iter().map(dim).collect() };
     let tensor_type = TensorTypeProto { elem_type: Some(element), shape: Some(shape) };
-    ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+    ValueInfoProto {
+        name: Some(name.to_owned()),
+        r#type: Some(TypeProto { tensor_type: Some(tensor_type) }),
+    }
 }

@@ -7,8 +7,9 @@ use crate::weights::BlendWeights;
 
 /// Adding and subtracting this rounds a term below 256 in magnitude to a multiple of 2^-14.
 ///
-/// Such terms add up without rounding, and an exact sum has no order. Above 256 the terms are still near, but their sums may round.
-/// An error of 3e-5 is a hundredth of what an f16 logit near 4 resolves.
+/// Such terms add up without rounding, and an exact sum has no order. Above 256 the terms are still
+/// near, but their sums may round. An error of 3e-5 is a hundredth of what an f16 logit near 4
+/// resolves.
 const ROUND_TO_GRID: f32 = 768.0;
 
 /// A tile, a buffer or a band that does not fit the grid.
@@ -56,13 +57,25 @@ impl fmt::Display for BlendError {
                 write!(f, "{buffer}: expected {expected} values, found {found}")
             }
             Self::BandRows { least, most, found } => {
-                write!(f, "band: expected {least} to {most} rows of logits and at least one query, found {found}")
+                write!(
+                    f,
+                    "band: expected {least} to {most} rows of logits and at least one query, found \
+                     {found}"
+                )
             }
             Self::TileOutside { tile, first_row } => {
-                write!(f, "tile {tile}: expected a tile of the grid within the band that starts at row {first_row}")
+                write!(
+                    f,
+                    "tile {tile}: expected a tile of the grid within the band that starts at row \
+                     {first_row}"
+                )
             }
             Self::NotFinite { tile, query } => {
-                write!(f, "tile {tile}, query {query}: expected finite logits (an overflow in half precision?)")
+                write!(
+                    f,
+                    "tile {tile}, query {query}: expected finite logits (an overflow in half \
+                     precision?)"
+                )
             }
         }
     }
@@ -70,11 +83,13 @@ impl fmt::Display for BlendError {
 
 impl core::error::Error for BlendError {}
 
-/// Blends tiles into `[K, rows, W4]`: all rows of the image, or a band that moves down with the tiles.
+/// Blends tiles into `[K, rows, W4]`: all rows of the image, or a band that moves down with the
+/// tiles.
 ///
-/// The result does not depend on the order in which tiles are added, bit for bit, for logits below 256 in magnitude: every
-/// weighted term is first rounded to a multiple of 2^-14, so the additions are exact. Per logit of a tile the floor is 12 bytes:
-/// read the tile, read and write the accumulator.
+/// The result does not depend on the order in which tiles are added, bit for bit, for logits below
+/// 256 in magnitude: every weighted term is first rounded to a multiple of 2^-14, so the additions
+/// are exact. Per logit of a tile the floor is 12 bytes: read the tile, read and write the
+/// accumulator.
 #[derive(Debug)]
 pub struct Blender<'a> {
     weights: BlendWeights<'a>,
@@ -85,15 +100,22 @@ pub struct Blender<'a> {
 }
 
 impl<'a> Blender<'a> {
-    /// Blends a whole image; `accumulator` holds [`TileGrid::logits_len`](crate::TileGrid::logits_len) values.
-    pub fn new(weights: BlendWeights<'a>, queries: usize, accumulator: &'a mut [f32]) -> Result<Self, BlendError> {
+    /// Blends a whole image; `accumulator` holds
+    /// [`TileGrid::logits_len`](crate::TileGrid::logits_len) values.
+    pub fn new(
+        weights: BlendWeights<'a>,
+        queries: usize,
+        accumulator: &'a mut [f32],
+    ) -> Result<Self, BlendError> {
         Self::banded(weights, queries, weights.grid().y.length, accumulator)
     }
 
-    /// Blends `band_rows` rows of logits at a time; `accumulator` holds `queries * band_rows * W4` values.
+    /// Blends `band_rows` rows of logits at a time; `accumulator` holds `queries * band_rows * W4`
+    /// values.
     ///
     /// Add a row of tiles, take the rows that no later tile touches
-    /// ([`TileGrid::final_logit_rows`](crate::TileGrid::final_logit_rows)), then [`retire_rows`](Self::retire_rows).
+    /// ([`TileGrid::final_logit_rows`](crate::TileGrid::final_logit_rows)), then
+    /// [`retire_rows`](Self::retire_rows).
     pub fn banded(
         weights: BlendWeights<'a>,
         queries: usize,
@@ -107,7 +129,11 @@ impl<'a> Blender<'a> {
         }
         let expected = queries * band_rows * grid.x.length;
         if accumulator.len() != expected {
-            return Err(BlendError::Length { buffer: "accumulator", expected, found: accumulator.len() });
+            return Err(BlendError::Length {
+                buffer: "accumulator",
+                expected,
+                found: accumulator.len(),
+            });
         }
         accumulator.fill(0.0);
         Ok(Self { weights, queries, band_rows, first_row: 0, accumulator })
@@ -119,7 +145,11 @@ impl<'a> Blender<'a> {
         let side = grid.x.tile;
         let expected = self.queries * side * side;
         if logits.len() != expected {
-            return Err(BlendError::Length { buffer: "tile logits", expected, found: logits.len() });
+            return Err(BlendError::Length {
+                buffer: "tile logits",
+                expected,
+                found: logits.len(),
+            });
         }
         let outside = BlendError::TileOutside { tile, first_row: self.first_row };
         if tile >= grid.len() {
@@ -141,7 +171,9 @@ impl<'a> Blender<'a> {
         let planes = self.accumulator.chunks_exact_mut(self.band_rows * grid.x.length);
         for (plane, tile_plane) in planes.zip(logits.chunks_exact(side * side)) {
             let band = plane.chunks_exact_mut(grid.x.length).skip(top);
-            for ((band_row, tile_row), row_weight) in band.zip(tile_plane.chunks_exact(side)).zip(row_weights) {
+            for ((band_row, tile_row), row_weight) in
+                band.zip(tile_plane.chunks_exact(side)).zip(row_weights)
+            {
                 add_row(&mut band_row[left..left + wide], tile_row, column_weights, *row_weight);
             }
         }
@@ -150,10 +182,17 @@ impl<'a> Blender<'a> {
 
     /// What has been blended so far.
     pub fn rows(&self) -> LogitRows<'_> {
-        LogitRows::of_band(self.accumulator, self.queries, self.band_rows, self.weights.grid().x.length, self.first_row)
+        LogitRows::of_band(
+            self.accumulator,
+            self.queries,
+            self.band_rows,
+            self.weights.grid().x.length,
+            self.first_row,
+        )
     }
 
-    /// Forgets the rows above `until_row` and moves the band down so that it starts there. Does nothing if it already does.
+    /// Forgets the rows above `until_row` and moves the band down so that it starts there. Does
+    /// nothing if it already does.
     pub fn retire_rows(&mut self, until_row: usize) {
         let retired = until_row.saturating_sub(self.first_row).min(self.band_rows);
         let wide = self.weights.grid().x.length;

@@ -17,11 +17,13 @@ pub const MAX_QUERIES: usize = u8::MAX as usize;
 /// How a pixel gets its class and its masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// A query's mask is where its score exceeds its threshold, whatever the others say. The class is the query with the largest
-    /// margin (logit over temperature, less the logit of the threshold), 0 if no mask covers the pixel, the first of equals.
+    /// A query's mask is where its score exceeds its threshold, whatever the others say. The class
+    /// is the query with the largest margin (logit over temperature, less the logit of the
+    /// threshold), 0 if no mask covers the pixel, the first of equals.
     Multilabel,
-    /// The class is the query or support row with the largest logit over temperature, 0 if a support row wins, the first of
-    /// equals. A query's mask is where it is the class. Thresholds are not used.
+    /// The class is the query or support row with the largest logit over temperature, 0 if a
+    /// support row wins, the first of equals. A query's mask is where it is the class. Thresholds
+    /// are not used.
     Exclusive,
 }
 
@@ -74,14 +76,22 @@ pub enum DecideError {
 impl fmt::Display for DecideError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stride { found } => write!(f, "grid: expected a stride of 4, 8, 16 or 32 px, found {found}"),
+            Self::Stride { found } => {
+                write!(f, "grid: expected a stride of 4, 8, 16 or 32 px, found {found}")
+            }
             Self::Queries { found } => {
-                write!(f, "queries: expected 1 to {MAX_QUERIES}, found {found}; ask for the rest in a second run")
+                write!(
+                    f,
+                    "queries: expected 1 to {MAX_QUERIES}, found {found}; ask for the rest in a \
+                     second run"
+                )
             }
             Self::Length { buffer, expected, found } => {
                 write!(f, "{buffer}: expected length {expected}, found {found}")
             }
-            Self::Row { y_px } => write!(f, "row {y_px}: expected a row of the image whose logits are in the band"),
+            Self::Row { y_px } => {
+                write!(f, "row {y_px}: expected a row of the image whose logits are in the band")
+            }
             Self::Query { query } => write!(f, "query {query}: expected a query that has a rule"),
         }
     }
@@ -101,7 +111,8 @@ pub struct DecidedRow<'r> {
 }
 
 impl<'r> DecidedRow<'r> {
-    /// Mask row of one query: [`words_per_row`] words, the lowest bit of the first being the first pixel.
+    /// Mask row of one query: [`words_per_row`] words, the lowest bit of the first being the first
+    /// pixel.
     pub fn mask(&self, query: usize) -> &'r [u64] {
         &self.masks[query * self.words..][..self.words]
     }
@@ -109,8 +120,9 @@ impl<'r> DecidedRow<'r> {
 
 /// Upsamples blended logits row by row and decides, 64 pixels at a time without a float image.
 ///
-/// The floor is reading the logits once and writing one byte a pixel and one bit a pixel and query. The arithmetic of a query
-/// that is present costs more than that, of one that is absent about as much as reading its logits for each row of pixels.
+/// The floor is reading the logits once and writing one byte a pixel and one bit a pixel and query.
+/// The arithmetic of a query that is present costs more than that, of one that is absent about as
+/// much as reading its logits for each row of pixels.
 #[derive(Debug)]
 pub struct Decider<'a> {
     width_px: u32,
@@ -125,7 +137,8 @@ pub struct Decider<'a> {
 }
 
 impl<'a> Decider<'a> {
-    /// `rules` has one entry per row of logits: the `queries` first, then, for [`Decision::Exclusive`], the support rows.
+    /// `rules` has one entry per row of logits: the `queries` first, then, for
+    /// [`Decision::Exclusive`], the support rows.
     pub fn new(
         grid: &TileGrid,
         decision: Decision,
@@ -143,7 +156,11 @@ impl<'a> Decider<'a> {
             Decision::Exclusive => rules.len() >= queries,
         };
         if !supported {
-            return Err(DecideError::Length { buffer: "rules", expected: queries, found: rules.len() });
+            return Err(DecideError::Length {
+                buffer: "rules",
+                expected: queries,
+                found: rules.len(),
+            });
         }
         expect_length("classes", grid.width_px() as usize, buffers.classes.len())?;
         expect_length("masks", queries * words_per_row(grid.width_px()), buffers.masks.len())?;
@@ -162,8 +179,13 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// Decides the row `y_px` and adds it to the region statistics: call it once for each row of the image.
-    pub fn decide(&mut self, y_px: u32, logits: &LogitRows<'_>) -> Result<DecidedRow<'_>, DecideError> {
+    /// Decides the row `y_px` and adds it to the region statistics: call it once for each row of
+    /// the image.
+    pub fn decide(
+        &mut self,
+        y_px: u32,
+        logits: &LogitRows<'_>,
+    ) -> Result<DecidedRow<'_>, DecideError> {
         let pair = self.pair_around(y_px, logits)?;
         let words = words_per_row(self.width_px);
         for block in 0..words {
@@ -188,7 +210,9 @@ impl<'a> Decider<'a> {
         let pair = self.pair_around(y_px, logits)?;
         expect_length("scores", self.width_px as usize, out.len())?;
         let rule = self.rules.get(query).ok_or(DecideError::Query { query })?;
-        let rows = pair.of_query(logits, query, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
+        let rows = pair
+            .of_query(logits, query, rule.inverse_temperature)
+            .ok_or(DecideError::Row { y_px })?;
         for (block, bytes) in out.chunks_mut(BLOCK_PX).enumerate() {
             bytes.copy_from_slice(&score_bytes(&rows.block(block))[..bytes.len()]);
         }
@@ -200,7 +224,8 @@ impl<'a> Decider<'a> {
         self.buffers.regions
     }
 
-    /// Rows of pixels, counted from the top, that can be decided when the first `final_rows` rows of logits are final.
+    /// Rows of pixels, counted from the top, that can be decided when the first `final_rows` rows
+    /// of logits are final.
     pub fn decidable_rows(&self, final_rows: usize) -> u32 {
         if final_rows >= self.logits_high {
             return self.height_px;
@@ -233,7 +258,9 @@ impl<'a> Decider<'a> {
     ) -> Result<Winners, DecideError> {
         let mut winners = Winners::above(0.0);
         for (query, rule) in self.rules.iter().enumerate() {
-            let rows = pair.of_query(logits, query, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
+            let rows = pair
+                .of_query(logits, query, rule.inverse_temperature)
+                .ok_or(DecideError::Row { y_px })?;
             let word_index = query * words_per_row(self.width_px) + block;
             let Some(values) = rows.block_above(block, rule.threshold_logit) else {
                 self.buffers.masks[word_index] = 0;
@@ -254,7 +281,9 @@ impl<'a> Decider<'a> {
     ) -> Result<Winners, DecideError> {
         let mut winners = Winners::above(f32::NEG_INFINITY);
         for (row, rule) in self.rules.iter().enumerate() {
-            let rows = pair.of_query(logits, row, rule.inverse_temperature).ok_or(DecideError::Row { y_px })?;
+            let rows = pair
+                .of_query(logits, row, rule.inverse_temperature)
+                .ok_or(DecideError::Row { y_px })?;
             winners.challenge(&rows.block(block), 0.0, row as u32 + 1);
         }
         winners.drop_above(self.queries as u32);
@@ -266,7 +295,14 @@ impl<'a> Decider<'a> {
     }
 
     /// Writes one word of one mask and counts it. `inside` may hold anything past the right edge.
-    fn mark(&mut self, query: usize, block: usize, y_px: u32, values: &[f32; BLOCK_PX], mut inside: [u8; BLOCK_PX]) {
+    fn mark(
+        &mut self,
+        query: usize,
+        block: usize,
+        y_px: u32,
+        values: &[f32; BLOCK_PX],
+        mut inside: [u8; BLOCK_PX],
+    ) {
         let x_px = (block * BLOCK_PX) as u32;
         let outside = inside.iter_mut().skip((self.width_px - x_px) as usize);
         outside.for_each(|flag| *flag = 0);
@@ -278,7 +314,8 @@ impl<'a> Decider<'a> {
 
 /// Scores of logits as the nearest of 256 steps.
 fn score_bytes(logits: &[f32; BLOCK_PX]) -> [u8; BLOCK_PX] {
-    /// Adding 2^23 leaves the nearest integer in the low bits, without the checks of a cast that saturates.
+    /// Adding 2^23 leaves the nearest integer in the low bits, without the checks of a cast that
+    /// saturates.
     const TO_INTEGER: f32 = 8_388_608.0;
     let mut bytes = [0; BLOCK_PX];
     for (byte, logit) in bytes.iter_mut().zip(logits) {

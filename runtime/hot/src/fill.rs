@@ -5,11 +5,11 @@ use crate::tile::{Tile, TileError};
 /// Bytes of one RGB pixel.
 const PIXEL_BYTES: usize = 3;
 
-/// Copies the pixels of `tile` from `image_rgb: [H, W, 3]` to `out: [tile_px, tile_px, 3]`, each the mean of `reduction` ×
-/// `reduction` pixels of the image.
+/// Copies the pixels of `tile` from `image_rgb: [H, W, 3]` to `out: [tile_px, tile_px, 3]`, each
+/// the mean of `reduction` × `reduction` pixels of the image.
 ///
-/// What hangs over the right or lower edge repeats the last column or row. At a reduction of 1 rows are copied whole: the floor is
-/// reading and writing every byte of the tile once.
+/// What hangs over the right or lower edge repeats the last column or row. At a reduction of 1 rows
+/// are copied whole: the floor is reading and writing every byte of the tile once.
 pub fn fill_tile(
     image_rgb: &[u8],
     width_px: u32,
@@ -38,7 +38,9 @@ pub fn fill_tile(
             .for_each(|(tile_row, image_row)| copy_row(image_row, left, tile_row));
     } else {
         let bands = image_rows.chunks(row_bytes * reduction as usize);
-        tile_rows.zip(bands).for_each(|(tile_row, band)| reduce_band(band, row_bytes, left, reduction, tile_row));
+        tile_rows
+            .zip(bands)
+            .for_each(|(tile_row, band)| reduce_band(band, row_bytes, left, reduction, tile_row));
     }
     let last = &inside[inside.len() - tile_row_bytes..];
     below.chunks_exact_mut(tile_row_bytes).for_each(|tile_row| tile_row.copy_from_slice(last));
@@ -54,8 +56,8 @@ fn copy_row(image_row: &[u8], left: usize, tile_row: &mut [u8]) {
     right.chunks_exact_mut(PIXEL_BYTES).for_each(|pixel| pixel.copy_from_slice(edge));
 }
 
-/// One row of means over a band of up to `reduction` rows of the image. The band and its pixels are fewer at the edges of the
-/// image; a mean is over those that are there.
+/// One row of means over a band of up to `reduction` rows of the image. The band and its pixels are
+/// fewer at the edges of the image; a mean is over those that are there.
 fn reduce_band(band: &[u8], row_bytes: usize, left: usize, reduction: u32, tile_row: &mut [u8]) {
     let cell_bytes = reduction as usize * PIXEL_BYTES;
     let cells = (row_bytes - left).div_ceil(cell_bytes).min(tile_row.len() / PIXEL_BYTES);
@@ -78,9 +80,17 @@ fn reduce_band(band: &[u8], row_bytes: usize, left: usize, reduction: u32, tile_
     }
 }
 
-fn expect_length(buffer: &'static str, expected: Option<usize>, found: &[u8]) -> Result<(), TileError> {
+fn expect_length(
+    buffer: &'static str,
+    expected: Option<usize>,
+    found: &[u8],
+) -> Result<(), TileError> {
     if expected == Some(found.len()) {
         return Ok(());
     }
-    Err(TileError::BufferLength { buffer, expected: expected.unwrap_or(usize::MAX), found: found.len() })
+    Err(TileError::BufferLength {
+        buffer,
+        expected: expected.unwrap_or(usize::MAX),
+        found: found.len(),
+    })
 }

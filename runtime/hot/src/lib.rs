@@ -1,15 +1,19 @@
-//! What touches every pixel between the engine's output and the sink: tile grid, blending, decision, run-length encoding.
+//! What touches every pixel between the engine's output and the sink: tile grid, blending,
+//! decision, run-length encoding.
 //!
-//! `#![no_std]` without `alloc`: the compiler, not a reviewer, keeps allocation out. Every buffer belongs to the caller, who asks
-//! for its size once ([`TileGrid::weights_len`], [`TileGrid::logits_len`], [`words_per_row`]) and keeps it from frame to frame.
+//! `#![no_std]` without `alloc`: the compiler, not a reviewer, keeps allocation out. Every buffer
+//! belongs to the caller, who asks for its size once ([`TileGrid::weights_len`],
+//! [`TileGrid::logits_len`], [`words_per_row`]) and keeps it from frame to frame.
 //!
 //! ```text
 //! TileGrid -> fill_tile -> (engine) -> Blender -> Decider -> class row, mask rows, RegionStatistics -> RunEncoder
 //! ```
 //!
-//! Letters: K queries, H W pixels; `H4 = ceil(H / 4)`, `W4 = ceil(W / 4)` count logits, T4 is the side of a tile in logits.
+//! Letters: K queries, H W pixels; `H4 = ceil(H / 4)`, `W4 = ceil(W / 4)` count logits, T4 is the
+//! side of a tile in logits.
 //!
-//! No float image of full resolution ever exists: a decision is taken for 64 pixels of one row at a time, on the stack.
+//! No float image of full resolution ever exists: a decision is taken for 64 pixels of one row at a
+//! time, on the stack.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// A view of blended logits `[K, rows, W4]`: the whole image, or the band of rows that a streaming caller holds.
+/// A view of blended logits `[K, rows, W4]`: the whole image, or the band of rows that a streaming
+/// caller holds.
 #[derive(Debug, Clone, Copy)]
 pub struct LogitRows<'a> {
     logits: &'a [f32],
@@ -28,7 +29,10 @@ pub struct LogitRowsError {
 impl fmt::Display for LogitRowsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { queries, rows, wide, found } = self;
-        write!(f, "logits: expected [{queries}, {rows}, {wide}] values, each at least 1, found {found}")
+        write!(
+            f,
+            "logits: expected [{queries}, {rows}, {wide}] values, each at least 1, found {found}"
+        )
     }
 }
 
@@ -51,7 +55,13 @@ impl<'a> LogitRows<'a> {
     }
 
     /// A band whose length its owner has checked.
-    pub(crate) fn of_band(logits: &'a [f32], queries: usize, rows: usize, wide: usize, first_row: usize) -> Self {
+    pub(crate) fn of_band(
+        logits: &'a [f32],
+        queries: usize,
+        rows: usize,
+        wide: usize,
+        first_row: usize,
+    ) -> Self {
         debug_assert_eq!(logits.len(), queries * rows * wide);
         Self { logits, queries, rows, wide, first_row }
     }
@@ -73,7 +83,9 @@ impl<'a> LogitRows<'a> {
 
     /// Logits `[W4]` of one query in one row of the image, if that row is here.
     pub fn row(&self, query: usize, row: usize) -> Option<&'a [f32]> {
-        let inside = row.checked_sub(self.first_row).filter(|inside| *inside < self.rows && query < self.queries)?;
+        let inside = row
+            .checked_sub(self.first_row)
+            .filter(|inside| *inside < self.rows && query < self.queries)?;
         let start = (query * self.rows + inside) * self.wide;
         self.logits.get(start..start + self.wide)
     }

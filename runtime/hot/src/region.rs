@@ -18,8 +18,9 @@ pub struct Bounds {
 
 /// Area, bounds, centroid and scores of the pixels of one query's mask.
 ///
-/// All sums are exact for every image a grid accepts, those of scores after each was rounded to [`SCORE_STEPS`]: an exact sum has no
-/// order, so the result does not depend on who added what first, on a processor or on a device.
+/// All sums are exact for every image a grid accepts, those of scores after each was rounded to
+/// [`SCORE_STEPS`]: an exact sum has no order, so the result does not depend on who added what
+/// first, on a processor or on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RegionStatistics {
     sums: RegionSums,
@@ -27,7 +28,8 @@ pub struct RegionStatistics {
     maximum_score: f32,
 }
 
-/// Steps from a score of 0 to one of 1 in [`RegionSums::score_steps`]. A step is less than what the logistic function here is off by.
+/// Steps from a score of 0 to one of 1 in [`RegionSums::score_steps`]. A step is less than what the
+/// logistic function here is off by.
 pub const SCORE_STEPS: u32 = 1 << 22;
 
 /// Sums over the pixels of one mask.
@@ -44,8 +46,8 @@ pub struct RegionSums {
 }
 
 impl RegionStatistics {
-    /// Statistics that were counted elsewhere, by the same rules. `bounds` is none where the mask is empty; the highest score is in
-    /// [0, 1].
+    /// Statistics that were counted elsewhere, by the same rules. `bounds` is none where the mask
+    /// is empty; the highest score is in [0, 1].
     pub fn new(sums: RegionSums, bounds: Option<Bounds>, maximum_score: f32) -> Self {
         Self { sums, bounds, maximum_score }
     }
@@ -60,7 +62,8 @@ impl RegionStatistics {
         self.bounds
     }
 
-    /// Mean `(x, y)` of the pixel centres, the first pixel's being (0.5, 0.5); none if the mask is empty.
+    /// Mean `(x, y)` of the pixel centres, the first pixel's being (0.5, 0.5); none if the mask is
+    /// empty.
     pub fn centroid_px(&self) -> Option<(f64, f64)> {
         let mean = |sum: u64| sum as f64 / self.sums.pixels as f64 + 0.5;
         (self.sums.pixels > 0).then(|| (mean(self.sums.x), mean(self.sums.y)))
@@ -81,7 +84,8 @@ impl RegionStatistics {
         (self.sums.pixels > 0).then_some(self.maximum_score)
     }
 
-    /// Adds the pixels of `word` in row `y_px`, the lowest bit being column `x_px`. `logits` are over their temperature.
+    /// Adds the pixels of `word` in row `y_px`, the lowest bit being column `x_px`. `logits` are
+    /// over their temperature.
     pub(crate) fn add_word(
         &mut self,
         word: u64,
@@ -117,7 +121,8 @@ impl Bounds {
     }
 }
 
-/// Sum of the positions of the set bits: the bit of weight `2^i` in a position is counted by one mask.
+/// Sum of the positions of the set bits: the bit of weight `2^i` in a position is counted by one
+/// mask.
 fn sum_of_positions(word: u64) -> u64 {
     const POSITIONS_WITH_BIT: [u64; 6] = [
         0xaaaa_aaaa_aaaa_aaaa,
@@ -127,10 +132,15 @@ fn sum_of_positions(word: u64) -> u64 {
         0xffff_0000_ffff_0000,
         0xffff_ffff_0000_0000,
     ];
-    POSITIONS_WITH_BIT.iter().enumerate().map(|(bit, mask)| u64::from((word & mask).count_ones()) << bit).sum()
+    POSITIONS_WITH_BIT
+        .iter()
+        .enumerate()
+        .map(|(bit, mask)| u64::from((word & mask).count_ones()) << bit)
+        .sum()
 }
 
-/// Sum, in steps, and maximum of the scores where `inside` is 1. Zeros where others would branch let the loop become vector code.
+/// Sum, in steps, and maximum of the scores where `inside` is 1. Zeros where others would branch
+/// let the loop become vector code.
 fn score_steps_and_maximum(logits: &[f32; BLOCK_PX], inside: &[u8; BLOCK_PX]) -> (u32, f32) {
     const LANES: usize = 8;
     /// Adding it leaves the nearest integer in the low bits of the significand.
@@ -138,7 +148,8 @@ fn score_steps_and_maximum(logits: &[f32; BLOCK_PX], inside: &[u8; BLOCK_PX]) ->
     const LOW_BITS: u32 = 0x7f_ffff;
     let mut sums = [0_u32; LANES];
     let mut maxima = [0.0_f32; LANES];
-    for (logits, inside) in logits.as_chunks::<LANES>().0.iter().zip(inside.as_chunks::<LANES>().0) {
+    for (logits, inside) in logits.as_chunks::<LANES>().0.iter().zip(inside.as_chunks::<LANES>().0)
+    {
         for lane in 0..LANES {
             let keep = u32::from(inside[lane]).wrapping_neg();
             let score = f32::from_bits(sigmoid(logits[lane]).to_bits() & keep);

@@ -1,8 +1,9 @@
 //! Masks as run lengths.
 //!
-//! Runs alternate, background first; a mask that starts inside has a first run of 0. **Pixels are counted row by row**, because
-//! rows stream. COCO counts down the columns: transpose the mask first ([`transpose_mask`](crate::transpose_mask)), then a reader
-//! of COCO files with `size: [H, W]` gets the mask upright.
+//! Runs alternate, background first; a mask that starts inside has a first run of 0. **Pixels are
+//! counted row by row**, because rows stream. COCO counts down the columns: transpose the mask
+//! first ([`transpose_mask`](crate::transpose_mask)), then a reader of COCO files with
+//! `size: [H, W]` gets the mask upright.
 
 use core::fmt;
 
@@ -33,11 +34,21 @@ pub enum RleError {
 impl fmt::Display for RleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("run lengths: expected no more than the capacity; raise it or coarsen the mask"),
-            Self::RunTooLong => write!(f, "run lengths: expected runs up to {} pixels; cut the image", u32::MAX),
-            Self::Length { expected, found } => write!(f, "run lengths: expected {expected} pixels, found {found}"),
+            Self::Full => f.write_str(
+                "run lengths: expected no more than the capacity; raise it or coarsen the mask",
+            ),
+            Self::RunTooLong => {
+                write!(f, "run lengths: expected runs up to {} pixels; cut the image", u32::MAX)
+            }
+            Self::Length { expected, found } => {
+                write!(f, "run lengths: expected {expected} pixels, found {found}")
+            }
             Self::Text { position } => {
-                write!(f, "COCO counts, byte {position}: expected characters from '0' to 'o' that end a number")
+                write!(
+                    f,
+                    "COCO counts, byte {position}: expected characters from '0' to 'o' that end a \
+                     number"
+                )
             }
         }
     }
@@ -77,8 +88,14 @@ impl RunEncoder {
         Self::default()
     }
 
-    /// Adds one row of [`words_per_row`](crate::words_per_row) words. Words that are all background or all inside cost one step.
-    pub fn push_row(&mut self, row: &[u64], width_px: u32, sink: &mut (impl RunSink + ?Sized)) -> Result<(), RleError> {
+    /// Adds one row of [`words_per_row`](crate::words_per_row) words. Words that are all background
+    /// or all inside cost one step.
+    pub fn push_row(
+        &mut self,
+        row: &[u64],
+        width_px: u32,
+        sink: &mut (impl RunSink + ?Sized),
+    ) -> Result<(), RleError> {
         let words = words_per_row(width_px);
         if row.len() != words {
             return Err(RleError::Length { expected: words as u64, found: row.len() as u64 });
@@ -92,7 +109,12 @@ impl RunEncoder {
         Ok(())
     }
 
-    fn push_word(&mut self, word: u64, pixels: u32, sink: &mut (impl RunSink + ?Sized)) -> Result<(), RleError> {
+    fn push_word(
+        &mut self,
+        word: u64,
+        pixels: u32,
+        sink: &mut (impl RunSink + ?Sized),
+    ) -> Result<(), RleError> {
         let mut left = pixels;
         let mut differs = if self.inside { !word } else { word };
         loop {
@@ -115,7 +137,8 @@ impl RunEncoder {
     }
 }
 
-/// Draws runs, counted row by row, into `mask: [H, words_per_row(width_px)]`; H follows from its length.
+/// Draws runs, counted row by row, into `mask: [H, words_per_row(width_px)]`; H follows from its
+/// length.
 pub fn decode_runs(runs: &[u32], width_px: u32, mask: &mut [u64]) -> Result<(), RleError> {
     let words = words_per_row(width_px).max(1);
     let width = u64::from(width_px);
@@ -160,8 +183,8 @@ const SIGN: i64 = 0x10;
 /// More digits follow.
 const MORE: i64 = 0x20;
 
-/// Writes runs in COCO's compressed text: differences to the run before last, five bits a character, lowest first.
-/// Source: pycocotools, `common/maskApi.c`, `rleToString`.
+/// Writes runs in COCO's compressed text: differences to the run before last, five bits a
+/// character, lowest first. Source: pycocotools, `common/maskApi.c`, `rleToString`.
 pub fn write_coco_counts(runs: &[u32], out: &mut impl fmt::Write) -> Result<(), RleError> {
     for (index, run) in runs.iter().enumerate() {
         let reference = if index > 2 { runs[index - 2] } else { 0 };

@@ -25,9 +25,14 @@ impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Threshold(found) => {
-                write!(f, "threshold: expected a score between 0 and 1, both excluded, found {found}")
+                write!(
+                    f,
+                    "threshold: expected a score between 0 and 1, both excluded, found {found}"
+                )
             }
-            Self::Temperature(found) => write!(f, "temperature: expected a positive, finite number, found {found}"),
+            Self::Temperature(found) => {
+                write!(f, "temperature: expected a positive, finite number, found {found}")
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::LOGIT_STRIDE_PX;
 
-/// Longest image side a grid accepts. Sums of coordinates over an image of this side still fit in 64 bits.
+/// Longest image side a grid accepts. Sums of coordinates over an image of this side still fit in
+/// 64 bits.
 pub const MAX_SIDE_PX: u32 = 1 << 20;
 
 /// Side, overlap and stride of the tiles of one engine, in pixels of the image.
@@ -24,13 +25,18 @@ impl TileLayout {
         Self { tile_px, overlap_px, stride_px: LOGIT_STRIDE_PX }
     }
 
-    /// The same engine seeing the image `reduction` times smaller: everything covers more of the image's pixels.
+    /// The same engine seeing the image `reduction` times smaller: everything covers more of the
+    /// image's pixels.
     ///
     /// The decision knows the reductions 1, 2, 4 and 8.
     #[must_use]
     pub fn reduced(self, reduction: u32) -> Self {
         let times = |px: u32| px.saturating_mul(reduction);
-        Self { tile_px: times(self.tile_px), overlap_px: times(self.overlap_px), stride_px: times(self.stride_px) }
+        Self {
+            tile_px: times(self.tile_px),
+            overlap_px: times(self.overlap_px),
+            stride_px: times(self.stride_px),
+        }
     }
 
     /// How much smaller than the image the engine sees it.
@@ -44,7 +50,8 @@ impl TileLayout {
     }
 }
 
-/// Upper left corner of a tile. Both coordinates are multiples of the stride and lie inside the image.
+/// Upper left corner of a tile. Both coordinates are multiples of the stride and lie inside the
+/// image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tile {
     /// Column of the first pixel.
@@ -81,11 +88,16 @@ impl fmt::Display for TileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ImageSize { width_px, height_px } => {
-                write!(f, "image: expected sides of 1 to {MAX_SIDE_PX} px, found {width_px}x{height_px}; cut it first")
+                write!(
+                    f,
+                    "image: expected sides of 1 to {MAX_SIDE_PX} px, found {width_px}x{height_px}; \
+                     cut it first"
+                )
             }
             Self::Layout(TileLayout { tile_px, overlap_px, stride_px }) => write!(
                 f,
-                "tile layout: expected tile and overlap as multiples of the stride and overlap below tile, \
+                "tile layout: expected tile and overlap as multiples of the stride and overlap \
+                 below tile, \
                  found tile {tile_px} px, overlap {overlap_px} px, stride {stride_px} px"
             ),
             Self::BufferLength { buffer, expected, found } => {
@@ -129,8 +141,9 @@ impl Axis {
 
 /// Square tiles that cover an image, numbered row by row from the upper left corner.
 ///
-/// The grid works on the image extended to a multiple of the stride. The last column and the last row are moved back so that they
-/// end at that edge. An image smaller than a tile gets one tile, which hangs over ([`fill_tile`](crate::fill_tile) replicates edges).
+/// The grid works on the image extended to a multiple of the stride. The last column and the last
+/// row are moved back so that they end at that edge. An image smaller than a tile gets one tile,
+/// which hangs over ([`fill_tile`](crate::fill_tile) replicates edges).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileGrid {
     width_px: u32,
@@ -226,7 +239,8 @@ impl TileGrid {
         self.x.tile
     }
 
-    /// Rows of logits, counted from the top, that no tile touches once the first `tile_rows` rows of tiles were added.
+    /// Rows of logits, counted from the top, that no tile touches once the first `tile_rows` rows
+    /// of tiles were added.
     pub fn final_logit_rows(&self, tile_rows: usize) -> usize {
         if tile_rows < self.y.count { self.y.origin(tile_rows) } else { self.y.length }
     }

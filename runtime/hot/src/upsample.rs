@@ -1,7 +1,7 @@
 //! Bilinear interpolation of logits to pixels, 64 pixels of one row at a time.
 //!
-//! Half-pixel centres (`align_corners = false`), edges repeated. The weights are the same for every logit, so each stride has a
-//! loop of its own with constant weights.
+//! Half-pixel centres (`align_corners = false`), edges repeated. The weights are the same for every
+//! logit, so each stride has a loop of its own with constant weights.
 
 use crate::LOGIT_STRIDE_PX;
 use crate::logits::LogitRows;
@@ -9,11 +9,13 @@ use crate::logits::LogitRows;
 /// Pixels of one block: one word of a mask row.
 pub(crate) const BLOCK_PX: usize = u64::BITS as usize;
 
-/// Logits that a block lies between at the smallest stride: its own and one more on each side. Larger strides use fewer.
+/// Logits that a block lies between at the smallest stride: its own and one more on each side.
+/// Larger strides use fewer.
 const MOST_NEIGHBOURS: usize = BLOCK_PX / Stride::SMALLEST + 2;
 type Neighbourhood = [f32; MOST_NEIGHBOURS];
 
-/// Pixels of the image between two logits: 4 for an image that the network saw as it is, more for one that it saw smaller.
+/// Pixels of the image between two logits: 4 for an image that the network saw as it is, more for
+/// one that it saw smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stride {
     Four,
@@ -46,7 +48,8 @@ impl Stride {
     }
 }
 
-/// How much the logit on the pixel's side of its own counts, by the pixel's place within the stride; the own one counts the rest.
+/// How much the logit on the pixel's side of its own counts, by the pixel's place within the
+/// stride; the own one counts the rest.
 const fn far_weight(place: usize, stride: usize) -> f32 {
     let doubled = 2 * place + 1;
     doubled.abs_diff(stride) as f32 / (2 * stride) as f32
@@ -77,7 +80,12 @@ impl RowPair {
     }
 
     /// The two rows of `query` with their weights times `scale`, if `rows` holds them.
-    pub(crate) fn of_query<'a>(&self, rows: &LogitRows<'a>, query: usize, scale: f32) -> Option<WeightedRows<'a>> {
+    pub(crate) fn of_query<'a>(
+        &self,
+        rows: &LogitRows<'a>,
+        query: usize,
+        scale: f32,
+    ) -> Option<WeightedRows<'a>> {
         Some(WeightedRows {
             upper: rows.row(query, self.upper)?,
             lower: rows.row(query, self.lower)?,
@@ -99,7 +107,8 @@ pub(crate) struct WeightedRows<'a> {
 }
 
 impl WeightedRows<'_> {
-    /// Interpolated values of the 64 pixels of `block`. Pixels past the right edge repeat the last logit.
+    /// Interpolated values of the 64 pixels of `block`. Pixels past the right edge repeat the last
+    /// logit.
     #[inline]
     pub(crate) fn block(&self, block: usize) -> [f32; BLOCK_PX] {
         match self.stride {
@@ -110,8 +119,9 @@ impl WeightedRows<'_> {
         }
     }
 
-    /// The same, or none if no pixel can exceed `threshold`: an interpolated value lies between its neighbours. Most queries are
-    /// absent from most of an image, and this is all that they cost there.
+    /// The same, or none if no pixel can exceed `threshold`: an interpolated value lies between its
+    /// neighbours. Most queries are absent from most of an image, and this is all that they cost
+    /// there.
     #[inline]
     pub(crate) fn block_above(&self, block: usize, threshold: f32) -> Option<[f32; BLOCK_PX]> {
         match self.stride {
@@ -137,7 +147,10 @@ impl WeightedRows<'_> {
         let whole = |row| whole::<STRIDE>(row, first_own.checked_sub(1)?);
         match (whole(self.upper), whole(self.lower)) {
             (Some(upper), Some(lower)) => self.between::<STRIDE>(upper, lower),
-            _ => self.between::<STRIDE>(&at_edge(self.upper, first_own), &at_edge(self.lower, first_own)),
+            _ => self.between::<STRIDE>(
+                &at_edge(self.upper, first_own),
+                &at_edge(self.lower, first_own),
+            ),
         }
     }
 

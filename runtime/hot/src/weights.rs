@@ -3,12 +3,14 @@
 use crate::blend::BlendError;
 use crate::tile::{Axis, TileGrid};
 
-/// Weights of a grid, one factor per column of tiles and one per row; the weight of a logit is the product.
+/// Weights of a grid, one factor per column of tiles and one per row; the weight of a logit is the
+/// product.
 ///
-/// Before normalisation a tile counts 1, falling to 0 as a raised cosine over the overlap on each side that has a neighbour; there
-/// is no taper at the border of the image. Both factors are then divided by their sum over the tiles that cover the place. A grid
-/// is a product, so the sum over all tiles is the product of two sums that are 1: the weights of a logit sum to 1 within rounding,
-/// and are exactly 1 where one tile stands alone.
+/// Before normalisation a tile counts 1, falling to 0 as a raised cosine over the overlap on each
+/// side that has a neighbour; there is no taper at the border of the image. Both factors are then
+/// divided by their sum over the tiles that cover the place. A grid is a product, so the sum over
+/// all tiles is the product of two sums that are 1: the weights of a logit sum to 1 within
+/// rounding, and are exactly 1 where one tile stands alone.
 #[derive(Debug, Clone, Copy)]
 pub struct BlendWeights<'a> {
     grid: TileGrid,
@@ -20,7 +22,11 @@ impl<'a> BlendWeights<'a> {
     /// Fills `storage`, which must hold [`TileGrid::weights_len`] values.
     pub fn compute(grid: &TileGrid, storage: &'a mut [f32]) -> Result<Self, BlendError> {
         if storage.len() != grid.weights_len() {
-            return Err(BlendError::Length { buffer: "weights", expected: grid.weights_len(), found: storage.len() });
+            return Err(BlendError::Length {
+                buffer: "weights",
+                expected: grid.weights_len(),
+                found: storage.len(),
+            });
         }
         let (columns, rows) = storage.split_at_mut(grid.x.count * grid.x.tile);
         fill(&grid.x, columns);
@@ -47,7 +53,9 @@ impl<'a> BlendWeights<'a> {
 fn fill(axis: &Axis, weights: &mut [f32]) {
     for (index, tile_weights) in weights.chunks_exact_mut(axis.tile).enumerate() {
         for (place, weight) in tile_weights.iter_mut().enumerate() {
-            let sum: f64 = covering(axis, axis.origin(index) + place).map(|(tile, at)| taper(axis, tile, at)).sum();
+            let sum: f64 = covering(axis, axis.origin(index) + place)
+                .map(|(tile, at)| taper(axis, tile, at))
+                .sum();
             *weight = (taper(axis, index, place) / sum) as f32;
         }
     }
@@ -75,7 +83,8 @@ fn taper(axis: &Axis, tile: usize, place: usize) -> f64 {
     side(place, tile > 0) * side(axis.tile - 1 - place, tile + 1 < axis.count)
 }
 
-/// `(1 - cos(pi t)) / 2 = sin(pi t / 2)^2` for `t` in [0, 1], by the Taylor series of the sine to `x^17`.
+/// `(1 - cos(pi t)) / 2 = sin(pi t / 2)^2` for `t` in [0, 1], by the Taylor series of the sine to
+/// `x^17`.
 fn raised_cosine(t: f64) -> f64 {
     let x = core::f64::consts::FRAC_PI_2 * t;
     let mut series = 1.0;

@@ -2,7 +2,8 @@
 
 use crate::upsample::BLOCK_PX;
 
-/// The highest margin at each pixel so far, and whose it is. Class 0 has not been challenged successfully.
+/// The highest margin at each pixel so far, and whose it is. Class 0 has not been challenged
+/// successfully.
 #[derive(Debug)]
 pub(crate) struct Winners {
     margins: [f32; BLOCK_PX],
@@ -15,16 +16,22 @@ impl Winners {
         Self { margins: [floor; BLOCK_PX], classes: [0; BLOCK_PX] }
     }
 
-    /// `class` takes the pixels where its margin `value - threshold` is above the highest so far. Returns 1 where the margin is
-    /// above 0.
+    /// `class` takes the pixels where its margin `value - threshold` is above the highest so far.
+    /// Returns 1 where the margin is above 0.
     #[inline]
-    pub(crate) fn challenge(&mut self, values: &[f32; BLOCK_PX], threshold: f32, class: u32) -> [u8; BLOCK_PX] {
+    pub(crate) fn challenge(
+        &mut self,
+        values: &[f32; BLOCK_PX],
+        threshold: f32,
+        class: u32,
+    ) -> [u8; BLOCK_PX] {
         let mut inside = [0; BLOCK_PX];
         for (place, inside) in inside.iter_mut().enumerate() {
             let margin = values[place] - threshold;
             *inside = u8::from(margin > 0.0);
             let highest = self.margins[place];
-            // All ones where the class wins: a conditional store would keep the loop from becoming vector code.
+            // All ones where the class wins: a conditional store would keep the loop from becoming
+            // vector code.
             let wins = u32::from(margin > highest).wrapping_neg();
             self.classes[place] = (class & wins) | (self.classes[place] & !wins);
             self.margins[place] = if margin > highest { margin } else { highest };

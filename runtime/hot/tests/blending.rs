@@ -6,7 +6,8 @@ use rszs_hot::{BlendError, BlendWeights, Blender, TileGrid, TileLayout};
 
 /// Rounding of at most six weights per direction and of their products.
 const WEIGHT_SUM: f64 = 1e-6;
-/// Half of the grid of 2^-14 to which each term is rounded, for each of at most 36 tiles over one logit.
+/// Half of the grid of 2^-14 to which each term is rounded, for each of at most 36 tiles over one
+/// logit.
 const BLEND: f64 = 36.0 * 0.5 / 16384.0;
 
 fn grids() -> impl Strategy<Value = TileGrid> {
@@ -30,7 +31,9 @@ fn weights_of(grid: &TileGrid) -> Vec<f32> {
 /// Logits of tile `tile`: up to 250 in magnitude, with many bits in use.
 fn tile_logits(grid: &TileGrid, queries: usize, tile: usize) -> Vec<f32> {
     let values = queries * grid.logits_per_side() * grid.logits_per_side();
-    (0..values).map(|index| (((index + 1) * 2_654_435 + tile * 40_503) % 100_003) as f32 / 200.1 - 250.0).collect()
+    (0..values)
+        .map(|index| (((index + 1) * 2_654_435 + tile * 40_503) % 100_003) as f32 / 200.1 - 250.0)
+        .collect()
 }
 
 fn blend_in_order(grid: &TileGrid, queries: usize, order: &[usize]) -> Vec<f32> {
@@ -50,7 +53,8 @@ fn small_grid() -> TileGrid {
 
 #[test]
 fn tile_without_neighbours_keeps_its_logits_on_the_grid_of_the_blend() {
-    let grid = TileGrid::new(8, 8, TileLayout { tile_px: 16, overlap_px: 8, stride_px: 4 }).unwrap();
+    let grid =
+        TileGrid::new(8, 8, TileLayout { tile_px: 16, overlap_px: 8, stride_px: 4 }).unwrap();
     assert!(weights_of(&grid).iter().all(|weight| weight.to_bits() == 1.0_f32.to_bits()));
     let logits: Vec<f32> = (0..16).map(|value| value as f32 * 0.25 - 2.0).collect();
     let mut storage = vec![0.0; grid.weights_len()];
@@ -73,7 +77,8 @@ fn weights_fall_as_a_raised_cosine_between_neighbours() {
 
 #[test]
 fn equal_weights_average_the_two_tiles() {
-    let grid = TileGrid::new(24, 4, TileLayout { tile_px: 16, overlap_px: 0, stride_px: 4 }).unwrap();
+    let grid =
+        TileGrid::new(24, 4, TileLayout { tile_px: 16, overlap_px: 0, stride_px: 4 }).unwrap();
     let mut storage = vec![0.0; grid.weights_len()];
     let weights = BlendWeights::compute(&grid, &mut storage).unwrap();
     let mut accumulator = [0.0; 6];
@@ -112,12 +117,16 @@ fn sizes_that_do_not_fit_are_refused() {
     let mut accumulator = vec![0.0; 32];
     let mut blender = Blender::new(weights, 1, &mut accumulator).unwrap();
     assert_eq!(blender.add(3, &[0.0; 16]), Err(BlendError::TileOutside { tile: 3, first_row: 0 }));
-    assert_eq!(blender.add(0, &[0.0; 15]), Err(BlendError::Length { buffer: "tile logits", expected: 16, found: 15 }));
+    assert_eq!(
+        blender.add(0, &[0.0; 15]),
+        Err(BlendError::Length { buffer: "tile logits", expected: 16, found: 15 })
+    );
 }
 
 #[test]
 fn tile_outside_the_band_is_refused() {
-    let grid = TileGrid::new(16, 32, TileLayout { tile_px: 16, overlap_px: 8, stride_px: 4 }).unwrap();
+    let grid =
+        TileGrid::new(16, 32, TileLayout { tile_px: 16, overlap_px: 8, stride_px: 4 }).unwrap();
     let mut storage = vec![0.0; grid.weights_len()];
     let weights = BlendWeights::compute(&grid, &mut storage).unwrap();
     let mut band = [0.0; 16];

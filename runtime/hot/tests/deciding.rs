@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use rszs_hot::{
-    Bounds, DecideBuffers, DecideError, Decider, Decision, LogitRows, QueryRule, RegionStatistics, RuleError, TileGrid,
-    TileLayout, logit, sigmoid, words_per_row,
+    Bounds, DecideBuffers, DecideError, Decider, Decision, LogitRows, QueryRule, RegionStatistics,
+    RuleError, TileGrid, TileLayout, logit, sigmoid, words_per_row,
 };
 
 /// Logits up to 8 interpolated in f32: a few units in the last place.
@@ -38,7 +38,10 @@ fn cases(support: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
             (Just(grid), Just(queries), prop::collection::vec(0.05_f32..0.95, rows), logits)
         })
         .prop_map(|(grid, queries, thresholds, logits)| {
-            let rules = thresholds.iter().map(|threshold| QueryRule::new(*threshold, 1.0).unwrap()).collect();
+            let rules = thresholds
+                .iter()
+                .map(|threshold| QueryRule::new(*threshold, 1.0).unwrap())
+                .collect();
             Case { grid, queries, rules, thresholds, logits }
         })
 }
@@ -54,9 +57,12 @@ impl Case {
         let mut classes = vec![99; width as usize];
         let mut masks = vec![u64::MAX; self.queries * words_per_row(width)];
         let mut regions = vec![RegionStatistics::default(); self.queries];
-        let buffers = DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
-        let mut decider = Decider::new(&self.grid, decision, self.queries, &self.rules, buffers).unwrap();
-        let mut result = Decided { classes: vec![], masks: vec![vec![]; self.queries], regions: vec![] };
+        let buffers =
+            DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
+        let mut decider =
+            Decider::new(&self.grid, decision, self.queries, &self.rules, buffers).unwrap();
+        let mut result =
+            Decided { classes: vec![], masks: vec![vec![]; self.queries], regions: vec![] };
         for y_px in 0..height {
             let row = decider.decide(y_px, &self.rows()).unwrap();
             result.classes.extend(row.classes);
@@ -64,7 +70,10 @@ impl Case {
                 let words = row.mask(query);
                 mask.extend((0..width as usize).map(|x| words[x / 64] >> (x % 64) & 1 == 1));
                 let past_the_edge = words.last().unwrap().leading_zeros();
-                assert!(past_the_edge >= words_per_row(width) as u32 * 64 - width, "bits past the edge of row {y_px}");
+                assert!(
+                    past_the_edge >= words_per_row(width) as u32 * 64 - width,
+                    "bits past the edge of row {y_px}"
+                );
             }
         }
         result.regions = decider.regions().to_vec();
@@ -80,7 +89,8 @@ impl Case {
             let first = source.floor();
             (first as usize, (first as usize + 1).min(length - 1), source - first)
         };
-        let ((left, right, fraction_x), (top, bottom, fraction_y)) = (place(x, wide), place(y, high));
+        let ((left, right, fraction_x), (top, bottom, fraction_y)) =
+            (place(x, wide), place(y, high));
         let at = |x: usize, y: usize| f64::from(self.logits[(row * high + y) * wide + x]);
         let upper = at(left, top) * (1.0 - fraction_x) + at(right, top) * fraction_x;
         let lower = at(left, bottom) * (1.0 - fraction_x) + at(right, bottom) * fraction_x;
@@ -89,7 +99,8 @@ impl Case {
 
     fn pixels(&self) -> impl Iterator<Item = (usize, u32, u32)> + use<> {
         let width = self.grid.width_px();
-        (0..self.grid.height_px() * width).map(move |pixel| (pixel as usize, pixel % width, pixel / width))
+        (0..self.grid.height_px() * width)
+            .map(move |pixel| (pixel as usize, pixel % width, pixel / width))
     }
 }
 
@@ -103,7 +114,8 @@ fn example(decision: Decision) -> Decided {
 
 #[test]
 fn edge_of_a_mask_is_where_interpolation_crosses_the_threshold() {
-    // between the centres 1.5 (logit -1) and 5.5 (logit 3) the logit is 0 at 2.5, so the pixel 3 is the first above
+    // between the centres 1.5 (logit -1) and 5.5 (logit 3) the logit is 0 at 2.5, so the pixel 3 is
+    // the first above
     let decided = example(Decision::Multilabel);
     let row: Vec<u8> = decided.classes[..12].to_vec();
     assert_eq!(row, [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
@@ -118,8 +130,10 @@ fn region_statistics_are_those_counted_by_hand() {
     assert_eq!(region.centroid_px(), Some((7.5, 4.0)));
     assert_eq!(region.maximum_score(), Some(sigmoid(3.0)));
     // the logits of the nine columns
-    let expected: f64 =
-        [0.5, 1.5, 2.5, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0].iter().map(|x: &f64| 1.0 / (1.0 + (-x).exp())).sum();
+    let expected: f64 = [0.5, 1.5, 2.5, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
+        .iter()
+        .map(|x: &f64| 1.0 / (1.0 + (-x).exp()))
+        .sum();
     assert!((region.score_sum() - 8.0 * expected).abs() <= 72.0 * 3e-7, "{}", region.score_sum());
 }
 
@@ -135,8 +149,9 @@ fn temperature_divides_the_logit() {
     let grid = TileGrid::new(4, 4, LAYOUT).unwrap();
     let decide = |temperature: f32| {
         let rules = vec![QueryRule::new(0.8, temperature).unwrap()];
-        Case { grid, queries: 1, rules, thresholds: vec![0.8], logits: vec![2.0] }.decide(Decision::Multilabel).regions
-            [0]
+        Case { grid, queries: 1, rules, thresholds: vec![0.8], logits: vec![2.0] }
+            .decide(Decision::Multilabel)
+            .regions[0]
     };
     // logit(0.8) = 1.386
     assert_eq!((decide(1.0).pixels(), decide(2.0).pixels()), (16, 0));
@@ -148,9 +163,13 @@ fn pixel_that_a_support_row_wins_belongs_to_no_query() {
     let grid = TileGrid::new(12, 4, LAYOUT).unwrap();
     let rules = vec![QueryRule::new(0.5, 1.0).unwrap(); 3];
     let logits = vec![-5.0, -2.0, -9.0, -6.0, -3.0, -1.0, -4.0, -1.0, -2.0];
-    let decided = Case { grid, queries: 2, rules, thresholds: vec![0.5; 3], logits }.decide(Decision::Exclusive);
+    let decided = Case { grid, queries: 2, rules, thresholds: vec![0.5; 3], logits }
+        .decide(Decision::Exclusive);
     assert_eq!([decided.classes[0], decided.classes[5], decided.classes[11]], [0, 0, 2]);
-    assert_eq!((decided.regions[0].pixels(), decided.masks[0].iter().filter(|inside| **inside).count()), (0, 0));
+    assert_eq!(
+        (decided.regions[0].pixels(), decided.masks[0].iter().filter(|inside| **inside).count()),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -182,21 +201,32 @@ fn sizes_that_do_not_fit_are_refused() {
     let refusal = |decision, queries, rules: &[QueryRule], classes, masks, regions| {
         let (mut classes, mut masks) = (vec![0; classes], vec![0; masks]);
         let mut regions = vec![RegionStatistics::default(); regions];
-        let buffers = DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
+        let buffers =
+            DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
         Decider::new(&grid, decision, queries, rules, buffers).unwrap_err()
     };
     let length = |buffer, expected, found| DecideError::Length { buffer, expected, found };
     assert_eq!(refusal(Decision::Multilabel, 0, &[], 70, 0, 0), DecideError::Queries { found: 0 });
-    assert_eq!(refusal(Decision::Multilabel, 256, &rule, 70, 512, 256), DecideError::Queries { found: 256 });
-    assert_eq!(refusal(Decision::Multilabel, 1, &[rule, rule].concat(), 70, 2, 1), length("rules", 1, 2));
+    assert_eq!(
+        refusal(Decision::Multilabel, 256, &rule, 70, 512, 256),
+        DecideError::Queries { found: 256 }
+    );
+    assert_eq!(
+        refusal(Decision::Multilabel, 1, &[rule, rule].concat(), 70, 2, 1),
+        length("rules", 1, 2)
+    );
     assert_eq!(refusal(Decision::Exclusive, 2, &rule, 70, 4, 2), length("rules", 2, 1));
     assert_eq!(refusal(Decision::Multilabel, 1, &rule, 69, 2, 1), length("classes", 70, 69));
     assert_eq!(refusal(Decision::Multilabel, 1, &rule, 70, 1, 1), length("masks", 2, 1));
     assert_eq!(refusal(Decision::Multilabel, 1, &rule, 70, 2, 0), length("regions", 1, 0));
     let narrow_stride = TileGrid::new(70, 4, TileLayout { stride_px: 2, ..LAYOUT }).unwrap();
-    let buffers =
-        DecideBuffers { classes: &mut [0; 70], masks: &mut [0; 2], regions: &mut [RegionStatistics::default()] };
-    let refused = Decider::new(&narrow_stride, Decision::Multilabel, 1, &rule, buffers).unwrap_err();
+    let buffers = DecideBuffers {
+        classes: &mut [0; 70],
+        masks: &mut [0; 2],
+        regions: &mut [RegionStatistics::default()],
+    };
+    let refused =
+        Decider::new(&narrow_stride, Decision::Multilabel, 1, &rule, buffers).unwrap_err();
     assert_eq!(refused, DecideError::Stride { found: 2 });
 }
 
@@ -204,15 +234,21 @@ fn sizes_that_do_not_fit_are_refused() {
 fn row_whose_logits_are_not_in_the_band_is_refused() {
     let grid = TileGrid::new(4, 16, LAYOUT).unwrap();
     let rule = [QueryRule::new(0.5, 1.0).unwrap()];
-    let buffers =
-        DecideBuffers { classes: &mut [0; 4], masks: &mut [0; 1], regions: &mut [RegionStatistics::default()] };
+    let buffers = DecideBuffers {
+        classes: &mut [0; 4],
+        masks: &mut [0; 1],
+        regions: &mut [RegionStatistics::default()],
+    };
     let mut decider = Decider::new(&grid, Decision::Multilabel, 1, &rule, buffers).unwrap();
     let band = LogitRows::new(&[1.0, 1.0], 1, 2, 1, 1).unwrap();
     let accepted: Vec<u32> = (0..20).filter(|y_px| decider.decide(*y_px, &band).is_ok()).collect();
     assert_eq!(accepted, [6, 7, 8, 9]);
     assert_eq!(decider.regions()[0].pixels(), 16);
     assert_eq!(decider.decide(0, &band).unwrap_err(), DecideError::Row { y_px: 0 });
-    assert_eq!((decider.first_logit_row(6), decider.decidable_rows(3), decider.decidable_rows(4)), (1, 10, 16));
+    assert_eq!(
+        (decider.first_logit_row(6), decider.decidable_rows(3), decider.decidable_rows(4)),
+        (1, 10, 16)
+    );
     assert_eq!((decider.decidable_rows(0), decider.decidable_rows(1)), (0, 2));
 }
 

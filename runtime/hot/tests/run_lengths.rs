@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use rszs_hot::{
-    RleError, RunEncoder, RunSink, decode_runs, read_coco_counts, transpose_mask, words_per_row, write_coco_counts,
+    RleError, RunEncoder, RunSink, decode_runs, read_coco_counts, transpose_mask, words_per_row,
+    write_coco_counts,
 };
 
 const CAPACITY: usize = 4096;
@@ -101,7 +102,10 @@ fn row_of_another_width_is_refused() {
 
 #[test]
 fn runs_that_do_not_add_up_to_the_mask_are_refused() {
-    assert_eq!(decode_runs(&[3, 2], 2, &mut [0, 0]), Err(RleError::Length { expected: 4, found: 5 }));
+    assert_eq!(
+        decode_runs(&[3, 2], 2, &mut [0, 0]),
+        Err(RleError::Length { expected: 4, found: 5 })
+    );
     assert_eq!(decode_runs(&[], 65, &mut [0]), Err(RleError::Length { expected: 0, found: 0 }));
 }
 

@@ -9,7 +9,11 @@ const LAYOUT: TileLayout = TileLayout { tile_px: 512, overlap_px: 128, stride_px
 fn layouts() -> impl Strategy<Value = TileLayout> {
     (1_u32..5, 1_u32..12)
         .prop_flat_map(|(stride_px, tile)| {
-            (Just(stride_px), Just(tile * stride_px), (0..tile).prop_map(move |overlap| overlap * stride_px))
+            (
+                Just(stride_px),
+                Just(tile * stride_px),
+                (0..tile).prop_map(move |overlap| overlap * stride_px),
+            )
         })
         .prop_map(|(stride_px, tile_px, overlap_px)| TileLayout { tile_px, overlap_px, stride_px })
 }
@@ -58,7 +62,10 @@ fn largest_image_with_the_smallest_tiles_does_not_overflow() {
 #[test]
 fn images_without_pixels_and_beyond_the_limit_are_refused() {
     for (width_px, height_px) in [(0, 5), (5, 0), (MAX_SIDE_PX + 1, 5), (5, u32::MAX)] {
-        assert_eq!(TileGrid::new(width_px, height_px, LAYOUT), Err(TileError::ImageSize { width_px, height_px }));
+        assert_eq!(
+            TileGrid::new(width_px, height_px, LAYOUT),
+            Err(TileError::ImageSize { width_px, height_px })
+        );
     }
 }
 
@@ -103,9 +110,15 @@ fn a_reduced_layout_covers_more_of_the_image_with_tiles_of_the_same_size() {
 fn buffers_of_the_wrong_length_are_refused() {
     let origin = Tile { x_px: 0, y_px: 0 };
     let short_image = fill_tile(&[0; 11], 2, 2, origin, 2, 1, &mut [0; 12]);
-    assert_eq!(short_image, Err(TileError::BufferLength { buffer: "image_rgb", expected: 12, found: 11 }));
+    assert_eq!(
+        short_image,
+        Err(TileError::BufferLength { buffer: "image_rgb", expected: 12, found: 11 })
+    );
     let short_tile = fill_tile(&[0; 12], 2, 2, origin, 2, 1, &mut [0; 11]);
-    assert_eq!(short_tile, Err(TileError::BufferLength { buffer: "tile", expected: 12, found: 11 }));
+    assert_eq!(
+        short_tile,
+        Err(TileError::BufferLength { buffer: "tile", expected: 12, found: 11 })
+    );
     let outside = fill_tile(&[0; 12], 2, 2, Tile { x_px: 2, y_px: 0 }, 2, 1, &mut [0; 12]);
     assert_eq!(outside, Err(TileError::ImageSize { width_px: 2, height_px: 2 }));
 }

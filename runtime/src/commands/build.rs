@@ -18,8 +18,9 @@ use crate::plan::open_bundle;
 
 /// What `rszs-edge build` is told.
 ///
-/// TensorRT builds a plan for the GPU that it runs on, for calls of up to --batch tiles and --query-count queries, and keeps it in --engine-cache. A run
-/// that asks for no more takes it from there. Engines that need no building are tested all the same.
+/// TensorRT builds a plan for the GPU that it runs on, for calls of up to --batch tiles and
+/// --query-count queries, and keeps it in --engine-cache. A run that asks for no more takes it from
+/// there. Engines that need no building are tested all the same.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Exit status:
@@ -36,11 +37,13 @@ pub struct BuildArguments {
     #[command(flatten)]
     pub engine: EngineArguments,
 
-    /// Queries of a run, with --decision exclusive the bundle's other words too: plans take as many, in steps of 64
+    /// Queries of a run, with --decision exclusive the bundle's other words too: plans take as
+    /// many, in steps of 64
     #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub query_count: u16,
 
-    /// Build although a plan is kept, and measure kernels once more: the way out where a kept plan is refused
+    /// Build although a plan is kept, and measure kernels once more: the way out where a kept plan
+    /// is refused
     #[arg(long)]
     pub again: bool,
 
@@ -80,7 +83,8 @@ impl BuildArguments {
             }
         });
         let rows = NonZero::new(usize::from(self.query_count));
-        let options = EngineOptions { watch, rows, build_again: self.again, ..self.engine.options()? };
+        let options =
+            EngineOptions { watch, rows, build_again: self.again, ..self.engine.options()? };
         let bundle = open_bundle(self.bundle.as_deref(), &options)?;
         let (mut any_passed, mut skipped) = (false, Vec::new());
         for result in engine::first_of_each(&bundle, &options) {

@@ -33,10 +33,13 @@ Examples:
   rszs-edge compare bundles/nano new/nano --images flight/ --queries flood
       Two releases: what would change for an operator who looks for floods?
 
-Columns: share of pixels on which both masks agree; intersection over union (IoU) of the masks; largest difference of the blended
-logits of 99 % of the places and of all; share of pixels in each mask. Each side decides by the thresholds of its own bundle.")]
+Columns: share of pixels on which both masks agree; intersection over union (IoU) of the masks; \
+largest difference of the blended
+logits of 99 % of the places and of all; share of pixels in each mask. Each side decides by the \
+thresholds of its own bundle.")]
 pub struct CompareArguments {
-    /// A bundle's folder, @ENGINE for the default bundle in that engine, or BUNDLE@ENGINE; a colon and a precision may follow the engine
+    /// A bundle's folder, @ENGINE for the default bundle in that engine, or BUNDLE@ENGINE; a colon
+    /// and a precision may follow the engine
     #[arg(value_name = "A")]
     pub a: SideName,
 
@@ -89,7 +92,8 @@ impl CompareArguments {
             None => every_name(&open_bundle(self.a.bundle.as_deref(), &EngineOptions::default())?),
         };
         let watch = console.build_watch(Interrupt::new());
-        let open = |name: &SideName| Side::open(name, &self.engine, &typed, self.gsd, watch.clone());
+        let open =
+            |name: &SideName| Side::open(name, &self.engine, &typed, self.gsd, watch.clone());
         let (mut a, mut b) = (open(&self.a)?, open(&self.b)?);
         console.tell(format_args!("A {}: {}", self.a.typed, a.description()));
         console.tell(format_args!("B {}: {}", self.b.typed, b.description()));
@@ -139,10 +143,18 @@ impl CompareArguments {
         if self.json {
             return Ok(lines.try_for_each(|line| console.print_json(&line))?);
         }
-        let widest = a.queries.queries().iter().map(|query| query.name.chars().count()).max().unwrap_or_default();
+        let widest = a
+            .queries
+            .queries()
+            .iter()
+            .map(|query| query.name.chars().count())
+            .max()
+            .unwrap_or_default();
         let widest = widest.max("query".len());
-        console
-            .print(&format!("{:<widest$}  agreement %    IoU %  logits p99  logits max      A %      B %", "query"))?;
+        console.print(&format!(
+            "{:<widest$}  agreement %    IoU %  logits p99  logits max      A %      B %",
+            "query"
+        ))?;
         let mut sum = 0.0;
         for line in lines {
             sum += line.iou;
@@ -170,9 +182,19 @@ impl<'a> QueryLine<'a> {
     }
 
     fn text(&self, widest: usize) -> String {
-        let Self { query, agreement, iou, logits_difference_p99: p99, logits_difference_max: max, shares } = self;
-        let [agreement, iou, a, b] = [*agreement, *iou, shares[0], shares[1]].map(|share| 100.0 * share);
-        format!("{query:<widest$}  {agreement:>11.3}  {iou:>7.2}  {p99:>10.2e}  {max:>10.2e}  {a:>7.2}  {b:>7.2}")
+        let Self {
+            query,
+            agreement,
+            iou,
+            logits_difference_p99: p99,
+            logits_difference_max: max,
+            shares,
+        } = self;
+        let [agreement, iou, a, b] =
+            [*agreement, *iou, shares[0], shares[1]].map(|share| 100.0 * share);
+        format!(
+            "{query:<widest$}  {agreement:>11.3}  {iou:>7.2}  {p99:>10.2e}  {max:>10.2e}  {a:>7.2}  {b:>7.2}"
+        )
     }
 }
 

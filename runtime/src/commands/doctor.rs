@@ -66,11 +66,16 @@ enum DeviceFinding {
 
 impl DoctorArguments {
     pub(super) fn run(&self, console: &Console) -> Result<ExitStatus, Error> {
-        let options = EngineOptions { watch: console.build_watch(Interrupt::new()), ..EngineOptions::default() };
+        let options = EngineOptions {
+            watch: console.build_watch(Interrupt::new()),
+            ..EngineOptions::default()
+        };
         let opened = open_bundle(self.bundle.as_deref(), &options);
-        let engines: Vec<EngineLine> = opened.iter().flat_map(|bundle| every_engine(bundle, &options)).collect();
+        let engines: Vec<EngineLine> =
+            opened.iter().flat_map(|bundle| every_engine(bundle, &options)).collect();
         let machine = Machine::here();
-        let (platform, has_driver) = (Platform::of(&machine, Path::new("/")), Device::count().is_ok());
+        let (platform, has_driver) =
+            (Platform::of(&machine, Path::new("/")), Device::count().is_ok());
         let findings = Findings {
             program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
             machine,
@@ -92,7 +97,9 @@ impl DoctorArguments {
         }
         Ok(match &findings.bundle {
             BundleFinding::Refused(_) => ExitStatus::BundleRefused,
-            BundleFinding::Usable { .. } if findings.engines.iter().any(|engine| engine.passed) => ExitStatus::Done,
+            BundleFinding::Usable { .. } if findings.engines.iter().any(|engine| engine.passed) => {
+                ExitStatus::Done
+            }
             BundleFinding::Usable { .. } => ExitStatus::NoEngine,
         })
     }
@@ -112,11 +119,22 @@ impl BundleFinding {
 
 impl Findings {
     fn lines(&self) -> Vec<String> {
-        let Machine { processor, cores, system, memory_bytes, governor, jetson_linux, power_mode, nvidia_driver } =
-            &self.machine;
-        let mut lines =
-            vec![format!("program    {}, {system}", self.program), format!("processor  {processor}, {cores} cores")];
-        let memory = memory_bytes.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+        let Machine {
+            processor,
+            cores,
+            system,
+            memory_bytes,
+            governor,
+            jetson_linux,
+            power_mode,
+            nvidia_driver,
+        } = &self.machine;
+        let mut lines = vec![
+            format!("program    {}, {system}", self.program),
+            format!("processor  {processor}, {cores} cores"),
+        ];
+        let memory =
+            memory_bytes.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
         let facts = [
             ("memory", &memory),
             ("governor", governor),
@@ -124,10 +142,16 @@ impl Findings {
             ("power mode", power_mode),
             ("driver", nvidia_driver),
         ];
-        lines.extend(facts.into_iter().filter_map(|(name, fact)| Some(format!("{name:<10} {}", fact.as_ref()?))));
+        lines.extend(
+            facts
+                .into_iter()
+                .filter_map(|(name, fact)| Some(format!("{name:<10} {}", fact.as_ref()?))),
+        );
         lines.push(match &self.device {
             DeviceFinding::Found(description) => format!("device     {description}"),
-            DeviceFinding::Missing(reason) => format!("device     none, engines run on the processor: {reason}"),
+            DeviceFinding::Missing(reason) => {
+                format!("device     none, engines run on the processor: {reason}")
+            }
         });
         lines.push(match &self.bundle {
             BundleFinding::Usable { name, counter, path, precisions } => {

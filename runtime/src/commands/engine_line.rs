@@ -60,11 +60,23 @@ impl EngineLine {
 
     /// For people.
     pub(super) fn text(&self) -> String {
-        let Self { engine, library, precision, logits_difference, presence_difference, tolerance, reason, .. } = self;
+        let Self {
+            engine,
+            library,
+            precision,
+            logits_difference,
+            presence_difference,
+            tolerance,
+            reason,
+            ..
+        } = self;
         match (library, precision, logits_difference, presence_difference, tolerance) {
-            (Some(library), Some(precision), Some(logits), Some(presence), Some(tolerance)) => format!(
-                "{engine:<12} passed  {precision}, logits off by {logits:.1e}, presence by {presence:.1e}, of {tolerance:.1e} allowed ({library})"
-            ),
+            (Some(library), Some(precision), Some(logits), Some(presence), Some(tolerance)) => {
+                format!(
+                    "{engine:<12} passed  {precision}, logits off by {logits:.1e}, presence by \
+                     {presence:.1e}, of {tolerance:.1e} allowed ({library})"
+                )
+            }
             _ => format!("{engine:<12} no      {}", reason.as_deref().unwrap_or_default()),
         }
     }

@@ -15,8 +15,9 @@ use crate::plan::open_bundle;
 
 /// What `rszs-edge selftest` is told.
 ///
-/// The golden set holds tiles and queries with the outputs of the reference interpreter. A run tests the engine it takes in the same way and
-/// refuses one that is off; this command tests all of them, also after one has passed.
+/// The golden set holds tiles and queries with the outputs of the reference interpreter. A run
+/// tests the engine it takes in the same way and refuses one that is off; this command tests all of
+/// them, also after one has passed.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Exit status:

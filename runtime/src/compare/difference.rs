@@ -13,7 +13,8 @@ const DIGITS: u8 = 3;
 /// Two segmentations that do not belong together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected both sides to have as many logits of a query, found {a} and {b}; the bundles see the image at different scales (leave out --gsd)"
+    "expected both sides to have as many logits of a query, found {a} and {b}; the bundles see the \
+     image at different scales (leave out --gsd)"
 )]
 pub struct DifferenceError {
     a: usize,
@@ -47,7 +48,12 @@ impl Difference {
     }
 
     /// Adds what A and B found for `query` in one image. Both kept masks and scores.
-    pub fn add(&mut self, query: usize, a: &Segmentation, b: &Segmentation) -> Result<(), DifferenceError> {
+    pub fn add(
+        &mut self,
+        query: usize,
+        a: &Segmentation,
+        b: &Segmentation,
+    ) -> Result<(), DifferenceError> {
         let (logits_a, logits_b) = (a.logits(query), b.logits(query));
         if logits_a.len() != logits_b.len() {
             return Err(DifferenceError { a: logits_a.len(), b: logits_b.len() });

@@ -37,7 +37,8 @@ pub struct SideName {
 /// No bundle and no engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected BUNDLE, @ENGINE or BUNDLE@ENGINE with an engine of {engines}, and perhaps a colon and a precision of {precisions}, found {found:?}"
+    "expected BUNDLE, @ENGINE or BUNDLE@ENGINE with an engine of {engines}, and perhaps a colon \
+     and a precision of {precisions}, found {found:?}"
 )]
 pub struct SideNameError {
     engines: String,
@@ -76,14 +77,16 @@ impl FromStr for SideName {
             precisions: known::<PrecisionChoice>(),
             found: typed.to_owned(),
         };
-        let (engine, precision) = match engine.map(|engine| engine.split_once(':').unwrap_or((engine, ""))) {
-            None => (EngineChoice::Auto, None),
-            Some((engine, precision)) => {
-                let engine = EngineChoice::from_str(engine, false).map_err(|_| error())?;
-                let precision = (!precision.is_empty()).then(|| PrecisionChoice::from_str(precision, false));
-                (engine, precision.transpose().map_err(|_| error())?)
-            }
-        };
+        let (engine, precision) =
+            match engine.map(|engine| engine.split_once(':').unwrap_or((engine, ""))) {
+                None => (EngineChoice::Auto, None),
+                Some((engine, precision)) => {
+                    let engine = EngineChoice::from_str(engine, false).map_err(|_| error())?;
+                    let precision = (!precision.is_empty())
+                        .then(|| PrecisionChoice::from_str(precision, false));
+                    (engine, precision.transpose().map_err(|_| error())?)
+                }
+            };
         if typed.is_empty() {
             return Err(error());
         }
@@ -94,13 +97,15 @@ impl FromStr for SideName {
 
 /// The words of a choice, with commas between.
 fn known<T: ValueEnum>() -> String {
-    let values: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+    let values: Vec<_> =
+        T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
     values.iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(", ")
 }
 
 impl Side {
-    /// Opens the bundle and starts the engine of `name`; a precision that it does not have, threads, batch and library are those of `engine`. The `watch` hears
-    /// of an engine that is built.
+    /// Opens the bundle and starts the engine of `name`; a precision that it does not have,
+    /// threads, batch and library are those of `engine`. The `watch` hears of an engine that is
+    /// built.
     pub fn open(
         name: &SideName,
         engine: &EngineArguments,
@@ -110,7 +115,12 @@ impl Side {
     ) -> Result<Self, Error> {
         let library = engine.onnxruntime.clone().filter(|_| name.engine.takes_library());
         let precision = name.precision.unwrap_or(engine.precision);
-        let arguments = EngineArguments { engine: name.engine, precision, onnxruntime: library, ..engine.clone() };
+        let arguments = EngineArguments {
+            engine: name.engine,
+            precision,
+            onnxruntime: library,
+            ..engine.clone()
+        };
         let rows = NonZero::new(queries.len());
         let options = EngineOptions { rows, watch: watch.clone(), ..arguments.options()? };
         let mut bundle = open_bundle(name.bundle.as_deref(), &options)?;
@@ -120,8 +130,16 @@ impl Side {
         let tower = || TextTower::load(&bundle, started.kind, &options);
         let queries = QuerySet::resolve(queries, Decision::Multilabel, (&bundle).into(), tower)?;
         bundle.take_model_bytes(started.precision);
-        let on_device = frame_path(&started.engine, layout, batch, &queries, Keep::default(), &watch);
-        Ok(Self { bundle, started, queries, segmentation: Segmentation::default(), segmenter, on_device })
+        let on_device =
+            frame_path(&started.engine, layout, batch, &queries, Keep::default(), &watch);
+        Ok(Self {
+            bundle,
+            started,
+            queries,
+            segmentation: Segmentation::default(),
+            segmenter,
+            on_device,
+        })
     }
 
     /// Segments one frame. [`Difference::add`](super::Difference::add) needs [`Keep::EVERYTHING`].
@@ -131,14 +149,26 @@ impl Side {
             path.submit(frame)?;
             return path.collect(&mut self.segmentation);
         }
-        self.segmenter.segment(frame, &self.queries, &mut self.started.engine, keep, &mut self.segmentation)
+        self.segmenter.segment(
+            frame,
+            &self.queries,
+            &mut self.started.engine,
+            keep,
+            &mut self.segmentation,
+        )
     }
 
     /// `nano 9 in cpu 1.31.1 (…), fp32`.
     pub fn description(&self) -> String {
         let manifest = self.bundle.manifest();
         let Started { kind, precision, .. } = &self.started;
-        format!("{} {} in {} {}, {precision}", manifest.name, manifest.counter, kind.name(), kind.library())
+        format!(
+            "{} {} in {} {}, {precision}",
+            manifest.name,
+            manifest.counter,
+            kind.name(),
+            kind.library()
+        )
     }
 }
 
@@ -155,23 +185,34 @@ mod tests {
     fn a_bundle_an_engine_or_both() {
         assert_eq!(parsed("new/nano"), Ok((Some("new/nano".into()), EngineChoice::Auto)));
         assert_eq!(parsed("@embedded"), Ok((None, EngineChoice::Embedded)));
-        assert_eq!(parsed("a@b/nano@tensorrt-rtx"), Ok((Some("a@b/nano".into()), EngineChoice::TensorrtRtx)));
+        assert_eq!(
+            parsed("a@b/nano@tensorrt-rtx"),
+            Ok((Some("a@b/nano".into()), EngineChoice::TensorrtRtx))
+        );
     }
 
     #[test]
     fn an_engine_may_have_a_precision_of_its_own() {
         let side: SideName = "new/nano@cuda:int8-fp16".parse().unwrap();
-        assert_eq!((side.engine, side.precision), (EngineChoice::Cuda, Some(PrecisionChoice::Int8Fp16)));
+        assert_eq!(
+            (side.engine, side.precision),
+            (EngineChoice::Cuda, Some(PrecisionChoice::Int8Fp16))
+        );
         assert_eq!("@cpu".parse::<SideName>().unwrap().precision, None);
         let error = "@cpu:fp8".parse::<SideName>().unwrap_err().to_string();
-        assert!(error.contains("a precision of auto, fp32, fp16, int8, int8-fp16") && error.contains("fp8"), "{error}");
+        assert!(
+            error.contains("a precision of auto, fp32, fp16, int8, int8-fp16")
+                && error.contains("fp8"),
+            "{error}"
+        );
     }
 
     #[test]
     fn an_unknown_engine_lists_the_known_ones() {
         let error = parsed("nano@tensorflow").unwrap_err().to_string();
         assert!(
-            error.contains("auto, tensorrt, tensorrt-rtx, cuda, cpu, embedded") && error.contains("nano@tensorflow"),
+            error.contains("auto, tensorrt, tensorrt-rtx, cuda, cpu, embedded")
+                && error.contains("nano@tensorflow"),
             "{error}"
         );
         assert!(parsed("").is_err());

@@ -1,7 +1,8 @@
-//! The frame path on a CUDA device: a frame goes up, classes, mask words, statistics and presences come down.
+//! The frame path on a CUDA device: a frame goes up, classes, mask words, statistics and presences
+//! come down.
 //!
-//! Tiles are cut, logits blended and pixels decided on the device, by kernels that give the bits of `rszs_hot`: where the engine's logits
-//! are the same, so is every mask. See `rszs_cuda::frame`.
+//! Tiles are cut, logits blended and pixels decided on the device, by kernels that give the bits of
+//! `rszs_hot`: where the engine's logits are the same, so is every mask. See `rszs_cuda::frame`.
 
 mod segmenter;
 
@@ -13,8 +14,9 @@ use crate::engine::{BuildWatch, Engine, SharedTensorRt};
 use crate::queries::QuerySet;
 use crate::segment::Keep;
 
-/// The frame path on the device that `engine` computes on; nothing where it computes on none. Where the path cannot be had, the `watch`
-/// hears why: the masks are the same either way, only the way is longer.
+/// The frame path on the device that `engine` computes on; nothing where it computes on none. Where
+/// the path cannot be had, the `watch` hears why: the masks are the same either way, only the way
+/// is longer.
 pub(crate) fn frame_path(
     engine: &Engine,
     layout: TileLayout,

@@ -7,7 +7,9 @@ use rszs_cuda::frame::{
 use rszs_hot::{BlendError, TileLayout};
 
 use crate::queries::QuerySet;
-use crate::segment::{FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentation, absent_logit, note_presence};
+use crate::segment::{
+    FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentation, absent_logit, note_presence,
+};
 use crate::source::Frame;
 
 /// Segments frames on one device, two under way at a time.
@@ -19,7 +21,8 @@ pub struct DeviceSegmenter<E> {
 }
 
 impl<E: DeviceEngine> DeviceSegmenter<E> {
-    /// For tiles as in `layout`, at most `batch` in one call of `engine`, which computes on `device`.
+    /// For tiles as in `layout`, at most `batch` in one call of `engine`, which computes on
+    /// `device`.
     pub fn new(
         device: &Device,
         engine: E,
@@ -38,7 +41,11 @@ impl<E: DeviceEngine> DeviceSegmenter<E> {
             engine_rows: queries.engine_rows(),
             embeddings: queries.embeddings(),
         };
-        Ok(Self { path: FramePath::new(device, engine, &settings)?, queries: queries.clone(), keep })
+        Ok(Self {
+            path: FramePath::new(device, engine, &settings)?,
+            queries: queries.clone(),
+            keep,
+        })
     }
 }
 
@@ -70,9 +77,17 @@ impl<E: DeviceEngine> FrameSegmenter for DeviceSegmenter<E> {
         into.classes.copy_from_slice(results.classes);
         into.masks.copy_from_slice(results.masks);
         into.logits.copy_from_slice(results.logits);
-        into.regions.iter_mut().zip(results.regions()).for_each(|(region, counted)| *region = counted);
+        into.regions
+            .iter_mut()
+            .zip(results.regions())
+            .for_each(|(region, counted)| *region = counted);
         let times = results.times;
-        Ok(SegmentTimes { tile: times.upload, engine: times.batches, decide: times.decide, ..SegmentTimes::default() })
+        Ok(SegmentTimes {
+            tile: times.upload,
+            engine: times.batches,
+            decide: times.decide,
+            ..SegmentTimes::default()
+        })
     }
 }
 
@@ -81,7 +96,10 @@ fn rules(queries: &QuerySet) -> Vec<FrameRule> {
     let rule = |(index, (rule, row)): (usize, (&rszs_hot::QueryRule, &usize))| {
         let query = queries.queries().get(index);
         let absence = query.and_then(|query| {
-            Some(Absence { least_presence: query.presence_threshold?, highest_logit: absent_logit(query) })
+            Some(Absence {
+                least_presence: query.presence_threshold?,
+                highest_logit: absent_logit(query),
+            })
         });
         FrameRule { rule: *rule, engine_row: *row, absence }
     };
@@ -89,7 +107,11 @@ fn rules(queries: &QuerySet) -> Vec<FrameRule> {
 }
 
 /// Looks at the tiles in order, as the composer does, and tells of the first that cannot be used.
-fn take_presence(results: &FrameResults<'_>, queries: &QuerySet, highest: &mut [f32]) -> Result<(), SegmentError> {
+fn take_presence(
+    results: &FrameResults<'_>,
+    queries: &QuerySet,
+    highest: &mut [f32],
+) -> Result<(), SegmentError> {
     for (tile, presence) in results.presence.chunks_exact(queries.engine_rows()).enumerate() {
         note_presence(queries, tile, presence, highest)?;
         if let Some(bad) = results.bad_logit.filter(|bad| bad.tile == tile) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, TryFromValueError, ValueOrView, ValueView};
+use rten::{
+    Model, ModelOptions, NodeId, RunOptions, ThreadPool, TryFromValueError, ValueOrView, ValueView,
+};
 
 use super::session::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
@@ -22,10 +24,10 @@ impl std::fmt::Debug for EmbeddedSession {
 impl EmbeddedSession {
     /// Loads `model`, the bytes of an ONNX file, for `threads` threads.
     pub fn load(model: Vec<u8>, threads: usize) -> Result<Self, LoadError> {
-        let model = ModelOptions::with_all_ops()
-            .prepack_weights(true)
-            .load(model)
-            .map_err(|error| LoadError::Model { engine: "the embedded engine", reason: error.to_string() })?;
+        let model =
+            ModelOptions::with_all_ops().prepack_weights(true).load(model).map_err(|error| {
+                LoadError::Model { engine: "the embedded engine", reason: error.to_string() }
+            })?;
         Ok(Self { model, threads: Arc::new(ThreadPool::with_num_threads(threads)) })
     }
 
@@ -43,10 +45,13 @@ impl EmbeddedSession {
         for input in inputs {
             values.push((self.node(input.name)?, view(input)?.into()));
         }
-        let wanted = outputs.iter().map(|output| self.node(output.name)).collect::<Result<Vec<_>, _>>()?;
+        let wanted =
+            outputs.iter().map(|output| self.node(output.name)).collect::<Result<Vec<_>, _>>()?;
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
-        let results =
-            self.model.run(values, &wanted, Some(options)).map_err(|error| EngineError::Run(error.to_string()))?;
+        let results = self
+            .model
+            .run(values, &wanted, Some(options))
+            .map_err(|error| EngineError::Run(error.to_string()))?;
         for (output, result) in outputs.iter_mut().zip(results) {
             let name = output.name;
             let wrong = |error: TryFromValueError| EngineError::Run(format!("{name}: {error}"));
@@ -69,10 +74,17 @@ impl EmbeddedSession {
 
 /// The input where it lies: nothing is copied.
 fn view<'a>(input: &NamedInput<'a>) -> Result<ValueView<'a>, EngineError> {
-    let shape = |error: &dyn std::error::Error| EngineError::Run(format!("{}: {error}", input.name));
+    let shape =
+        |error: &dyn std::error::Error| EngineError::Run(format!("{}: {error}", input.name));
     match input.values {
-        Values::U8(values) => ValueView::from_shape(input.shape, values).map_err(|error| shape(&error)),
-        Values::I32(values) => ValueView::from_shape(input.shape, values).map_err(|error| shape(&error)),
-        Values::F32(values) => ValueView::from_shape(input.shape, values).map_err(|error| shape(&error)),
+        Values::U8(values) => {
+            ValueView::from_shape(input.shape, values).map_err(|error| shape(&error))
+        }
+        Values::I32(values) => {
+            ValueView::from_shape(input.shape, values).map_err(|error| shape(&error))
+        }
+        Values::F32(values) => {
+            ValueView::from_shape(input.shape, values).map_err(|error| shape(&error))
+        }
     }
 }

@@ -15,10 +15,15 @@ pub enum EngineError {
     #[error("engine: {0}")]
     Run(String),
     /// The model has no such output, or not of floats.
-    #[error("engine: expected an output `{0}` of 32-bit floats, found none (model of another exporter?)")]
+    #[error(
+        "engine: expected an output `{0}` of 32-bit floats, found none (model of another exporter?)"
+    )]
     OutputMissing(String),
     /// An output of the wrong shape.
-    #[error("engine: output `{name}`: expected {expected:?}, found {found:?} (model of another exporter?)")]
+    #[error(
+        "engine: output `{name}`: expected {expected:?}, found {found:?} (model of another \
+         exporter?)"
+    )]
     OutputShape {
         /// Name of the output.
         name: String,
@@ -37,7 +42,8 @@ pub enum LoadError {
     NoLibrary(Vec<Refusal>),
     /// A library of ONNX Runtime that is for the processor alone.
     #[error(
-        "this ONNX Runtime has no CUDA provider ({library}); name one that has with --onnxruntime FILE",
+        "this ONNX Runtime has no CUDA provider ({library}); name one that has with --onnxruntime \
+         FILE",
         library = .0.display()
     )]
     NoCudaProvider(PathBuf),
@@ -45,7 +51,10 @@ pub enum LoadError {
     #[error(transparent)]
     Device(#[from] rszs_cuda::Error),
     /// A GPU was asked for, and the processor would have computed.
-    #[error("expected every node of the model on the GPU, found {nodes} left to the processor by ONNX Runtime")]
+    #[error(
+        "expected every node of the model on the GPU, found {nodes} left to the processor by ONNX \
+         Runtime"
+    )]
     NotOnGpu {
         /// How many of which operator.
         nodes: String,
@@ -84,7 +93,10 @@ pub enum LoadError {
     #[error("self-test: {0}")]
     Golden(#[from] GoldenError),
     /// The same of a plan, which is kept.
-    #[error("self-test: {0}; `rszs-edge build --again` with the same bundle and --batch builds another plan")]
+    #[error(
+        "self-test: {0}; `rszs-edge build --again` with the same bundle and --batch builds another \
+         plan"
+    )]
     GoldenOfPlan(#[source] GoldenError),
 }
 
@@ -94,10 +106,15 @@ impl LoadError {
         match self {
             Self::NoLibrary(_) | Self::NoCudaProvider(_) => true,
             Self::Device(error)
-            | Self::TensorRt(TensorRtError::Device(error) | TensorRtError::DeviceAndLibrary { device: error, .. }) => {
+            | Self::TensorRt(
+                TensorRtError::Device(error)
+                | TensorRtError::DeviceAndLibrary { device: error, .. },
+            ) => {
                 matches!(error, rszs_cuda::Error::NoDriver | rszs_cuda::Error::NoDevice { .. })
             }
-            Self::TensorRt(error) => matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. })),
+            Self::TensorRt(error) => {
+                matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. }))
+            }
             Self::NotOnGpu { .. }
             | Self::Library { .. }
             | Self::Model { .. }
@@ -111,7 +128,8 @@ impl LoadError {
 
 /// No engine passed, or somebody asked to stop before one did.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", if *.is_interrupted { "interrupted before an engine was ready".to_owned() } else { format!("no engine can run this bundle; {}", reasons(.skipped)) })]
+#[error("{}", if *.is_interrupted { "interrupted before an engine was ready".to_owned() } else { format!("no engine can run this \
+    bundle; {}", reasons(.skipped)) })]
 pub struct NoEngine {
     /// What was tried, in order.
     pub skipped: Vec<Skipped>,
@@ -120,13 +138,16 @@ pub struct NoEngine {
 }
 
 fn list(refusals: &[Refusal]) -> String {
-    let lines: Vec<String> =
-        refusals.iter().map(|refusal| format!("{}: {}", refusal.place.display(), refusal.reason)).collect();
+    let lines: Vec<String> = refusals
+        .iter()
+        .map(|refusal| format!("{}: {}", refusal.place.display(), refusal.reason))
+        .collect();
     lines.join("; ")
 }
 
 fn reasons(skipped: &[Skipped]) -> String {
-    let lines: Vec<String> = skipped.iter().map(|one| format!("{}: {}", one.kind.name(), one.reason)).collect();
+    let lines: Vec<String> =
+        skipped.iter().map(|one| format!("{}: {}", one.kind.name(), one.reason)).collect();
     lines.join("; ")
 }
 

@@ -26,7 +26,8 @@ pub enum EngineKind {
 
 impl EngineKind {
     /// Every engine in the order in which they are tried.
-    pub const ALL: [Self; 5] = [Self::TensorRt, Self::TensorRtRtx, Self::Cuda, Self::Cpu, Self::Embedded];
+    pub const ALL: [Self; 5] =
+        [Self::TensorRt, Self::TensorRtRtx, Self::Cuda, Self::Cpu, Self::Embedded];
 
     /// As it stands in options and JSON.
     pub fn name(self) -> &'static str {
@@ -39,13 +40,16 @@ impl EngineKind {
         }
     }
 
-    /// Precisions of the model files that it runs well, the preferred one first. A bundle offers INT8 only if it was measured to be
-    /// faster and nearly as good, on a CPU that sums products of bytes in one instruction; on others FP32 comes first. Half precision is
-    /// slower there; it is for GPUs. INT8 for TensorRT comes last: nobody has measured it yet. The embedded engine has no fast products
-    /// of 8-bit numbers.
+    /// Precisions of the model files that it runs well, the preferred one first. A bundle offers
+    /// INT8 only if it was measured to be faster and nearly as good, on a CPU that sums products of
+    /// bytes in one instruction; on others FP32 comes first. Half precision is slower there; it is
+    /// for GPUs. INT8 for TensorRT comes last: nobody has measured it yet. The embedded engine has
+    /// no fast products of 8-bit numbers.
     pub fn precisions(self) -> &'static [Precision] {
         match self {
-            Self::TensorRt | Self::TensorRtRtx => &[Precision::Fp16, Precision::Fp32, Precision::Int8Fp16],
+            Self::TensorRt | Self::TensorRtRtx => {
+                &[Precision::Fp16, Precision::Fp32, Precision::Int8Fp16]
+            }
             Self::Cuda => &[Precision::Fp16, Precision::Fp32],
             Self::Cpu if sums_byte_products() => &[Precision::Int8, Precision::Fp32],
             Self::Cpu => &[Precision::Fp32, Precision::Int8],
@@ -83,8 +87,9 @@ impl EngineKind {
         }
     }
 
-    /// Loads the bytes of an ONNX file with any inputs, such as the text tower. What is run a few times is not worth a plan or a copy
-    /// of its weights on a GPU: engines there leave it to the processor.
+    /// Loads the bytes of an ONNX file with any inputs, such as the text tower. What is run a few
+    /// times is not worth a plan or a copy of its weights on a GPU: engines there leave it to the
+    /// processor.
     pub fn load(self, model: &[u8], options: &EngineOptions) -> Result<Session, LoadError> {
         let threads = options.threads();
         match self {
@@ -99,11 +104,13 @@ impl EngineKind {
     }
 }
 
-/// Whether this processor has the instruction that ONNX Runtime's products of bytes gain from: VNNI on `x86_64`, the dot product on
-/// `aarch64` (Cortex-A76 and later, so every Orin; not the A72 of a Raspberry Pi 4). Both take four bytes where FP32 takes one value.
+/// Whether this processor has the instruction that ONNX Runtime's products of bytes gain from: VNNI
+/// on `x86_64`, the dot product on `aarch64` (Cortex-A76 and later, so every Orin; not the A72 of a
+/// Raspberry Pi 4). Both take four bytes where FP32 takes one value.
 #[cfg(target_arch = "x86_64")]
 fn sums_byte_products() -> bool {
-    std::arch::is_x86_feature_detected!("avx512vnni") || std::arch::is_x86_feature_detected!("avxvnni")
+    std::arch::is_x86_feature_detected!("avx512vnni")
+        || std::arch::is_x86_feature_detected!("avxvnni")
 }
 
 #[cfg(target_arch = "aarch64")]

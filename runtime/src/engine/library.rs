@@ -22,11 +22,13 @@ const SONAME: &str = if cfg!(target_os = "macos") {
     "libonnxruntime.so"
 };
 
-/// Library files in the order in which they are to be tried; places that hold none go to `refusals`.
+/// Library files in the order in which they are to be tried; places that hold none go to
+/// `refusals`.
 ///
-/// A file that was named by the user is the only candidate: to try others would hide a spelling mistake. Otherwise: the variable
-/// `ORT_DYLIB_PATH`, the program's folder, `../lib` from there, `third_party/onnxruntime/lib` in any folder above, the active Python
-/// environment, the system's library path.
+/// A file that was named by the user is the only candidate: to try others would hide a spelling
+/// mistake. Otherwise: the variable `ORT_DYLIB_PATH`, the program's folder, `../lib` from there,
+/// `third_party/onnxruntime/lib` in any folder above, the active Python environment, the system's
+/// library path.
 pub(super) fn candidates(typed: Option<&Path>, refusals: &mut Vec<Refusal>) -> Vec<PathBuf> {
     if let Some(typed) = typed {
         return vec![absolute(typed)];
@@ -59,10 +61,13 @@ fn folders() -> Vec<PathBuf> {
     for prefix in python_prefixes() {
         let Ok(entries) = fs::read_dir(prefix.join("lib")) else { continue };
         let mut versions: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        versions.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3")));
+        versions.retain(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3"))
+        });
         versions.sort();
         for packages in ["site-packages", "dist-packages"] {
-            let capi = versions.iter().map(|version| version.join(packages).join("onnxruntime/capi"));
+            let capi =
+                versions.iter().map(|version| version.join(packages).join("onnxruntime/capi"));
             folders.extend(capi.filter(|folder| folder.is_dir()));
         }
     }
@@ -76,7 +81,8 @@ fn program_folder() -> Option<PathBuf> {
 
 /// Where the active Python keeps its packages. Python itself is never started.
 fn python_prefixes() -> Vec<PathBuf> {
-    let variables = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from);
+    let variables =
+        ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let first_python = env::split_paths(&path).find(|folder| folder.join("python3").exists());
     let mut prefixes: Vec<PathBuf> =
@@ -85,14 +91,19 @@ fn python_prefixes() -> Vec<PathBuf> {
     prefixes
 }
 
-/// Library files in `folder`: the plain name first, then the newest version. Python wheels hold only a versioned name.
+/// Library files in `folder`: the plain name first, then the newest version. Python wheels hold
+/// only a versioned name.
 fn libraries_in(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let named = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_library_name);
-    let mut libraries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(named).collect();
+    let named = |path: &PathBuf| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(is_library_name)
+    };
+    let mut libraries: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(named).collect();
     libraries.sort_by_key(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let version: Vec<u32> = name.split(['.', '-']).filter_map(|part| part.parse().ok()).collect();
+        let version: Vec<u32> =
+            name.split(['.', '-']).filter_map(|part| part.parse().ok()).collect();
         (name != SONAME, std::cmp::Reverse(version))
     });
     libraries
@@ -118,7 +129,10 @@ mod tests {
     #[test]
     fn a_typed_library_is_the_only_candidate() {
         let mut refusals = Vec::new();
-        assert_eq!(candidates(Some(Path::new("/a/b.so")), &mut refusals), [PathBuf::from("/a/b.so")]);
+        assert_eq!(
+            candidates(Some(Path::new("/a/b.so")), &mut refusals),
+            [PathBuf::from("/a/b.so")]
+        );
         assert!(refusals.is_empty());
     }
 
@@ -141,8 +155,13 @@ mod tests {
         for name in names {
             fs::write(folder.path().join(name), b"").unwrap();
         }
-        let found: Vec<_> =
-            libraries_in(folder.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
-        assert_eq!(found, ["libonnxruntime.so", "libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0"]);
+        let found: Vec<_> = libraries_in(folder.path())
+            .iter()
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            found,
+            ["libonnxruntime.so", "libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0"]
+        );
     }
 }

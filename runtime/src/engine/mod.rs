@@ -1,7 +1,7 @@
 //! What computes the network: one enum, one match, chosen at start-up.
 //!
-//! An engine is used only after it gave the bundle's golden outputs on this machine ([`start`]). Nothing else in this crate knows
-//! which engine runs.
+//! An engine is used only after it gave the bundle's golden outputs on this machine ([`start`]).
+//! Nothing else in this crate knows which engine runs.
 
 mod cache;
 mod embedded;
@@ -58,7 +58,8 @@ pub struct TileScores<'a> {
     pub presence: &'a mut [f32],
 }
 
-/// What turns tiles into logits. The open seam of the frame path: tests drive it with an engine of their own.
+/// What turns tiles into logits. The open seam of the frame path: tests drive it with an engine of
+/// their own.
 pub trait TileEngine {
     /// Runs one batch. The outputs have exactly the lengths that the batch asks for.
     fn run(&mut self, batch: TileBatch<'_>, scores: TileScores<'_>) -> Result<(), EngineError>;
@@ -84,8 +85,8 @@ impl Engine {
         }
     }
 
-    /// Keeps what the library holds until the process ends: destructors would call into a device that answers with errors, and what they
-    /// free is gone with it.
+    /// Keeps what the library holds until the process ends: destructors would call into a device
+    /// that answers with errors, and what they free is gone with it.
     pub(crate) fn leak(&self) {
         match &self.session {
             Session::TensorRt(session) => std::mem::forget(session.clone()),
@@ -107,7 +108,11 @@ impl TileEngine for Engine {
             NamedInput { name: "queries", shape: &queries_shape, values: Values::F32(embeddings) },
         ];
         let mut outputs = [
-            NamedOutput { name: "logits", shape: &[count, rows, tile_logits, tile_logits], values: scores.logits },
+            NamedOutput {
+                name: "logits",
+                shape: &[count, rows, tile_logits, tile_logits],
+                values: scores.logits,
+            },
             NamedOutput { name: "presence", shape: &[count, rows], values: scores.presence },
         ];
         let used = if batch.embeddings.is_some() { &inputs[..] } else { &inputs[..1] };

@@ -18,7 +18,8 @@ use super::placement::{RECORD, elsewhere, placement};
 use super::session::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
 
-/// The library of this process: the first that loads stays, because neither the library nor its environment can be had twice.
+/// The library of this process: the first that loads stays, because neither the library nor its
+/// environment can be had twice.
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 struct Library {
@@ -48,22 +49,30 @@ impl std::fmt::Debug for OnnxRuntimeSession {
 }
 
 impl OnnxRuntimeSession {
-    /// Loads `model`, the bytes of an ONNX file, for `threads` threads. `library` names the library file; without it the places
-    /// listed in `library.rs` are tried.
+    /// Loads `model`, the bytes of an ONNX file, for `threads` threads. `library` names the library
+    /// file; without it the places listed in `library.rs` are tried.
     ///
-    /// A GPU that was asked for computes all of the model or the model is refused: ONNX Runtime by itself would leave what it cannot do
-    /// there to the processor, without a word.
-    pub fn load(model: &[u8], threads: usize, library: Option<&Path>, provider: Provider) -> Result<Self, LoadError> {
+    /// A GPU that was asked for computes all of the model or the model is refused: ONNX Runtime by
+    /// itself would leave what it cannot do there to the processor, without a word.
+    pub fn load(
+        model: &[u8],
+        threads: usize,
+        library: Option<&Path>,
+        provider: Provider,
+    ) -> Result<Self, LoadError> {
         let library = load_library(library)?;
         if matches!(provider, Provider::Cuda(_)) {
             if !ep::CUDA::is_available().unwrap_or_default() {
                 return Err(LoadError::NoCudaProvider(library.path.clone()));
             }
-            // Without one the provider fails, too, in words that name whichever of its libraries is loaded first.
+            // Without one the provider fails, too, in words that name whichever of its libraries is
+            // loaded first.
             Device::open(0)?;
         }
-        let refused =
-            |error: ort::Error| LoadError::Model { engine: "ONNX Runtime", reason: one_line(&error.to_string()) };
+        let refused = |error: ort::Error| LoadError::Model {
+            engine: "ONNX Runtime",
+            reason: one_line(&error.to_string()),
+        };
         let builder = Session::builder(&library.environment)
             .map_err(refused)?
             .with_intra_threads(threads)
@@ -84,7 +93,9 @@ impl OnnxRuntimeSession {
 
     /// Version and place of the library in use.
     pub fn library() -> String {
-        LIBRARY.get().map_or_else(String::new, |library| format!("{} ({})", library.version, library.path.display()))
+        LIBRARY.get().map_or_else(String::new, |library| {
+            format!("{} ({})", library.version, library.path.display())
+        })
     }
 
     /// See [`Engine::leak`](super::Engine::leak).
@@ -98,15 +109,19 @@ impl OnnxRuntimeSession {
         outputs: &mut [NamedOutput<'_>],
     ) -> Result<(), EngineError> {
         let failed = |error: ort::Error| EngineError::Run(one_line(&error.to_string()));
-        let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> =
+            Vec::with_capacity(inputs.len());
         for input in inputs {
             values.push((Cow::Borrowed(input.name), view(input).map_err(failed)?));
         }
         let results = self.session.run(values).map_err(failed)?;
         for output in outputs {
             let missing = || EngineError::OutputMissing(output.name.to_owned());
-            let (shape, found) =
-                results.get(output.name).ok_or_else(missing)?.try_extract_tensor::<f32>().map_err(failed)?;
+            let (shape, found) = results
+                .get(output.name)
+                .ok_or_else(missing)?
+                .try_extract_tensor::<f32>()
+                .map_err(failed)?;
             let shape: Vec<usize> = shape.iter().map(|side| *side as usize).collect();
             output.take(&shape, found)?;
         }
@@ -115,9 +130,12 @@ impl OnnxRuntimeSession {
 }
 
 fn on_cuda(builder: SessionBuilder, precision: Precision) -> ort::Result<SessionBuilder> {
-    // The golden set's tolerance of fp32 leaves no room for products with the mantissa of 10 bits of TF32.
+    // The golden set's tolerance of fp32 leaves no room for products with the mantissa of 10 bits
+    // of TF32.
     let cuda = ep::CUDA::default().with_device_id(0).with_tf32(precision != Precision::Fp32);
-    Ok(builder.with_execution_providers([cuda.build().error_on_failure()])?.with_config_entry(RECORD, "1")?)
+    Ok(builder
+        .with_execution_providers([cuda.build().error_on_failure()])?
+        .with_config_entry(RECORD, "1")?)
 }
 
 /// The input where it lies: nothing is copied.
@@ -137,11 +155,20 @@ fn load_library(typed: Option<&Path>) -> Result<&'static Library, LoadError> {
     for candidate in candidates(typed, &mut refusals) {
         match ort::init_from(&candidate) {
             Ok(builder) => {
-                let environment = builder.with_name("rszs-edge").with_telemetry(false).build().map_err(|error| {
-                    LoadError::Library { path: candidate.clone(), reason: one_line(&error.to_string()) }
-                })?;
-                let version = version(&candidate).unwrap_or_else(|| "of unknown version".to_owned());
-                return Ok(LIBRARY.get_or_init(|| Library { path: candidate, version, environment }));
+                let environment =
+                    builder.with_name("rszs-edge").with_telemetry(false).build().map_err(
+                        |error| LoadError::Library {
+                            path: candidate.clone(),
+                            reason: one_line(&error.to_string()),
+                        },
+                    )?;
+                let version =
+                    version(&candidate).unwrap_or_else(|| "of unknown version".to_owned());
+                return Ok(LIBRARY.get_or_init(|| Library {
+                    path: candidate,
+                    version,
+                    environment,
+                }));
             }
             Err(error) => refusals.push(Refusal { reason: refusal(&error), place: candidate }),
         }
@@ -175,7 +202,8 @@ mod tests {
     fn where_nodes_are_is_what_onnx_runtime_says() {
         let model = include_bytes!("../../../bundles/nano/model.fp32.onnx");
         let library = load_library(None).unwrap();
-        let builder = Session::builder(&library.environment).unwrap().with_config_entry(RECORD, "1").unwrap();
+        let builder =
+            Session::builder(&library.environment).unwrap().with_config_entry(RECORD, "1").unwrap();
         let session = { builder }.commit_from_memory(model).unwrap();
         let placement = placement(&session).unwrap();
         assert_eq!(placement.keys().collect::<Vec<_>>(), [ep::CPU::NAME]);
@@ -187,7 +215,8 @@ mod tests {
     #[test]
     fn the_version_is_the_release() {
         let library = load_library(None).unwrap();
-        let numbers: Vec<u32> = library.version.split('.').map(|part| part.parse().unwrap()).collect();
+        let numbers: Vec<u32> =
+            library.version.split('.').map(|part| part.parse().unwrap()).collect();
         assert!(numbers.len() == 3 && numbers[1] >= ort::MINOR_VERSION, "{}", library.version);
         assert!(OnnxRuntimeSession::library().starts_with(&library.version));
     }

@@ -20,9 +20,11 @@ pub struct EngineOptions {
     pub threads: Option<NonZero<usize>>,
     /// Library file of ONNX Runtime; nothing: searched.
     pub library: Option<PathBuf>,
-    /// Most tiles of one call; nothing: 1. Engines that are built for sizes are built for up to so many.
+    /// Most tiles of one call; nothing: 1. Engines that are built for sizes are built for up to so
+    /// many.
     pub batch: Option<NonZero<usize>>,
-    /// Most rows of queries of one call; nothing: as many as [`LEAST_LARGEST_ROWS`](Self::LEAST_LARGEST_ROWS).
+    /// Most rows of queries of one call; nothing: as many as
+    /// [`LEAST_LARGEST_ROWS`](Self::LEAST_LARGEST_ROWS).
     pub rows: Option<NonZero<usize>>,
     /// Folder of built engines; nothing: the user's cache.
     pub engine_cache: Option<PathBuf>,
@@ -33,7 +35,8 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Engines that are built for sizes take so many rows of queries at least, in steps of as many: most runs then share one.
+    /// Engines that are built for sizes take so many rows of queries at least, in steps of as many:
+    /// most runs then share one.
     pub const LEAST_LARGEST_ROWS: usize = 64;
 
     /// Threads to compute with.
@@ -51,15 +54,16 @@ impl EngineOptions {
         EngineKind::ALL.into_iter().filter(|&kind| is_allowed(kind)).collect()
     }
 
-    /// Precisions of model files that may be run here, each once. Where no CUDA device is and nobody asked for one, a GPU's need not be
-    /// held in memory.
+    /// Precisions of model files that may be run here, each once. Where no CUDA device is and
+    /// nobody asked for one, a GPU's need not be held in memory.
     pub fn precisions_here(&self) -> Vec<Precision> {
         let kinds = self.kinds();
         let is_asked_for = self.kind.is_some() || self.precision.is_some();
         let has_device = || Device::count().is_ok_and(|count| count > 0);
         let with_gpu = kinds.iter().any(|kind| kind.is_gpu()) && (is_asked_for || has_device());
         let usable = kinds.into_iter().filter(|kind| with_gpu || !kind.is_gpu());
-        let mut precisions: Vec<Precision> = usable.flat_map(EngineKind::precisions).copied().collect();
+        let mut precisions: Vec<Precision> =
+            usable.flat_map(EngineKind::precisions).copied().collect();
         precisions.sort();
         precisions.dedup();
         precisions
@@ -78,15 +82,19 @@ mod tests {
 
     #[test]
     fn rows_come_in_steps_up_to_what_the_model_takes() {
-        let largest =
-            |rows, limit| EngineOptions { rows: NonZero::new(rows), ..EngineOptions::default() }.largest_rows(limit);
+        let largest = |rows, limit| {
+            EngineOptions { rows: NonZero::new(rows), ..EngineOptions::default() }
+                .largest_rows(limit)
+        };
         assert_eq!([largest(0, None), largest(64, None), largest(65, None)], [64, 64, 128]);
         assert_eq!(largest(65, Some(100)), 100);
     }
 
     #[test]
     fn half_precision_is_held_where_a_gpu_may_run_it() {
-        let of = |kind, precision| EngineOptions { kind, precision, ..EngineOptions::default() }.precisions_here();
+        let of = |kind, precision| {
+            EngineOptions { kind, precision, ..EngineOptions::default() }.precisions_here()
+        };
         assert!(of(Some(EngineKind::TensorRt), None).contains(&Precision::Fp16));
         assert!(of(None, Some(Precision::Fp16)).contains(&Precision::Fp16));
         assert_eq!(of(Some(EngineKind::Cpu), None), [Precision::Fp32, Precision::Int8]);
@@ -94,9 +102,11 @@ mod tests {
 
     #[test]
     fn a_library_that_was_named_leaves_the_engines_that_use_it() {
-        let options = EngineOptions { library: Some("libonnxruntime.so".into()), ..EngineOptions::default() };
+        let options =
+            EngineOptions { library: Some("libonnxruntime.so".into()), ..EngineOptions::default() };
         assert_eq!(options.kinds(), [EngineKind::Cuda, EngineKind::Cpu]);
-        let options = EngineOptions { kind: Some(EngineKind::Embedded), ..EngineOptions::default() };
+        let options =
+            EngineOptions { kind: Some(EngineKind::Embedded), ..EngineOptions::default() };
         assert_eq!(options.kinds(), [EngineKind::Embedded]);
     }
 }

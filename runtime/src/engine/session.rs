@@ -66,9 +66,13 @@ pub enum Session {
 }
 
 impl Session {
-    /// Runs the model once. Outputs are copied to where the caller wants them; nothing else of ours is allocated per call, but
-    /// the engines allocate as they please.
-    pub fn run(&mut self, inputs: &[NamedInput<'_>], outputs: &mut [NamedOutput<'_>]) -> Result<(), EngineError> {
+    /// Runs the model once. Outputs are copied to where the caller wants them; nothing else of ours
+    /// is allocated per call, but the engines allocate as they please.
+    pub fn run(
+        &mut self,
+        inputs: &[NamedInput<'_>],
+        outputs: &mut [NamedOutput<'_>],
+    ) -> Result<(), EngineError> {
         match self {
             Self::TensorRt(session) => session.run(inputs, outputs),
             Self::OnnxRuntime(session) => session.run(inputs, outputs),

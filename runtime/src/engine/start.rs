@@ -6,7 +6,9 @@ use super::error::precisions;
 use super::onnxruntime::{OnnxRuntimeSession, Provider};
 use super::session::Session;
 use super::tensorrt::{self, Loaded, PlanRequest};
-use super::{Engine, EngineKind, EngineOptions, LoadError, NoEngine, TileBatch, TileEngine, TileScores};
+use super::{
+    Engine, EngineKind, EngineOptions, LoadError, NoEngine, TileBatch, TileEngine, TileScores,
+};
 
 /// An engine that was tried and refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,8 @@ pub fn start(bundle: &Bundle, options: &EngineOptions) -> Result<Started, NoEngi
     Err(NoEngine { skipped, is_interrupted: false })
 }
 
-/// Tries everything that `options` allow, best first, each attempt as it is asked for. Nothing has been skipped before any of them.
+/// Tries everything that `options` allow, best first, each attempt as it is asked for. Nothing has
+/// been skipped before any of them.
 pub fn attempts<'a>(
     bundle: &'a Bundle,
     options: &'a EngineOptions,
@@ -74,7 +77,8 @@ pub(crate) fn first_of_each<'a>(
             }
         }
         let is_absent = reasons.iter().all(|one| one.is_absent);
-        let reason = reasons.into_iter().map(|one| one.reason).reduce(|all, one| format!("{all}; {one}"))?;
+        let reason =
+            reasons.into_iter().map(|one| one.reason).reduce(|all, one| format!("{all}; {one}"))?;
         Some(Err(Skipped { kind, reason, is_absent }))
     })
 }
@@ -88,7 +92,8 @@ fn attempts_of<'a>(
     let mut models = models(kind, bundle, options).peekable();
     let nothing = models.peek().is_none().then(|| {
         let reason = no_model(kind, options.precision, bundle.manifest().precisions()).to_string();
-        // A precision that was typed rules engines out; who did not ask for this one need not hear of it.
+        // A precision that was typed rules engines out; who did not ask for this one need not hear
+        // of it.
         let is_absent = options.kind.is_none() && options.precision.is_some();
         Err(Skipped { kind, reason, is_absent })
     });
@@ -101,7 +106,9 @@ fn attempts_of<'a>(
         let proven = prove_limited(kind, precision, model, bundle.golden(), options, row_limit);
         is_absent = proven.as_ref().is_err_and(LoadError::is_absent);
         Some(match proven {
-            Ok((engine, deviation)) => Ok(Started { engine, kind, precision, deviation, skipped: Vec::new() }),
+            Ok((engine, deviation)) => {
+                Ok(Started { engine, kind, precision, deviation, skipped: Vec::new() })
+            }
             Err(error) if is_absent => Err(Skipped { kind, reason: error.to_string(), is_absent }),
             Err(error) => Err(Skipped { kind, reason: format!("{precision}: {error}"), is_absent }),
         })
@@ -116,26 +123,35 @@ fn models<'a>(
     options: &EngineOptions,
 ) -> impl Iterator<Item = (Precision, &'a [u8])> + use<'a> {
     let wanted = options.precision;
-    let precisions =
-        kind.precisions().iter().filter(move |&&precision| wanted.is_none_or(|wanted| wanted == precision));
+    let precisions = kind
+        .precisions()
+        .iter()
+        .filter(move |&&precision| wanted.is_none_or(|wanted| wanted == precision));
     precisions.filter_map(|&precision| Some((precision, bundle.model_bytes(precision)?)))
 }
 
-fn no_model(kind: EngineKind, typed: Option<Precision>, found: impl Iterator<Item = Precision>) -> LoadError {
+fn no_model(
+    kind: EngineKind,
+    typed: Option<Precision>,
+    found: impl Iterator<Item = Precision>,
+) -> LoadError {
     match typed {
         Some(typed) if !kind.precisions().contains(&typed) => LoadError::Precision {
             expected: precisions(kind.precisions().iter().copied()),
             found: format!("--precision {typed}"),
         },
         _ => {
-            let expected =
-                typed.map_or_else(|| precisions(kind.precisions().iter().copied()), |typed| typed.to_string());
+            let expected = typed.map_or_else(
+                || precisions(kind.precisions().iter().copied()),
+                |typed| typed.to_string(),
+            );
             LoadError::Precision { expected, found: format!("{} in the bundle", precisions(found)) }
         }
     }
 }
 
-/// Loads `model`, the bytes of an ONNX file of `precision`, into an engine and compares it with `golden`.
+/// Loads `model`, the bytes of an ONNX file of `precision`, into an engine and compares it with
+/// `golden`.
 pub fn prove(
     kind: EngineKind,
     precision: Precision,
@@ -162,7 +178,12 @@ fn prove_limited(
         }
         EngineKind::Cuda => {
             let (threads, library) = (options.threads(), options.library.as_deref());
-            Session::OnnxRuntime(OnnxRuntimeSession::load(model, threads, library, Provider::Cuda(precision))?)
+            Session::OnnxRuntime(OnnxRuntimeSession::load(
+                model,
+                threads,
+                library,
+                Provider::Cuda(precision),
+            )?)
         }
         EngineKind::Cpu | EngineKind::Embedded => kind.load(model, options)?,
     };
@@ -172,7 +193,11 @@ fn prove_limited(
 }
 
 /// Tests a plan, which is on trial until that is over.
-fn prove_plan(loaded: Loaded, golden: &Golden, precision: Precision) -> Result<(Engine, Deviation), LoadError> {
+fn prove_plan(
+    loaded: Loaded,
+    golden: &Golden,
+    precision: Precision,
+) -> Result<(Engine, Deviation), LoadError> {
     let Loaded { session, trial: _trial } = loaded;
     let mut engine = Engine { session: Session::TensorRt(session) };
     match self_test(&mut engine, golden, precision) {
@@ -183,7 +208,11 @@ fn prove_plan(loaded: Loaded, golden: &Golden, precision: Precision) -> Result<(
 }
 
 /// Runs the golden inputs and compares.
-fn self_test(engine: &mut impl TileEngine, golden: &Golden, precision: Precision) -> Result<Deviation, LoadError> {
+fn self_test(
+    engine: &mut impl TileEngine,
+    golden: &Golden,
+    precision: Precision,
+) -> Result<Deviation, LoadError> {
     let mut logits = vec![0.0; golden.logits.len()];
     let mut presence = vec![0.0; golden.presence.len()];
     let batch = TileBatch {

@@ -54,7 +54,10 @@ pub struct BuildWatch {
 
 impl BuildWatch {
     /// Hands news to `listener`; a raised `interrupt` stops a build at its next step.
-    pub fn new(listener: impl Fn(&BuildNews<'_>) + Send + Sync + 'static, interrupt: Interrupt) -> Self {
+    pub fn new(
+        listener: impl Fn(&BuildNews<'_>) + Send + Sync + 'static,
+        interrupt: Interrupt,
+    ) -> Self {
         Self { listener: Some(Arc::new(listener)), interrupt }
     }
 

@@ -10,7 +10,8 @@ use super::pool::{Pool, Pooled};
 use crate::segment::{FrameSegmenter, Segmentation};
 use crate::source::Frame;
 
-/// How often the device is asked whether it is done while no frame comes. It bounds what a result is late by.
+/// How often the device is asked whether it is done while no frame comes. It bounds what a result
+/// is late by.
 const POLL: Duration = Duration::from_millis(1);
 
 /// One frame that the device has.
@@ -41,7 +42,8 @@ impl<'s> DeviceStage<'s> {
         Self { settings, segmenter, segmentations, to, under_way: VecDeque::new() }
     }
 
-    /// Ends when reading has ended and every frame is out, or when nobody wants the results any more.
+    /// Ends when reading has ended and every frame is out, or when nobody wants the results any
+    /// more.
     pub(super) fn run(mut self, from: &Receiver<Read>) {
         while let Some(read) = self.next(from) {
             let Read { ticket, frame } = read;
@@ -56,7 +58,8 @@ impl<'s> DeviceStage<'s> {
         let _ = self.collect_all();
     }
 
-    /// The next frame. Meanwhile, what the device is done with goes out: a result does not wait for the frame after it.
+    /// The next frame. Meanwhile, what the device is done with goes out: a result does not wait for
+    /// the frame after it.
     fn next(&mut self, from: &Receiver<Read>) -> Option<Read> {
         loop {
             if self.under_way.is_empty() {
@@ -77,7 +80,12 @@ impl<'s> DeviceStage<'s> {
         }
     }
 
-    fn submit(&mut self, ticket: Ticket, frame: Pooled<Frame>, decode: Duration) -> Result<(), Over> {
+    fn submit(
+        &mut self,
+        ticket: Ticket,
+        frame: Pooled<Frame>,
+        decode: Duration,
+    ) -> Result<(), Over> {
         while !self.segmenter.has_room() {
             self.collect()?;
         }
@@ -108,7 +116,9 @@ impl<'s> DeviceStage<'s> {
 
     /// Waits for the oldest frame and passes it on.
     fn collect(&mut self) -> Result<(), Over> {
-        let Some(UnderWay { ticket, frame, decode }) = self.under_way.pop_front() else { return Ok(()) };
+        let Some(UnderWay { ticket, frame, decode }) = self.under_way.pop_front() else {
+            return Ok(());
+        };
         let mut segmentation = self.segmentations.take();
         let frame = match self.segmenter.collect(&mut segmentation) {
             Ok(segment) => Ok((frame, segmentation, FrameTimes { decode, segment })),

@@ -24,11 +24,14 @@ pub enum ImageError {
         source: SegmentError,
     },
     /// The device was lost at an image before, and no other engine could take over.
-    #[error("{image}: expected an engine, found that its device was lost before ({reason}); start again")]
+    #[error(
+        "{image}: expected an engine, found that its device was lost before ({reason}); start again"
+    )]
     DeviceLost {
         /// Which.
         image: String,
-        /// What was told of the image at which that was seen, and of the engines that should have taken over.
+        /// What was told of the image at which that was seen, and of the engines that should have
+        /// taken over.
         reason: String,
     },
 }
@@ -47,7 +50,8 @@ pub(super) struct Read {
     pub(super) frame: Result<(Pooled<Frame>, Duration), ImageError>,
 }
 
-/// From the engine to composing: for each image `Begin`, its tiles, `End`; for one that could not be read only `End`.
+/// From the engine to composing: for each image `Begin`, its tiles, `End`; for one that could not
+/// be read only `End`.
 pub(super) enum Step {
     Begin(TileGrid),
     Tiles(Pooled<ScoredTiles>),

@@ -13,9 +13,10 @@
 //! read ──frame──▶ device ──masks──▶ write ──outcome──▶ caller
 //! ```
 //!
-//! The next image is read and the last one written while this one is in the engine. Buffers come from pools that are never
-//! enlarged, so a slow stage makes the others wait and memory stays bounded. An image that fails takes its place in the queue as an
-//! error; the others go on. Outcomes arrive in the order of the inputs.
+//! The next image is read and the last one written while this one is in the engine. Buffers come
+//! from pools that are never enlarged, so a slow stage makes the others wait and memory stays
+//! bounded. An image that fails takes its place in the queue as an error; the others go on.
+//! Outcomes arrive in the order of the inputs.
 
 mod device_stage;
 mod message;
@@ -79,9 +80,11 @@ pub struct Settings<'a> {
     pub interrupt: &'a Interrupt,
 }
 
-/// Segments the images of `jobs`, writes their results, and hands each outcome to `observe` on the calling thread.
+/// Segments the images of `jobs`, writes their results, and hands each outcome to `observe` on the
+/// calling thread.
 ///
-/// Stops early, without files that are half written, when the interrupt is raised or a result cannot be written or observed.
+/// Stops early, without files that are half written, when the interrupt is raised or a result
+/// cannot be written or observed.
 pub fn run<E: From<SinkError>>(
     jobs: Vec<Job>,
     settings: &Settings<'_>,
@@ -131,12 +134,17 @@ fn run_through<E: From<SinkError>>(
             Between::Tiles(engine) => {
                 let batches = Pool::new((0..BATCHES).map(|_| ScoredTiles::default()));
                 let (scored_to, scored_from) = sync_channel(QUEUE);
-                scope.spawn(move || stage::engine(&read_from, settings, engine, batches, &scored_to));
-                scope.spawn(move || stage::compose(&scored_from, settings, segmentations, &composed_to));
+                scope.spawn(move || {
+                    stage::engine(&read_from, settings, engine, batches, &scored_to)
+                });
+                scope.spawn(move || {
+                    stage::compose(&scored_from, settings, segmentations, &composed_to)
+                });
             }
             Between::Frames(segmenter) => {
                 scope.spawn(move || {
-                    DeviceStage::new(settings, segmenter, segmentations, &composed_to).run(&read_from);
+                    DeviceStage::new(settings, segmenter, segmentations, &composed_to)
+                        .run(&read_from);
                 });
             }
         }

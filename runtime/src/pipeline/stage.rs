@@ -1,4 +1,5 @@
-//! The stages. Each ends when the stage before it has ended, or when nobody wants its results any more.
+//! The stages. Each ends when the stage before it has ended, or when nobody wants its results any
+//! more.
 
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Instant;
@@ -16,7 +17,12 @@ use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, ImageReader};
 
 /// Reads and decodes images.
-pub(super) fn read(jobs: Vec<Job>, interrupt: &Interrupt, frames: Pool<Frame>, to: &SyncSender<Read>) {
+pub(super) fn read(
+    jobs: Vec<Job>,
+    interrupt: &Interrupt,
+    frames: Pool<Frame>,
+    to: &SyncSender<Read>,
+) {
     let mut reader = ImageReader::new();
     for Job { image, input, name } in jobs {
         if interrupt.is_raised() {
@@ -47,7 +53,10 @@ pub(super) fn engine(
     for Read { ticket, frame } in from {
         let scored = match frame {
             Ok((frame, decode)) => {
-                let Some(scored) = run_frame(&frame, settings, engine, &mut runner, &batches, to) else { return };
+                let Some(scored) = run_frame(&frame, settings, engine, &mut runner, &batches, to)
+                else {
+                    return;
+                };
                 let in_image = |source| ImageError::Segment { image: ticket.image.clone(), source };
                 scored.map_err(in_image).map(|segment| (frame, FrameTimes { decode, segment }))
             }
@@ -110,7 +119,9 @@ pub(super) fn compose(
                 }
             }
             // No `Begin` came before: the image could not be read.
-            Step::End(Scored { ticket, frame: Err(error) }) => Composed { ticket, frame: Err(error) },
+            Step::End(Scored { ticket, frame: Err(error) }) => {
+                Composed { ticket, frame: Err(error) }
+            }
             Step::End(_) | Step::Tiles(_) => continue,
         };
         if to.send(composed).is_err() {
@@ -160,7 +171,9 @@ pub(super) fn write(
             return Ok(());
         }
         let result = match frame {
-            Ok((frame, segmentation, times)) => Ok(write_one(&ticket, &frame, &segmentation, times, settings, sink)?),
+            Ok((frame, segmentation, times)) => {
+                Ok(write_one(&ticket, &frame, &segmentation, times, settings, sink)?)
+            }
             Err(error) => Err(error),
         };
         if to.send(Outcome { image: ticket.image, result }).is_err() {
@@ -181,7 +194,8 @@ fn write_one(
     let written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
     let masks = 0..if settings.keep.masks { segmentation.regions.len() } else { 0 };
     let (width_px, height_px) = (segmentation.width_px, segmentation.height_px);
-    let run_lengths = masks.map(|query| coco_run_lengths(segmentation.mask(query), width_px, height_px));
+    let run_lengths =
+        masks.map(|query| coco_run_lengths(segmentation.mask(query), width_px, height_px));
     Ok(ImageResult {
         width_px,
         height_px,

@@ -1,6 +1,7 @@
 //! Colours for queries that the vocabulary has none for.
 
-/// Told apart by people with the usual forms of colour blindness. Source: Okabe and Ito, 2008, without black and grey.
+/// Told apart by people with the usual forms of colour blindness. Source: Okabe and Ito, 2008,
+/// without black and grey.
 const COLOURS: [[u8; 3]; 7] = [
     [0xe6, 0x9f, 0x00],
     [0x56, 0xb4, 0xe9],
@@ -11,11 +12,13 @@ const COLOURS: [[u8; 3]; 7] = [
     [0xcc, 0x79, 0xa7],
 ];
 
-/// The first colour that none of `taken` has; when all are taken, one that depends on how many there are.
+/// The first colour that none of `taken` has; when all are taken, one that depends on how many
+/// there are.
 pub(super) fn free_colour(taken: &[[u8; 3]]) -> [u8; 3] {
     let free = COLOURS.into_iter().find(|colour| !taken.contains(colour));
     free.unwrap_or_else(|| {
-        COLOURS[taken.len() % COLOURS.len()].map(|part| part.wrapping_add((taken.len() as u8).wrapping_mul(83)))
+        COLOURS[taken.len() % COLOURS.len()]
+            .map(|part| part.wrapping_add((taken.len() as u8).wrapping_mul(83)))
     })
 }
 

@@ -43,7 +43,9 @@ pub enum QueryError {
         source: RuleError,
     },
     /// The same query twice, perhaps under two names.
-    #[error("--queries: {second}: expected each query once, found {first} already there; remove one")]
+    #[error(
+        "--queries: {second}: expected each query once, found {first} already there; remove one"
+    )]
     Twice {
         /// The name that came first.
         first: String,
@@ -59,11 +61,15 @@ pub enum QueryError {
         found: usize,
     },
     /// Not in the vocabulary, and nothing to encode it with.
-    #[error("--queries: {0} (this bundle has no text tower for free words; --list-queries shows all names)")]
+    #[error(
+        "--queries: {0} (this bundle has no text tower for free words; --list-queries shows all \
+         names)"
+    )]
     Unknown(#[from] UnknownName),
     /// A vocabulary baked into the model has no room for other words.
     #[error(
-        "--queries: {name}: expected one of the names baked into this model, {known}, found none of them; use a bundle that was not folded"
+        "--queries: {name}: expected one of the names baked into this model, {known}, found none \
+         of them; use a bundle that was not folded"
     )]
     NotFolded {
         /// The query.
@@ -73,7 +79,8 @@ pub enum QueryError {
     },
     /// One query and nothing to compare it with.
     #[error(
-        "--decision exclusive: expected at least two queries or a bundle that knows other words, found {name} alone; use --decision multilabel"
+        "--decision exclusive: expected at least two queries or a bundle that knows other words, \
+         found {name} alone; use --decision multilabel"
     )]
     NothingToCompare {
         /// The query.

@@ -1,7 +1,7 @@
 //! What to look for: from typed words to embeddings, rules and colours.
 //!
-//! Letters: K rows of the engine's `queries: [K, D]`; the queries come first, then, in an exclusive decision, the support words that
-//! compete with them.
+//! Letters: K rows of the engine's `queries: [K, D]`; the queries come first, then, in an exclusive
+//! decision, the support words that compete with them.
 
 mod colour;
 mod error;

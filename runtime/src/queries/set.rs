@@ -1,6 +1,8 @@
 //! Queries ready for the engine and for the decision.
 
-use rszs_bundle::{Bundle, Entry, Name, Row, Temperature, Threshold, ThresholdSource, Vocabulary, normalised};
+use rszs_bundle::{
+    Bundle, Entry, Name, Row, Temperature, Threshold, ThresholdSource, Vocabulary, normalised,
+};
 use rszs_hot::{Decision, QueryRule};
 
 use super::colour::free_colour;
@@ -8,11 +10,13 @@ use super::support::support_words;
 use super::{QueryError, TypedQuery};
 use crate::text::{TextError, TextTower};
 
-/// Most queries of one run: a mask file has 256 values, 0 is none of them, and 255 is kept for places without data.
+/// Most queries of one run: a mask file has 256 values, 0 is none of them, and 255 is kept for
+/// places without data.
 pub(super) const MAX_QUERIES: usize = 254;
 
-/// Fewest rows that the engine is given. With a single row some engines take another path through their matrix products and
-/// round differently; a query's mask must not depend on what else is asked for.
+/// Fewest rows that the engine is given. With a single row some engines take another path through
+/// their matrix products and round differently; a query's mask must not depend on what else is
+/// asked for.
 const LEAST_ROWS: usize = 2;
 
 /// One query.
@@ -76,7 +80,8 @@ pub struct QuerySet {
 pub struct Words<'a> {
     /// Names, thresholds, embeddings.
     pub vocabulary: &'a Vocabulary,
-    /// The names baked into the model, in the order of its outputs; nothing if the vocabulary is open.
+    /// The names baked into the model, in the order of its outputs; nothing if the vocabulary is
+    /// open.
     pub folded: Option<&'a [Name]>,
     /// Largest K the model accepts, if there is a limit.
     pub max_queries: Option<usize>,
@@ -110,7 +115,8 @@ impl Source<'_> {
 }
 
 impl QuerySet {
-    /// Resolves `typed` against the vocabulary of `words`, and what it does not have through `tower`.
+    /// Resolves `typed` against the vocabulary of `words`, and what it does not have through
+    /// `tower`.
     ///
     /// `tower` is asked for only when a free word occurs, because loading it takes time.
     pub fn resolve(
@@ -143,7 +149,8 @@ impl QuerySet {
             sources.push(source);
         }
         if decision == Decision::Exclusive {
-            let is_query = |name: &str| queries.iter().any(|query| query.vocabulary.as_deref() == Some(name));
+            let is_query =
+                |name: &str| queries.iter().any(|query| query.vocabulary.as_deref() == Some(name));
             let free: Vec<&[f32]> = sources.iter().filter_map(Source::free).collect();
             let support = support_words(vocabulary, is_query, &free);
             if let ([only], []) = (queries.as_slice(), support.as_slice()) {
@@ -164,7 +171,9 @@ impl QuerySet {
         for (index, source) in sources.iter().enumerate() {
             let (name, threshold, temperature) = match (queries.get(index), source) {
                 (Some(query), _) => (query.name.as_str(), query.threshold, query.temperature),
-                (None, Source::Vocabulary(row)) => (row.entry.name.as_str(), Threshold::EVEN, row.entry.temperature),
+                (None, Source::Vocabulary(row)) => {
+                    (row.entry.name.as_str(), Threshold::EVEN, row.entry.temperature)
+                }
                 (None, Source::Text(_)) => continue,
             };
             let rule = QueryRule::new(threshold.get(), temperature.get());
@@ -172,8 +181,18 @@ impl QuerySet {
         }
         if let Some(folded) = words.folded {
             let names: Vec<String> = folded.iter().map(|name| normalised(name.as_str())).collect();
-            let rows = sources.iter().map(|source| folded_row(source, &names)).collect::<Result<_, _>>()?;
-            return Ok(Self { queries, decision, embeddings: None, engine_rows: names.len(), rows, rules });
+            let rows = sources
+                .iter()
+                .map(|source| folded_row(source, &names))
+                .collect::<Result<_, _>>()?;
+            return Ok(Self {
+                queries,
+                decision,
+                embeddings: None,
+                engine_rows: names.len(),
+                rows,
+                rules,
+            });
         }
         let engine_rows = sources.len().max(LEAST_ROWS);
         let most = words.max_queries.unwrap_or(usize::MAX);
@@ -238,9 +257,14 @@ fn query(typed: &TypedQuery, source: &Source<'_>, taken: &[[u8; 3]]) -> Query {
             entry.presence_threshold.map(rszs_bundle::PresenceThreshold::get),
             if taken.contains(&entry.colour) { free_colour(taken) } else { entry.colour },
         ),
-        Source::Text(_) => {
-            (None, Threshold::EVEN, ThresholdOrigin::Default, Temperature::ONE, None, free_colour(taken))
-        }
+        Source::Text(_) => (
+            None,
+            Threshold::EVEN,
+            ThresholdOrigin::Default,
+            Temperature::ONE,
+            None,
+            free_colour(taken),
+        ),
     };
     Query {
         name: typed.name.to_string(),
@@ -263,7 +287,9 @@ fn origin(entry: &Entry) -> ThresholdOrigin {
 fn refuse_twice(before: &[Query], new: &Query) -> Result<(), QueryError> {
     let identity = |query: &Query| normalised(query.vocabulary.as_deref().unwrap_or(&query.name));
     match before.iter().find(|query| identity(query) == identity(new)) {
-        Some(first) => Err(QueryError::Twice { first: first.name.clone(), second: new.name.clone() }),
+        Some(first) => {
+            Err(QueryError::Twice { first: first.name.clone(), second: new.name.clone() })
+        }
         None => Ok(()),
     }
 }

@@ -5,17 +5,23 @@ use rszs_bundle::{Row, Vocabulary};
 /// Cosine of two words' embeddings above which they are taken to mean the same thing.
 const SAME_MEANING: f32 = 0.5;
 
-/// Every word of the vocabulary, support words included, that is neither one of the queries (`is_query`, by the vocabulary's name)
-/// nor means the same as a free query, whose embeddings are `free_queries`: "hut" would never win against "building".
+/// Every word of the vocabulary, support words included, that is neither one of the queries
+/// (`is_query`, by the vocabulary's name) nor means the same as a free query, whose embeddings are
+/// `free_queries`: "hut" would never win against "building".
 ///
-/// With the two or three words of a query alone, an argmax has nothing to give the rest of the image to.
+/// With the two or three words of a query alone, an argmax has nothing to give the rest of the
+/// image to.
 pub(super) fn support_words<'a>(
     vocabulary: &'a Vocabulary,
     is_query: impl Fn(&str) -> bool,
     free_queries: &[&[f32]],
 ) -> Vec<Row<'a>> {
-    let means_the_same = |row: &Row<'_>| free_queries.iter().any(|query| dot(query, row.embedding) > SAME_MEANING);
-    vocabulary.rows().filter(|row| !is_query(row.entry.name.as_str()) && !means_the_same(row)).collect()
+    let means_the_same =
+        |row: &Row<'_>| free_queries.iter().any(|query| dot(query, row.embedding) > SAME_MEANING);
+    vocabulary
+        .rows()
+        .filter(|row| !is_query(row.entry.name.as_str()) && !means_the_same(row))
+        .collect()
 }
 
 /// The cosine, as embeddings have length 1.
@@ -30,7 +36,8 @@ mod tests {
     use super::*;
 
     fn names(queries: &[&str], free: &[&[f32]]) -> Vec<String> {
-        let entries = ["building", "flood", "sky"].map(|name| Entry::new(Name::new(name).unwrap(), "plain", [1, 2, 3]));
+        let entries = ["building", "flood", "sky"]
+            .map(|name| Entry::new(Name::new(name).unwrap(), "plain", [1, 2, 3]));
         let embeddings = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
         let vocabulary = Vocabulary::new(entries.into(), embeddings, 3).unwrap();
         let rows = support_words(&vocabulary, |name| queries.contains(&name), free);

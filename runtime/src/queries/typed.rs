@@ -31,8 +31,10 @@ fn parse_query(one: &str, typed: &str) -> Result<TypedQuery, QueryError> {
 }
 
 fn parse_threshold(name: &str, threshold: &str) -> Result<Threshold, QueryError> {
-    let number: f32 =
-        threshold.parse().map_err(|_| QueryError::NotANumber { name: name.to_owned(), found: threshold.to_owned() })?;
+    let number: f32 = threshold.parse().map_err(|_| QueryError::NotANumber {
+        name: name.to_owned(),
+        found: threshold.to_owned(),
+    })?;
     Threshold::new(number).map_err(|source| QueryError::Threshold { name: name.to_owned(), source })
 }
 
@@ -43,8 +45,10 @@ mod tests {
     #[test]
     fn names_keep_their_spaces_and_thresholds() {
         let queries = parse_queries("flood, building=0.31 ,swimming pool").unwrap();
-        let read: Vec<_> =
-            queries.iter().map(|query| (query.name.as_str(), query.threshold.map(Threshold::get))).collect();
+        let read: Vec<_> = queries
+            .iter()
+            .map(|query| (query.name.as_str(), query.threshold.map(Threshold::get)))
+            .collect();
         assert_eq!(read, [("flood", None), ("building", Some(0.31)), ("swimming pool", None)]);
     }
 

@@ -7,16 +7,18 @@ use rszs_hot::{BlendWeights, Blender, DecideBuffers, Decider, TileGrid, words_pe
 use super::{Keep, ScoredTiles, SegmentError, Segmentation};
 use crate::queries::{Query, QuerySet};
 
-/// Rows of logits beside those of a tile that a band must hold: the pixels between two rows of tiles look at both.
+/// Rows of logits beside those of a tile that a band must hold: the pixels between two rows of
+/// tiles look at both.
 const EXTRA_BAND_ROWS: usize = 1;
 
-/// What a logit becomes, at most and at a temperature of 1, in a tile where its query is absent: a score of 1e-7.
+/// What a logit becomes, at most and at a temperature of 1, in a tile where its query is absent: a
+/// score of 1e-7.
 const ABSENT_LOGIT: f32 = -16.0;
 
 /// Blends and decides. Keeps its buffers from frame to frame.
 ///
-/// Only a band of blended logits is in memory, one row of tiles high, unless scores are to be kept: what a frame needs grows with
-/// its width, not with its area.
+/// Only a band of blended logits is in memory, one row of tiles high, unless scores are to be kept:
+/// what a frame needs grows with its width, not with its area.
 #[derive(Debug, Default)]
 pub struct Composer {
     weights: Vec<f32>,
@@ -78,7 +80,8 @@ impl Composer {
 
         self.class_row.resize(grid.width_px() as usize, 0);
         self.mask_rows.resize(count * words_per_row(grid.width_px()), 0);
-        let buffers = DecideBuffers { classes: &mut self.class_row, masks: &mut self.mask_rows, regions };
+        let buffers =
+            DecideBuffers { classes: &mut self.class_row, masks: &mut self.mask_rows, regions };
         Ok(Composition {
             queries,
             grid: *grid,
@@ -122,7 +125,13 @@ impl Composition<'_> {
         if self.next_row_px < self.grid.height_px() { Err(missing.into()) } else { Ok(self.times) }
     }
 
-    fn blend(&mut self, tile: usize, logits: &[f32], presence: &[f32], plane: usize) -> Result<(), SegmentError> {
+    fn blend(
+        &mut self,
+        tile: usize,
+        logits: &[f32],
+        presence: &[f32],
+        plane: usize,
+    ) -> Result<(), SegmentError> {
         let rows = self.queries.rows();
         let is_absent = |rule: usize| {
             let least = self.queries.queries().get(rule).and_then(|query| query.presence_threshold);

@@ -1,9 +1,10 @@
 //! The frame path: pixels → tiles → engine → blend → decide → masks.
 //!
-//! [`TileRunner`] feeds the engine and [`Composer`] makes masks of what it gives; the pipeline runs them on two threads,
-//! [`Segmenter`] one after the other. Both keep their buffers, and after the first frame of a size neither allocates: not for
-//! tiles, not for blending, not for the decision, not for statistics. Engines, and the codecs at both ends, allocate as they
-//! please and are outside this promise.
+//! [`TileRunner`] feeds the engine and [`Composer`] makes masks of what it gives; the pipeline runs
+//! them on two threads, [`Segmenter`] one after the other. Both keep their buffers, and after the
+//! first frame of a size neither allocates: not for tiles, not for blending, not for the decision,
+//! not for statistics. Engines, and the codecs at both ends, allocate as they please and are
+//! outside this promise.
 //!
 //! Where a device does all of it, a [`FrameSegmenter`] takes the place of both.
 
@@ -28,8 +29,9 @@ use crate::source::Frame;
 
 /// Time spent on one frame.
 ///
-/// On a device, as its events tell: `tile` is copying the frame there, `engine` is cutting, the engine and blending, which one graph does
-/// for each batch, `blend` is nothing, and `decide` holds the way back as well.
+/// On a device, as its events tell: `tile` is copying the frame there, `engine` is cutting, the
+/// engine and blending, which one graph does for each batch, `blend` is nothing, and `decide` holds
+/// the way back as well.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SegmentTimes {
     /// Copying tiles.
@@ -42,9 +44,11 @@ pub struct SegmentTimes {
     pub decide: Duration,
 }
 
-/// What makes segmentations of frames by itself, several under way at a time. The pipeline knows no more of a device than this.
+/// What makes segmentations of frames by itself, several under way at a time. The pipeline knows no
+/// more of a device than this.
 pub trait FrameSegmenter {
-    /// Starts on a frame and does not wait for it. A frame that cannot be started leaves those under way alone.
+    /// Starts on a frame and does not wait for it. A frame that cannot be started leaves those
+    /// under way alone.
     fn submit(&mut self, frame: &Frame) -> Result<(), SegmentError>;
 
     /// Whether another frame may be submitted before one is collected.
@@ -53,7 +57,8 @@ pub trait FrameSegmenter {
     /// Whether the oldest frame under way can be collected without waiting.
     fn is_done(&self) -> Result<bool, SegmentError>;
 
-    /// Waits for the oldest frame under way and takes its results. An error is that frame's; it is under way no more.
+    /// Waits for the oldest frame under way and takes its results. An error is that frame's; it is
+    /// under way no more.
     fn collect(&mut self, into: &mut Segmentation) -> Result<SegmentTimes, SegmentError>;
 }
 

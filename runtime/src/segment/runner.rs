@@ -55,7 +55,15 @@ impl TileRunner {
         let tile_bytes = tile_px as usize * tile_px as usize * PIXEL_BYTES;
         self.tiles.resize(tiles.len() * tile_bytes, 0);
         for (index, out) in tiles.clone().zip(self.tiles.chunks_exact_mut(tile_bytes)) {
-            fill_tile(&frame.rgb, frame.width_px, frame.height_px, grid.tile(index), tile_px, reduction, out)?;
+            fill_tile(
+                &frame.rgb,
+                frame.width_px,
+                frame.height_px,
+                grid.tile(index),
+                tile_px,
+                reduction,
+                out,
+            )?;
         }
         let tile = start.elapsed();
 
@@ -71,7 +79,11 @@ impl TileRunner {
             rows,
         };
         let scores = TileScores { logits: &mut scored.logits, presence: &mut scored.presence };
-        let failed = |source| SegmentError::Engine { first: tiles.start, last: tiles.end.saturating_sub(1), source };
+        let failed = |source| SegmentError::Engine {
+            first: tiles.start,
+            last: tiles.end.saturating_sub(1),
+            source,
+        };
         engine.run(batch, scores).map_err(failed)?;
         Ok(BatchTimes { tile, engine: start.elapsed().saturating_sub(tile) })
     }

@@ -1,6 +1,8 @@
 //! What is known about one frame in the end.
 
-use rszs_hot::{DecideBuffers, DecideError, Decider, LogitRows, RegionStatistics, TileGrid, words_per_row};
+use rszs_hot::{
+    DecideBuffers, DecideError, Decider, LogitRows, RegionStatistics, TileGrid, words_per_row,
+};
 
 use super::SegmentError;
 use crate::queries::QuerySet;
@@ -46,13 +48,16 @@ impl Segmentation {
     pub(crate) fn resize(&mut self, grid: &TileGrid, queries: &QuerySet, keep: Keep) {
         let count = queries.queries().len();
         let rows = grid.height_px() as usize;
-        (self.width_px, self.height_px, self.tiles) = (grid.width_px(), grid.height_px(), grid.len());
+        (self.width_px, self.height_px, self.tiles) =
+            (grid.width_px(), grid.height_px(), grid.len());
         self.classes.resize(rows * grid.width_px() as usize, 0);
         self.regions.resize(count, RegionStatistics::default());
         self.presence.clear();
         self.presence.resize(count, f32::NEG_INFINITY);
-        self.masks.resize(if keep.masks { count * rows * words_per_row(grid.width_px()) } else { 0 }, 0);
-        self.logits.resize(if keep.scores { grid.logits_len(queries.rules().len()) } else { 0 }, 0.0);
+        self.masks
+            .resize(if keep.masks { count * rows * words_per_row(grid.width_px()) } else { 0 }, 0);
+        self.logits
+            .resize(if keep.scores { grid.logits_len(queries.rules().len()) } else { 0 }, 0.0);
         self.grid = Some(*grid);
     }
 
@@ -68,19 +73,29 @@ impl Segmentation {
         self.logits.get(query * plane..(query + 1) * plane).unwrap_or_default()
     }
 
-    /// Writes the scores of one query as bytes, 255 being a score of 1, into `out: [H, W]`. Scores must have been kept.
-    pub fn scores(&self, query: usize, queries: &QuerySet, out: &mut Vec<u8>) -> Result<(), SegmentError> {
+    /// Writes the scores of one query as bytes, 255 being a score of 1, into `out: [H, W]`. Scores
+    /// must have been kept.
+    pub fn scores(
+        &self,
+        query: usize,
+        queries: &QuerySet,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SegmentError> {
         let Some(grid) = &self.grid else { return Err(DecideError::Query { query }.into()) };
         let wide = self.width_px as usize;
         out.resize(wide * self.height_px as usize, 0);
         let rules = queries.rules();
-        let logits = LogitRows::new(&self.logits, rules.len(), grid.logits_high(), grid.logits_wide(), 0)?;
-        // A decider is asked for scores only, so what it would decide into is as small as it may be.
+        let logits =
+            LogitRows::new(&self.logits, rules.len(), grid.logits_high(), grid.logits_wide(), 0)?;
+        // A decider is asked for scores only, so what it would decide into is as small as it may
+        // be.
         let mut classes = vec![0; wide];
         let mut masks = vec![0; queries.queries().len() * words_per_row(self.width_px)];
         let mut regions = vec![RegionStatistics::default(); queries.queries().len()];
-        let buffers = DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
-        let decider = Decider::new(grid, queries.decision(), queries.queries().len(), rules, buffers)?;
+        let buffers =
+            DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
+        let decider =
+            Decider::new(grid, queries.decision(), queries.queries().len(), rules, buffers)?;
         for (y_px, row) in (0..).zip(out.chunks_exact_mut(wide)) {
             decider.score_row(query, y_px, &logits, row)?;
         }

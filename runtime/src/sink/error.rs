@@ -9,7 +9,8 @@ use crate::segment::SegmentError;
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The folder cannot be made or written to.
-    #[error("{path}: expected a folder that can be written to, found: {source}; choose another with --output", path = .path.display())]
+    #[error("{path}: expected a folder that can be written to, found: {source}; choose another \
+        with --output", path = .path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -17,7 +18,8 @@ pub enum SinkError {
         source: io::Error,
     },
     /// A file cannot be written.
-    #[error("{path}: expected to write the file, found: {source}; make room or choose another --output", path = .path.display())]
+    #[error("{path}: expected to write the file, found: {source}; make room or choose another \
+        --output", path = .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -25,7 +27,8 @@ pub enum SinkError {
         source: io::Error,
     },
     /// A result would take the place of an input.
-    #[error("{path}: expected a name that is free, found one of the inputs; choose another --output", path = .0.display())]
+    #[error("{path}: expected a name that is free, found one of the inputs; choose another \
+        --output", path = .0.display())]
     WouldOverwriteInput(PathBuf),
     /// The encoder does not take the pixels.
     #[error("png: {0}")]

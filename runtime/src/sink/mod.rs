@@ -51,7 +51,8 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Makes sure that `folder` is there and can be written to, before anything is computed for it. Removes what killed runs left.
+    /// Makes sure that `folder` is there and can be written to, before anything is computed for it.
+    /// Removes what killed runs left.
     pub fn new(folder: &Path, products: Products, queries: &QuerySet) -> Result<Self, SinkError> {
         let unwritable = |source| SinkError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(unwritable)?;
@@ -78,12 +79,17 @@ impl Sink {
             paths.push(self.folder.join(format!("{name}{overlay}")));
         }
         if self.products.scores {
-            paths.extend(self.query_parts.iter().map(|part| self.folder.join(format!("{name}.{part}{score}"))));
+            paths.extend(
+                self.query_parts
+                    .iter()
+                    .map(|part| self.folder.join(format!("{name}.{part}{score}"))),
+            );
         }
         paths
     }
 
-    /// Writes the files of the image called `name`. All are encoded and synced before the first gets its name.
+    /// Writes the files of the image called `name`. All are encoded and synced before the first
+    /// gets its name.
     pub fn write(
         &mut self,
         name: &str,
@@ -130,7 +136,13 @@ impl Sink {
         Ok(if index == 0 {
             encode_palette(&segmentation.classes, width, height, &self.palette)?
         } else if index < first_score {
-            draw_overlay(&frame.rgb, &segmentation.classes, width, &self.palette.colours, &mut self.pixels);
+            draw_overlay(
+                &frame.rgb,
+                &segmentation.classes,
+                width,
+                &self.palette.colours,
+                &mut self.pixels,
+            );
             encode_rgb(&self.pixels, width, height)?
         } else {
             segmentation.scores(index - first_score, queries, &mut self.pixels)?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Most bytes of an image's part of a name. With the query's part, numbers, ending and what a temporary name adds, a result's name stays
-/// within the 255 bytes that most disks allow.
+/// Most bytes of an image's part of a name. With the query's part, numbers, ending and what a
+/// temporary name adds, a result's name stays within the 255 bytes that most disks allow.
 const IMAGE_BYTES: usize = 140;
 
 /// Most bytes of a query's part of a name.
@@ -12,9 +12,10 @@ const QUERY_BYTES: usize = 80;
 
 /// A name for the results of each input, in order, no two alike.
 ///
-/// The stem of the file where it is the only one of that stem; else with its folder's name before it, then with its extension
-/// after it, and with a number where even that is not enough. Case does not tell names apart, because not every disk does. A name
-/// that is longer than a disk allows is cut.
+/// The stem of the file where it is the only one of that stem; else with its folder's name before
+/// it, then with its extension after it, and with a number where even that is not enough. Case does
+/// not tell names apart, because not every disk does. A name that is longer than a disk allows is
+/// cut.
 pub fn result_names(inputs: &[&Path]) -> Vec<String> {
     let mut names: Vec<String> = inputs.iter().map(|path| stem(path)).collect();
     for longer in [with_folder, with_folder_and_extension] {
@@ -32,7 +33,10 @@ pub fn result_names(inputs: &[&Path]) -> Vec<String> {
 
 /// `name` with what may not stand in a file name replaced.
 pub fn file_part(name: &str) -> String {
-    cut(name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect(), QUERY_BYTES)
+    cut(
+        name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect(),
+        QUERY_BYTES,
+    )
 }
 
 /// `name` without what exceeds `most` bytes.
@@ -64,7 +68,9 @@ fn with_folder(path: &Path) -> String {
 
 fn with_folder_and_extension(path: &Path) -> String {
     match path.extension() {
-        Some(extension) => cut(format!("{}-{}", with_folder(path), extension.to_string_lossy()), IMAGE_BYTES),
+        Some(extension) => {
+            cut(format!("{}-{}", with_folder(path), extension.to_string_lossy()), IMAGE_BYTES)
+        }
         None => with_folder(path),
     }
 }
@@ -90,7 +96,10 @@ mod tests {
 
     #[test]
     fn equal_stems_of_one_folder_get_their_extensions() {
-        assert_eq!(names(&["/in/a.jpg", "/in/a.png", "/in/A.tif"]), ["in-a-jpg", "in-a-png", "in-A-tif"]);
+        assert_eq!(
+            names(&["/in/a.jpg", "/in/a.png", "/in/A.tif"]),
+            ["in-a-jpg", "in-a-png", "in-A-tif"]
+        );
     }
 
     #[test]

@@ -3,18 +3,27 @@
 /// Parts of 256 that a mask's colour takes in its inside; the rest is the image.
 const COLOUR_PARTS: u16 = 102;
 
-/// Pixels of the longer side for each pixel of a border's width: seen as a whole, a large picture still shows its borders.
+/// Pixels of the longer side for each pixel of a border's width: seen as a whole, a large picture
+/// still shows its borders.
 const SIDE_PER_BORDER_PX: usize = 1000;
 
-/// Draws `classes: [H, W]` over `rgb: [H, W, 3]` into `out`: coloured inside, the plain colour along borders between classes.
-/// `palette` has the colour of class 1 first.
-pub fn draw_overlay(rgb: &[u8], classes: &[u8], width_px: u32, palette: &[[u8; 3]], out: &mut Vec<u8>) {
+/// Draws `classes: [H, W]` over `rgb: [H, W, 3]` into `out`: coloured inside, the plain colour
+/// along borders between classes. `palette` has the colour of class 1 first.
+pub fn draw_overlay(
+    rgb: &[u8],
+    classes: &[u8],
+    width_px: u32,
+    palette: &[[u8; 3]],
+    out: &mut Vec<u8>,
+) {
     out.clear();
     out.extend_from_slice(rgb);
     let wide = width_px as usize;
     let high = classes.len() / wide;
     let border = wide.max(high).div_ceil(SIDE_PER_BORDER_PX);
-    for (y, (row, out_row)) in classes.chunks_exact(wide).zip(out.chunks_exact_mut(wide * 3)).enumerate() {
+    for (y, (row, out_row)) in
+        classes.chunks_exact(wide).zip(out.chunks_exact_mut(wide * 3)).enumerate()
+    {
         let below = &classes[(y + border).min(high - 1) * wide..][..wide];
         draw_row(row, below, border, palette, out_row);
     }
@@ -26,11 +35,16 @@ fn draw_row(row: &[u8], below: &[u8], border: usize, palette: &[[u8; 3]], out: &
         return;
     }
     let right = row.iter().skip(border).chain(row.last().into_iter().cycle());
-    for (((class, right), below), pixel) in row.iter().zip(right).zip(below).zip(out.chunks_exact_mut(3)) {
+    for (((class, right), below), pixel) in
+        row.iter().zip(right).zip(below).zip(out.chunks_exact_mut(3))
+    {
         let is_border = class != right || class != below;
         // A border between something and nothing has the colour of the something.
         let shown = if *class != 0 || !is_border { *class } else { (*right).max(*below) };
-        let Some(colour) = shown.checked_sub(1).and_then(|index| palette.get(usize::from(index))) else { continue };
+        let Some(colour) = shown.checked_sub(1).and_then(|index| palette.get(usize::from(index)))
+        else {
+            continue;
+        };
         for (part, colour) in pixel.iter_mut().zip(colour) {
             *part = if is_border { *colour } else { mix(*part, *colour) };
         }

@@ -1,4 +1,5 @@
-//! PNG files, written for speed: an aerial frame has millions of pixels and the next one is waiting.
+//! PNG files, written for speed: an aerial frame has millions of pixels and the next one is
+//! waiting.
 
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
 
@@ -14,7 +15,8 @@ pub struct Palette {
 /// Keyword of the text in a mask file that names its classes, one line each: `1 flood`.
 pub const CLASSES_KEYWORD: &str = "Classes";
 
-/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 is transparent. The names go along as text.
+/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 is transparent. The names go
+/// along as text.
 pub fn encode_palette(
     classes: &[u8],
     width_px: u32,
@@ -49,7 +51,8 @@ fn encode(
     encoder.set_compression(Compression::Fast);
     encoder.set_filter(filter);
     if let Some(palette) = palette {
-        let names = (1..).zip(&palette.names).map(|(class, name): (usize, _)| format!("{class} {name}"));
+        let names =
+            (1..).zip(&palette.names).map(|(class, name): (usize, _)| format!("{class} {name}"));
         encoder.add_itxt_chunk(CLASSES_KEYWORD.to_owned(), names.collect::<Vec<_>>().join("\n"))?;
         encoder.set_trns(vec![0]);
         encoder.set_palette([&[0; 3], palette.colours.as_flattened()].concat());
@@ -78,8 +81,10 @@ mod tests {
     #[test]
     fn a_mask_file_holds_its_classes_and_colours() {
         let classes = [0, 1, 2, 2, 1, 0];
-        let palette =
-            Palette { colours: vec![[1, 2, 3], [4, 5, 6]], names: vec!["flood".to_owned(), "Gebäude".to_owned()] };
+        let palette = Palette {
+            colours: vec![[1, 2, 3], [4, 5, 6]],
+            names: vec!["flood".to_owned(), "Gebäude".to_owned()],
+        };
         let (info, pixels) = decode(&encode_palette(&classes, 3, 2, &palette).unwrap());
         assert_eq!(pixels, classes);
         assert_eq!(info.palette.unwrap().as_ref(), [0, 0, 0, 1, 2, 3, 4, 5, 6]);

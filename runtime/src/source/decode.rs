@@ -66,9 +66,10 @@ impl ImageReader {
 
     fn load(&mut self, path: &Path) -> Result<(), SourceError> {
         let unreadable = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound if path.is_symlink() => {
-                SourceError::NotAFile { path: path.to_owned(), found: "a link to a file that is not there" }
-            }
+            io::ErrorKind::NotFound if path.is_symlink() => SourceError::NotAFile {
+                path: path.to_owned(),
+                found: "a link to a file that is not there",
+            },
             io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
             _ => SourceError::Unreadable { path: path.to_owned(), source: source.into() },
         };
@@ -100,7 +101,9 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
         DecodeError::TooManyPixels(width, height) => {
             SourceError::TooManyPixels { path: path.to_owned(), width, height }
         }
-        DecodeError::Image(ImageError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+        DecodeError::Image(ImageError::IoError(error))
+            if error.kind() == io::ErrorKind::UnexpectedEof =>
+        {
             truncated(bytes, path, format)
         }
         DecodeError::Range(range) => SourceError::Range { path: path.to_owned(), range },
@@ -113,9 +116,11 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
                 kind => format!("{kind:?}"),
             },
         },
-        DecodeError::Image(error) => {
-            SourceError::Damaged { path: path.to_owned(), format: format_name(format), reason: one_line(&error) }
-        }
+        DecodeError::Image(error) => SourceError::Damaged {
+            path: path.to_owned(),
+            format: format_name(format),
+            reason: one_line(&error),
+        },
     })
 }
 
@@ -125,7 +130,9 @@ fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
         return Err(SourceError::Empty(path.to_owned()));
     }
     let found = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
-    let found = found.or_else(|| BIG_TIFF.iter().any(|start| bytes.starts_with(start)).then_some(ImageFormat::Tiff));
+    let found = found.or_else(|| {
+        BIG_TIFF.iter().any(|start| bytes.starts_with(start)).then_some(ImageFormat::Tiff)
+    });
     let Some(found) = found else {
         return Err(SourceError::NotAnImage { path: path.to_owned(), found: first_bytes(bytes) });
     };
@@ -188,7 +195,8 @@ fn decode_as(format: ImageFormat, bytes: &[u8], frame: &mut Frame) -> Result<(),
 }
 
 fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
-    let is_too_large = u64::from(width) * u64::from(height) > MAX_PIXELS || width.max(height) > rszs_hot::MAX_SIDE_PX;
+    let is_too_large = u64::from(width) * u64::from(height) > MAX_PIXELS
+        || width.max(height) > rszs_hot::MAX_SIDE_PX;
     if is_too_large { Err(DecodeError::TooManyPixels(width, height)) } else { Ok(()) }
 }
 
@@ -212,7 +220,11 @@ fn turn_upright(frame: &mut Frame, orientation: Orientation) {
 }
 
 fn truncated(bytes: &[u8], path: &Path, format: ImageFormat) -> SourceError {
-    SourceError::Truncated { path: path.to_owned(), format: format_name(format), bytes: bytes.len() }
+    SourceError::Truncated {
+        path: path.to_owned(),
+        format: format_name(format),
+        bytes: bytes.len(),
+    }
 }
 
 fn format_name(format: ImageFormat) -> &'static str {

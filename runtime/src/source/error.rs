@@ -11,7 +11,8 @@ use super::sample_range::BadRange;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
     /// Nothing has this name.
-    #[error("{path}: expected an image file, a folder or a glob, found nothing of that name; check the spelling", path = .0.display())]
+    #[error("{path}: expected an image file, a folder or a glob, found nothing of that name; check \
+        the spelling", path = .0.display())]
     Missing(PathBuf),
     /// A device, a pipe, or a folder where a file was meant.
     #[error("{path}: expected an image file, found {found}; name a regular file", path = .path.display())]
@@ -22,16 +23,19 @@ pub enum SourceError {
         found: &'static str,
     },
     /// A folder without images.
-    #[error("{path}: expected a folder with JPEG, PNG, TIFF, WebP or BMP files directly in it, found none; name its subfolders or use a glob such as {path}/**/*.jpg", path = .0.display())]
+    #[error("{path}: expected a folder with JPEG, PNG, TIFF, WebP or BMP files directly in it, \
+        found none; name its subfolders or use a glob such as {path}/**/*.jpg", path = .0.display())]
     EmptyFolder(PathBuf),
     /// A glob that matches no file.
     #[error(
-        "{0}: expected a glob that matches at least one file, found no match; check its spelling, and quote it so that the shell leaves it alone"
+        "{0}: expected a glob that matches at least one file, found no match; check its spelling, \
+         and quote it so that the shell leaves it alone"
     )]
     NoMatch(String),
     /// A glob that is not one.
     #[error(
-        "{pattern}: expected a file or a glob such as 'flight/**/*.jpg', found a pattern that cannot be read: {reason}"
+        "{pattern}: expected a file or a glob such as 'flight/**/*.jpg', found a pattern that \
+         cannot be read: {reason}"
     )]
     Pattern {
         /// What was typed.
@@ -48,7 +52,8 @@ pub enum SourceError {
         source: Arc<io::Error>,
     },
     /// More bytes than any camera writes.
-    #[error("{path}: expected at most {MAX_FILE_BYTES} bytes, found {found}; cut the image into parts", path = .path.display())]
+    #[error("{path}: expected at most {MAX_FILE_BYTES} bytes, found {found}; cut the image into \
+        parts", path = .path.display())]
     FileTooLarge {
         /// The file.
         path: PathBuf,
@@ -56,7 +61,8 @@ pub enum SourceError {
         found: u64,
     },
     /// More pixels than memory is planned for.
-    #[error("{path}: expected at most {MAX_PIXELS} pixels, found {width}x{height}; cut the image into parts", path = .path.display())]
+    #[error("{path}: expected at most {MAX_PIXELS} pixels, found {width}x{height}; cut the image \
+        into parts", path = .path.display())]
     TooManyPixels {
         /// The file.
         path: PathBuf,
@@ -69,7 +75,8 @@ pub enum SourceError {
     #[error("{path}: expected an image, found an empty file; copy it again", path = .0.display())]
     Empty(PathBuf),
     /// No image format we read.
-    #[error("{path}: expected a JPEG, PNG, TIFF, WebP or BMP image, found {found}; convert it first", path = .path.display())]
+    #[error("{path}: expected a JPEG, PNG, TIFF, WebP or BMP image, found {found}; convert it \
+        first", path = .path.display())]
     NotAnImage {
         /// The file.
         path: PathBuf,
@@ -77,7 +84,8 @@ pub enum SourceError {
         found: String,
     },
     /// The name says one format, the content another.
-    #[error("{path}: expected {expected} content as the name says, found {found}; rename the file", path = .path.display())]
+    #[error("{path}: expected {expected} content as the name says, found {found}; rename the \
+        file", path = .path.display())]
     Mislabelled {
         /// The file.
         path: PathBuf,
@@ -87,7 +95,8 @@ pub enum SourceError {
         found: &'static str,
     },
     /// The file ends before its image does.
-    #[error("{path}: expected a whole {format} image, found one that ends early ({bytes} bytes); copy the file again", path = .path.display())]
+    #[error("{path}: expected a whole {format} image, found one that ends early ({bytes} bytes); \
+        copy the file again", path = .path.display())]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -97,7 +106,8 @@ pub enum SourceError {
         bytes: usize,
     },
     /// The content uses a part of its format that we do not read.
-    #[error("{path}: expected a {format} image of a kind that is read here, found: {reason}; convert it to 8-bit RGB first", path = .path.display())]
+    #[error("{path}: expected a {format} image of a kind that is read here, found: {reason}; \
+        convert it to 8-bit RGB first", path = .path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -115,7 +125,8 @@ pub enum SourceError {
         range: BadRange,
     },
     /// The content breaks the rules of its format.
-    #[error("{path}: expected a {format} image that can be decoded, found: {reason}; copy the file again", path = .path.display())]
+    #[error("{path}: expected a {format} image that can be decoded, found: {reason}; copy the file \
+        again", path = .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

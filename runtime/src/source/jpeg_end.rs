@@ -1,8 +1,9 @@
 //! Whether a JPEG file is all there.
 //!
-//! JPEG decoders fill what is missing with grey and say nothing, so half a picture would become half a mask. The end-of-image marker
-//! tells: it stands outside every segment and after the compressed data, where a thumbnail's own marker cannot be mistaken for it.
-//! Source: ITU-T T.81, annex B.
+//! JPEG decoders fill what is missing with grey and say nothing, so half a picture would become
+//! half a mask. The end-of-image marker tells: it stands outside every segment and after the
+//! compressed data, where a thumbnail's own marker cannot be mistaken for it. Source: ITU-T T.81,
+//! annex B.
 
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
@@ -38,7 +39,8 @@ fn next_marker(jpeg: &[u8], at: &mut usize) -> Option<u8> {
     Some(jpeg[*at - 1])
 }
 
-/// Moves to the first marker after compressed data: an FF followed neither by 0 (a data byte FF) nor by a restart.
+/// Moves to the first marker after compressed data: an FF followed neither by 0 (a data byte FF)
+/// nor by a restart.
 fn skip_compressed_data(jpeg: &[u8], at: &mut usize) {
     let data = jpeg.get(*at..).unwrap_or_default();
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff | 0xd0..=0xd7);

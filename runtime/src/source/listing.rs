@@ -46,9 +46,11 @@ pub struct Listed {
     pub input: Result<Input, SourceError>,
 }
 
-/// Finds the images that `typed` stands for, in order, each file once; none typed stands for the scene.
+/// Finds the images that `typed` stands for, in order, each file once; none typed stands for the
+/// scene.
 ///
-/// What stands for nothing is an error in its place, so that it is reported in order and the rest is still done.
+/// What stands for nothing is an error in its place, so that it is reported in order and the rest
+/// is still done.
 pub fn list_inputs(typed: &[OsString]) -> Vec<Listed> {
     if typed.is_empty() {
         return vec![Listed { image: Input::Scene.name(), input: Ok(Input::Scene) }];
@@ -58,11 +60,15 @@ pub fn list_inputs(typed: &[OsString]) -> Vec<Listed> {
     for one in typed {
         match expand(one) {
             Ok(paths) => {
-                let new = paths.into_iter().filter(|path| seen.insert(fs::canonicalize(path).unwrap_or(path.clone())));
+                let new = paths
+                    .into_iter()
+                    .filter(|path| seen.insert(fs::canonicalize(path).unwrap_or(path.clone())));
                 let inputs = new.map(Input::File);
                 listed.extend(inputs.map(|input| Listed { image: input.name(), input: Ok(input) }));
             }
-            Err(error) => listed.push(Listed { image: one.display().to_string(), input: Err(error) }),
+            Err(error) => {
+                listed.push(Listed { image: one.display().to_string(), input: Err(error) })
+            }
         }
     }
     listed
@@ -76,11 +82,12 @@ fn expand(typed: &OsStr) -> Result<Vec<PathBuf>, SourceError> {
     }
     let is_there = fs::symlink_metadata(&path).is_ok();
     // A glob is text; a name that is none is a name.
-    let Some(typed) = typed.to_str().filter(|typed| !is_there && typed.contains(['*', '?', '['])) else {
+    let Some(typed) = typed.to_str().filter(|typed| !is_there && typed.contains(['*', '?', '[']))
+    else {
         return Ok(vec![path]);
     };
-    let pattern =
-        glob::glob(typed).map_err(|error| SourceError::Pattern { pattern: typed.to_owned(), reason: error.msg })?;
+    let pattern = glob::glob(typed)
+        .map_err(|error| SourceError::Pattern { pattern: typed.to_owned(), reason: error.msg })?;
     let mut paths = Vec::new();
     for entry in pattern {
         match entry {
@@ -98,7 +105,10 @@ fn expand(typed: &OsStr) -> Result<Vec<PathBuf>, SourceError> {
 }
 
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let unreadable = |source: io::Error| SourceError::Unreadable { path: folder.to_owned(), source: source.into() };
+    let unreadable = |source: io::Error| SourceError::Unreadable {
+        path: folder.to_owned(),
+        source: source.into(),
+    };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -136,9 +146,14 @@ mod tests {
     }
 
     fn names(folder: &tempfile::TempDir, typed: &[&str]) -> Vec<String> {
-        let typed: Vec<OsString> = typed.iter().map(|one| format!("{}{one}", folder.path().display()).into()).collect();
-        let relative = |input: Input| input.path().strip_prefix(folder.path()).unwrap().display().to_string();
-        list_inputs(&typed).into_iter().map(|one| one.input.map_or_else(|_| "error".to_owned(), relative)).collect()
+        let typed: Vec<OsString> =
+            typed.iter().map(|one| format!("{}{one}", folder.path().display()).into()).collect();
+        let relative =
+            |input: Input| input.path().strip_prefix(folder.path()).unwrap().display().to_string();
+        list_inputs(&typed)
+            .into_iter()
+            .map(|one| one.input.map_or_else(|_| "error".to_owned(), relative))
+            .collect()
     }
 
     #[test]
@@ -148,7 +163,14 @@ mod tests {
 
     #[test]
     fn a_folder_is_its_images_in_order_without_results_and_subfolders() {
-        let folder = folder_with(&["b.JPG", "a.tif", "notes.txt", "a.mask.png", "b.overlay.png", "sub/c.jpg"]);
+        let folder = folder_with(&[
+            "b.JPG",
+            "a.tif",
+            "notes.txt",
+            "a.mask.png",
+            "b.overlay.png",
+            "sub/c.jpg",
+        ]);
         assert_eq!(names(&folder, &[""]), ["a.tif", "b.JPG"]);
     }
 

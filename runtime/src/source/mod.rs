@@ -1,7 +1,8 @@
 //! Where images come from: files, folders, globs and the scene inside the program.
 //!
-//! One image at a time becomes RGB bytes. Every file is treated as hostile: its size is bounded before it is read, its pixels are
-//! bounded before they are decoded, its content is told by its first bytes, and a file that ends early is an error, not a grey area.
+//! One image at a time becomes RGB bytes. Every file is treated as hostile: its size is bounded
+//! before it is read, its pixels are bounded before they are decoded, its content is told by its
+//! first bytes, and a file that ends early is an error, not a grey area.
 
 mod decode;
 mod error;

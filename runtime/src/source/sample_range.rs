@@ -1,7 +1,8 @@
 //! Whether samples of more than 8 bits use their range.
 //!
-//! Satellites and radars store 10 to 14 bits in 16, and reflectances or bytes as floats. Reduced to 8 bits such a picture is black
-//! or white, and a mask of that would say "nothing found" about a picture that nobody has seen.
+//! Satellites and radars store 10 to 14 bits in 16, and reflectances or bytes as floats. Reduced to
+//! 8 bits such a picture is black or white, and a mask of that would say "nothing found" about a
+//! picture that nobody has seen.
 
 use image::{DynamicImage, ImageBuffer, Pixel, Primitive};
 
@@ -14,7 +15,9 @@ const MOST_PART: f32 = 2.0;
 /// Samples that would be seen as black or white.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
-    "expected samples that use their range, 0 to {full}, found {largest} as the largest: the picture would be seen {seen}; stretch it to 8 bits first, for example with gdal_translate -ot Byte -scale 0 {largest} 0 255"
+    "expected samples that use their range, 0 to {full}, found {largest} as the largest: the \
+     picture would be seen {seen}; stretch it to 8 bits first, for example with gdal_translate -ot \
+     Byte -scale 0 {largest} 0 255"
 )]
 pub struct BadRange {
     /// Largest sample.
@@ -25,8 +28,8 @@ pub struct BadRange {
     pub seen: &'static str,
 }
 
-/// Refuses samples of more than 8 bits that use too small a part of their range, or far more than it. A picture of nothing but 0 is
-/// black and may be.
+/// Refuses samples of more than 8 bits that use too small a part of their range, or far more than
+/// it. A picture of nothing but 0 is black and may be.
 pub(super) fn check_range(image: &DynamicImage) -> Result<(), BadRange> {
     let sixteen = f32::from(u16::MAX);
     let (largest, full) = match image {
@@ -54,5 +57,7 @@ where
 {
     let colours = usize::from(P::CHANNEL_COUNT - u8::from(P::HAS_ALPHA));
     let pixels = image.as_raw().chunks_exact(usize::from(P::CHANNEL_COUNT));
-    pixels.flat_map(|pixel| &pixel[..colours]).fold(0.0, |largest, sample| largest.max((*sample).into()))
+    pixels
+        .flat_map(|pixel| &pixel[..colours])
+        .fold(0.0, |largest, sample| largest.max((*sample).into()))
 }

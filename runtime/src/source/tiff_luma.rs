@@ -1,7 +1,9 @@
-//! TIFF files whose samples are luma and chroma: what map servers and photogrammetry write where JPEG is inside.
+//! TIFF files whose samples are luma and chroma: what map servers and photogrammetry write where
+//! JPEG is inside.
 //!
-//! The `image` crate refuses them; the `tiff` crate gives their samples as they are, with chroma already at full size.
-//! Source: TIFF 6.0, section 21; the equations are those of JFIF 1.02, which are its default coefficients.
+//! The `image` crate refuses them; the `tiff` crate gives their samples as they are, with chroma
+//! already at full size. Source: TIFF 6.0, section 21; the equations are those of JFIF 1.02, which
+//! are its default coefficients.
 
 use std::io::Cursor;
 
@@ -22,7 +24,8 @@ pub(super) struct LumaTiff<'a> {
 }
 
 impl<'a> LumaTiff<'a> {
-    /// Nothing if `bytes` are no TIFF file of 8-bit luma and chroma: another decoder knows more about them.
+    /// Nothing if `bytes` are no TIFF file of 8-bit luma and chroma: another decoder knows more
+    /// about them.
     pub(super) fn open(bytes: &'a [u8]) -> Option<Self> {
         let mut limits = Limits::default();
         limits.decoding_buffer_size = MAX_DECODER_BYTES as usize;

@@ -1,4 +1,5 @@
-//! An engine small enough to check by hand: a logit is the mean colour of its 4×4 pixels times the query's embedding.
+//! An engine small enough to check by hand: a logit is the mean colour of its 4×4 pixels times the
+//! query's embedding.
 //!
 //! Nothing outside a block of pixels matters, so tiling must not change the result.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -25,7 +26,8 @@ impl TileEngine for ColourEngine {
         let side = tile_px / 4;
         let planes = scores.logits.chunks_exact_mut(side * side).zip(scores.presence);
         for (index, (plane, presence)) in planes.enumerate() {
-            let tile = &tiles[index / rows * tile_px * tile_px * WIDTH..][..tile_px * tile_px * WIDTH];
+            let tile =
+                &tiles[index / rows * tile_px * tile_px * WIDTH..][..tile_px * tile_px * WIDTH];
             let embedding = &embeddings[index % rows * WIDTH..][..WIDTH];
             for (place, logit) in plane.iter_mut().enumerate() {
                 *logit = block_logit(tile, tile_px, place % side * 4, place / side * 4, embedding);
@@ -37,12 +39,21 @@ impl TileEngine for ColourEngine {
 }
 
 /// Mean over 4×4 pixels of `(colour - 128) / 16 * embedding`.
-pub(crate) fn block_logit(rgb: &[u8], width_px: usize, x: usize, y: usize, embedding: &[f32]) -> f32 {
+pub(crate) fn block_logit(
+    rgb: &[u8],
+    width_px: usize,
+    x: usize,
+    y: usize,
+    embedding: &[f32],
+) -> f32 {
     let mut sum = 0.0;
     for (row, column) in (0..16).map(|pixel| (y + pixel / 4, x + pixel % 4)) {
         let pixel = &rgb[(row * width_px + column) * 3..][..3];
-        sum +=
-            pixel.iter().zip(embedding).map(|(part, weight)| (f32::from(*part) - 128.0) / 16.0 * weight).sum::<f32>();
+        sum += pixel
+            .iter()
+            .zip(embedding)
+            .map(|(part, weight)| (f32::from(*part) - 128.0) / 16.0 * weight)
+            .sum::<f32>();
     }
     sum / 16.0
 }
@@ -50,7 +61,12 @@ pub(crate) fn block_logit(rgb: &[u8], width_px: usize, x: usize, y: usize, embed
 /// `red`, `green`, `blue`, and the support word `grey`.
 pub(crate) fn vocabulary() -> Vocabulary {
     let even = 1.0 / 3.0_f32.sqrt();
-    let rows = [("red", [1.0, 0.0, 0.0]), ("green", [0.0, 1.0, 0.0]), ("blue", [0.0, 0.0, 1.0]), ("grey", [even; 3])];
+    let rows = [
+        ("red", [1.0, 0.0, 0.0]),
+        ("green", [0.0, 1.0, 0.0]),
+        ("blue", [0.0, 0.0, 1.0]),
+        ("grey", [even; 3]),
+    ];
     let entries = rows.iter().map(|(name, _)| {
         let mut entry = Entry::new(Name::new(*name).unwrap(), "plain", [1, 2, 3]);
         entry.support = *name == "grey";

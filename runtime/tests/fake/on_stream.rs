@@ -29,13 +29,18 @@ impl<E: TileEngine + Copy + Send + Sync + 'static> DeviceEngine for OnStream<E> 
         shape: &EngineShape,
         count: usize,
     ) -> Result<(), String> {
-        let (tensors, EngineShape { tile_px, rows, width, .. }, engine) = (*tensors, *shape, self.engine);
+        let (tensors, EngineShape { tile_px, rows, width, .. }, engine) =
+            (*tensors, *shape, self.engine);
         let logits = count * rows * (tile_px / 4).pow(2);
         self.simulator.ask(stream.handle(), move || {
-            // SAFETY: the frame path has made room for a batch at these addresses, and the simulator's device memory is the host's.
+            // SAFETY: the frame path has made room for a batch at these addresses, and the
+            // simulator's device memory is the host's.
             let (tiles, embeddings, logits, presence) = unsafe {
                 (
-                    std::slice::from_raw_parts(tensors.tiles as *const u8, count * tile_px * tile_px * 3),
+                    std::slice::from_raw_parts(
+                        tensors.tiles as *const u8,
+                        count * tile_px * tile_px * 3,
+                    ),
                     std::slice::from_raw_parts(tensors.queries as *const f32, rows * width),
                     std::slice::from_raw_parts_mut(tensors.logits as *mut f32, logits),
                     std::slice::from_raw_parts_mut(tensors.presence as *mut f32, count * rows),

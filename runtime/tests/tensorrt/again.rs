@@ -19,7 +19,8 @@ fn a_plan_off_the_golden_set_stays_until_another_is_asked_for_as_the_refusal_say
     for _ in 0..2 {
         let run = machine.build(&TENSORRT);
         assert_eq!(run.code, 4, "{}", run.stderr);
-        let way_out = "; `rszs-edge build --again` with the same bundle and --batch builds another plan";
+        let way_out =
+            "; `rszs-edge build --again` with the same bundle and --batch builds another plan";
         assert!(run.stdout.contains(way_out), "{}", run.stdout);
     }
     assert_eq!(machine.builds(), 1, "a new one would be built the same way");
@@ -29,9 +30,16 @@ fn a_plan_off_the_golden_set_stays_until_another_is_asked_for_as_the_refusal_say
     let run = machine.build(&AGAIN);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains(": another one was asked for\n"), "{}", run.stderr);
-    assert_eq!((machine.builds(), machine.calls("VBuilderConfig::createTimingCache(0 bytes)")), (2, 2));
+    assert_eq!(
+        (machine.builds(), machine.calls("VBuilderConfig::createTimingCache(0 bytes)")),
+        (2, 2)
+    );
     let run = machine.build(&TENSORRT);
-    assert_eq!((run.code, run.stderr.as_str(), machine.builds()), (0, "", 2), "it is kept in the place of the first");
+    assert_eq!(
+        (run.code, run.stderr.as_str(), machine.builds()),
+        (0, "", 2),
+        "it is kept in the place of the first"
+    );
 }
 
 #[test]
@@ -48,9 +56,14 @@ fn a_plan_that_has_ended_the_program_twice_is_refused_until_another_is_asked_for
     assert_eq!(run.code, 0, "{}", run.stderr);
     let plan = machine.plan().display().to_string();
     let refusal = format!(
-        "engine tensorrt skipped: fp32: {plan}: expected a plan that can be tried, found that this program has ended 2 times"
+        "engine tensorrt skipped: fp32: {plan}: expected a plan that can be tried, found that this \
+         program has ended 2 times"
     );
-    assert!(run.stderr.contains(&refusal) && run.stderr.contains("`rszs-edge build --again`"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&refusal) && run.stderr.contains("`rszs-edge build --again`"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(machine.builds(), 1);
 
     machine.script(&[]);
@@ -60,7 +73,10 @@ fn a_plan_that_has_ended_the_program_twice_is_refused_until_another_is_asked_for
     assert_eq!(machine.build(&TENSORRT).code, 0);
     assert_eq!(machine.builds(), 2);
     let left = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().path());
-    assert!(left.into_iter().all(|path| path.extension().is_none_or(|ending| ending != "tried")), "no mark is left");
+    assert!(
+        left.into_iter().all(|path| path.extension().is_none_or(|ending| ending != "tried")),
+        "no mark is left"
+    );
 }
 
 #[test]
@@ -74,5 +90,9 @@ fn a_plan_that_has_ended_the_program_once_is_tried_again() {
     machine.script(&["end VExecutionContext::enqueueV3 kill"]);
     assert_eq!(machine.build(&again).code, -1);
     machine.script(&[]);
-    assert_eq!((machine.build(&again).code, machine.builds()), (0, 1), "two in a row count, and these were none");
+    assert_eq!(
+        (machine.build(&again).code, machine.builds()),
+        (0, 1),
+        "two in a row count, and these were none"
+    );
 }

@@ -26,9 +26,20 @@ fn without_a_library_the_names_that_were_tried_are_told() {
         assert!(text.contains("libnvinfer.so.11: cannot open shared object file"), "{text}");
         assert!(text.contains("install TensorRT 10 or 11"), "{text}");
     }
-    let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--output", &machine.path("out")]);
+    let run = machine.edge(&[
+        "--bundle",
+        &bundle(),
+        "--queries",
+        "flood",
+        "--output",
+        &machine.path("out"),
+    ]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(!run.stderr.contains("tensorrt-rtx"), "what is absent is not worth a word: {}", run.stderr);
+    assert!(
+        !run.stderr.contains("tensorrt-rtx"),
+        "what is absent is not worth a word: {}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -36,7 +47,8 @@ fn without_a_library_the_names_that_were_tried_are_told() {
 fn without_a_driver_nothing_of_tensorrt_is_loaded() {
     let machine = Installation::new(100_300);
     fs::remove_file(machine.libraries().join("libcuda.so.1")).unwrap();
-    if ["/proc/driver/nvidia", "/etc/nv_tegra_release"].iter().any(|path| Path::new(path).exists()) {
+    if ["/proc/driver/nvidia", "/etc/nv_tegra_release"].iter().any(|path| Path::new(path).exists())
+    {
         eprintln!("skipped: this machine has a driver of its own");
         return;
     }
@@ -48,9 +60,13 @@ fn without_a_driver_nothing_of_tensorrt_is_loaded() {
     fs::remove_dir_all(machine.libraries()).unwrap();
     let text = refusal(&machine);
     assert!(text.contains("libcuda.so.1: expected NVIDIA's driver"), "{text}");
-    let both = "; and no TensorRT library found (tried libnvinfer.so.11, libnvinfer.so.10, libnvinfer.so); install";
+    let both = "; and no TensorRT library found (tried libnvinfer.so.11, libnvinfer.so.10, \
+        libnvinfer.so); install";
     // A machine of a developer's may have a real one.
-    assert!(text.contains(both) || Path::new("/usr/lib/x86_64-linux-gnu/libnvinfer.so").exists(), "{text}");
+    assert!(
+        text.contains(both) || Path::new("/usr/lib/x86_64-linux-gnu/libnvinfer.so").exists(),
+        "{text}"
+    );
 }
 
 #[test]
@@ -65,7 +81,9 @@ fn a_driver_that_is_broken_does_not_hide_a_library_that_is_missing() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     for (engine, library) in [("tensorrt    ", "TensorRT"), ("tensorrt-rtx", "TensorRT-RTX")] {
         let both = format!(
-            "engine     {engine} no      fp32: libcuda.so.1: expected the function cuCtxSetCurrent, found none (install a driver of CUDA 12.0 or later); and no {library} library found"
+            "engine     {engine} no      fp32: libcuda.so.1: expected the function \
+             cuCtxSetCurrent, found none (install a driver of CUDA 12.0 or later); and no \
+             {library} library found"
         );
         assert!(run.stdout.contains(&both), "{}", run.stdout);
     }
@@ -76,7 +94,12 @@ fn another_major_version_is_named() {
     let machine = Installation::new(100_300);
     machine.script(&["version 8601"]);
     let text = refusal(&machine);
-    assert!(text.contains("expected TensorRT 10 or 11 or TensorRT-RTX 1.3 to 1.7, found TensorRT 8.6.1"), "{text}");
+    assert!(
+        text.contains(
+            "expected TensorRT 10 or 11 or TensorRT-RTX 1.3 to 1.7, found TensorRT 8.6.1"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -85,7 +108,12 @@ fn a_parser_of_another_major_version_is_not_taken() {
     let parser = machine.libraries().join("libnvonnxparser.so.10");
     fs::rename(&parser, parser.with_extension("11")).unwrap();
     let text = refusal(&machine);
-    assert!(text.contains("libnvinfer.so.10: expected its ONNX parser, found none: libnvonnxparser.so.10"), "{text}");
+    assert!(
+        text.contains(
+            "libnvinfer.so.10: expected its ONNX parser, found none: libnvonnxparser.so.10"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -93,7 +121,10 @@ fn what_the_parser_does_not_know_is_named_by_node() {
     let machine = Installation::new(100_300);
     machine.script(&["answer IParser::parse 0"]);
     let text = refusal(&machine);
-    assert!(text.contains("found node /head/conv: Conv: no such operator (unsupported node)"), "{text}");
+    assert!(
+        text.contains("found node /head/conv: Conv: no such operator (unsupported node)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -101,8 +132,16 @@ fn a_build_that_is_refused_carries_what_the_library_said() {
     let machine = Installation::new(110_400);
     machine.script(&["answer VBuilder::buildSerializedNetwork 0"]);
     let text = refusal(&machine);
-    assert!(text.contains("IBuilder::buildSerializedNetwork: expected an object, found null"), "{text}");
-    assert!(text.contains("the library says: error: VBuilder::buildSerializedNetwork was told to refuse"), "{text}");
+    assert!(
+        text.contains("IBuilder::buildSerializedNetwork: expected an object, found null"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "the library says: error: VBuilder::buildSerializedNetwork was told to refuse"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -110,10 +149,18 @@ fn too_little_memory_for_a_context_or_a_buffer_is_named() {
     let machine = Installation::new(110_400);
     machine.script(&["answer VCudaEngine::createExecutionContext 0"]);
     let text = refusal(&machine);
-    assert!(text.contains("ICudaEngine::createExecutionContext: expected an object, found null"), "{text}");
+    assert!(
+        text.contains("ICudaEngine::createExecutionContext: expected an object, found null"),
+        "{text}"
+    );
     machine.script(&["driver cuMemAlloc_v2 2"]);
     let text = refusal(&machine);
-    assert!(text.contains("cuMemAlloc: expected success, found CUDA_ERROR_OUT_OF_MEMORY (out of memory)"), "{text}");
+    assert!(
+        text.contains(
+            "cuMemAlloc: expected success, found CUDA_ERROR_OUT_OF_MEMORY (out of memory)"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -121,7 +168,11 @@ fn a_plan_of_another_network_is_named_by_its_tensors() {
     let machine = Installation::new(110_400);
     machine.script(&["input mask 0 N"]);
     let text = refusal(&machine);
-    assert!(text.contains("expected the tensors Input tiles Uint8, ") && text.contains("Input mask Float32"), "{text}");
+    assert!(
+        text.contains("expected the tensors Input tiles Uint8, ")
+            && text.contains("Input mask Float32"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -130,12 +181,28 @@ fn a_device_that_disappears_is_named_image_by_image() {
     // The self-test is one run, the trial of a capture the second.
     machine.script(&["failing-runs 3 1000"]);
     let output = machine.path("out");
-    let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--engine", "tensorrt", "--output", &output]);
+    let run = machine.edge(&[
+        "--bundle",
+        &bundle(),
+        "--queries",
+        "flood",
+        "--engine",
+        "tensorrt",
+        "--output",
+        &output,
+    ]);
     assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(run.stderr.contains("IExecutionContext::enqueueV3: expected true, found false"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("IExecutionContext::enqueueV3: expected true, found false"),
+        "{}",
+        run.stderr
+    );
     machine.script(&["driver cuMemcpyDtoHAsync_v2 719"]);
     let text = refusal(&machine);
-    assert!(text.contains("cuMemcpyDtoHAsync: expected success, found CUDA_ERROR_LAUNCH_FAILED"), "{text}");
+    assert!(
+        text.contains("cuMemcpyDtoHAsync: expected success, found CUDA_ERROR_LAUNCH_FAILED"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -145,5 +212,9 @@ fn a_run_takes_the_next_engine_where_tensorrt_is_there_and_fails() {
     let output = machine.path("out");
     let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--output", &output]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stderr.contains("engine tensorrt skipped: fp32: cuMemAlloc"), "not silent: {}", run.stderr);
+    assert!(
+        run.stderr.contains("engine tensorrt skipped: fp32: cuMemAlloc"),
+        "not silent: {}",
+        run.stderr
+    );
 }

@@ -68,7 +68,11 @@ fn a_plan_of_another_library_is_left_alone() {
     let plan = machine.plan();
     machine.script(&["version 100700"]);
     let run = machine.build(&TENSORRT);
-    assert!(run.code == 0 && run.stderr.contains("TensorRT 10.7.0 on simulated board, fp32"), "{}", run.stderr);
+    assert!(
+        run.code == 0 && run.stderr.contains("TensorRT 10.7.0 on simulated board, fp32"),
+        "{}",
+        run.stderr
+    );
     assert!(plan.exists() && machine.builds() == 2);
 }
 
@@ -112,8 +116,13 @@ fn an_interrupted_build_ends_with_130_and_leaves_no_plan() {
     let run = Run::from(child.wait_with_output().unwrap());
     assert_eq!(run.code, 130, "{}", run.stderr);
     assert!(run.stderr.contains("interrupted before an engine was ready"), "{}", run.stderr);
-    assert!(!run.stdout.contains("cpu") && !run.stdout.contains("embedded"), "nothing else is tried: {}", run.stdout);
-    let left: Vec<_> = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        !run.stdout.contains("cpu") && !run.stdout.contains("embedded"),
+        "nothing else is tried: {}",
+        run.stdout
+    );
+    let left: Vec<_> =
+        fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["lock"]);
 }
 
@@ -125,7 +134,11 @@ fn a_cache_that_cannot_be_used_is_a_warning_and_the_engine_serves() {
     let below = format!("{file}/engines");
     let run = machine.build(&[&TENSORRT[..], &["--engine-cache", &below]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stderr.contains(&format!("warning: {below}: expected a folder for built engines")), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("warning: {below}: expected a folder for built engines")),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -138,11 +151,14 @@ fn a_plan_that_cannot_be_written_is_a_warning_and_the_engine_serves() {
     let run = machine.build(&TENSORRT);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
-        run.stderr.contains("warning: ") && run.stderr.contains("it is built again at the next start"),
+        run.stderr.contains("warning: ")
+            && run.stderr.contains("it is built again at the next start"),
         "{}",
         run.stderr
     );
-    let left = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left = fs::read_dir(machine.cache())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(left.into_iter().all(|name| !name.contains(".part")), "nothing half written is left");
 }
 
@@ -152,11 +168,17 @@ fn a_full_disk_is_a_warning_and_the_engine_serves() {
     machine.script(&[&format!("plan {}", "x".repeat(1 << 20))]);
     let bundle = bundle();
     let arguments = [&["build", "--bundle", &bundle][..], &TENSORRT].concat();
-    // Half a mebibyte, in blocks of 512 or of 1024 bytes, as shells differ; the recorder's own file needs less.
+    // Half a mebibyte, in blocks of 512 or of 1024 bytes, as shells differ; the recorder's own file
+    // needs less.
     let run = machine.edge_on_small_disk(512, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stderr.contains("expected to keep the built engine, found: File too large"), "{}", run.stderr);
-    let left: Vec<_> = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        run.stderr.contains("expected to keep the built engine, found: File too large"),
+        "{}",
+        run.stderr
+    );
+    let left: Vec<_> =
+        fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["lock"], "nothing half written is left");
     // With room again, it is kept.
     assert_eq!(machine.edge(&arguments).code, 0);

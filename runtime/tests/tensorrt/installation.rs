@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use rszs_bundle::{Bundle, VerifyOptions};
 use tempfile::TempDir;
 
-/// Versions that stand for the families, with the name that `--engine` has for each: TensorRT 10.3 and 11.4, TensorRT-RTX 1.7.
-pub(crate) const FAMILIES: [(u32, &str); 3] = [(100_300, "tensorrt"), (110_400, "tensorrt"), (10_701, "tensorrt-rtx")];
+/// Versions that stand for the families, with the name that `--engine` has for each: TensorRT 10.3
+/// and 11.4, TensorRT-RTX 1.7.
+pub(crate) const FAMILIES: [(u32, &str); 3] =
+    [(100_300, "tensorrt"), (110_400, "tensorrt"), (10_701, "tensorrt-rtx")];
 
 /// The default bundle.
 pub(crate) fn bundle() -> String {
@@ -44,17 +46,22 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Library and parser of `version`, as `getInferLibVersion` has it, and a driver. The engine gives the golden outputs.
+    /// Library and parser of `version`, as `getInferLibVersion` has it, and a driver. The engine
+    /// gives the golden outputs.
     pub(crate) fn new(version: u32) -> Self {
         let built = recorder();
         let installation = Self { folder: tempfile::tempdir().unwrap(), version };
         let libraries = installation.libraries();
         fs::create_dir(&libraries).unwrap();
         let library = libraries.join(installation.name_of("libnvinfer", "libtensorrt_rtx"));
-        fs::copy(&built, &library)
-            .unwrap_or_else(|error| panic!("{}: {error} (run `cargo build -p rszs-edge --examples`)", built.display()));
-        symlink(&library, libraries.join(installation.name_of("libnvonnxparser", "libtensorrt_onnxparser_rtx")))
-            .unwrap();
+        fs::copy(&built, &library).unwrap_or_else(|error| {
+            panic!("{}: {error} (run `cargo build -p rszs-edge --examples`)", built.display())
+        });
+        symlink(
+            &library,
+            libraries.join(installation.name_of("libnvonnxparser", "libtensorrt_onnxparser_rtx")),
+        )
+        .unwrap();
         symlink(rszs_cuda_simulator::load().file(), libraries.join("libcuda.so.1")).unwrap();
         let golden = Bundle::open(bundle().as_ref(), &VerifyOptions::default()).unwrap();
         installation.outputs(&golden.golden().logits, &golden.golden().presence);
@@ -79,7 +86,8 @@ impl Installation {
     /// The one plan that is kept.
     pub(crate) fn plan(&self) -> PathBuf {
         let files = fs::read_dir(self.cache()).unwrap().map(|entry| entry.unwrap().path());
-        let mut plans = files.filter(|path| path.extension().is_some_and(|ending| ending == "plan"));
+        let mut plans =
+            files.filter(|path| path.extension().is_some_and(|ending| ending == "plan"));
         let plan = plans.next().unwrap();
         assert_eq!(plans.next(), None, "one plan alone");
         plan
@@ -98,7 +106,8 @@ impl Installation {
         }
     }
 
-    /// Tells the library what it is, with `more` lines in the recorder's words, for runs from now on.
+    /// Tells the library what it is, with `more` lines in the recorder's words, for runs from now
+    /// on.
     pub(crate) fn script(&self, more: &[&str]) {
         let path = |name: &str| self.path(name);
         let mut lines = vec![
@@ -119,7 +128,8 @@ impl Installation {
         self.wrapped(Command::new(env!("CARGO_BIN_EXE_rszs-edge")), arguments)
     }
 
-    /// `rszs-edge` with files of at most `blocks` blocks of 512 bytes: a write beyond that fails, as on a disk that is full.
+    /// `rszs-edge` with files of at most `blocks` blocks of 512 bytes: a write beyond that fails,
+    /// as on a disk that is full.
     pub(crate) fn edge_on_small_disk(&self, blocks: u32, arguments: &[&str]) -> Run {
         let mut shell = Command::new("sh");
         let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");

@@ -1,4 +1,5 @@
-//! Builds are done by another process: whatever ends that one is an error of the engine, and the next engine serves.
+//! Builds are done by another process: whatever ends that one is an error of the engine, and the
+//! next engine serves.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,8 @@ use crate::installation::{FAMILIES, Installation, Run, bundle};
 const TENSORRT: [&str; 2] = ["--engine", "tensorrt"];
 
 /// When the model is parsed, when the plan is built, when its timings are taken.
-const CALLS: [&str; 3] = ["IParser::parse", "VBuilder::buildSerializedNetwork", "VTimingCache::serialize"];
+const CALLS: [&str; 3] =
+    ["IParser::parse", "VBuilder::buildSerializedNetwork", "VTimingCache::serialize"];
 
 #[test]
 fn what_ends_the_process_that_builds_is_told() {
@@ -28,10 +30,21 @@ fn what_ends_the_process_that_builds_is_told() {
         machine.script(&[&format!("end {call} {end}")]);
         let run = machine.build(&["--engine", engine]);
         assert_eq!(run.code, 4, "{call} {end}: {}", run.stderr);
-        assert!(run.stdout.contains("expected a plan from the process that builds it, found "), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("expected a plan from the process that builds it, found "),
+            "{}",
+            run.stdout
+        );
         let said = format!("the library said last: error: {call} was told to end");
-        assert!(run.stdout.contains(told) && run.stdout.contains(&said), "{call} {end}: {}", run.stdout);
-        let left: Vec<_> = fs::read_dir(machine.cache()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(
+            run.stdout.contains(told) && run.stdout.contains(&said),
+            "{call} {end}: {}",
+            run.stdout
+        );
+        let left: Vec<_> = fs::read_dir(machine.cache())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(left, ["lock"], "no plan and no timings");
         // What was cured serves at the next start.
         machine.script(&[]);
@@ -43,9 +56,17 @@ fn what_ends_the_process_that_builds_is_told() {
 fn the_next_engine_serves_where_a_build_dies() {
     let machine = Installation::new(110_400);
     machine.script(&["end IParser::parse segfault"]);
-    let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--output", &machine.path("out")]);
+    let run = machine.edge(&[
+        "--bundle",
+        &bundle(),
+        "--queries",
+        "flood",
+        "--output",
+        &machine.path("out"),
+    ]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let skipped = "engine tensorrt skipped: fp32: TensorRT 11.4.0: expected a plan from the process that builds it";
+    let skipped = "engine tensorrt skipped: fp32: TensorRT 11.4.0: expected a plan from the \
+        process that builds it";
     assert!(run.stderr.contains(skipped), "{}", run.stderr);
 }
 
@@ -55,7 +76,9 @@ fn a_parser_that_hangs_is_left_at_an_interrupt() {
     machine.script(&["end IParser::parse hang"]);
     let child = machine.start_build(&[]);
     let builder = builder_of(&child, &machine);
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     let run = Run::from(child.wait_with_output().unwrap());
     assert_eq!(run.code, 130, "{}", run.stderr);
     assert_ended(builder);
@@ -81,7 +104,11 @@ fn without_a_cache_a_plan_comes_all_the_same() {
     let run = machine.build(&[&TENSORRT[..], &["--engine-cache", &below, "--json"]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.contains("\"plan_bytes\":20"), "{}", run.stdout);
-    assert!(run.stderr.contains("building: Building\n"), "progress comes from the other process: {}", run.stderr);
+    assert!(
+        run.stderr.contains("building: Building\n"),
+        "progress comes from the other process: {}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! `rszs-edge` with TensorRT, without a GPU: a library that records and answers stands in for TensorRT, a simulator for the driver.
+//! `rszs-edge` with TensorRT, without a GPU: a library that records and answers stands in for
+//! TensorRT, a simulator for the driver.
 //!
-//! Everything of ours runs as on a device: plan, cache, engine, buffers, self-test, fallback. What the engine computes is what a test
-//! hands to it.
+//! Everything of ours runs as on a device: plan, cache, engine, buffers, self-test, fallback. What
+//! the engine computes is what a test hands to it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod again;

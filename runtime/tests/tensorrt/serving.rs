@@ -17,7 +17,10 @@ fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
         let line: Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!((&line["engine"], &line["passed"]), (&engine.into(), &true.into()));
         assert_eq!((&line["logits_difference"], &line["plan_bytes"]), (&0.0.into(), &20.into()));
-        assert!(run.stderr.contains("building: Building\n") && run.stderr.contains("there is none for it yet"));
+        assert!(
+            run.stderr.contains("building: Building\n")
+                && run.stderr.contains("there is none for it yet")
+        );
 
         let run = machine.build(&["--engine", engine, "--json"]);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "nothing is built");
@@ -29,7 +32,11 @@ fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
         let faults: Vec<_> = machine
             .transcript()
             .into_iter()
-            .filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN") || line.contains("UNKNOWN"))
+            .filter(|line| {
+                line.contains("AFTER DELETION")
+                    || line.contains("AGAIN")
+                    || line.contains("UNKNOWN")
+            })
             .collect();
         assert_eq!(faults, [""; 0]);
     }
@@ -42,7 +49,9 @@ fn the_profile_holds_every_call_that_was_announced() {
     let transcript = machine.transcript();
     let profile: Vec<&str> = transcript
         .iter()
-        .filter_map(|line| line.strip_prefix("VOptimizationProfile::setDimensions(")?.strip_suffix(')'))
+        .filter_map(|line| {
+            line.strip_prefix("VOptimizationProfile::setDimensions(")?.strip_suffix(')')
+        })
         .collect();
     assert_eq!(
         profile,
@@ -65,16 +74,24 @@ fn the_profile_holds_every_call_that_was_announced() {
 fn masks_come_from_tensorrt_and_one_query_is_two_rows() {
     let machine = Installation::new(110_400);
     let output = machine.path("out");
-    let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--json", "--output", &output]);
+    let run =
+        machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--json", "--output", &output]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let begin = match serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap() {
         Event::Begin(begin) => begin,
         other => panic!("{other:?}"),
     };
     assert_eq!((begin.engine.name.as_str(), begin.engine.precision.as_str()), ("tensorrt", "fp32"));
-    assert!(begin.engine.library.starts_with("11.4.0 (libnvinfer.so.11"), "{}", begin.engine.library);
+    assert!(
+        begin.engine.library.starts_with("11.4.0 (libnvinfer.so.11"),
+        "{}",
+        begin.engine.library
+    );
     let transcript = machine.transcript();
-    let last = transcript.iter().rfind(|line| line.starts_with("VExecutionContext::setInputShape(queries")).unwrap();
+    let last = transcript
+        .iter()
+        .rfind(|line| line.starts_with("VExecutionContext::setInputShape(queries"))
+        .unwrap();
     assert_eq!(last, "VExecutionContext::setInputShape(queries, [2, 512])");
 }
 
@@ -82,9 +99,13 @@ fn masks_come_from_tensorrt_and_one_query_is_two_rows() {
 fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     let machine = Installation::new(100_300);
     let (picture, output) = (machine.path("picture.png"), machine.path("out"));
-    image::RgbImage::from_fn(900, 500, |x, y| image::Rgb([x as u8, y as u8, 90])).save(&picture).unwrap();
-    let arguments = ["--bundle", &bundle(), "--queries", "flood,building", "--engine", "tensorrt", "--json"];
-    let run = machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &picture]].concat());
+    image::RgbImage::from_fn(900, 500, |x, y| image::Rgb([x as u8, y as u8, 90]))
+        .save(&picture)
+        .unwrap();
+    let arguments =
+        ["--bundle", &bundle(), "--queries", "flood,building", "--engine", "tensorrt", "--json"];
+    let run =
+        machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &picture]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     let Some(Event::End(end)) = run
         .stdout
@@ -94,13 +115,16 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     else {
         panic!("{}", run.stdout)
     };
-    // 7 batches of two and one of one, of which the library saw: the self-test, a trial, then one of two, one of two captured, one of one.
+    // 7 batches of two and one of one, of which the library saw: the self-test, a trial, then one
+    // of two, one of two captured, one of one.
     assert_eq!(end.done.unwrap().tiles, 15);
     assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 5);
     // For the self-test, for two tiles, for one.
     assert_eq!(machine.calls("VCudaEngine::createExecutionContext"), 3);
-    let faults =
-        machine.transcript().into_iter().filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
+    let faults = machine
+        .transcript()
+        .into_iter()
+        .filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
     assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
 }
 
@@ -111,14 +135,33 @@ fn half_precision_is_preferred_where_the_bundle_holds_it() {
     // What is in the file does not matter to a library that computes nothing.
     let model = shipped.model_bytes(Precision::Fp32).unwrap().to_vec();
     let half = machine.path("half");
-    BundleWriter::from_bundle(shipped).unwrap().model(Precision::Fp16, model).write(half.as_ref()).unwrap();
+    BundleWriter::from_bundle(shipped)
+        .unwrap()
+        .model(Precision::Fp16, model)
+        .write(half.as_ref())
+        .unwrap();
     let run = machine.edge(&["build", "--bundle", &half, "--engine", "tensorrt", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let line: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(line["precision"], "fp16");
     // TF32, which only the file of 32 bits does without.
-    assert_eq!((machine.calls("VBuilderConfig::setFlag(6)"), machine.calls("VBuilderConfig::clearFlag(6)")), (1, 0));
-    let run = machine.edge(&["build", "--bundle", &half, "--engine", "tensorrt", "--json", "--precision", "fp32"]);
+    assert_eq!(
+        (
+            machine.calls("VBuilderConfig::setFlag(6)"),
+            machine.calls("VBuilderConfig::clearFlag(6)")
+        ),
+        (1, 0)
+    );
+    let run = machine.edge(&[
+        "build",
+        "--bundle",
+        &half,
+        "--engine",
+        "tensorrt",
+        "--json",
+        "--precision",
+        "fp32",
+    ]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!((machine.builds(), machine.calls("VBuilderConfig::clearFlag(6)")), (2, 1));
 }
@@ -129,8 +172,12 @@ fn two_engines_are_compared_on_the_device() {
     let run = machine.edge(&["compare", "@tensorrt", "@tensorrt", "--queries", "flood", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let line: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((line["iou"].as_f64(), line["logits_difference_max"].as_f64()), (Some(1.0), Some(0.0)));
-    // Two self-tests, two trials, and twice the built-in scene, batch by batch until it is captured.
+    assert_eq!(
+        (line["iou"].as_f64(), line["logits_difference_max"].as_f64()),
+        (Some(1.0), Some(0.0))
+    );
+    // Two self-tests, two trials, and twice the built-in scene, batch by batch until it is
+    // captured.
     assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 8);
 }
 
@@ -139,9 +186,22 @@ fn a_plan_that_cannot_be_captured_runs_batch_by_batch() {
     let machine = Installation::new(110_400);
     machine.script(&["failing-runs 2 2"]);
     let output = machine.path("out");
-    let run = machine.edge(&["--bundle", &bundle(), "--queries", "flood", "--engine", "tensorrt", "--output", &output]);
+    let run = machine.edge(&[
+        "--bundle",
+        &bundle(),
+        "--queries",
+        "flood",
+        "--engine",
+        "tensorrt",
+        "--output",
+        &output,
+    ]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stderr.contains("warning: batches are asked for one by one, without CUDA graphs: "), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("warning: batches are asked for one by one, without CUDA graphs: "),
+        "{}",
+        run.stderr
+    );
     assert!(machine.calls("VExecutionContext::enqueueV3") > 4, "one a batch");
 }
 
@@ -180,10 +240,18 @@ fn wrong_outputs_are_refused_with_the_numbers_and_the_next_engine_serves() {
 
     let run = machine.edge(&[&segment[..], &["--engine", "tensorrt"]].concat());
     assert_eq!(run.code, 4, "{}", run.stderr);
-    assert!(run.stderr.contains("no engine can run this bundle; tensorrt: fp32: self-test: logits"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("no engine can run this bundle; tensorrt: fp32: self-test: logits"),
+        "{}",
+        run.stderr
+    );
     let run = machine.build(&["--engine", "tensorrt"]);
     assert_eq!(run.code, 4);
-    assert!(run.stdout.starts_with("tensorrt     no      fp32: self-test: logits"), "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with("tensorrt     no      fp32: self-test: logits"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
@@ -195,5 +263,9 @@ fn an_output_that_is_no_number_is_refused() {
     machine.outputs(&golden.golden().logits, &presence);
     let run = machine.build(&["--engine", "tensorrt"]);
     assert_eq!(run.code, 4);
-    assert!(run.stdout.contains("presence: expected within") && run.stdout.contains("NaN off at 0"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("presence: expected within") && run.stdout.contains("NaN off at 0"),
+        "{}",
+        run.stdout
+    );
 }

@@ -5,8 +5,8 @@ type Tap = (usize, usize, f32);
 
 /// `plane: [H, W]` with `from = [W, H]` -> a plane of `to = [W, H]`.
 ///
-/// Pixel centres lie at halves, nothing is averaged when the plane shrinks: `torch.nn.functional.interpolate(mode="bilinear",
-/// align_corners=False)`.
+/// Pixel centres lie at halves, nothing is averaged when the plane shrinks:
+/// `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`.
 pub(super) fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
     let columns = taps(from[0], to[0]);
     let rows = taps(from[1], to[1]);
@@ -14,7 +14,8 @@ pub(super) fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32
     for (upper, lower, down) in rows {
         let [upper, lower] = [upper, lower].map(|row| &plane[row * from[0]..][..from[0]]);
         resized.extend(columns.iter().map(|&(left, right, across)| {
-            let [upper, lower] = [upper, lower].map(|row| row[left] * (1.0 - across) + row[right] * across);
+            let [upper, lower] =
+                [upper, lower].map(|row| row[left] * (1.0 - across) + row[right] * across);
             upper * (1.0 - down) + lower * down
         }));
     }
@@ -50,13 +51,16 @@ mod tests {
     #[test]
     fn every_size_agrees_with_libtorch() {
         let [width, height] = [7, 5];
-        let plane: Vec<f32> = (0..width * height).map(|at| ((at * 37) % 101) as f32 / 101.0).collect();
+        let plane: Vec<f32> =
+            (0..width * height).map(|at| ((at * 37) % 101) as f32 / 101.0).collect();
         let tensor = Tensor::from_slice(&plane).reshape([1, 1, height as i64, width as i64]);
         for to in [[7, 5], [20, 20], [3, 11], [1, 2], [28, 4]] {
-            let expected = tensor.upsample_bilinear2d([to[1] as i64, to[0] as i64], false, None, None);
+            let expected =
+                tensor.upsample_bilinear2d([to[1] as i64, to[0] as i64], false, None, None);
             let expected: Vec<f32> = expected.flatten(0, -1).try_into().unwrap();
             let found = resize(&plane, [width, height], to);
-            let largest = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let largest =
+                found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(found.len() == expected.len() && largest <= 1e-6, "{to:?}: {largest}");
         }
     }

@@ -2,8 +2,8 @@
 
 use rszs_data::RgbImage;
 use rszs_hot::{
-    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule, RegionStatistics, TileGrid,
-    TileLayout, fill_tile, words_per_row,
+    BlendWeights, Blender, DecideBuffers, Decider, Decision, LogitRows, QueryRule,
+    RegionStatistics, TileGrid, TileLayout, fill_tile, words_per_row,
 };
 
 use super::prediction::Prediction;
@@ -41,7 +41,15 @@ fn tiles(image: &RgbImage, grid: &TileGrid, batch: &[usize]) -> Result<Vec<u8>, 
     let tile_bytes = (side_px * side_px * 3) as usize;
     let mut bytes = vec![0; batch.len() * tile_bytes];
     for (&index, tile) in batch.iter().zip(bytes.chunks_exact_mut(tile_bytes)) {
-        fill_tile(&image.pixels, grid.width_px(), grid.height_px(), grid.tile(index), side_px, 1, tile)?;
+        fill_tile(
+            &image.pixels,
+            grid.width_px(),
+            grid.height_px(),
+            grid.tile(index),
+            side_px,
+            1,
+            tile,
+        )?;
     }
     Ok(bytes)
 }
@@ -54,8 +62,10 @@ fn decide(grid: &TileGrid, queries: usize, logits: &LogitRows) -> Result<Predict
     let mut regions = vec![RegionStatistics::default(); queries];
     let buffers = DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
     let mut decider = Decider::new(grid, Decision::Exclusive, queries, &rules, buffers)?;
-    let mut prediction =
-        Prediction { scores: vec![vec![0; width * height]; queries], exclusive: Vec::with_capacity(width * height) };
+    let mut prediction = Prediction {
+        scores: vec![vec![0; width * height]; queries],
+        exclusive: Vec::with_capacity(width * height),
+    };
     for y in 0..grid.height_px() {
         prediction.exclusive.extend_from_slice(decider.decide(y, logits)?.classes);
         for (query, scores) in prediction.scores.iter_mut().enumerate() {

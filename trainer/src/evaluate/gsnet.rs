@@ -1,6 +1,7 @@
 //! The protocol of `GSNet` and `CAT-Seg`: five views of a squashed picture.
 //!
-//! Their sizes are of a network with tiles of 384 px; a network with tiles of T keeps their proportions:
+//! Their sizes are of a network with tiles of 384 px; a network with tiles of T keeps their
+//! proportions:
 //!
 //! | | 384 | T | 256 | 512 |
 //! |---|---|---|---|---|
@@ -8,17 +9,22 @@
 //! | side of the square | 640 | T + stride | 426 | 853 |
 //! | longest side before squashing | 2560 | 4 squares | 1704 | 3412 |
 //!
-//! 1. The shorter side becomes that of the square, averaged where it shrinks (detectron2's `ResizeShortestEdge`).
-//! 2. Bilinear without averaging: to the square, aspect ratio lost, of which 2 x 2 windows of T are cut; and to T, the whole picture.
-//! 3. Logits grow to T x T, then become scores. Windows are averaged where they overlap; so are, half and half, their square and the whole
-//!    picture's scores.
-//! 4. Scores come back to the size of the picture; a pixel's query is the one with the largest score.
+//! 1. The shorter side becomes that of the square, averaged where it shrinks (detectron2's
+//!    `ResizeShortestEdge`).
+//! 2. Bilinear without averaging: to the square, aspect ratio lost, of which 2 x 2 windows of T are
+//!    cut; and to T, the whole picture.
+//! 3. Logits grow to T x T, then become scores. Windows are averaged where they overlap; so are,
+//!    half and half, their square and the whole picture's scores.
+//! 4. Scores come back to the size of the picture; a pixel's query is the one with the largest
+//!    score.
 //!
-//! One difference: views are rounded to bytes, which is what this network takes; there they stay floats.
+//! One difference: views are rounded to bytes, which is what this network takes; there they stay
+//! floats.
 //!
 //! `tests/golden/gsnet.py` has the same steps in PyTorch; a test compares.
 //!
-//! Source: `inference_sliding_window` in `cat_seg/cat_seg_model.py` of cvlab-kaist/CAT-Seg; `GSNet` (yecy749/GSNet) has the same steps.
+//! Source: `inference_sliding_window` in `cat_seg/cat_seg_model.py` of cvlab-kaist/CAT-Seg; `GSNet`
+//! (yecy749/GSNet) has the same steps.
 
 use image::imageops::FilterType;
 use rszs_data::RgbImage;
@@ -58,10 +64,13 @@ pub(super) fn predict(
     let mut largest = vec![f32::NEG_INFINITY; image.width * image.height];
     let mut prediction = Prediction { scores: Vec::new(), exclusive: vec![0; largest.len()] };
     for query in 0..queries {
-        let views: [&[f32]; VIEWS] =
-            std::array::from_fn(|view| &all_logits[(view * queries + query) * per_query..][..per_query]);
+        let views: [&[f32]; VIEWS] = std::array::from_fn(|view| {
+            &all_logits[(view * queries + query) * per_query..][..per_query]
+        });
         let scores = resize(&sizes.square_scores(views), sizes.square(), picture);
-        for ((largest, winner), &score) in largest.iter_mut().zip(&mut prediction.exclusive).zip(&scores) {
+        for ((largest, winner), &score) in
+            largest.iter_mut().zip(&mut prediction.exclusive).zip(&scores)
+        {
             if score > *largest {
                 (*largest, *winner) = (score, 1 + query as u8);
             }
@@ -98,7 +107,9 @@ impl Sizes {
         let mut bytes = Vec::with_capacity(VIEWS * self.tile_px * self.tile_px * 3);
         for [x, y] in self.corners() {
             for row in y..y + self.tile_px {
-                bytes.extend_from_slice(&square.pixels[(row * square.width + x) * 3..][..self.tile_px * 3]);
+                bytes.extend_from_slice(
+                    &square.pixels[(row * square.width + x) * 3..][..self.tile_px * 3],
+                );
             }
         }
         bytes.extend(squashed(&image, self.tile_px).pixels);
@@ -110,9 +121,14 @@ impl Sizes {
         let (short, long) = (image.width.min(image.height), image.width.max(image.height));
         let square = self.square_px() as f64;
         let scale = (square / short as f64).min(4.0 * square / long as f64);
-        let [width, height] = [image.width, image.height].map(|side| ((side as f64 * scale).round() as u32).max(1));
-        let pixels = image::RgbImage::from_raw(image.width as u32, image.height as u32, image.pixels.clone())
-            .expect("a picture has three bytes a pixel");
+        let [width, height] =
+            [image.width, image.height].map(|side| ((side as f64 * scale).round() as u32).max(1));
+        let pixels = image::RgbImage::from_raw(
+            image.width as u32,
+            image.height as u32,
+            image.pixels.clone(),
+        )
+        .expect("a picture has three bytes a pixel");
         let resized = image::imageops::resize(&pixels, width, height, FilterType::Triangle);
         RgbImage { width: width as usize, height: height as usize, pixels: resized.into_raw() }
     }
@@ -147,7 +163,8 @@ impl Sizes {
 fn squashed(image: &RgbImage, side_px: usize) -> RgbImage {
     let mut square = RgbImage::filled(side_px, side_px, [0; 3]);
     for channel in 0..3 {
-        let plane: Vec<f32> = image.pixels.iter().skip(channel).step_by(3).map(|&value| f32::from(value)).collect();
+        let plane: Vec<f32> =
+            image.pixels.iter().skip(channel).step_by(3).map(|&value| f32::from(value)).collect();
         let resized = resize(&plane, [image.width, image.height], [side_px; 2]);
         for (value, resized) in square.pixels.iter_mut().skip(channel).step_by(3).zip(resized) {
             *value = resized.round() as u8;

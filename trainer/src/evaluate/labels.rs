@@ -54,11 +54,20 @@ pub(super) struct LabelCounts {
 impl LabelCounts {
     /// Nothing counted.
     pub(super) fn new(queries: usize) -> Result<Self, TrainError> {
-        Ok(Self { confusion: ConfusionMatrix::new(queries)?, boundary: BoundaryScore::new(queries)? })
+        Ok(Self {
+            confusion: ConfusionMatrix::new(queries)?,
+            boundary: BoundaryScore::new(queries)?,
+        })
     }
 
-    /// Counts one picture, rows of `width` pixels: each true query or 255, and 1 + each predicted query.
-    pub(super) fn add(&mut self, width: usize, truth: &[u8], exclusive: &[u8]) -> Result<(), TrainError> {
+    /// Counts one picture, rows of `width` pixels: each true query or 255, and 1 + each predicted
+    /// query.
+    pub(super) fn add(
+        &mut self,
+        width: usize,
+        truth: &[u8],
+        exclusive: &[u8],
+    ) -> Result<(), TrainError> {
         let predictions: Vec<u8> = exclusive.iter().map(|class| class.wrapping_sub(1)).collect();
         self.confusion.add(truth, &predictions)?;
         Ok(self.boundary.add(width, truth, &predictions)?)
@@ -73,14 +82,17 @@ impl LabelCounts {
             pixels,
             boundary_f1: self.boundary.class_f1(index),
         };
-        let classes: Vec<LabelClass> = table.concepts().iter().zip(&scores.classes).enumerate().map(class).collect();
+        let classes: Vec<LabelClass> =
+            table.concepts().iter().zip(&scores.classes).enumerate().map(class).collect();
         let any_novel = classes.iter().any(|class| class.novel);
         LabelScores {
             mean_iou: scores.mean_iou,
             mean_accuracy: scores.mean_accuracy,
             pixel_accuracy: scores.pixel_accuracy,
             boundary_f1: self.boundary.mean_f1(),
-            base_novel: any_novel.then(|| BaseNovel::new(classes.iter().map(|class| (class.pixels.iou, class.novel)))),
+            base_novel: any_novel.then(|| {
+                BaseNovel::new(classes.iter().map(|class| (class.pixels.iou, class.novel)))
+            }),
             novel_by: novel.by().filter(|_| any_novel),
             competitors: table.competitors().to_vec(),
             classes,

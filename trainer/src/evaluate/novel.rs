@@ -9,7 +9,8 @@ use serde::Serialize;
 pub enum NovelBy {
     /// Words that somebody typed.
     Words,
-    /// What LandDiscover50K has no class for, by [`rszs_data::Protocol::novel`]. Means what it says only of a model that was trained on that set.
+    /// What LandDiscover50K has no class for, by [`rszs_data::Protocol::novel`]. Means what it says
+    /// only of a model that was trained on that set.
     LandDiscover50k,
 }
 

@@ -25,7 +25,8 @@ impl Svg {
     fn new(width_px: f64, height_px: f64) -> Self {
         let mut svg = Self { body: String::new() };
         svg.push(format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width_px:.0}\" height=\"{height_px:.0}\" font-family=\"sans-serif\">"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width_px:.0}\" \
+             height=\"{height_px:.0}\" font-family=\"sans-serif\">"
         ));
         svg.rectangle([0.0, 0.0], [width_px, height_px], "white");
         svg
@@ -37,16 +38,22 @@ impl Svg {
 
     fn rectangle(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], fill: &str) {
         self.push(format_args!(
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{fill}\"/>"
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             fill=\"{fill}\"/>"
         ));
     }
 
     /// `dashes`: lengths of strokes and gaps; empty for a line without gaps.
     fn line(&mut self, points: &[[f64; 2]], colour: &str, width_px: f64, dashes: &str) {
         let points: Vec<String> = points.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
-        let dashes = if dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dashes}\"") };
+        let dashes = if dashes.is_empty() {
+            String::new()
+        } else {
+            format!(" stroke-dasharray=\"{dashes}\"")
+        };
         self.push(format_args!(
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width_px}\"{dashes}/>",
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" \
+             stroke-width=\"{width_px}\"{dashes}/>",
             points.join(" ")
         ));
     }
@@ -62,10 +69,15 @@ impl Svg {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let turn = if turned { format!(" transform=\"rotate(-90 {x:.1} {y:.1})\"") } else { String::new() };
+        let turn = if turned {
+            format!(" transform=\"rotate(-90 {x:.1} {y:.1})\"")
+        } else {
+            String::new()
+        };
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         self.push(format_args!(
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"12\" text-anchor=\"{anchor}\" fill=\"{colour}\"{turn}>{text}</text>"
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"12\" text-anchor=\"{anchor}\" \
+             fill=\"{colour}\"{turn}>{text}</text>"
         ));
     }
 

@@ -22,7 +22,8 @@ const GSNET_PROMPT: &str = "A photo of a {} in the scene";
 pub enum Protocol {
     /// Tiles at the picture's own size, blended as the runtime does: what a device will see
     Deployment,
-    /// Five views of the squashed picture and one prompt, "A photo of a {} in the scene", as GSNet is evaluated: for tables beside its own
+    /// Five views of the squashed picture and one prompt, "A photo of a {} in the scene", as GSNet
+    /// is evaluated: for tables beside its own
     Gsnet,
 }
 
@@ -42,7 +43,9 @@ impl Protocol {
                 let layout = TileLayout::of_engine(model.tile_px as u32, settings.overlap_px);
                 deployment::predict(image, layout, settings.batch_size, queries, logits)
             }
-            Self::Gsnet => gsnet::predict(image, model.tile_px, settings.batch_size, queries, logits),
+            Self::Gsnet => {
+                gsnet::predict(image, model.tile_px, settings.batch_size, queries, logits)
+            }
         }
     }
 

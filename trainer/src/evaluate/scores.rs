@@ -53,16 +53,22 @@ pub struct QueryScores {
 impl SetScores {
     /// The scores in one line.
     pub fn line(&self) -> String {
-        let exclusive = self.mean_iou_exclusive.map_or(String::new(), |iou| format!(", exclusive {iou:.3}"));
-        let of_query =
-            |scores: &QueryScores| format!("{} {}", scores.query, number(scores.best.map(|point| point.iou)));
+        let exclusive =
+            self.mean_iou_exclusive.map_or(String::new(), |iou| format!(", exclusive {iou:.3}"));
+        let of_query = |scores: &QueryScores| {
+            format!("{} {}", scores.query, number(scores.best.map(|point| point.iou)))
+        };
         let queries: Vec<String> = self.queries.iter().map(of_query).collect();
         format!("{}: mIoU {:.3}{exclusive} ({})", self.set, self.mean_iou_best, queries.join(", "))
     }
 
     /// Words without a true pixel in the pictures evaluated. They have no score and are in no mean.
     pub fn without_pixels(&self) -> Vec<&str> {
-        self.queries.iter().filter(|scores| scores.best.is_none()).map(|scores| scores.query.as_str()).collect()
+        self.queries
+            .iter()
+            .filter(|scores| scores.best.is_none())
+            .map(|scores| scores.query.as_str())
+            .collect()
     }
 
     /// Name and value of each curve: the means, and of each query the `IoU` at its best threshold.
@@ -72,8 +78,9 @@ impl SetScores {
             (format!("evaluation/{}/mean_iou_half", self.set), self.mean_iou_half),
         ];
         for query in &self.queries {
-            curves
-                .extend(query.best.map(|best| (format!("evaluation/{}/iou_best/{}", self.set, query.query), best.iou)));
+            curves.extend(query.best.map(|best| {
+                (format!("evaluation/{}/iou_best/{}", self.set, query.query), best.iou)
+            }));
         }
         curves
     }
@@ -90,22 +97,34 @@ impl Counts {
     pub(super) fn new(set: &DenseSet) -> Result<Self, TrainError> {
         let queries = set.classes().concepts().len();
         let histograms = vec![ScoreHistogram::new(HistogramResolution::Bytes); queries];
-        let labels = if set.classes().labels_every_pixel() { Some(LabelCounts::new(queries)?) } else { None };
+        let labels = if set.classes().labels_every_pixel() {
+            Some(LabelCounts::new(queries)?)
+        } else {
+            None
+        };
         Ok(Self { histograms, labels })
     }
 
-    /// Counts one picture, of which `prediction` says something for each concept and then for each competing word. A pixel that goes to a
-    /// competing word is lost to its true class and counts for no other.
-    pub(super) fn add(&mut self, set: &DenseSet, sample: &Sample, prediction: &Prediction) -> Result<(), TrainError> {
+    /// Counts one picture, of which `prediction` says something for each concept and then for each
+    /// competing word. A pixel that goes to a competing word is lost to its true class and counts
+    /// for no other.
+    pub(super) fn add(
+        &mut self,
+        set: &DenseSet,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), TrainError> {
         let mut class_truth = vec![UNLABELLED; sample.mask.ids.len()];
         let concepts = set.classes().concepts();
         for (query, ((concept, scores), histogram)) in
             concepts.iter().zip(&prediction.scores).zip(&mut self.histograms).enumerate()
         {
             let targets = concept.targets();
-            let truth: Vec<u8> = sample.mask.ids.iter().map(|&id| targets[usize::from(id)]).collect();
+            let truth: Vec<u8> =
+                sample.mask.ids.iter().map(|&id| targets[usize::from(id)]).collect();
             // The histogram's bin of a byte is the byte itself.
-            let scores: Vec<f32> = scores.iter().map(|&score| (f32::from(score) + 0.5) / 256.0).collect();
+            let scores: Vec<f32> =
+                scores.iter().map(|&score| (f32::from(score) + 0.5) / 256.0).collect();
             histogram.add(&truth, &scores)?;
             for (class, _) in class_truth.iter_mut().zip(&truth).filter(|(_, truth)| **truth == 1) {
                 *class = query as u8;
@@ -118,7 +137,13 @@ impl Counts {
     }
 
     /// What was counted, as scores.
-    pub(super) fn scores(self, set: &DenseSet, protocol: Protocol, novel: &Novel, images: usize) -> SetScores {
+    pub(super) fn scores(
+        self,
+        set: &DenseSet,
+        protocol: Protocol,
+        novel: &Novel,
+        images: usize,
+    ) -> SetScores {
         let concepts = set.classes().concepts();
         let per_query: Vec<QueryScores> = concepts
             .iter()
@@ -126,7 +151,8 @@ impl Counts {
             .map(|(concept, histogram)| query_scores(&concept.name, histogram))
             .collect();
         let mean = |point: fn(&QueryScores) -> Option<OperatingPoint>| {
-            let with_truth: Vec<f64> = per_query.iter().filter_map(|scores| Some(point(scores)?.iou)).collect();
+            let with_truth: Vec<f64> =
+                per_query.iter().filter_map(|scores| Some(point(scores)?.iou)).collect();
             with_truth.iter().sum::<f64>() / with_truth.len().max(1) as f64
         };
         let labels = self.labels.map(|labels| labels.scores(set.classes(), novel));
@@ -166,16 +192,24 @@ mod tests {
     use crate::evaluate::table;
     use rszs_data::{Split, fixtures};
 
-    /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0 elsewhere.
+    /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0
+    /// elsewhere.
     fn count(set: &DenseSet, right: impl Fn(usize, u8) -> bool) -> SetScores {
         let sample = set.sample(Split::Val, 0).unwrap();
         let concepts = set.classes().concepts();
         let words = concepts.len() + set.classes().competitors().len();
         let scores: Vec<Vec<u8>> = (0..words)
-            .map(|query| sample.mask.ids.iter().map(|&id| if right(query, id) { 255 } else { 0 }).collect())
+            .map(|query| {
+                sample.mask.ids.iter().map(|&id| if right(query, id) { 255 } else { 0 }).collect()
+            })
             .collect();
         let exclusive = (0..sample.mask.ids.len())
-            .map(|pixel| scores.iter().position(|scores| scores[pixel] == 255).map_or(0, |query| 1 + query as u8))
+            .map(|pixel| {
+                scores
+                    .iter()
+                    .position(|scores| scores[pixel] == 255)
+                    .map_or(0, |query| 1 + query as u8)
+            })
             .collect();
         let mut counts = Counts::new(set).unwrap();
         counts.add(set, &sample, &Prediction { scores, exclusive }).unwrap();
@@ -189,7 +223,9 @@ mod tests {
         let set = rszs_data::sets::dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
         // Row 0 of the fixture is unlabelled; there, every query fires.
         let scores = count(&set, |query, id| usize::from(id) == query + 1 || id == UNLABELLED);
-        assert!((scores.mean_iou_half - 1.0).abs() < 1e-9 && (scores.mean_iou_best - 1.0).abs() < 1e-9);
+        assert!(
+            (scores.mean_iou_half - 1.0).abs() < 1e-9 && (scores.mean_iou_best - 1.0).abs() < 1e-9
+        );
         assert_eq!(scores.mean_iou_exclusive, Some(1.0));
         let labels = scores.labels.unwrap();
         assert_eq!(
@@ -207,19 +243,30 @@ mod tests {
         let scores = count(&set, |query, id| query != road && usize::from(id) == query + 1);
         let labels = scores.labels.as_ref().unwrap();
         let means = labels.base_novel.unwrap();
-        assert_eq!((means.base, means.novel, means.harmonic_mean), (Some(1.0), Some(0.0), Some(0.0)));
+        assert_eq!(
+            (means.base, means.novel, means.harmonic_mean),
+            (Some(1.0), Some(0.0), Some(0.0))
+        );
         assert_eq!(scores.mean_iou_exclusive, Some(0.8));
-        assert_eq!(labels.confusion.row(road)[concepts.len()], labels.classes[road].pixels.true_pixels);
+        assert_eq!(
+            labels.confusion.row(road)[concepts.len()],
+            labels.classes[road].pixels.true_pixels
+        );
         let table = table(&[scores]);
-        assert!(table.contains("mIoU base 1.000, novel 0.000, harmonic mean 0.000 (as typed)"), "{table}");
+        assert!(
+            table.contains("mIoU base 1.000, novel 0.000, harmonic mean 0.000 (as typed)"),
+            "{table}"
+        );
     }
 
     #[test]
     fn background_competes_in_flood_net_and_its_own_pixels_count_nowhere() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::sets::flood_net::open(&fixtures::flood_net(folder.path()).unwrap()).unwrap();
+        let set =
+            rszs_data::sets::flood_net::open(&fixtures::flood_net(folder.path()).unwrap()).unwrap();
         assert_eq!(set.classes().competitors(), ["Background"]);
-        // Queries 0 to 8 are the indices 1 to 9. Query 9 is the background: it takes what is background, which nobody counts, and all water.
+        // Queries 0 to 8 are the indices 1 to 9. Query 9 is the background: it takes what is
+        // background, which nobody counts, and all water.
         let water = 5;
         let scores = count(&set, |query, id| match query {
             9 => id == 0 || id == water,
@@ -231,9 +278,14 @@ mod tests {
         assert_eq!(iou, [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
         assert!((scores.mean_iou_exclusive.unwrap() - 8.0 / 9.0).abs() < 1e-12);
         let sample = set.sample(Split::Val, 0).unwrap();
-        let pixels_of = |wanted: u8| sample.mask.ids.iter().map(|&id| u64::from(id == wanted)).sum::<u64>();
+        let pixels_of =
+            |wanted: u8| sample.mask.ids.iter().map(|&id| u64::from(id == wanted)).sum::<u64>();
         assert_eq!(labels.confusion.row(4)[9], pixels_of(water), "lost to the background");
-        assert_eq!(labels.confusion.scores().pixels, 16 * 12 - pixels_of(0), "index 0 counts nowhere");
+        assert_eq!(
+            labels.confusion.scores().pixels,
+            16 * 12 - pixels_of(0),
+            "index 0 counts nowhere"
+        );
         // Five base words: water, tree, vehicle, pool, grass.
         let means = labels.base_novel.unwrap();
         assert_eq!((means.base, means.novel), (Some(0.8), Some(1.0)));
@@ -246,7 +298,8 @@ mod tests {
     fn sets_with_an_ignored_index_have_a_mean_over_the_published_classes() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        let written = [fixtures::flair(root), fixtures::potsdam_split(root), fixtures::love_da(root)];
+        let written =
+            [fixtures::flair(root), fixtures::potsdam_split(root), fixtures::love_da(root)];
         let [flair, potsdam, love_da] = written.map(|root| root.unwrap());
         let set = rszs_data::sets::flair::open(&flair).unwrap();
         let scores = count(&set, |query, id| query != 8 && usize::from(id) == query);
@@ -278,11 +331,12 @@ mod tests {
     #[test]
     fn a_set_that_labels_a_part_has_no_exclusive_score() {
         let folder = tempfile::tempdir().unwrap();
-        let set = rszs_data::sets::flood_area::open(&fixtures::flood_area(folder.path()).unwrap()).unwrap();
+        let set = rszs_data::sets::flood_area::open(&fixtures::flood_area(folder.path()).unwrap())
+            .unwrap();
         let everywhere = count(&set, |_, _| true);
         let sample = set.sample(Split::Val, 0).unwrap();
-        let share =
-            sample.mask.ids.iter().map(|&id| f64::from(u8::from(id == 1))).sum::<f64>() / sample.mask.ids.len() as f64;
+        let share = sample.mask.ids.iter().map(|&id| f64::from(u8::from(id == 1))).sum::<f64>()
+            / sample.mask.ids.len() as f64;
         assert!((everywhere.mean_iou_half - share).abs() < 1e-9);
         assert_eq!(everywhere.mean_iou_exclusive, None);
         assert!(table(&[everywhere]).contains("flood_area         mean"));

@@ -22,8 +22,14 @@ pub(super) struct AtHand {
 }
 
 impl AtHand {
-    /// Tables 1 and 4 are made of what is there; the others want every set that was asked for, and stop where one is missing.
-    pub(super) fn of(experiment: Experiment, asked: &[String], hides_words: bool, data_root: &Path) -> Self {
+    /// Tables 1 and 4 are made of what is there; the others want every set that was asked for, and
+    /// stop where one is missing.
+    pub(super) fn of(
+        experiment: Experiment,
+        asked: &[String],
+        hides_words: bool,
+        data_root: &Path,
+    ) -> Self {
         if !matches!(experiment, Experiment::Table1 | Experiment::Table4) {
             return Self { sets: asked.to_vec(), missing: Vec::new() };
         }
@@ -31,7 +37,11 @@ impl AtHand {
         for set in asked {
             let reason = match catalogue::open(set, data_root) {
                 Err(error) => Some(error.to_string()),
-                Ok(_) if experiment == Experiment::Table4 && !hides_words && catalogue::protocol(set).is_none() => {
+                Ok(_)
+                    if experiment == Experiment::Table4
+                        && !hides_words
+                        && catalogue::protocol(set).is_none() =>
+                {
                     Some("nobody published a split of it into base and novel classes".to_owned())
                 }
                 Ok(_) => None,

@@ -41,7 +41,8 @@ pub(super) struct Efficiency {
 }
 
 impl Efficiency {
-    /// Counts the network of `config`, and times it on `device`, with random weights and one random tile.
+    /// Counts the network of `config`, and times it on `device`, with random weights and one random
+    /// tile.
     pub(super) fn of(config: &RunConfig, device: Device) -> Result<Self, TrainError> {
         let network = config.network();
         let settings: TrainSettings = config.section("train")?;
@@ -51,7 +52,8 @@ impl Efficiency {
         let parameters = Parameters::initialise(&[&graph], 1, device)?;
         let side = network.tile_px as i64;
         let tile = Tensor::f_randint(256, [1, side, side, 3], (Kind::Uint8, device))?;
-        let words = Tensor::f_randn([QUERIES as i64, network.joint_width as i64], (Kind::Float, device))?;
+        let words =
+            Tensor::f_randn([QUERIES as i64, network.joint_width as i64], (Kind::Float, device))?;
         let feeds = BTreeMap::from([("tiles", &tile), ("queries", &words)]);
         Precision::Float32.prepare(device);
         let _guard = tch::no_grad_guard();
@@ -87,7 +89,9 @@ fn processor() -> String {
 fn described(device: Device) -> Result<String, TrainError> {
     let name = device::name(device);
     Ok(match device {
-        Device::Cuda(number) => format!("{name} ({})", rszs_cuda::Device::open(number as u32)?.description().name),
+        Device::Cuda(number) => {
+            format!("{name} ({})", rszs_cuda::Device::open(number as u32)?.description().name)
+        }
         _ => name,
     })
 }

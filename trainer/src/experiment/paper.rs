@@ -1,8 +1,9 @@
 //! Every number of the paper's tables, and of its figure 4.
 //!
-//! Source: RS-ZeroSeg, Preprints 202511.0513, November 2025. Figure 3's values are not in its text. What does not add up in the
-//! paper is not repaired: Table 4 cannot come from the same model as Table 1 for three of its four sets, and 108.9 M parameters
-//! are fewer than the two towers of any backbone have.
+//! Source: RS-ZeroSeg, Preprints 202511.0513, November 2025. Figure 3's values are not in its text.
+//! What does not add up in the paper is not repaired: Table 4 cannot come from the same model as
+//! Table 1 for three of its four sets, and 108.9 M parameters are fewer than the two towers of any
+//! backbone have.
 
 use super::Experiment;
 
@@ -27,7 +28,8 @@ const EFFICIENCY: [&str; 3] = ["parameters, M", "GFLOPs", "latency, ms"];
 /// The numbers of a row, in the order of [`columns`]; empty where the paper has none.
 pub(super) type PaperRow = &'static [f64];
 
-/// The whole model with CLIP ViT-L/14, λ = 0.2, attention of CLIP trained, DINO frozen: the last row of most tables.
+/// The whole model with CLIP ViT-L/14, λ = 0.2, attention of CLIP trained, DINO frozen: the last
+/// row of most tables.
 pub(super) const FULL: PaperRow = &[20.55, 17.02, 46.10, 43.08, 31.69];
 /// Where the paper says nothing.
 pub(super) const NOTHING: PaperRow = &[];
@@ -68,7 +70,8 @@ pub(super) fn policy(vlm: &str, rsi: &str) -> PaperRow {
 }
 
 /// Table 4.
-pub(super) const BASE_AND_NOVEL: PaperRow = &[25.10, 15.80, 20.80, 13.20, 50.20, 41.00, 45.15, 40.50];
+pub(super) const BASE_AND_NOVEL: PaperRow =
+    &[25.10, 15.80, 20.80, 13.20, 50.20, 41.00, 45.15, 40.50];
 
 /// Table 5.
 pub(super) fn backbone(preset: &str) -> PaperRow {
@@ -128,27 +131,34 @@ pub(super) fn others(experiment: Experiment) -> &'static [(&'static str, PaperRo
 pub(super) fn note(experiment: Experiment) -> &'static str {
     match experiment {
         Experiment::Table1 => {
-            "Paper: Table 1 of Preprints 202511.0513, mIoU in percent. Other methods have the paper's numbers alone: their weights and \
-             code are not part of this project. Comparable only with FLAIR, FAST, Potsdam and FloodNet by the protocol gsnet, on \
+            "Paper: Table 1 of Preprints 202511.0513, mIoU in percent. Other methods have the \
+             paper's numbers alone: their weights and \
+             code are not part of this project. Comparable only with FLAIR, FAST, Potsdam and \
+             FloodNet by the protocol gsnet, on \
              the preset l14, trained on LandDiscover50K."
         }
         Experiment::Table4 => {
-            "Paper: Table 4 of Preprints 202511.0513, mIoU in percent; it does not list its base and novel classes, and for FLAIR, FAST and \
+            "Paper: Table 4 of Preprints 202511.0513, mIoU in percent; it does not list its base \
+             and novel classes, and for FLAIR, FAST and \
              Potsdam no list gives both these numbers and those of Table 1."
         }
         Experiment::Table7 => {
-            "Paper: Table 7 of Preprints 202511.0513, five annotators, 100 images, 1 to 5. There are no numbers of ours: people judged \
+            "Paper: Table 7 of Preprints 202511.0513, five annotators, 100 images, 1 to 5. There \
+             are no numbers of ours: people judged \
              images there, and nobody has judged ours."
         }
         Experiment::Figure3 => {
-            "Paper: the row of all sources is Table 1's; the other values of figure 3 are drawn there and not written."
+            "Paper: the row of all sources is Table 1's; the other values of figure 3 are drawn \
+             there and not written."
         }
         Experiment::Figure4 => {
-            "Paper: text beside figure 4 of Preprints 202511.0513, RTX 3090, 512 px, which gives no convention of counting; 108.9 M are \
+            "Paper: text beside figure 4 of Preprints 202511.0513, RTX 3090, 512 px, which gives \
+             no convention of counting; 108.9 M are \
              fewer parameters than the two towers of any of its backbones have."
         }
         Experiment::Table2 | Experiment::Table3 | Experiment::Table5 | Experiment::Table6 => {
-            "Paper: mIoU in percent, Preprints 202511.0513. Comparable only with FLAIR, FAST, Potsdam and FloodNet by the protocol gsnet, on \
+            "Paper: mIoU in percent, Preprints 202511.0513. Comparable only with FLAIR, FAST, \
+             Potsdam and FloodNet by the protocol gsnet, on \
              its backbone, trained on LandDiscover50K."
         }
     }
@@ -163,9 +173,13 @@ mod tests {
     fn every_row_of_sets_has_its_mean() {
         let policies = ["freeze", "attention", "full"];
         let pairs = policies.iter().flat_map(|vlm| policies.map(|rsi| policy(vlm, rsi)));
-        let parts = [false, true].into_iter().flat_map(|ms_cam| [false, true].map(|carh| parts(ms_cam, carh)));
+        let parts = [false, true]
+            .into_iter()
+            .flat_map(|ms_cam| [false, true].map(|carh| parts(ms_cam, carh)));
         let rows = OTHER_METHODS.map(|(_, row)| row).into_iter().chain(pairs).chain(parts);
-        let rows = rows.chain(["b32", "b16", "l14"].map(backbone)).chain(ALIGNMENT_WEIGHTS.map(|(_, row)| row));
+        let rows = rows
+            .chain(["b32", "b16", "l14"].map(backbone))
+            .chain(ALIGNMENT_WEIGHTS.map(|(_, row)| row));
         let mut count = 0;
         for row in rows {
             let mean = row[..4].iter().sum::<f64>() / 4.0;
@@ -178,7 +192,10 @@ mod tests {
     #[test]
     fn every_row_has_a_number_for_each_column() {
         for experiment in [Experiment::Table1, Experiment::Table7, Experiment::Figure4] {
-            assert!(others(experiment).iter().all(|(_, row)| row.len() == columns(experiment).len()), "{experiment:?}");
+            assert!(
+                others(experiment).iter().all(|(_, row)| row.len() == columns(experiment).len()),
+                "{experiment:?}"
+            );
         }
         assert_eq!(BASE_AND_NOVEL.len(), columns(Experiment::Table4).len());
         assert_eq!(efficiency("l14").len(), columns(Experiment::Figure4).len());

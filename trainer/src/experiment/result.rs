@@ -21,8 +21,8 @@ pub(super) struct SetResult {
     pub(super) set: String,
     pub(super) images: usize,
     pub(super) mean_iou: f64,
-    /// Whether every pixel is labelled, so that the largest score decides. Otherwise each query has the threshold that is best
-    /// on these very pictures.
+    /// Whether every pixel is labelled, so that the largest score decides. Otherwise each query has
+    /// the threshold that is best on these very pictures.
     pub(super) exclusive: bool,
     pub(super) base: Option<f64>,
     pub(super) novel: Option<f64>,

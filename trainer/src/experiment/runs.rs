@@ -35,7 +35,9 @@ pub(super) fn finish(
     let folder = plan.path(planned);
     let path = folder.join(RESULT);
     if path.is_file() {
-        return Ok(serde_json::from_slice(&std::fs::read(&path).map_err(TrainError::file(&path))?)?);
+        return Ok(serde_json::from_slice(
+            &std::fs::read(&path).map_err(TrainError::file(&path))?,
+        )?);
     }
     let config = config.changed(&planned.changes)?;
     let result = match &planned.from {
@@ -51,7 +53,9 @@ pub(super) fn finish(
                 protocol: plan.protocol,
                 novel: plan.novel.clone(),
             };
-            RunResult::Scores(evaluate(&config, &options, &run, device)?.iter().map(SetResult::of).collect())
+            RunResult::Scores(
+                evaluate(&config, &options, &run, device)?.iter().map(SetResult::of).collect(),
+            )
         }
     };
     write_atomically(&path, &serde_json::to_vec_pretty(&result)?)?;

@@ -42,7 +42,9 @@ impl Table {
         let experiment = plan.experiment;
         let ours = columns(plan);
         let paper = paper::columns(experiment);
-        let papers = |row: PaperRow| paper.iter().enumerate().map(|(place, _)| row.get(place).copied()).collect();
+        let papers = |row: PaperRow| {
+            paper.iter().enumerate().map(|(place, _)| row.get(place).copied()).collect()
+        };
         let others = paper::others(experiment).iter().map(|&(name, row)| Row {
             run: None,
             label: vec![name.to_owned()],
@@ -52,12 +54,22 @@ impl Table {
         let runs = plan.runs.iter().enumerate().map(|(index, run)| Row {
             run: Some(run.name.clone()),
             label: run.label.clone(),
-            ours: results.get(index).map_or(vec![None; ours.len()], |result| numbers(experiment, result)),
+            ours: results
+                .get(index)
+                .map_or(vec![None; ours.len()], |result| numbers(experiment, result)),
             paper: papers(run.paper),
         });
         let rows = others.chain(runs).collect();
         let notes = notes(plan, results);
-        Self { experiment, title: experiment.title(), labels: experiment.label_columns(), ours, paper, rows, notes }
+        Self {
+            experiment,
+            title: experiment.title(),
+            labels: experiment.label_columns(),
+            ours,
+            paper,
+            rows,
+            notes,
+        }
     }
 
     /// Writes `table.md` and `table.json`.
@@ -74,10 +86,17 @@ impl fmt::Display for Table {
         let labels = self.labels.iter().map(|&label| label.to_owned());
         let paper = self.paper.iter().map(|name| format!("paper: {name}"));
         let head: Vec<String> = labels.chain(self.ours.iter().cloned()).chain(paper).collect();
-        writeln!(f, "**{}**\n\n{}\n{}", self.title, cells(head.clone()), cells(vec!["---".to_owned(); head.len()]))?;
+        writeln!(
+            f,
+            "**{}**\n\n{}\n{}",
+            self.title,
+            cells(head.clone()),
+            cells(vec!["---".to_owned(); head.len()])
+        )?;
         for row in &self.rows {
             let numbers = row.ours.iter().chain(&row.paper);
-            let numbers = numbers.map(|number| number.map_or("–".to_owned(), |number| format!("{number:.2}")));
+            let numbers = numbers
+                .map(|number| number.map_or("–".to_owned(), |number| format!("{number:.2}")));
             writeln!(f, "{}", cells(row.label.iter().cloned().chain(numbers).collect()))?;
         }
         for note in &self.notes {
@@ -90,11 +109,13 @@ impl fmt::Display for Table {
 /// Names of our numbers.
 fn columns(plan: &Plan) -> Vec<String> {
     match plan.experiment {
-        Experiment::Figure4 => {
-            ["image, M", "text, M", "trainable, M", "GMACs", "latency, ms"].map(str::to_owned).to_vec()
-        }
+        Experiment::Figure4 => ["image, M", "text, M", "trainable, M", "GMACs", "latency, ms"]
+            .map(str::to_owned)
+            .to_vec(),
         Experiment::Table4 => {
-            let of_set = |set: &String| ["base", "novel", "harmonic mean"].map(|part| format!("{set} {part}"));
+            let of_set = |set: &String| {
+                ["base", "novel", "harmonic mean"].map(|part| format!("{set} {part}"))
+            };
             plan.sets.iter().flat_map(of_set).collect()
         }
         Experiment::Table7 => Vec::new(),
@@ -109,10 +130,16 @@ fn numbers(experiment: Experiment, result: &RunResult) -> Vec<Option<f64>> {
         RunResult::Efficiency(cost) => {
             let counts = [cost.image_parameters, cost.text_parameters, cost.trainable_parameters];
             let millions = counts.map(|count| count as f64 / 1e6);
-            millions.into_iter().chain([cost.macs as f64 / 1e9, cost.latency_ms]).map(Some).collect()
+            millions
+                .into_iter()
+                .chain([cost.macs as f64 / 1e9, cost.latency_ms])
+                .map(Some)
+                .collect()
         }
         RunResult::Scores(sets) if experiment == Experiment::Table4 => {
-            let of_set = |set: &SetResult| [set.base, set.novel, set.harmonic_mean].map(|score| score.map(percent));
+            let of_set = |set: &SetResult| {
+                [set.base, set.novel, set.harmonic_mean].map(|score| score.map(percent))
+            };
             sets.iter().flat_map(of_set).collect()
         }
         RunResult::Scores(sets) => {
@@ -132,7 +159,11 @@ fn devices(plan: &Plan, results: &[RunResult]) -> String {
     let timed: Vec<(&String, &str)> = timed.collect();
     match timed.first() {
         Some((_, first)) if timed.iter().all(|(_, device)| device == first) => (*first).to_owned(),
-        _ => timed.iter().map(|(run, device)| format!("{run} on {device}")).collect::<Vec<_>>().join(", "),
+        _ => timed
+            .iter()
+            .map(|(run, device)| format!("{run} on {device}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -140,12 +171,18 @@ fn devices(plan: &Plan, results: &[RunResult]) -> String {
 fn without_split(set: &SetResult) -> Option<String> {
     let name = &set.set;
     match (set.base, set.novel) {
-        _ if !set.exclusive => {
-            Some(format!("{name} labels not every pixel, so there is no label to be right or wrong: no means."))
+        _ if !set.exclusive => Some(format!(
+            "{name} labels not every pixel, so there is no label to be right or wrong: no means."
+        )),
+        (None, None) => {
+            Some(format!("{name} has none of the novel words among its classes: nothing to split."))
         }
-        (None, None) => Some(format!("{name} has none of the novel words among its classes: nothing to split.")),
-        (Some(_), None) => Some(format!("{name} shows no novel class: no true pixel of one in these images.")),
-        (None, Some(_)) => Some(format!("{name} shows no base class: no true pixel of one in these images.")),
+        (Some(_), None) => {
+            Some(format!("{name} shows no novel class: no true pixel of one in these images."))
+        }
+        (None, Some(_)) => {
+            Some(format!("{name} shows no base class: no true pixel of one in these images."))
+        }
         (Some(_), Some(_)) => None,
     }
 }
@@ -155,23 +192,28 @@ fn notes(plan: &Plan, results: &[RunResult]) -> Vec<String> {
     match results.first() {
         None => {}
         Some(RunResult::Efficiency(cost)) => notes.push(format!(
-            "One tile, K = {}; latency: libtorch, float32, {}, {} threads, median. Twice the MACs are FLOPs.",
+            "One tile, K = {}; latency: libtorch, float32, {}, {} threads, median. Twice the MACs \
+             are FLOPs.",
             cost.queries,
             devices(plan, results),
             cost.threads
         )),
         Some(RunResult::Scores(sets)) => {
             let steps = plan.runs.iter().map(|run| run.steps).max().unwrap_or_default();
-            let pictures: Vec<String> = sets.iter().map(|set| format!("{} of {}", set.images, set.set)).collect();
+            let pictures: Vec<String> =
+                sets.iter().map(|set| format!("{} of {}", set.images, set.set)).collect();
             notes.push(format!(
-                "Ours: mIoU in percent, protocol {}, pictures: {}; {steps} steps, one seed: small differences may be chance.",
+                "Ours: mIoU in percent, protocol {}, pictures: {}; {steps} steps, one seed: small \
+                 differences may be chance.",
                 plan.protocol.name(),
                 pictures.join(", ")
             ));
-            let partly: Vec<&str> = sets.iter().filter(|set| !set.exclusive).map(|set| set.set.as_str()).collect();
+            let partly: Vec<&str> =
+                sets.iter().filter(|set| !set.exclusive).map(|set| set.set.as_str()).collect();
             if !partly.is_empty() {
                 notes.push(format!(
-                    "Not every pixel is labelled in {}: there, each query at the threshold that is best on these pictures.",
+                    "Not every pixel is labelled in {}: there, each query at the threshold that is \
+                     best on these pictures.",
                     partly.join(", ")
                 ));
             }
@@ -180,8 +222,10 @@ fn notes(plan: &Plan, results: &[RunResult]) -> Vec<String> {
             }
             if plan.has_published_split() {
                 notes.push(
-                    "Novel: what LandDiscover50K has no class for, by meaning; neither GSNet nor the paper publishes its list. \
-                     Nothing was hidden from training: this says something only of a model trained on that set."
+                    "Novel: what LandDiscover50K has no class for, by meaning; neither GSNet nor \
+                     the paper publishes its list. \
+                     Nothing was hidden from training: this says something only of a model trained \
+                     on that set."
                         .to_owned(),
                 );
             }

@@ -21,7 +21,12 @@ pub(super) struct Variant {
 
 impl Variant {
     fn new(name: impl Into<String>, label: &[&str], changes: Vec<String>, paper: PaperRow) -> Self {
-        Self { name: name.into(), label: label.iter().map(|&cell| cell.to_owned()).collect(), changes, paper }
+        Self {
+            name: name.into(),
+            label: label.iter().map(|&cell| cell.to_owned()).collect(),
+            changes,
+            paper,
+        }
     }
 }
 
@@ -29,16 +34,27 @@ impl Experiment {
     /// The rows of its table, in their order.
     pub(super) fn variants(self, config: &RunConfig) -> Result<Vec<Variant>, TrainError> {
         Ok(match self {
-            Self::Table1 => vec![Variant::new("rs_zeroseg", &["RS-ZeroSeg"], Vec::new(), paper::FULL)],
+            Self::Table1 => {
+                vec![Variant::new("rs_zeroseg", &["RS-ZeroSeg"], Vec::new(), paper::FULL)]
+            }
             Self::Table2 => parts(),
             Self::Table3 => policies(),
-            Self::Table4 => vec![Variant::new("all_but_novel", &["RS-ZeroSeg"], Vec::new(), paper::BASE_AND_NOVEL)],
-            Self::Table5 => BACKBONES.map(|preset| with_backbone(config, preset, paper::backbone(preset))).into(),
+            Self::Table4 => vec![Variant::new(
+                "all_but_novel",
+                &["RS-ZeroSeg"],
+                Vec::new(),
+                paper::BASE_AND_NOVEL,
+            )],
+            Self::Table5 => BACKBONES
+                .map(|preset| with_backbone(config, preset, paper::backbone(preset)))
+                .into(),
             Self::Table6 => paper::ALIGNMENT_WEIGHTS.map(with_alignment_weight).into(),
             Self::Table7 => Vec::new(),
             Self::Figure3 => sources(config)?,
             Self::Figure4 => {
-                let variant = |(preset, _): (&str, _)| with_backbone(config, preset, paper::efficiency(preset));
+                let variant = |(preset, _): (&str, _)| {
+                    with_backbone(config, preset, paper::efficiency(preset))
+                };
                 Config::presets().map(variant).into()
             }
         })
@@ -67,13 +83,16 @@ fn parts() -> Vec<Variant> {
         ];
         Variant::new(name, &["yes", mark(ms_cam), mark(carh)], changes, paper::parts(ms_cam, carh))
     };
-    [("dsfe", false, false), ("ms_cam", true, false), ("carh", false, true), ("full", true, true)].map(part).into()
+    [("dsfe", false, false), ("ms_cam", true, false), ("carh", false, true), ("full", true, true)]
+        .map(part)
+        .into()
 }
 
 fn policies() -> Vec<Variant> {
     let policy = |policy: Policy| {
         let (vlm, rsi) = (policy.vlm.name(), policy.rsi.name());
-        let changes = vec![format!("train.policy.vlm = \"{vlm}\""), format!("train.policy.rsi = \"{rsi}\"")];
+        let changes =
+            vec![format!("train.policy.vlm = \"{vlm}\""), format!("train.policy.rsi = \"{rsi}\"")];
         Variant::new(format!("{vlm}_{rsi}"), &[vlm, rsi], changes, paper::policy(vlm, rsi))
     };
     Policy::all().map(policy).collect()
@@ -82,7 +101,8 @@ fn policies() -> Vec<Variant> {
 /// The preset, at the side of a tile that the description names, if it names one.
 fn with_backbone(config: &RunConfig, preset: &str, paper: PaperRow) -> Variant {
     let mut changes = vec![format!("network.preset = \"{preset}\"")];
-    let named = config.table().get("network").and_then(|network| network.get("tile_px")?.as_integer());
+    let named =
+        config.table().get("network").and_then(|network| network.get("tile_px")?.as_integer());
     if let (Some(tile_px), Some(network)) = (named, Config::preset(preset)) {
         let network = network.with_tile_px(tile_px as usize);
         for (stream, input_px) in [("vlm", network.vlm.input_px), ("rsi", network.rsi.input_px)] {
@@ -105,7 +125,8 @@ fn sources(config: &RunConfig) -> Result<Vec<Variant>, TrainError> {
         sources: Vec<Table>,
     }
     let Written { sources } = config.section("train")?;
-    let set = |source: &Table| source.get("set").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let set =
+        |source: &Table| source.get("set").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut sets: Vec<String> = Vec::new();
     for name in sources.iter().map(set) {
         if !sets.contains(&name) {
@@ -114,7 +135,12 @@ fn sources(config: &RunConfig) -> Result<Vec<Variant>, TrainError> {
     }
     let mut variants = vec![Variant::new("all", &["all"], Vec::new(), paper::FULL)];
     for name in sets.iter().filter(|_| sets.len() > 1) {
-        let alone = sources.iter().filter(|source| set(source) == *name).cloned().map(Value::Table).collect();
+        let alone = sources
+            .iter()
+            .filter(|source| set(source) == *name)
+            .cloned()
+            .map(Value::Table)
+            .collect();
         let changes = vec![format!("train.sources = {}", Value::Array(alone))];
         variants.push(Variant::new(format!("only_{name}"), &[name], changes, paper::NOTHING));
     }

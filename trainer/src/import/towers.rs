@@ -30,11 +30,15 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lists =
-            [("missing", &self.missing), ("unexpected", &self.unexpected), ("of another shape", &self.misshapen)];
+        let lists = [
+            ("missing", &self.missing),
+            ("unexpected", &self.unexpected),
+            ("of another shape", &self.misshapen),
+        ];
         let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
-        let lists: Vec<String> =
-            lists.map(|(kind, names)| format!("{} {kind}: {}", names.len(), names.join(", "))).collect();
+        let lists: Vec<String> = lists
+            .map(|(kind, names)| format!("{} {kind}: {}", names.len(), names.join(", ")))
+            .collect();
         write!(f, "expected exactly the tensors of {}, found {}", self.origin, lists.join("; "))
     }
 }
@@ -53,14 +57,22 @@ pub struct Towers {
 }
 
 impl Towers {
-    /// Takes the parameters of `model` out of a file. `shapes` are all parameters of the network; those of other parts are left
-    /// alone. Nothing is taken unless everything fits.
-    pub fn take(published: Published, model: Model, shapes: &BTreeMap<String, Vec<i64>>) -> Result<Self, TrainError> {
+    /// Takes the parameters of `model` out of a file. `shapes` are all parameters of the network;
+    /// those of other parts are left alone. Nothing is taken unless everything fits.
+    pub fn take(
+        published: Published,
+        model: Model,
+        shapes: &BTreeMap<String, Vec<i64>>,
+    ) -> Result<Self, TrainError> {
         let naming = naming(&published, model)?;
         let Published { path, mut tensors, .. } = published;
         let mut difference = Difference { origin: naming.origin, ..Difference::default() };
-        let mut towers =
-            Self { origin: naming.origin, parameters: BTreeMap::new(), unused: Vec::new(), interpolated: Vec::new() };
+        let mut towers = Self {
+            origin: naming.origin,
+            parameters: BTreeMap::new(),
+            unused: Vec::new(),
+            interpolated: Vec::new(),
+        };
         let mut used = BTreeSet::new();
         for (ours, shape) in shapes.iter().filter(|(name, _)| naming.has(group(name))) {
             let Some((theirs, layout)) = naming.theirs(ours) else {
@@ -76,26 +88,41 @@ impl Towers {
             let first_use = used.insert(theirs.clone());
             let there = shape_there(ours, shape, tensor, layout);
             match misfit(tensor, &published_shape(&there, layout)) {
-                None => towers.add(ours, shape, &to_our_layout(tensor, &there, layout)?, naming.rule)?,
-                Some(reason) if first_use => difference.misshapen.push(format!("{theirs}: {reason}")),
+                None => {
+                    towers.add(ours, shape, &to_our_layout(tensor, &there, layout)?, naming.rule)?
+                }
+                Some(reason) if first_use => {
+                    difference.misshapen.push(format!("{theirs}: {reason}"))
+                }
                 Some(_) => {}
             }
         }
         tensors.retain(|name, _| !used.contains(name));
         let skipped = last_attention(naming, shapes);
         for name in tensors.into_keys() {
-            let skipped =
-                skipped.contains(&name).then_some("the last block's queries and keys: dense features need none");
+            let skipped = skipped
+                .contains(&name)
+                .then_some("the last block's queries and keys: dense features need none");
             match skipped.or_else(|| naming.extra(&name)) {
                 Some(reason) => towers.unused.push((name, reason)),
                 None => difference.unexpected.push(name),
             }
         }
-        if difference.is_empty() { Ok(towers) } else { Err(ImportError::Difference { path, difference }.into()) }
+        if difference.is_empty() {
+            Ok(towers)
+        } else {
+            Err(ImportError::Difference { path, difference }.into())
+        }
     }
 
     /// Keeps a tensor of our layout; a position table comes to the grid of `shape`.
-    fn add(&mut self, ours: &str, shape: &[i64], tensor: &Tensor, rule: PositionRule) -> Result<(), TrainError> {
+    fn add(
+        &mut self,
+        ours: &str,
+        shape: &[i64],
+        tensor: &Tensor,
+        rule: PositionRule,
+    ) -> Result<(), TrainError> {
         let tensor = if tensor.size() == shape {
             tensor.f_contiguous()?
         } else {
@@ -112,26 +139,47 @@ impl Towers {
 fn naming(published: &Published, model: Model) -> Result<&'static Naming, ImportError> {
     let known = || NAMINGS.iter().filter(|naming| naming.model == model);
     known().find(|naming| published.tensors.contains_key(naming.marker)).ok_or_else(|| {
-        let markers: Vec<String> = known().map(|naming| format!("{} ({})", naming.marker, naming.origin)).collect();
-        let first = published.tensors.keys().next().map_or(String::new(), |name| format!(", among them {name}"));
+        let markers: Vec<String> =
+            known().map(|naming| format!("{} ({})", naming.marker, naming.origin)).collect();
+        let first = published
+            .tensors
+            .keys()
+            .next()
+            .map_or(String::new(), |name| format!(", among them {name}"));
         let found = format!("{} tensors{first}", published.tensors.len());
-        ImportError::format(&published.path, markers.join(" or "), found, "weights of another model?")
+        ImportError::format(
+            &published.path,
+            markers.join(" or "),
+            found,
+            "weights of another model?",
+        )
     })
 }
 
-/// Published names of the queries and keys of the last image block, where the network has none: `clip::dense_tower`.
+/// Published names of the queries and keys of the last image block, where the network has none:
+/// `clip::dense_tower`.
 fn last_attention(naming: &Naming, shapes: &BTreeMap<String, Vec<i64>>) -> BTreeSet<String> {
-    let number = |name: &String| name.strip_prefix("vlm.blocks.")?.split('.').next()?.parse::<usize>().ok();
+    let number =
+        |name: &String| name.strip_prefix("vlm.blocks.")?.split('.').next()?.parse::<usize>().ok();
     let Some(last) = shapes.keys().filter_map(number).max() else { return BTreeSet::new() };
-    let ours = ["q.weight", "q.bias", "k.weight", "k.bias"].map(|end| format!("vlm.blocks.{last}.attn.{end}"));
-    ours.iter().filter(|ours| !shapes.contains_key(*ours)).filter_map(|ours| Some(naming.theirs(ours)?.0)).collect()
+    let ours = ["q.weight", "q.bias", "k.weight", "k.bias"]
+        .map(|end| format!("vlm.blocks.{last}.attn.{end}"));
+    ours.iter()
+        .filter(|ours| !shapes.contains_key(*ours))
+        .filter_map(|ours| Some(naming.theirs(ours)?.0))
+        .collect()
 }
 
-/// The shape of our parameter for the file's own grid: a position table of another square grid can be brought to ours.
+/// The shape of our parameter for the file's own grid: a position table of another square grid can
+/// be brought to ours.
 fn shape_there(ours: &str, shape: &[i64], tensor: &Tensor, layout: Layout) -> Vec<i64> {
     let mut shape = shape.to_vec();
     if matches!(ours, "vlm.positions" | "rsi.positions") {
-        let rows = tensor.size().get(usize::from(layout == Layout::Unbatched)).copied().unwrap_or_default();
+        let rows = tensor
+            .size()
+            .get(usize::from(layout == Layout::Unbatched))
+            .copied()
+            .unwrap_or_default();
         let side = (rows - 1).max(0).isqrt();
         if side > 0 && 1 + side * side == rows {
             shape[0] = rows;
@@ -164,8 +212,9 @@ pub(super) fn misfit(tensor: &Tensor, expected: &[i64]) -> Option<String> {
 /// A tensor of [`published_shape`] as `shape`, in `f32`.
 fn to_our_layout(tensor: &Tensor, shape: &[i64], layout: Layout) -> Result<Tensor, TrainError> {
     let tensor = tensor.f_to_kind(Kind::Float)?;
-    let transposed =
-        |matrix: &Tensor| if shape.len() == 2 { matrix.f_transpose(0, 1) } else { Ok(matrix.shallow_clone()) };
+    let transposed = |matrix: &Tensor| {
+        if shape.len() == 2 { matrix.f_transpose(0, 1) } else { Ok(matrix.shallow_clone()) }
+    };
     Ok(match layout {
         Layout::Same => tensor,
         Layout::Transposed => transposed(&tensor)?,

@@ -21,9 +21,11 @@ pub struct Scenes {
 }
 
 impl Scenes {
-    /// `names: [S, D]`, the place of each image's name in it, and how many images the whole batch has, on all ranks.
+    /// `names: [S, D]`, the place of each image's name in it, and how many images the whole batch
+    /// has, on all ranks.
     pub fn new(names: Tensor, places: &[Option<usize>], images: usize) -> Result<Self, TrainError> {
-        let places: Vec<i64> = places.iter().map(|place| place.map_or(UNNAMED, |place| place as i64)).collect();
+        let places: Vec<i64> =
+            places.iter().map(|place| place.map_or(UNNAMED, |place| place as i64)).collect();
         let places = Tensor::f_from_slice(&places)?.f_to_device(names.device())?;
         Ok(Self { names, places, images: images as f64 })
     }
@@ -35,10 +37,17 @@ impl Scenes {
     }
 }
 
-/// Cross-entropy of `cos(aligned, name) / τ` over all names, summed over named images, divided by all images of the batch.
+/// Cross-entropy of `cos(aligned, name) / τ` over all names, summed over named images, divided by
+/// all images of the batch.
 pub(super) fn scene_naming(aligned: &Tensor, scenes: &Scenes) -> Result<Tensor, TrainError> {
     let scores = aligned.f_matmul(&scenes.names.f_transpose(0, 1)?)?.f_div_scalar(TEMPERATURE)?;
-    let sum = scores.f_cross_entropy_loss::<Tensor>(&scenes.places, None, Reduction::Sum, UNNAMED, 0.0)?;
+    let sum = scores.f_cross_entropy_loss::<Tensor>(
+        &scenes.places,
+        None,
+        Reduction::Sum,
+        UNNAMED,
+        0.0,
+    )?;
     Ok(sum.f_to_kind(Kind::Float)?.f_div_scalar(scenes.images)?)
 }
 
@@ -55,6 +64,8 @@ mod tests {
         let expected = (1.0 + (-0.2_f64 / 0.07).exp()).ln() / 4.0;
         assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         let part = scenes.narrow(0, 1).unwrap();
-        assert!(scene_naming(&aligned.narrow(0, 0, 1), &part).unwrap().double_value(&[]).abs() < 1e-9);
+        assert!(
+            scene_naming(&aligned.narrow(0, 0, 1), &part).unwrap().double_value(&[]).abs() < 1e-9
+        );
     }
 }

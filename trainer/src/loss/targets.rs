@@ -24,7 +24,8 @@ impl Targets {
 
     /// Images `from` to `from + count`.
     pub fn narrow(&self, from: i64, count: i64) -> Result<Self, TrainError> {
-        let weights = self.weights.as_ref().map(|weights| weights.f_narrow(0, from, count)).transpose()?;
+        let weights =
+            self.weights.as_ref().map(|weights| weights.f_narrow(0, from, count)).transpose()?;
         Ok(Self { labels: self.labels.f_narrow(0, from, count)?, weights })
     }
 
@@ -32,8 +33,14 @@ impl Targets {
     pub(super) fn labelled(&self) -> Result<Tensor, TrainError> {
         let labelled = self.labels.f_ne(i64::from(UNLABELLED))?;
         let sums = match &self.weights {
-            None => labelled.f_sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Int64)?.f_to_kind(Kind::Double)?,
-            Some(weights) => labelled.f_mul(weights)?.f_sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Double)?,
+            None => labelled
+                .f_sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Int64)?
+                .f_to_kind(Kind::Double)?,
+            Some(weights) => labelled.f_mul(weights)?.f_sum_dim_intlist(
+                [2_i64, 3].as_slice(),
+                false,
+                Kind::Double,
+            )?,
         };
         Ok(sums)
     }
@@ -41,14 +48,17 @@ impl Targets {
     /// Maps with enough positive pixels for the Dice loss, `[N, K]`.
     pub(super) fn worth_dice(&self) -> Result<Tensor, TrainError> {
         let positive = self.labels.f_eq(i64::from(POSITIVE))?;
-        Ok(positive.f_sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Int64)?.f_ge(DICE_PIXELS)?)
+        Ok(positive
+            .f_sum_dim_intlist([2_i64, 3].as_slice(), false, Kind::Int64)?
+            .f_ge(DICE_PIXELS)?)
     }
 }
 
 /// Fewer positive pixels than these say little about an overlap.
 const DICE_PIXELS: i64 = 50;
 
-/// What the means are over. Those of a whole batch, given to the losses of its parts, make these add up to the batch's.
+/// What the means are over. Those of a whole batch, given to the losses of its parts, make these
+/// add up to the batch's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counts {
     /// Of each query, what its labelled pixels count in sum.
@@ -72,7 +82,8 @@ impl Counts {
     /// Counts the targets of a batch that is shared by all ranks, `targets` being this one's.
     pub fn of_all(targets: &Targets, communicator: &mut Communicator) -> Result<Self, TrainError> {
         let (images, queries, ..) = targets.labels.size4()?;
-        let labelled = targets.labelled()?.f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?;
+        let labelled =
+            targets.labelled()?.f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?;
         let showing = shows(&targets.labels, POSITIVE)?.f_any_dim(1, false)?.f_sum(Kind::Double)?;
         let dice = targets.worth_dice()?.f_sum(Kind::Double)?;
         let all = Tensor::f_cat(&[labelled, showing.f_view([1])?, dice.f_view([1])?], 0)?;
@@ -81,7 +92,8 @@ impl Counts {
         all.f_copy_data(&mut numbers, count)?; // sync: once a step
         numbers.push((images * queries) as f64);
         communicator.sum(&mut numbers)?;
-        let [showing, dice_maps, maps] = [count - 2, count - 1, count].map(|place| numbers[place].max(1.0));
+        let [showing, dice_maps, maps] =
+            [count - 2, count - 1, count].map(|place| numbers[place].max(1.0));
         numbers.truncate(queries as usize);
         let weights = vec![1.0; numbers.len()];
         Ok(Self { labelled: numbers, showing, maps, dice_maps, weights })
@@ -96,16 +108,24 @@ impl Counts {
 
     /// What a pixel of each query is multiplied by.
     pub(super) fn factors(&self, averaging: Averaging) -> Vec<f64> {
-        let both = || self.labelled.iter().zip(&self.weights).map(|(&count, &weight)| (count, weight));
+        let both =
+            || self.labelled.iter().zip(&self.weights).map(|(&count, &weight)| (count, weight));
         match averaging {
             Averaging::Pixels => {
                 let pixels = at_least_one(both().map(|(count, weight)| count * weight).sum());
                 self.weights.iter().map(|weight| weight / pixels).collect()
             }
             Averaging::Queries => {
-                let queries = both().filter(|&(count, _)| count > 0.0).map(|(_, weight)| weight).sum();
+                let queries =
+                    both().filter(|&(count, _)| count > 0.0).map(|(_, weight)| weight).sum();
                 let queries = at_least_one(queries);
-                both().map(|(count, weight)| if count > 0.0 { weight / (count * queries) } else { 0.0 }).collect()
+                both()
+                    .map(
+                        |(count, weight)| {
+                            if count > 0.0 { weight / (count * queries) } else { 0.0 }
+                        },
+                    )
+                    .collect()
             }
         }
     }

@@ -22,7 +22,10 @@ fn number(tensor: &Tensor) -> f64 {
 fn segmentation(logits: [f32; 4], targets: [u8; 4]) -> f64 {
     let logits = Tensor::from_slice(&logits).reshape([1, 1, 2, 2]);
     let targets = labels(&targets, [1, 1, 2, 2]);
-    number(&segmentation_loss(&logits, &targets, &Counts::of(&targets).unwrap(), Terms::paper(1)).unwrap())
+    number(
+        &segmentation_loss(&logits, &targets, &Counts::of(&targets).unwrap(), Terms::paper(1))
+            .unwrap(),
+    )
 }
 
 #[test]
@@ -42,20 +45,30 @@ fn a_batch_without_labels_costs_nothing() {
 
 #[test]
 fn unlabelled_pixels_send_no_gradient() {
-    let logits = Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).reshape([1, 1, 2, 2]).set_requires_grad(true);
+    let logits =
+        Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).reshape([1, 1, 2, 2]).set_requires_grad(true);
     let targets = labels(&[P, O, U, U], [1, 1, 2, 2]);
-    segmentation_loss(&logits, &targets, &Counts::of(&targets).unwrap(), Terms::paper(1)).unwrap().backward();
+    segmentation_loss(&logits, &targets, &Counts::of(&targets).unwrap(), Terms::paper(1))
+        .unwrap()
+        .backward();
     let gradient = Vec::<f32>::try_from(logits.grad().reshape([4])).unwrap();
-    assert!(gradient[0] < 0.0 && gradient[1] > 0.0 && gradient[2] == 0.0 && gradient[3] == 0.0, "{gradient:?}");
+    assert!(
+        gradient[0] < 0.0 && gradient[1] > 0.0 && gradient[2] == 0.0 && gradient[3] == 0.0,
+        "{gradient:?}"
+    );
 }
 
 #[test]
 fn a_query_that_few_pixels_label_counts_as_much_as_another_where_queries_are_averaged() {
-    let logits = Tensor::from_slice(&[0.0_f32, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]).reshape([1, 2, 2, 2]);
+    let logits =
+        Tensor::from_slice(&[0.0_f32, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]).reshape([1, 2, 2, 2]);
     let targets = labels(&[P, P, P, P, O, U, U, U], [1, 2, 2, 2]);
     let counts = Counts::of(&targets).unwrap();
     let of = |averaging| {
-        number(&segmentation_loss(&logits, &targets, &counts, Terms { averaging, ..Terms::paper(1) }).unwrap())
+        number(
+            &segmentation_loss(&logits, &targets, &counts, Terms { averaging, ..Terms::paper(1) })
+                .unwrap(),
+        )
     };
     let (right, wrong) = (std::f64::consts::LN_2, (1.0_f64 + 2.0_f64.exp()).ln());
     assert!((of(Averaging::Pixels) - (4.0 * right + wrong) / 5.0).abs() < FLOAT32);
@@ -66,9 +79,14 @@ fn a_query_that_few_pixels_label_counts_as_much_as_another_where_queries_are_ave
 fn a_weak_label_counts_as_much_as_its_weight_says() {
     let logits = Tensor::from_slice(&[0.0_f32, 0.0, 2.0, 0.0]).reshape([1, 1, 2, 2]);
     let weights = Tensor::from_slice(&[1.0_f32, 1.0, 0.5, 1.0]).reshape([1, 1, 2, 2]);
-    let targets = Targets::new(Tensor::from_slice(&[P, O, O, U]).reshape([1, 1, 2, 2]), Some(weights));
-    let found = number(&segmentation_loss(&logits, &targets, &Counts::of(&targets).unwrap(), Terms::paper(1)).unwrap());
-    let expected = 2.0_f64.mul_add(std::f64::consts::LN_2, 0.5 * (1.0_f64 + 2.0_f64.exp()).ln()) / 2.5;
+    let targets =
+        Targets::new(Tensor::from_slice(&[P, O, O, U]).reshape([1, 1, 2, 2]), Some(weights));
+    let found = number(
+        &segmentation_loss(&logits, &targets, &Counts::of(&targets).unwrap(), Terms::paper(1))
+            .unwrap(),
+    );
+    let expected =
+        2.0_f64.mul_add(std::f64::consts::LN_2, 0.5 * (1.0_f64 + 2.0_f64.exp()).ln()) / 2.5;
     assert!((found - expected).abs() < FLOAT32);
 }
 
@@ -79,7 +97,15 @@ fn dice_is_of_maps_with_enough_positive_pixels() {
     let of = |marks: &[u8], dice_weight| {
         let targets = labels(marks, [1, 1, 16, 16]);
         let counts = Counts::of(&targets).unwrap();
-        number(&segmentation_loss(&logits, &targets, &counts, Terms { dice_weight, ..Terms::paper(1) }).unwrap())
+        number(
+            &segmentation_loss(
+                &logits,
+                &targets,
+                &counts,
+                Terms { dice_weight, ..Terms::paper(1) },
+            )
+            .unwrap(),
+        )
     };
     marks[..49].fill(P);
     assert!((of(&marks, 1.0) - of(&marks, 0.0)).abs() < FLOAT32);
@@ -98,7 +124,10 @@ fn alignment_is_with_the_queries_that_are_present() {
     let aligned = Tensor::from_slice(&[1.0_f32, 0.0]).reshape([1, 2]);
     let align = |first, second| {
         let targets = targets_of_two_queries(first, second);
-        number(&cosine_alignment(&aligned, &queries, &targets.labels, &Counts::of(&targets).unwrap()).unwrap())
+        number(
+            &cosine_alignment(&aligned, &queries, &targets.labels, &Counts::of(&targets).unwrap())
+                .unwrap(),
+        )
     };
     assert!(align(P, O).abs() < FLOAT32);
     assert!((align(O, P) - 1.0).abs() < FLOAT32);
@@ -111,7 +140,9 @@ fn pictures_without_a_query_do_not_dilute_the_alignment_of_others() {
     let queries = Tensor::from_slice(&[0.0_f32, 1.0]).reshape([1, 2]);
     let aligned = Tensor::from_slice(&[1.0_f32, 0.0, 1.0, 0.0]).reshape([2, 2]);
     let targets = labels(&[P, O, U, U], [2, 1, 1, 2]);
-    let alignment = cosine_alignment(&aligned, &queries, &targets.labels, &Counts::of(&targets).unwrap()).unwrap();
+    let alignment =
+        cosine_alignment(&aligned, &queries, &targets.labels, &Counts::of(&targets).unwrap())
+            .unwrap();
     assert!((number(&alignment) - 1.0).abs() < FLOAT32);
 }
 
@@ -120,7 +151,10 @@ fn contrast(first: [u8; 2], second: [u8; 2]) -> f64 {
     let queries = Tensor::from_slice(&[1.0_f32, 0.0, 0.0, 1.0]).reshape([2, 2]);
     let aligned = Tensor::from_slice(&[0.6_f32, 0.8]).reshape([1, 2]);
     let targets = labels(&[first, second].concat(), [1, 2, 1, 2]);
-    number(&contrastive_alignment(&aligned, &queries, &targets.labels, &Counts::of(&targets).unwrap()).unwrap())
+    number(
+        &contrastive_alignment(&aligned, &queries, &targets.labels, &Counts::of(&targets).unwrap())
+            .unwrap(),
+    )
 }
 
 /// Ten operations in f32, one of them a division by τ.
@@ -148,19 +182,35 @@ fn parts_of_a_batch_add_up_to_the_batch_whatever_is_labelled_in_which() {
     tch::manual_seed(1);
     let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, tch::Device::Cpu));
     let unit = |rows: Tensor| &rows / rows.norm_scalaropt_dim(2, [-1], true);
-    let (logits, aligned, queries) = (random(&[4, 2, 2, 2]), unit(random(&[4, 3])), unit(random(&[2, 3])));
-    let targets = labels(&[[P; 8], [U; 8], [P, O, O, O, O, U, U, U], [O; 8]].concat(), [4, 2, 2, 2]);
+    let (logits, aligned, queries) =
+        (random(&[4, 2, 2, 2]), unit(random(&[4, 3])), unit(random(&[2, 3])));
+    let targets =
+        labels(&[[P; 8], [U; 8], [P, O, O, O, O, U, U, U], [O; 8]].concat(), [4, 2, 2, 2]);
     let counts = Counts::of(&targets).unwrap();
     assert_eq!(
         counts,
-        Counts { labelled: vec![12.0, 9.0], showing: 2.0, maps: 8.0, dice_maps: 1.0, weights: vec![1.0; 2] }
+        Counts {
+            labelled: vec![12.0, 9.0],
+            showing: 2.0,
+            maps: 8.0,
+            dice_maps: 1.0,
+            weights: vec![1.0; 2]
+        }
     );
     for alignment in [Alignment::Cosine, Alignment::Contrastive] {
-        let terms = Terms { alignment, patch_grid_weight: 1.0, averaging: Averaging::Queries, ..Terms::paper(1) };
+        let terms = Terms {
+            alignment,
+            patch_grid_weight: 1.0,
+            averaging: Averaging::Queries,
+            ..Terms::paper(1)
+        };
         let total = |from: i64, length: i64| {
             let part = |all: &Tensor| all.narrow(0, from, length);
-            let (logits, aligned, targets) = (part(&logits), part(&aligned), targets.narrow(from, length).unwrap());
-            number(&loss(&logits, &aligned, &queries, &targets, None, &counts, terms).unwrap().total)
+            let (logits, aligned, targets) =
+                (part(&logits), part(&aligned), targets.narrow(from, length).unwrap());
+            number(
+                &loss(&logits, &aligned, &queries, &targets, None, &counts, terms).unwrap().total,
+            )
         };
         assert!((total(0, 1) + total(1, 3) - total(0, 4)).abs() < FLOAT32);
     }

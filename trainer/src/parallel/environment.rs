@@ -19,7 +19,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What the environment says; nothing where it names neither a rank nor a size, or one process alone.
+    /// What the environment says; nothing where it names neither a rank nor a size, or one process
+    /// alone.
     pub fn read() -> Result<Option<Self>, TrainError> {
         Self::of(|name| match env::var(name) {
             Ok(value) => Some(value),
@@ -35,12 +36,17 @@ impl Environment {
         let size: usize = number(&variable, "WORLD_SIZE")?;
         let rank: usize = number(&variable, "RANK")?;
         if rank >= size {
-            return Err(invalid("RANK", &format!("a number below WORLD_SIZE, {size}"), Some(&rank.to_string())));
+            return Err(invalid(
+                "RANK",
+                &format!("a number below WORLD_SIZE, {size}"),
+                Some(&rank.to_string()),
+            ));
         }
         if size == 1 {
             return Ok(None);
         }
-        let address = variable("MASTER_ADDR").ok_or_else(|| invalid("MASTER_ADDR", "the host of rank 0", None))?;
+        let address = variable("MASTER_ADDR")
+            .ok_or_else(|| invalid("MASTER_ADDR", "the host of rank 0", None))?;
         let port = number(&variable, "MASTER_PORT")?;
         if port == u16::MAX {
             return Err(invalid("MASTER_PORT", "a port below 65535", Some("65535")));
@@ -49,7 +55,10 @@ impl Environment {
     }
 }
 
-fn number<T: FromStr>(variable: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<T, TrainError> {
+fn number<T: FromStr>(
+    variable: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<T, TrainError> {
     let value = variable(name);
     let parsed = value.as_deref().and_then(|value| value.parse().ok());
     parsed.ok_or_else(|| invalid(name, "a whole number", value.as_deref()))
@@ -65,8 +74,9 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Option<Environment>, String> {
-        let variable =
-            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
         Environment::of(variable).map_err(|error| error.to_string())
     }
 
@@ -88,7 +98,10 @@ mod tests {
     #[test]
     fn a_half_or_a_wrong_environment_names_the_variable() {
         let wrong = |variables| read(variables).unwrap_err();
-        assert_eq!(wrong(&[("RANK", "1")]), "environment WORLD_SIZE: expected a whole number, found nothing");
+        assert_eq!(
+            wrong(&[("RANK", "1")]),
+            "environment WORLD_SIZE: expected a whole number, found nothing"
+        );
         assert_eq!(
             wrong(&[("RANK", "2"), ("WORLD_SIZE", "2")]),
             "environment RANK: expected a number below WORLD_SIZE, 2, found 2"
@@ -97,7 +110,11 @@ mod tests {
             wrong(&[("RANK", "0"), ("WORLD_SIZE", "2")]),
             "environment MASTER_ADDR: expected the host of rank 0, found nothing"
         );
-        let wrong_port = [("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "::1"), ("MASTER_PORT", "65536")];
-        assert_eq!(wrong(&wrong_port), "environment MASTER_PORT: expected a whole number, found 65536");
+        let wrong_port =
+            [("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "::1"), ("MASTER_PORT", "65536")];
+        assert_eq!(
+            wrong(&wrong_port),
+            "environment MASTER_PORT: expected a whole number, found 65536"
+        );
     }
 }

@@ -8,8 +8,9 @@ use tch::Tensor;
 use super::{Communicator, Transport};
 use crate::{Parameters, TrainError};
 
-/// A bucket is sent once it holds this much: small enough that the last one, which nothing hides, is short, also where a model is small.
-/// 1 to 8 MiB took the same time over TCP on one machine (`SCALING.md`).
+/// A bucket is sent once it holds this much: small enough that the last one, which nothing hides,
+/// is short, also where a model is small. 1 to 8 MiB took the same time over TCP on one machine
+/// (`SCALING.md`).
 const BUCKET_BYTES: usize = 4 << 20;
 /// Gradients are float32.
 const NUMBER_BYTES: usize = 4;
@@ -36,7 +37,11 @@ impl<'a> GradientSum<'a> {
     }
 
     /// The same in buckets of another size.
-    pub fn in_buckets_of(bucket_bytes: usize, communicator: &'a mut Communicator, parameters: &'a Parameters) -> Self {
+    pub fn in_buckets_of(
+        bucket_bytes: usize,
+        communicator: &'a mut Communicator,
+        parameters: &'a Parameters,
+    ) -> Self {
         let transport = communicator.transport();
         let (added, filling, sent) = (BTreeSet::new(), Vec::new(), Vec::new());
         Self { transport, parameters, bucket_bytes, added, filling, filled_bytes: 0, sent }
@@ -69,7 +74,8 @@ impl<'a> GradientSum<'a> {
         let Some(transport) = self.transport else { return Ok(()) };
         let _guard = tch::no_grad_guard();
         for gradients in self.sent {
-            let lengths: Vec<i64> = gradients.iter().map(|gradient| gradient.numel() as i64).collect();
+            let lengths: Vec<i64> =
+                gradients.iter().map(|gradient| gradient.numel() as i64).collect();
             let sums = transport.finish()?.f_split_with_sizes(lengths, 0)?;
             for (mut gradient, sum) in gradients.into_iter().zip(sums) {
                 let sum = sum.f_view_as(&gradient)?;
@@ -80,9 +86,12 @@ impl<'a> GradientSum<'a> {
     }
 
     fn send(&mut self) -> Result<(), TrainError> {
-        let Some(transport) = self.transport.as_mut().filter(|_| !self.filling.is_empty()) else { return Ok(()) };
+        let Some(transport) = self.transport.as_mut().filter(|_| !self.filling.is_empty()) else {
+            return Ok(());
+        };
         let _guard = tch::no_grad_guard();
-        let flat: Result<Vec<Tensor>, _> = self.filling.iter().map(|gradient| gradient.f_flatten(0, -1)).collect();
+        let flat: Result<Vec<Tensor>, _> =
+            self.filling.iter().map(|gradient| gradient.f_flatten(0, -1)).collect();
         transport.start(Tensor::f_cat(&flat?, 0)?)?;
         self.sent.push(take(&mut self.filling));
         self.filled_bytes = 0;
@@ -99,14 +108,17 @@ mod tests {
     /// Shapes whose bytes do not divide those of a bucket.
     const SHAPES: [(&str, i64); 4] = [("a", 3), ("b", 1000), ("c", 7), ("d", 512)];
 
-    /// The gradients of a rank after a sum in buckets of so many bytes, finished from the last to the first; `d` is not named.
+    /// The gradients of a rank after a sum in buckets of so many bytes, finished from the last to
+    /// the first; `d` is not named.
     fn summed(rank: usize, port: u16, bucket_bytes: usize) -> Vec<Vec<f32>> {
         let environment = Environment { rank, size: 2, address: "127.0.0.1".to_owned(), port };
-        let mut communicator = Communicator::connect(&environment, "a test", TransportKind::Tcp, None).unwrap();
+        let mut communicator =
+            Communicator::connect(&environment, "a test", TransportKind::Tcp, None).unwrap();
         let mut parameters = Parameters::empty(Device::Cpu);
         for (seed, (name, length)) in SHAPES.into_iter().enumerate() {
             parameters.insert(name, Tensor::zeros([length], (Kind::Float, Device::Cpu))).unwrap();
-            let numbers = (0..length).map(|index| (index as f32 + 1.0) / (seed + 3 * rank + 2) as f32);
+            let numbers =
+                (0..length).map(|index| (index as f32 + 1.0) / (seed + 3 * rank + 2) as f32);
             let factors = Tensor::from_slice(&numbers.collect::<Vec<_>>());
             (parameters.get(name).unwrap() * factors).sum(Kind::Float).backward();
         }
@@ -121,7 +133,9 @@ mod tests {
     #[test]
     fn buckets_of_any_size_give_both_ranks_the_bits_of_one_message() {
         let both = |bucket_bytes| {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() - 1;
+            let port =
+                std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+                    - 1;
             let other = std::thread::spawn(move || summed(1, port, bucket_bytes));
             (summed(0, port, bucket_bytes), other.join().unwrap())
         };

@@ -15,7 +15,8 @@ pub enum TransportKind {
     Tcp,
     /// Gradients by NCCL, from device to device
     Nccl,
-    /// MPI's all-reduce, between ranks that mpirun started; only in a program built with --features mpi
+    /// MPI's all-reduce, between ranks that mpirun started; only in a program built with --features
+    /// mpi
     Mpi,
 }
 
@@ -52,7 +53,8 @@ impl TransportKind {
             transport: self.name(),
             expected: "ranks that mpirun starts".to_owned(),
             found: "--nproc".to_owned(),
-            hint: "start `mpirun -n COUNT rszs-train train --transport mpi …`, without --nproc".to_owned(),
+            hint: "start `mpirun -n COUNT rszs-train train --transport mpi …`, without --nproc"
+                .to_owned(),
         })
     }
 }

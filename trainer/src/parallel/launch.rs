@@ -15,8 +15,9 @@ const LAUNCHER: &str = "RSZS_LAUNCHER";
 /// What the other ranks get to notice a lost one and say so themselves.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Starts this program `size` times with the same arguments, each with its rank in the environment, and waits for all. If one
-/// ends in failure, the others are ended, too. What asks this process to stop is passed on to all ranks.
+/// Starts this program `size` times with the same arguments, each with its rank in the environment,
+/// and waits for all. If one ends in failure, the others are ended, too. What asks this process to
+/// stop is passed on to all ranks.
 pub fn launch(size: NonZeroUsize, stop: &Stop) -> Result<Ending, TrainError> {
     let size = size.get();
     let failed = |rank, reason: String| TrainError::Rank { rank, size, reason };
@@ -34,14 +35,18 @@ pub fn launch(size: NonZeroUsize, stop: &Stop) -> Result<Ending, TrainError> {
     }
     match wait(&mut ranks, stop) {
         None => Ok(Ending::Done),
-        Some((_, status)) if status.code() == Some(Ending::STOPPED_CODE.into()) => Ok(Ending::Stopped),
+        Some((_, status)) if status.code() == Some(Ending::STOPPED_CODE.into()) => {
+            Ok(Ending::Stopped)
+        }
         Some((rank, status)) => Err(failed(rank, status.to_string())),
     }
 }
 
-/// Makes a rank that [`launch`] started end with the process that did, even if that one is killed. Other processes go on.
+/// Makes a rank that [`launch`] started end with the process that did, even if that one is killed.
+/// Other processes go on.
 pub fn end_with_launcher() -> Result<(), TrainError> {
-    let Some(launcher) = std::env::var(LAUNCHER).ok().and_then(|number| number.parse::<u32>().ok()) else {
+    let Some(launcher) = std::env::var(LAUNCHER).ok().and_then(|number| number.parse::<u32>().ok())
+    else {
         return Ok(());
     };
     let failed = |reason: String| TrainError::Environment {
@@ -49,7 +54,8 @@ pub fn end_with_launcher() -> Result<(), TrainError> {
         expected: format!("the process {launcher}, which started this one"),
         found: reason,
     };
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.to_string()))?;
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| failed(error.to_string()))?;
     // It may have ended before it could be watched.
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
     if parent == Some(launcher) { Ok(()) } else { Err(failed("it has ended".to_owned())) }

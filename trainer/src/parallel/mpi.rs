@@ -1,11 +1,13 @@
 //! Sums over MPI, for clusters that have it.
 //!
-//! Rank and size are those of `MPI_COMM_WORLD`, as `mpirun` made it. Every call, the first included, comes from the thread of
-//! [`SumThread`](super::sum_thread::SumThread), so that MPI need not be safe for threads. The standard asks for the same result on all
-//! ranks of an all-reduce (MPI 3.1, section 5.9.6), to the bit.
+//! Rank and size are those of `MPI_COMM_WORLD`, as `mpirun` made it. Every call, the first
+//! included, comes from the thread of [`SumThread`](super::sum_thread::SumThread), so that MPI need
+//! not be safe for threads. The standard asks for the same result on all ranks of an all-reduce
+//! (MPI 3.1, section 5.9.6), to the bit.
 //!
-//! An error in MPI ends the process and, by MPI's own default, the job: the `mpi` crate passes on no error codes, so asking for them
-//! (`MPI_ERRORS_RETURN`) would make wrong sums of lost ranks. `mpirun` notices a rank that is killed, names it and ends the others.
+//! An error in MPI ends the process and, by MPI's own default, the job: the `mpi` crate passes on
+//! no error codes, so asking for them (`MPI_ERRORS_RETURN`) would make wrong sums of lost ranks.
+//! `mpirun` notices a rank that is killed, names it and ends the others.
 
 use std::time::{Duration, Instant};
 
@@ -35,8 +37,10 @@ pub(super) struct Mpi {
 impl Mpi {
     /// Waits for all ranks. `job` is what they must agree on.
     pub(super) fn join(job: u64) -> Result<Self, TrainError> {
-        let refused = |reason: &str| TrainError::Rank { rank: 0, size: 1, reason: reason.to_owned() };
-        let Some((universe, threading)) = mpi::initialize_with_threading(Threading::Funneled) else {
+        let refused =
+            |reason: &str| TrainError::Rank { rank: 0, size: 1, reason: reason.to_owned() };
+        let Some((universe, threading)) = mpi::initialize_with_threading(Threading::Funneled)
+        else {
             return Err(refused("MPI was started before in this process; train once in each"));
         };
         if threading < Threading::Funneled {
@@ -88,8 +92,9 @@ impl Ranks for Mpi {
 }
 
 impl Drop for Mpi {
-    /// Where all ranks end, MPI ends in order. A rank that ends alone leaves without `MPI_Finalize`, which would wait for the others for
-    /// ever: `mpirun` then names it and ends them.
+    /// Where all ranks end, MPI ends in order. A rank that ends alone leaves without
+    /// `MPI_Finalize`, which would wait for the others for ever: `mpirun` then names it and ends
+    /// them.
     fn drop(&mut self) {
         let Some((universe, leave)) = self.universe.take().zip(self.leave.take()) else { return };
         let (mut arrival, end) = (leave.immediate_barrier(), Instant::now() + FAREWELL);

@@ -1,11 +1,14 @@
 //! Gradients summed by NCCL, from device to device, while the backward pass goes on.
 //!
-//! A bucket is summed in place, on a stream of its own that first waits for libtorch's. libtorch works on the legacy default stream of a
-//! device (its C interface sets no other), and a stream that does not block runs beside that.
+//! A bucket is summed in place, on a stream of its own that first waits for libtorch's. libtorch
+//! works on the legacy default stream of a device (its C interface sets no other), and a stream
+//! that does not block runs beside that.
 //!
-//! Two things stay on TCP. Counts and losses are a few numbers, which the processor has or wants anyway. And NCCL does not notice a rank
-//! of the same machine that dies: its kernels wait for ever. So whoever waits for a bucket asks the device again and again, and looks at the
-//! connections meanwhile. It costs nothing that the processor waits there: it is about to read the norm of the gradients.
+//! Two things stay on TCP. Counts and losses are a few numbers, which the processor has or wants
+//! anyway. And NCCL does not notice a rank of the same machine that dies: its kernels wait for
+//! ever. So whoever waits for a bucket asks the device again and again, and looks at the
+//! connections meanwhile. It costs nothing that the processor waits there: it is about to read the
+//! norm of the gradients.
 #![allow(unsafe_code, reason = "NCCL takes the address of a tensor")]
 
 mod library;
@@ -50,7 +53,8 @@ struct Bucket {
     summed: Event,
 }
 
-/// NCCL where every rank has it and a CUDA device, this one number `ordinal`; else TCP for `auto`, which says why where a rank is on a device.
+/// NCCL where every rank has it and a CUDA device, this one number `ordinal`; else TCP for `auto`,
+/// which says why where a rank is on a device.
 pub(super) fn nccl_or_tcp(
     mut star: Star,
     kind: TransportKind,
@@ -94,7 +98,8 @@ impl Nccl {
         let id: Vec<u8> = serde_json::from_str(&ids[0])?;
         let stream = device.stream().map_err(|error| broken(&star, &error))?;
         device.make_current().map_err(|error| broken(&star, &error))?;
-        let group = Group::begin(library, star.size(), star.rank(), &id).map_err(|error| broken(&star, &error))?;
+        let group = Group::begin(library, star.size(), star.rank(), &id)
+            .map_err(|error| broken(&star, &error))?;
         let mut nccl = Self { group, buckets: VecDeque::new(), stream, device, star };
         nccl.settle()?;
         if nccl.star.rank() == 0 {
@@ -133,7 +138,10 @@ impl Nccl {
     }
 
     /// What `call` gives of the driver, or its error with this rank.
-    fn driver<T>(&self, call: impl FnOnce() -> Result<T, rszs_cuda::Error>) -> Result<T, TrainError> {
+    fn driver<T>(
+        &self,
+        call: impl FnOnce() -> Result<T, rszs_cuda::Error>,
+    ) -> Result<T, TrainError> {
         call().map_err(|error| broken(&self.star, &error))
     }
 }
@@ -154,12 +162,14 @@ impl Transport for Nccl {
     fn start(&mut self, bucket: Tensor) -> Result<(), TrainError> {
         let numbers = bucket.f_to_kind(Kind::Float)?.f_contiguous()?;
         let (address, count) = (numbers.data_ptr(), numbers.numel());
-        let (computed, summed) = self.driver(|| Ok((self.device.event()?, self.device.event()?)))?;
+        let (computed, summed) =
+            self.driver(|| Ok((self.device.event()?, self.device.event()?)))?;
         self.driver(|| computed.record_on_default_stream())?;
         self.driver(|| self.stream.wait(&computed))?;
         self.buckets.push_back(Bucket { numbers, summed });
-        // SAFETY: the bucket is float32 without gaps, on the device of the stream. It stays in `buckets` until the stream has come behind the
-        // sum, or, after an error, until `group` was dropped.
+        // SAFETY: the bucket is float32 without gaps, on the device of the stream. It stays in
+        // `buckets` until the stream has come behind the sum, or, after an error, until `group` was
+        // dropped.
         let asked = unsafe { self.group.sum(address, count, &self.stream) };
         asked.map_err(|error| self.explain(&error))?;
         // Only then is the sum on the stream, and the event behind it.

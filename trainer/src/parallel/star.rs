@@ -1,8 +1,9 @@
 //! Sums over ranks through rank 0, over TCP.
 //!
-//! A message is its length in bytes (u64), then its numbers, little-endian. Every rank sends its own to rank 0, which adds them
-//! in the order of ranks, so that sums repeat to the bit, and sends the sum to all. A rank that ends closes its connection:
-//! rank 0 sees it where it waits for the numbers, and tells the others with the length [`LOST`] and the rank.
+//! A message is its length in bytes (u64), then its numbers, little-endian. Every rank sends its
+//! own to rank 0, which adds them in the order of ranks, so that sums repeat to the bit, and sends
+//! the sum to all. A rank that ends closes its connection: rank 0 sees it where it waits for the
+//! numbers, and tells the others with the length [`LOST`] and the rank.
 
 mod watch;
 
@@ -23,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What a connection begins with.
 const GREETING: [u8; 8] = *b"rszs-1\r\n";
 /// What others know of a rank whose connection is closed.
-const ENDED: &str = "it ended; its own messages say why, and the same command goes on from the last state";
+const ENDED: &str =
+    "it ended; its own messages say why, and the same command goes on from the last state";
 /// In place of a length: a rank was lost, and which.
 const LOST: u64 = u64::MAX;
 
@@ -63,10 +65,12 @@ impl Number for f64 {
 }
 
 impl Star {
-    /// Connects this rank; returns when its connections stand. `job` is what all ranks must agree on.
+    /// Connects this rank; returns when its connections stand. `job` is what all ranks must agree
+    /// on.
     pub(super) fn join(environment: &Environment, job: u64) -> Result<Self, TrainError> {
         let Environment { rank, size, .. } = *environment;
-        let peers = if rank == 0 { gather(environment, job)? } else { vec![connect(environment, job)?] };
+        let peers =
+            if rank == 0 { gather(environment, job)? } else { vec![connect(environment, job)?] };
         Ok(Self { rank, size, peers })
     }
 
@@ -85,11 +89,15 @@ impl Star {
 
     fn lead<T: Number>(&mut self, numbers: &mut [T]) -> Result<(), TrainError> {
         for peer in 0..self.peers.len() {
-            let received = receive(&mut self.peers[peer]).map_err(|error| self.lose(peer + 1, &error))?;
+            let received =
+                receive(&mut self.peers[peer]).map_err(|error| self.lose(peer + 1, &error))?;
             let others = T::read(&received);
             if others.len() != numbers.len() || received.len() != size_of_val(numbers) {
-                let reason = format!("{} bytes where rank 0 has {}", received.len(), size_of_val(numbers));
-                return Err(self.lose(peer + 1, &io::Error::new(io::ErrorKind::InvalidData, reason)));
+                let reason =
+                    format!("{} bytes where rank 0 has {}", received.len(), size_of_val(numbers));
+                return Err(
+                    self.lose(peer + 1, &io::Error::new(io::ErrorKind::InvalidData, reason))
+                );
             }
             numbers.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
         }
@@ -115,14 +123,18 @@ impl Star {
     /// Tells every other rank that one is lost.
     fn lose(&self, rank: usize, error: &io::Error) -> TrainError {
         let message = [LOST.to_le_bytes(), (rank as u64).to_le_bytes()].concat();
-        let others = || (1..).zip(&self.peers).filter(|&(peer, _)| peer != rank).map(|(_, stream)| stream);
+        let others =
+            || (1..).zip(&self.peers).filter(|&(peer, _)| peer != rank).map(|(_, stream)| stream);
         // Another rank that is lost, too, hears nothing and needs nothing.
         others().for_each(|mut stream| drop(stream.write_all(&message)));
-        // A connection that is closed with numbers unread takes back what was just sent: wait until the others have heard.
+        // A connection that is closed with numbers unread takes back what was just sent: wait until
+        // the others have heard.
         let end = Instant::now() + FAREWELL;
         for mut stream in others() {
             let left = end.saturating_duration_since(Instant::now()).max(PAUSE);
-            let heard = stream.set_read_timeout(Some(left)).and_then(|()| io::copy(&mut stream, &mut io::sink()));
+            let heard = stream
+                .set_read_timeout(Some(left))
+                .and_then(|()| io::copy(&mut stream, &mut io::sink()));
             drop(heard);
         }
         self.lost(rank, reason(error))
@@ -140,7 +152,9 @@ struct LostRank(usize);
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ENDED.to_owned(),
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe => ENDED.to_owned(),
         _ => error.to_string(),
     }
 }
@@ -176,7 +190,8 @@ fn gather(environment: &Environment, job: u64) -> Result<Vec<TcpStream>, TrainEr
     let failed = |rank, reason: String| TrainError::Rank { rank, size, reason };
     let listener = match environment.address.parse::<IpAddr>() {
         Ok(loopback) if loopback.is_loopback() => TcpListener::bind((loopback, port + 1)),
-        _ => TcpListener::bind(("::", port + 1)).or_else(|_| TcpListener::bind(("0.0.0.0", port + 1))),
+        _ => TcpListener::bind(("::", port + 1))
+            .or_else(|_| TcpListener::bind(("0.0.0.0", port + 1))),
     };
     let listener = listener.map_err(|error| failed(0, format!("port {}: {error}", port + 1)))?;
     listener.set_nonblocking(true).map_err(|error| failed(0, error.to_string()))?;
@@ -193,16 +208,22 @@ fn gather(environment: &Environment, job: u64) -> Result<Vec<TcpStream>, TrainEr
                 if theirs != job {
                     return Err(failed(
                         rank,
-                        "trains another description, --from, words or --transport than rank 0".to_owned(),
+                        "trains another description, --from, words or --transport than rank 0"
+                            .to_owned(),
                     ));
                 }
                 peers[rank - 1] = Some(stream);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && start.elapsed() < PATIENCE => {
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && start.elapsed() < PATIENCE =>
+            {
                 std::thread::sleep(PAUSE);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(failed(missing + 1, format!("did not come within {} s", PATIENCE.as_secs())));
+                return Err(failed(
+                    missing + 1,
+                    format!("did not come within {} s", PATIENCE.as_secs()),
+                ));
             }
             Err(error) => return Err(failed(0, error.to_string())),
         }

@@ -9,8 +9,8 @@ use super::Transport;
 use crate::TrainError;
 use crate::device::upload;
 
-/// Connected processes that add up numbers, one call after the other, in the same order on all. Each call replaces every number by its
-/// sum over all ranks.
+/// Connected processes that add up numbers, one call after the other, in the same order on all.
+/// Each call replaces every number by its sum over all ranks.
 pub(super) trait Ranks {
     /// This process, from 0.
     fn rank(&self) -> usize;
@@ -56,7 +56,8 @@ impl SumThread {
                 Err(error) => return drop(joined.send(Err(error))),
             };
             drop(joined.send(Ok((ranks.rank(), ranks.size()))));
-            // It ends with the sender of its work, or with the connection: after a lost rank there is nothing to sum with.
+            // It ends with the sender of its work, or with the connection: after a lost rank there
+            // is nothing to sum with.
             for numbers in waiting {
                 let sum = sum(&mut ranks, numbers);
                 let failed = sum.is_err();
@@ -75,8 +76,11 @@ impl SumThread {
     }
 
     fn take(&self) -> Result<Numbers, TrainError> {
-        let ended =
-            || TrainError::Rank { rank: self.rank, size: self.size, reason: "its connections ended".to_owned() };
+        let ended = || TrainError::Rank {
+            rank: self.rank,
+            size: self.size,
+            reason: "its connections ended".to_owned(),
+        };
         self.sums.recv().map_err(|_| ended())?
     }
 }
@@ -112,7 +116,8 @@ impl Transport for SumThread {
 }
 
 impl Drop for SumThread {
-    /// Waits until this rank has taken its leave: a process that ended before would take the leave from it.
+    /// Waits until this rank has taken its leave: a process that ended before would take the leave
+    /// from it.
     fn drop(&mut self) {
         self.work = None;
         // A panic of the thread was seen by whoever asked for its sums.

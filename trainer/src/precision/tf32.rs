@@ -1,8 +1,9 @@
 //! Whether float32 products on a GPU may round their factors to TF32.
 //!
-//! torch-sys has no function for it, and an environment variable (`TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`) would be no part of a run's
-//! description. So these are the C++ functions of libtorch (`ATen/Context.h`) by their names in the Itanium ABI: a reference is a pointer, `this` is the first
-//! argument. A libtorch without them does not link.
+//! torch-sys has no function for it, and an environment variable
+//! (`TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`) would be no part of a run's description. So these are the
+//! C++ functions of libtorch (`ATen/Context.h`) by their names in the Itanium ABI: a reference is a
+//! pointer, `this` is the first argument. A libtorch without them does not link.
 #![allow(unsafe_code, reason = "foreign functions")]
 
 use std::ffi::c_void;
@@ -22,9 +23,11 @@ unsafe extern "C" {
     fn allows_tf32_of_products(context: *const c_void) -> bool;
 }
 
-/// Allows or forbids TF32 for the whole process. libtorch by itself forbids it for products and allows it for convolutions.
+/// Allows or forbids TF32 for the whole process. libtorch by itself forbids it for products and
+/// allows it for convolutions.
 pub(super) fn allow(allow: bool) {
-    // SAFETY: libtorch guarantees that its context lives as long as the process; both functions only set flags of it.
+    // SAFETY: libtorch guarantees that its context lives as long as the process; both functions
+    // only set flags of it.
     unsafe {
         let context = global_context();
         set_allow_tf32_of_products(context, allow);

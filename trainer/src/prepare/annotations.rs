@@ -10,12 +10,14 @@ use super::{coco, geojson, labelme};
 use crate::TrainError;
 use crate::run::report;
 
-/// Sets from annotations: images/, masks/ and classes.txt, to be read by the folder's name. Which images validate is for val.txt to say.
+/// Sets from annotations: images/, masks/ and classes.txt, to be read by the folder's name. Which
+/// images validate is for val.txt to say.
 #[derive(Debug, Subcommand)]
 pub enum Annotations {
     /// Make a set of COCO's instances: polygons and runs, one JSON file.
     ///
-    /// Indices are in the order of the categories' ids, from 1 on; 0 is what nothing marks. Small regions lie over large ones.
+    /// Indices are in the order of the categories' ids, from 1 on; 0 is what nothing marks. Small
+    /// regions lie over large ones.
     Coco {
         /// The JSON file.
         annotations: PathBuf,
@@ -28,7 +30,8 @@ pub enum Annotations {
     },
     /// Make a set of LabelMe's files: polygons and rectangles, a JSON file an image.
     ///
-    /// Indices are in the order of the alphabet, from 1 on; 0 is what nothing marks. Small regions lie over large ones.
+    /// Indices are in the order of the alphabet, from 1 on; 0 is what nothing marks. Small regions
+    /// lie over large ones.
     Labelme {
         /// Folder of the JSON files.
         annotations: PathBuf,
@@ -38,8 +41,9 @@ pub enum Annotations {
     },
     /// Make a set of polygons of a map over a GeoTIFF whose north is up.
     ///
-    /// Coordinates are those of the image; ogr2ogr -t_srs writes a file in another coordinate system. For several images give the command once for
-    /// each, and put the masks together; for a large image follow with `prepare squares`.
+    /// Coordinates are those of the image; ogr2ogr -t_srs writes a file in another coordinate
+    /// system. For several images give the command once for each, and put the masks together; for a
+    /// large image follow with `prepare squares`.
     Geojson {
         /// The GeoJSON file.
         polygons: PathBuf,
@@ -47,7 +51,12 @@ pub enum Annotations {
         #[arg(long, value_name = "FILE")]
         image: PathBuf,
         /// The class of all polygons.
-        #[arg(long, value_name = "NAME", required_unless_present = "property", conflicts_with = "property")]
+        #[arg(
+            long,
+            value_name = "NAME",
+            required_unless_present = "property",
+            conflicts_with = "property"
+        )]
         class: Option<String>,
         /// The property whose value is a polygon's class.
         #[arg(long, value_name = "KEY")]
@@ -119,8 +128,11 @@ mod tests {
         });
         let path = folder.path().join("instances.json");
         fs::write(&path, annotations.to_string()).unwrap();
-        let made =
-            Annotations::Coco { annotations: path, images: folder.path().into(), out: folder.path().join("made") };
+        let made = Annotations::Coco {
+            annotations: path,
+            images: folder.path().into(),
+            out: folder.path().join("made"),
+        };
         assert_eq!(mask(&made, folder.path(), "a.png"), [1, 1, 1, 0, 1, 2, 1, 0, 0, 0, 0, 0]);
     }
 
@@ -131,16 +143,19 @@ mod tests {
         photograph(&drawn, "a.jpg");
         let file = |kind: &str| {
             let shapes = json!([{"label": "roof", "points": [[1, 0], [3, 2]], "shape_type": kind}]);
-            let file = json!({"imagePath": "a.jpg", "imageWidth": 4, "imageHeight": 3, "shapes": shapes});
+            let file =
+                json!({"imagePath": "a.jpg", "imageWidth": 4, "imageHeight": 3, "shapes": shapes});
             fs::write(drawn.join("a.json"), file.to_string()).unwrap();
         };
         file("rectangle");
-        let made = Annotations::Labelme { annotations: drawn.clone(), out: folder.path().join("made") };
+        let made =
+            Annotations::Labelme { annotations: drawn.clone(), out: folder.path().join("made") };
         assert_eq!(mask(&made, folder.path(), "a.png"), [0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0]);
         file("circle");
         let message = made.write().unwrap_err().to_string();
         assert!(
-            message.contains("a.json: expected polygons") && message.contains("circle with 2 points for roof"),
+            message.contains("a.json: expected polygons")
+                && message.contains("circle with 2 points for roof"),
             "{message}"
         );
     }
@@ -149,7 +164,8 @@ mod tests {
     fn geotiff(path: &Path) {
         let mut encoder = TiffEncoder::new(fs::File::create(path).unwrap()).unwrap();
         let mut image = encoder.new_image::<colortype::RGB8>(4, 3).unwrap();
-        let tags: [(u16, &[f64]); 2] = [(33_550, &[0.5, 0.5, 0.0]), (33_922, &[0.0, 0.0, 0.0, 100.0, 50.0, 0.0])];
+        let tags: [(u16, &[f64]); 2] =
+            [(33_550, &[0.5, 0.5, 0.0]), (33_922, &[0.0, 0.0, 0.0, 100.0, 50.0, 0.0])];
         for (tag, values) in tags {
             image.encoder().write_tag(Tag::Unknown(tag), values).unwrap();
         }
@@ -164,7 +180,8 @@ mod tests {
         let draw = |x: f64| {
             let ring = json!([[x, 50.0], [x + 1.0, 50.0], [x + 1.0, 49.5], [x, 49.5], [x, 50.0]]);
             let geometry = json!({"type": "Polygon", "coordinates": [ring]});
-            let feature = json!({"type": "Feature", "properties": {"kind": "roof"}, "geometry": geometry});
+            let feature =
+                json!({"type": "Feature", "properties": {"kind": "roof"}, "geometry": geometry});
             let file = json!({"type": "FeatureCollection", "features": [feature]});
             fs::write(&polygons, file.to_string()).unwrap();
         };
@@ -175,7 +192,10 @@ mod tests {
         assert_eq!(mask(&made, folder.path(), "a.png"), [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         draw(7.5);
         let message = made.write().unwrap_err().to_string();
-        assert!(message.contains("roofs.geojson: expected polygons in the coordinates of the image"), "{message}");
+        assert!(
+            message.contains("roofs.geojson: expected polygons in the coordinates of the image"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -189,10 +209,16 @@ mod tests {
         });
         let path = folder.path().join("instances.json");
         fs::write(&path, annotations.to_string()).unwrap();
-        let made =
-            Annotations::Coco { annotations: path, images: folder.path().into(), out: folder.path().join("made") };
+        let made = Annotations::Coco {
+            annotations: path,
+            images: folder.path().into(),
+            out: folder.path().join("made"),
+        };
         let message = made.write().unwrap_err().to_string();
-        assert!(message.contains("a.jpg: expected 8 × 3 px, as its annotations say, found 4 × 3 px"), "{message}");
+        assert!(
+            message.contains("a.jpg: expected 8 × 3 px, as its annotations say, found 4 × 3 px"),
+            "{message}"
+        );
         assert!(!folder.path().join("made/masks/a.png").exists());
     }
 }

@@ -51,27 +51,43 @@ struct Category {
     name: String,
 }
 
-/// Images of `folder` as `path` annotates them, and the names of the classes in the order of their ids.
-pub(super) fn read(path: &Path, folder: &Path) -> Result<(Vec<Annotated>, Vec<String>), TrainError> {
+/// Images of `folder` as `path` annotates them, and the names of the classes in the order of their
+/// ids.
+pub(super) fn read(
+    path: &Path,
+    folder: &Path,
+) -> Result<(Vec<Annotated>, Vec<String>), TrainError> {
     let bytes = std::fs::read(path).map_err(TrainError::file(path))?;
-    let expected = "images, annotations with segmentation, and categories, as COCO's instances have them";
-    let file: File = serde_json::from_slice(&bytes).map_err(|error| malformed(path, expected, error.to_string()))?;
+    let expected =
+        "images, annotations with segmentation, and categories, as COCO's instances have them";
+    let file: File = serde_json::from_slice(&bytes)
+        .map_err(|error| malformed(path, expected, error.to_string()))?;
     let categories: BTreeMap<u64, String> =
         file.categories.into_iter().map(|category| (category.id, category.name)).collect();
     let mut annotated: BTreeMap<u64, Annotated> = BTreeMap::new();
     for Image { id, file_name, width, height } in file.images {
-        let image = Annotated { image: folder.join(file_name), size: [width, height], regions: Vec::new() };
+        let image =
+            Annotated { image: folder.join(file_name), size: [width, height], regions: Vec::new() };
         annotated.insert(id, image);
     }
     for Annotation { image_id, category_id, segmentation } in file.annotations {
         let class = categories.get(&category_id).ok_or_else(|| {
-            malformed(path, "a category of each annotation's category_id", format!("none with id {category_id}"))
+            malformed(
+                path,
+                "a category of each annotation's category_id",
+                format!("none with id {category_id}"),
+            )
         })?;
         let image = annotated.get_mut(&image_id).ok_or_else(|| {
-            malformed(path, "an image of each annotation's image_id", format!("none with id {image_id}"))
+            malformed(
+                path,
+                "an image of each annotation's image_id",
+                format!("none with id {image_id}"),
+            )
         })?;
         let found = format!("another segmentation of {class} in image {image_id}");
-        let regions = regions(segmentation).ok_or_else(|| malformed(path, "polygons of x, y, … or runs", found))?;
+        let regions = regions(segmentation)
+            .ok_or_else(|| malformed(path, "polygons of x, y, … or runs", found))?;
         image.regions.extend(regions.into_iter().map(|region| (class.clone(), region)));
     }
     Ok((annotated.into_values().collect(), categories.into_values().collect()))
@@ -82,7 +98,9 @@ fn regions(segmentation: Segmentation) -> Option<Vec<Region>> {
     let runs = match segmentation {
         Segmentation::Polygons(polygons) => {
             let region = |polygon: &Vec<f64>| match polygon.as_chunks::<2>() {
-                (points, []) if points.len() >= 3 && polygon.iter().all(|number| number.is_finite()) => {
+                (points, [])
+                    if points.len() >= 3 && polygon.iter().all(|number| number.is_finite()) =>
+                {
                     Some(Region::Rings(vec![points.to_vec()]))
                 }
                 _ => None,
@@ -95,8 +113,9 @@ fn regions(segmentation: Segmentation) -> Option<Vec<Region>> {
     Some(vec![Region::Runs(runs)])
 }
 
-/// Runs in COCO's text: five bits a character from 48 on, the sixth says that more follow; from the fourth run on the difference to the
-/// one two before. Source: `rleFrString` in cocoapi `common/maskApi.c`.
+/// Runs in COCO's text: five bits a character from 48 on, the sixth says that more follow; from the
+/// fourth run on the difference to the one two before. Source: `rleFrString` in cocoapi
+/// `common/maskApi.c`.
 fn unpack(text: &str) -> Option<Vec<usize>> {
     let mut runs: Vec<i64> = Vec::new();
     let mut bytes = text.bytes();

@@ -45,14 +45,16 @@ impl Georeference {
         pixel.iter().all(|number| number.is_finite()).then_some(pixel)
     }
 
-    /// Of a GeoTIFF whose north is up: tags `ModelPixelScale` and `ModelTiepoint`. Source: OGC 19-008r4, section 7.
+    /// Of a GeoTIFF whose north is up: tags `ModelPixelScale` and `ModelTiepoint`. Source: OGC
+    /// 19-008r4, section 7.
     pub(super) fn read(path: &Path) -> Result<(Self, [usize; 2]), TrainError> {
         let file = std::fs::File::open(path).map_err(TrainError::file(path))?;
         let wrong = |error: tiff::TiffError| malformed(path, "a GeoTIFF", error.to_string());
         let mut tiff = tiff::decoder::Decoder::new(std::io::BufReader::new(file)).map_err(wrong)?;
         let (width, height) = tiff.dimensions().map_err(wrong)?;
         let expected = "a GeoTIFF whose north is up, with ModelPixelScale and ModelTiepoint";
-        let mut tag = |number| tiff.get_tag_f64_vec(tiff::tags::Tag::Unknown(number)).unwrap_or_default();
+        let mut tag =
+            |number| tiff.get_tag_f64_vec(tiff::tags::Tag::Unknown(number)).unwrap_or_default();
         let (scale, tie) = (tag(33_550), tag(33_922));
         let (&[x_scale, y_scale, ..], &[column, row, _, x, y, ..]) = (&scale[..], &tie[..]) else {
             return Err(malformed(path, expected, "neither, or one of them"));
@@ -65,8 +67,13 @@ impl Georeference {
     }
 }
 
-/// The features of `path` over `image`, classes by the property `class` or all of one, in alphabetical order.
-pub(super) fn read(path: &Path, image: &Path, class: &Class) -> Result<(Vec<Annotated>, Vec<String>), TrainError> {
+/// The features of `path` over `image`, classes by the property `class` or all of one, in
+/// alphabetical order.
+pub(super) fn read(
+    path: &Path,
+    image: &Path,
+    class: &Class,
+) -> Result<(Vec<Annotated>, Vec<String>), TrainError> {
     let (georeference, size) = Georeference::read(image)?;
     let bytes = std::fs::read(path).map_err(TrainError::file(path))?;
     let file: File = serde_json::from_slice(&bytes)
@@ -80,23 +87,27 @@ pub(super) fn read(path: &Path, image: &Path, class: &Class) -> Result<(Vec<Anno
             Some(Geometry::Polygon(rings)) => vec![rings],
             Some(Geometry::MultiPolygon(polygons)) => polygons,
         };
-        let name = class
-            .of(properties.as_ref())
-            .ok_or_else(|| malformed(path, format!("{class} in every feature"), "one without it"))?;
+        let name = class.of(properties.as_ref()).ok_or_else(|| {
+            malformed(path, format!("{class} in every feature"), "one without it")
+        })?;
         for rings in polygons {
-            let ring =
-                |ring: &Vec<Vec<f64>>| ring.iter().map(|point| georeference.pixel(point)).collect::<Option<Vec<_>>>();
+            let ring = |ring: &Vec<Vec<f64>>| {
+                ring.iter().map(|point| georeference.pixel(point)).collect::<Option<Vec<_>>>()
+            };
             let rings: Option<Vec<_>> = rings.iter().map(ring).collect();
-            let rings = rings.ok_or_else(|| malformed(path, "positions of x and y", "another one"))?;
-            let is_inside = |point: &[f64; 2]| (0..2).all(|axis| (0.0..=size[axis] as f64).contains(&point[axis]));
+            let rings =
+                rings.ok_or_else(|| malformed(path, "positions of x and y", "another one"))?;
+            let is_inside = |point: &[f64; 2]| {
+                (0..2).all(|axis| (0.0..=size[axis] as f64).contains(&point[axis]))
+            };
             touches |= rings.iter().flatten().any(is_inside);
             regions.push((name.clone(), Region::Rings(rings)));
         }
         classes.insert(name);
     }
     if !touches {
-        let hint =
-            "polygons in the coordinates of the image; write the file in its coordinate system, by ogr2ogr -t_srs";
+        let hint = "polygons in the coordinates of the image; write the file in its coordinate \
+            system, by ogr2ogr -t_srs";
         return Err(malformed(path, hint, format!("none with a corner on {}", image.display())));
     }
     Ok((vec![Annotated { image: image.to_owned(), size, regions }], classes.into_iter().collect()))

@@ -49,12 +49,17 @@ pub(super) fn read(folder: &Path) -> Result<(Vec<Annotated>, Vec<String>), Train
     for path in paths {
         let bytes = std::fs::read(&path).map_err(TrainError::file(&path))?;
         let expected = "imagePath, imageWidth, imageHeight and shapes, as LabelMe writes them";
-        let file: File =
-            serde_json::from_slice(&bytes).map_err(|error| malformed(&path, expected, error.to_string()))?;
+        let file: File = serde_json::from_slice(&bytes)
+            .map_err(|error| malformed(&path, expected, error.to_string()))?;
         let mut regions = Vec::new();
         for shape in file.shapes {
             let region = region(&shape).ok_or_else(|| {
-                let found = format!("{} with {} points for {}", shape.kind, shape.points.len(), shape.label);
+                let found = format!(
+                    "{} with {} points for {}",
+                    shape.kind,
+                    shape.points.len(),
+                    shape.label
+                );
                 malformed(&path, "polygons of 3 or more points, and rectangles of 2", found)
             })?;
             classes.insert(shape.label.clone());
@@ -73,9 +78,12 @@ fn region(shape: &Shape) -> Option<Region> {
     }
     match (shape.kind.as_str(), &shape.points[..]) {
         ("polygon", points) if points.len() >= 3 => Some(Region::Rings(vec![points.to_vec()])),
-        ("rectangle", &[[left, top], [right, bottom]]) => {
-            Some(Region::Rings(vec![vec![[left, top], [right, top], [right, bottom], [left, bottom]]]))
-        }
+        ("rectangle", &[[left, top], [right, bottom]]) => Some(Region::Rings(vec![vec![
+            [left, top],
+            [right, top],
+            [right, bottom],
+            [left, bottom],
+        ]])),
         _ => None,
     }
 }

@@ -10,7 +10,8 @@ use rszs_data::DataError;
 use crate::TrainError;
 use crate::run::{make_folder, write_atomically};
 
-/// Writes each mask of `from` into `to` under its name: what is not 0 becomes `index`. Returns how many were written.
+/// Writes each mask of `from` into `to` under its name: what is not 0 becomes `index`. Returns how
+/// many were written.
 pub(super) fn convert(from: &Path, to: &Path, index: u8) -> Result<usize, TrainError> {
     let masks = masks_in(from)?;
     if masks.is_empty() {
@@ -19,11 +20,18 @@ pub(super) fn convert(from: &Path, to: &Path, index: u8) -> Result<usize, TrainE
     make_folder(to)?;
     for path in &masks {
         let (size, values) = read(path)?;
-        let indices: Vec<u8> = values.iter().map(|&value| if value == 0 { 0 } else { index }).collect();
+        let indices: Vec<u8> =
+            values.iter().map(|&value| if value == 0 { 0 } else { index }).collect();
         let mut png = std::io::Cursor::new(Vec::new());
         let encoder = image::codecs::png::PngEncoder::new(&mut png);
-        image::ImageEncoder::write_image(encoder, &indices, size[0], size[1], image::ExtendedColorType::L8)
-            .map_err(|error| refuse(path, "a mask that can be written", error.to_string()))?;
+        image::ImageEncoder::write_image(
+            encoder,
+            &indices,
+            size[0],
+            size[1],
+            image::ExtendedColorType::L8,
+        )
+        .map_err(|error| refuse(path, "a mask that can be written", error.to_string()))?;
         write_atomically(&to.join(path.file_name().unwrap_or_default()), png.get_ref())?;
     }
     Ok(masks.len())
@@ -47,7 +55,8 @@ fn read(path: &Path) -> Result<([u32; 2], Vec<u8>), TrainError> {
     let bytes = fs::read(path).map_err(TrainError::file(path))?;
     let decoded = ImageReader::with_format(std::io::Cursor::new(bytes), ImageFormat::Png).decode();
     let image = decoded.map_err(|error| refuse(path, "a PNG", error.to_string()))?;
-    let expected = "a mask of black and one other shade of grey: 0 and 255, 0 and 1, or one bit a pixel";
+    let expected =
+        "a mask of black and one other shade of grey: 0 and 255, 0 and 1, or one bit a pixel";
     let size = [image.width(), image.height()];
     let values = match image {
         DynamicImage::ImageLuma8(grey) => grey.into_raw(),
@@ -67,15 +76,21 @@ fn read(path: &Path) -> Result<([u32; 2], Vec<u8>), TrainError> {
 fn is_grey(image: &DynamicImage) -> bool {
     match image.color() {
         ColorType::L8 | ColorType::La8 => true,
-        ColorType::Rgb8 | ColorType::Rgba8 => {
-            image.to_rgb8().pixels().all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2])
-        }
+        ColorType::Rgb8 | ColorType::Rgba8 => image
+            .to_rgb8()
+            .pixels()
+            .all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2]),
         _ => false,
     }
 }
 
 fn refuse(path: &Path, expected: &str, found: impl Into<String>) -> TrainError {
-    DataError::Malformed { path: path.to_owned(), expected: expected.to_owned(), found: found.into() }.into()
+    DataError::Malformed {
+        path: path.to_owned(),
+        expected: expected.to_owned(),
+        found: found.into(),
+    }
+    .into()
 }
 
 #[cfg(test)]
@@ -101,7 +116,8 @@ mod tests {
         png(&from.join("c.png"), png::BitDepth::One, &[0b0100_0000]);
         fs::write(from.join("notes.txt"), "not a mask").unwrap();
         assert_eq!(convert(&from, &to, 3).unwrap(), 3);
-        let ids = ["a", "b", "c"].map(|name| IndexMask::read(&to.join(name).with_extension("png")).unwrap().ids);
+        let ids = ["a", "b", "c"]
+            .map(|name| IndexMask::read(&to.join(name).with_extension("png")).unwrap().ids);
         assert_eq!(ids, [[0, 3], [3, 0], [0, 3]]);
     }
 
@@ -110,7 +126,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         png(&folder.path().join("a.png"), png::BitDepth::Eight, &[1, 2]);
         let message = convert(folder.path(), &folder.path().join("to"), 1).unwrap_err().to_string();
-        assert!(message.contains("a.png: expected a mask of black and one other shade of grey"), "{message}");
+        assert!(
+            message.contains("a.png: expected a mask of black and one other shade of grey"),
+            "{message}"
+        );
         assert!(message.contains("found the values 1, 2"), "{message}");
     }
 }

@@ -5,7 +5,8 @@ use rszs_data::IndexMask;
 /// Where something is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Region {
-    /// Closed lines of `[x, y]` in pixels from the upper left corner; what an odd number of them encloses is inside.
+    /// Closed lines of `[x, y]` in pixels from the upper left corner; what an odd number of them
+    /// encloses is inside.
     Rings(Vec<Vec<[f64; 2]>>),
     /// COCO's runs down the columns, the first of them outside.
     Runs(Vec<usize>),
@@ -20,13 +21,16 @@ impl Region {
         }
     }
 
-    /// Gives `index` to every pixel whose centre is inside. False if runs end before the mask or after it.
+    /// Gives `index` to every pixel whose centre is inside. False if runs end before the mask or
+    /// after it.
     #[must_use]
     pub(super) fn draw(&self, mask: &mut IndexMask, index: u8) -> bool {
         match self {
             Self::Rings(rings) => fill(mask, rings, index),
             Self::Runs(runs) => {
-                if runs.iter().try_fold(0_usize, |sum, &run| sum.checked_add(run)) != Some(mask.ids.len()) {
+                if runs.iter().try_fold(0_usize, |sum, &run| sum.checked_add(run))
+                    != Some(mask.ids.len())
+                {
                     return false;
                 }
                 let mut at = 0;
@@ -97,6 +101,9 @@ mod tests {
     fn runs_go_down_the_columns_and_must_fill_the_image() {
         assert_eq!(drawn(&Region::Runs(vec![2, 2, 8])), [0, 7, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0]);
         let mut mask = IndexMask::filled(4, 3, 0);
-        assert!(!Region::Runs(vec![2, 2]).draw(&mut mask, 1) && !Region::Runs(vec![usize::MAX, 2]).draw(&mut mask, 1));
+        assert!(
+            !Region::Runs(vec![2, 2]).draw(&mut mask, 1)
+                && !Region::Runs(vec![usize::MAX, 2]).draw(&mut mask, 1)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! One step's pictures, targets and sentences; a step's batch depends on the seed and its number only.
+//! One step's pictures, targets and sentences; a step's batch depends on the seed and its number
+//! only.
 //!
 //! Letters: N pictures (the first A of them have sentences), T cells, P components of the teacher.
 
@@ -26,8 +27,15 @@ impl Batch {
     /// Its tensors on `device`.
     pub(super) fn on(self, device: Device) -> Result<Self, TchError> {
         let Self { tiles, targets, captions, positives, scenes } = self;
-        let [tiles, targets, positives, scenes] = [tiles, targets, positives, scenes].map(|own| upload(&own, device));
-        Ok(Self { tiles: tiles?, targets: targets?, captions, positives: positives?, scenes: scenes? })
+        let [tiles, targets, positives, scenes] =
+            [tiles, targets, positives, scenes].map(|own| upload(&own, device));
+        Ok(Self {
+            tiles: tiles?,
+            targets: targets?,
+            captions,
+            positives: positives?,
+            scenes: scenes?,
+        })
     }
 }
 
@@ -65,11 +73,18 @@ impl Batches<'_> {
     /// The batch of step `step`.
     pub fn at(&self, step: u64) -> Result<Batch, TchError> {
         let mut rng = Rng::keyed(&[self.seed, 1, step]);
-        let described = shuffled(self.described.tiles.size()[0] as usize, self.counts[0], step, &[self.seed, 2]);
-        let plain = shuffled(self.plain.tiles.size()[0] as usize, self.counts[1], step, &[self.seed, 3]);
+        let described = shuffled(
+            self.described.tiles.size()[0] as usize,
+            self.counts[0],
+            step,
+            &[self.seed, 2],
+        );
+        let plain =
+            shuffled(self.plain.tiles.size()[0] as usize, self.counts[1], step, &[self.seed, 3]);
         let (tiles, targets) = self.pictures(&described, &plain)?;
         let (tiles, targets) = turned(&tiles, &targets, &mut rng)?;
-        let captions: Vec<String> = described.iter().map(|&index| self.caption(index, &mut rng)).collect();
+        let captions: Vec<String> =
+            described.iter().map(|&index| self.caption(index, &mut rng)).collect();
         let scene = |index: usize| self.aid_rsicd.scene(Split::Train, index);
         let scenes: Vec<i64> = described.iter().map(|&index| scene(index) as i64).collect();
         let mut positives = Vec::with_capacity(described.len().pow(2));
@@ -97,7 +112,9 @@ impl Batches<'_> {
     }
 
     fn pictures(&self, described: &[usize], plain: &[usize]) -> Result<(Tensor, Tensor), TchError> {
-        let rows = |indices: &[usize]| Tensor::f_from_slice(&indices.iter().map(|&i| i as i64).collect::<Vec<_>>());
+        let rows = |indices: &[usize]| {
+            Tensor::f_from_slice(&indices.iter().map(|&i| i as i64).collect::<Vec<_>>())
+        };
         let (described, plain) = (rows(described)?, rows(plain)?);
         let join = |a: &Tensor, b: &Tensor| {
             Tensor::f_cat(&[a.f_index_select(0, &described)?, b.f_index_select(0, &plain)?], 0)
@@ -107,8 +124,8 @@ impl Batches<'_> {
     }
 }
 
-/// `count` of `total` indices for step `step`: every index once an epoch, another order each epoch. An epoch's last, partial
-/// batch is left out.
+/// `count` of `total` indices for step `step`: every index once an epoch, another order each epoch.
+/// An epoch's last, partial batch is left out.
 fn shuffled(total: usize, count: usize, step: u64, key: &[u64]) -> Vec<usize> {
     if count == 0 {
         return Vec::new();
@@ -124,7 +141,8 @@ fn shuffled(total: usize, count: usize, step: u64, key: &[u64]) -> Vec<usize> {
     order[place * count..][..count].to_vec()
 }
 
-/// One of the eight symmetries of the square for each eighth of the batch, the same for pictures and targets.
+/// One of the eight symmetries of the square for each eighth of the batch, the same for pictures
+/// and targets.
 fn turned(tiles: &Tensor, targets: &Tensor, rng: &mut Rng) -> Result<(Tensor, Tensor), TchError> {
     let (count, cells, components) = targets.size3()?;
     let side = cells.isqrt();
@@ -175,8 +193,9 @@ mod tests {
 
     #[test]
     fn an_epoch_shows_every_picture_once_and_the_next_one_in_another_order() {
-        let epoch =
-            |first: u64| -> Vec<usize> { (first..first + 3).flat_map(|step| shuffled(6, 2, step, &[7])).collect() };
+        let epoch = |first: u64| -> Vec<usize> {
+            (first..first + 3).flat_map(|step| shuffled(6, 2, step, &[7])).collect()
+        };
         let mut sorted = epoch(0);
         sorted.sort_unstable();
         assert_eq!(sorted, [0, 1, 2, 3, 4, 5]);
@@ -186,15 +205,21 @@ mod tests {
 
     #[test]
     fn pictures_and_targets_turn_together() {
-        // Each cell of the target holds the number of its own patch of 2×2 pixels, for all eight symmetries.
-        let cells = Tensor::arange(4, (Kind::Float, tch::Device::Cpu)).view([1, 4, 1]).expand([8, 4, 1], false);
-        let tiles =
-            cells.view([8, 2, 2, 1]).repeat_interleave_self_int(2, 1, None).repeat_interleave_self_int(2, 2, None);
+        // Each cell of the target holds the number of its own patch of 2×2 pixels, for all eight
+        // symmetries.
+        let cells = Tensor::arange(4, (Kind::Float, tch::Device::Cpu))
+            .view([1, 4, 1])
+            .expand([8, 4, 1], false);
+        let tiles = cells
+            .view([8, 2, 2, 1])
+            .repeat_interleave_self_int(2, 1, None)
+            .repeat_interleave_self_int(2, 2, None);
         let (tiles, targets) = turned(&tiles, &cells.contiguous(), &mut Rng::new(1)).unwrap();
         let coarse = tiles.slice(1, 0, None, 2).slice(2, 0, None, 2).reshape([8, 4, 1]);
         assert!(coarse.equal(&targets));
-        let distinct: std::collections::BTreeSet<Vec<i64>> =
-            (0..8).map(|n| Vec::<i64>::try_from(targets.get(n).view([4]).to_kind(Kind::Int64)).unwrap()).collect();
+        let distinct: std::collections::BTreeSet<Vec<i64>> = (0..8)
+            .map(|n| Vec::<i64>::try_from(targets.get(n).view([4]).to_kind(Kind::Int64)).unwrap())
+            .collect();
         assert_eq!(distinct.len(), 8);
     }
 

@@ -14,7 +14,8 @@ use crate::run::{Run, tell, write_atomically};
 use crate::text_training::{self, TextTargets};
 use crate::{PromptSettings, RunConfig, TrainError};
 
-/// Everything that is read before the first step. Pictures and targets of the teacher stay on the processor: all of them may not fit on a device.
+/// Everything that is read before the first step. Pictures and targets of the teacher stay on the
+/// processor: all of them may not fit on a device.
 pub(super) struct Data {
     pub(super) aid_rsicd: AidRsicd,
     pub(super) train: Pool,
@@ -43,30 +44,47 @@ impl Data {
             Tokenizer::from_json(&std::fs::read(&path).map_err(TrainError::file(&path))?)?
         } else {
             let vocabulary = config.network().text.vocabulary;
-            let tokenizer = text_training::tokenizer(&aid_rsicd, &clip_text.names, &words, &templates, vocabulary);
+            let tokenizer = text_training::tokenizer(
+                &aid_rsicd,
+                &clip_text.names,
+                &words,
+                &templates,
+                vocabulary,
+            );
             write_atomically(&path, &tokenizer.to_json())?;
             tokenizer
         };
         let needed = words.iter().chain(aid_rsicd.scenes()).cloned().collect();
-        let names = TextTargets::new(&clip_text, &needed, settings.text.held_out_names, settings.seed)?.on(device)?;
+        let names =
+            TextTargets::new(&clip_text, &needed, settings.text.held_out_names, settings.seed)?
+                .on(device)?;
 
         tell("reading pictures");
         let train = Tiles::aid_rsicd(&aid_rsicd, Split::Train, settings.tile_px)?;
         let val = Tiles::aid_rsicd(&aid_rsicd, Split::Val, settings.tile_px)?;
         let crops = Tiles::crops(root, &settings.teacher, settings.tile_px, settings.seed)?;
-        let features = targets(&[&train, &val, &crops], root, &settings.teacher, &run.path(""), device)?;
-        let pool = |tiles: Tiles, part: usize| Pool { tiles: tiles.tiles, targets: features[part].shallow_clone() };
+        let features =
+            targets(&[&train, &val, &crops], root, &settings.teacher, &run.path(""), device)?;
+        let pool = |tiles: Tiles, part: usize| Pool {
+            tiles: tiles.tiles,
+            targets: features[part].shallow_clone(),
+        };
         let (train, val, crops) = (pool(train, 0), pool(val, 1), pool(crops, 2));
         Ok(Self { aid_rsicd, train, val, crops, names, templates, tokenizer })
     }
 
-    /// What [`evaluation::Report::rsi_scene_neighbours`] is for the teacher itself: the student's upper bound, and the proof that its
-    /// weights were read right.
+    /// What [`evaluation::Report::rsi_scene_neighbours`] is for the teacher itself: the student's
+    /// upper bound, and the proof that its weights were read right.
     pub(super) fn teacher_neighbours(&self) -> Result<f64, TrainError> {
         let mean = |pool: &Pool| pool.targets.f_mean_dim([1].as_slice(), false, Kind::Float);
         let scenes = |split| evaluation::scenes(&self.aid_rsicd, split);
         let (known, queries) = (mean(&self.train)?, mean(&self.val)?);
-        evaluation::neighbour_accuracy(&known, &scenes(Split::Train)?, &queries, &scenes(Split::Val)?)
+        evaluation::neighbour_accuracy(
+            &known,
+            &scenes(Split::Train)?,
+            &queries,
+            &scenes(Split::Val)?,
+        )
     }
 }
 

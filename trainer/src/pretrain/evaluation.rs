@@ -21,11 +21,14 @@ pub struct Report {
     pub rsi_teacher_cosine: f64,
     /// The same of the vision-language stream.
     pub vlm_teacher_cosine: f64,
-    /// Share of pictures whose scene the five nearest training pictures name, by mean features of the remote-sensing stream.
+    /// Share of pictures whose scene the five nearest training pictures name, by mean features of
+    /// the remote-sensing stream.
     pub rsi_scene_neighbours: f64,
-    /// Share of pictures whose own scene's name is the nearest of all names. The names were trained with.
+    /// Share of pictures whose own scene's name is the nearest of all names. The names were trained
+    /// with.
     pub scene_naming: f64,
-    /// Share of pictures with one of their own sentences first, and among the first five, of all held-out sentences.
+    /// Share of pictures with one of their own sentences first, and among the first five, of all
+    /// held-out sentences.
     pub sentence_at_1: f64,
     /// See `sentence_at_1`.
     pub sentence_at_5: f64,
@@ -39,12 +42,13 @@ pub struct Report {
 
 /// Scenes of one split, `i64 [N]`.
 pub fn scenes(set: &AidRsicd, split: Split) -> Result<Tensor, TchError> {
-    let scenes: Vec<i64> = (0..set.pictures().len(split)).map(|index| set.scene(split, index) as i64).collect();
+    let scenes: Vec<i64> =
+        (0..set.pictures().len(split)).map(|index| set.scene(split, index) as i64).collect();
     Tensor::f_from_slice(&scenes)
 }
 
-/// Leave-one-out is not needed: `queries: [Q, C]` are other pictures than `known: [N, C]`. Features are centred and scaled
-/// to unit length; a tie goes to the scene of the nearest neighbour.
+/// Leave-one-out is not needed: `queries: [Q, C]` are other pictures than `known: [N, C]`. Features
+/// are centred and scaled to unit length; a tie goes to the scene of the nearest neighbour.
 pub fn neighbour_accuracy(
     known: &Tensor,
     known_scenes: &Tensor,
@@ -53,13 +57,15 @@ pub fn neighbour_accuracy(
 ) -> Result<f64, TrainError> {
     let mean = known.f_mean_dim([0].as_slice(), true, Kind::Float)?;
     let (known, queries) = (unit_rows(&known.f_sub(&mean)?)?, unit_rows(&queries.f_sub(&mean)?)?);
-    let (_, nearest) = queries.f_matmul(&known.f_transpose(0, 1)?)?.f_topk(NEIGHBOURS, 1, true, true)?;
+    let (_, nearest) =
+        queries.f_matmul(&known.f_transpose(0, 1)?)?.f_topk(NEIGHBOURS, 1, true, true)?;
     // Scenes are on the processor, features may be elsewhere.
     let nearest = nearest.f_to_device(known_scenes.device())?;
     let votes = known_scenes.f_index_select(0, &nearest.f_reshape([-1])?)?.f_view_as(&nearest)?;
     let votes = Vec::<Vec<i64>>::try_from(votes)?;
     let scenes = Vec::<i64>::try_from(scenes)?;
-    let right = votes.iter().zip(&scenes).filter(|(votes, scene)| majority(votes) == **scene).count();
+    let right =
+        votes.iter().zip(&scenes).filter(|(votes, scene)| majority(votes) == **scene).count();
     Ok(right as f64 / scenes.len().max(1) as f64)
 }
 
@@ -79,8 +85,8 @@ pub fn naming_accuracy(scores: &Tensor, right: &Tensor) -> Result<f64, TchError>
         .f_double_value(&[])
 }
 
-/// Share of rows of `scores: [N, C]` with an entry that `fits: bool [N, C]` among the `rank` largest, or among all if C is
-/// smaller.
+/// Share of rows of `scores: [N, C]` with an entry that `fits: bool [N, C]` among the `rank`
+/// largest, or among all if C is smaller.
 pub fn recall(scores: &Tensor, fits: &Tensor, rank: i64) -> Result<f64, TchError> {
     let (_, best) = scores.f_topk(rank.min(scores.size()[1]), 1, true, true)?;
     fits.f_gather(1, &best.f_to_device(fits.device())?, false)?
@@ -92,9 +98,12 @@ pub fn recall(scores: &Tensor, fits: &Tensor, rank: i64) -> Result<f64, TchError
 /// Every different sentence of a split, sorted, and which picture each fits: `bool [N, C]`.
 pub fn sentences(set: &AidRsicd, split: Split) -> Result<(Vec<String>, Tensor), TchError> {
     let count = set.pictures().len(split);
-    let all: std::collections::BTreeSet<&String> = (0..count).flat_map(|index| set.captions(split, index)).collect();
+    let all: std::collections::BTreeSet<&String> =
+        (0..count).flat_map(|index| set.captions(split, index)).collect();
     let fits: Vec<bool> = (0..count)
-        .flat_map(|index| all.iter().map(move |&sentence| set.captions(split, index).contains(sentence)))
+        .flat_map(|index| {
+            all.iter().map(move |&sentence| set.captions(split, index).contains(sentence))
+        })
         .collect();
     let sentences: Vec<String> = all.into_iter().cloned().collect();
     let fits = Tensor::f_from_slice(&fits)?.f_view([count as i64, sentences.len() as i64])?;
@@ -125,10 +134,12 @@ mod tests {
     #[test]
     fn neighbours_name_the_scene_of_their_cluster() {
         let known =
-            Tensor::from_slice(&[1.0_f32, 0.1, 1.0, 0.2, 1.0, 0.0, 0.0, 1.0, 0.1, 1.0, 0.2, 1.0]).reshape([6, 2]);
+            Tensor::from_slice(&[1.0_f32, 0.1, 1.0, 0.2, 1.0, 0.0, 0.0, 1.0, 0.1, 1.0, 0.2, 1.0])
+                .reshape([6, 2]);
         let scenes = Tensor::from_slice(&[0_i64, 0, 0, 1, 1, 1]);
         let queries = Tensor::from_slice(&[2.0_f32, 0.0, 0.0, 2.0]).reshape([2, 2]);
-        let right = neighbour_accuracy(&known, &scenes, &queries, &Tensor::from_slice(&[0_i64, 0])).unwrap();
+        let right = neighbour_accuracy(&known, &scenes, &queries, &Tensor::from_slice(&[0_i64, 0]))
+            .unwrap();
         assert_eq!(right, 0.5);
     }
 }

@@ -21,21 +21,34 @@ impl Stage<'_> {
         let data = self.data;
         let val = self.known(&data.val, data.val.tiles.size()[0])?;
         let train = self.known(&data.train, KNOWN_PICTURES)?;
-        let train_scenes = evaluation::scenes(&data.aid_rsicd, Split::Train)?.f_index_select(0, &train.rows)?;
+        let train_scenes =
+            evaluation::scenes(&data.aid_rsicd, Split::Train)?.f_index_select(0, &train.rows)?;
         let val_scenes = evaluation::scenes(&data.aid_rsicd, Split::Val)?;
         let (sentences, fits) = evaluation::sentences(&data.aid_rsicd, Split::Val)?;
         let scores = val.pictures.f_matmul(&self.embed_all(&sentences)?.f_transpose(0, 1)?)?;
         let naming = val.pictures.f_matmul(&self.scene_vectors()?.f_transpose(0, 1)?)?;
 
-        let held_out: Vec<String> =
-            data.names.held_out.iter().map(|&row| TARGET_TEMPLATE.replace("{}", &data.names.names[row])).collect();
-        let text = text_training::report(&self.embed_all(&held_out)?, &data.names.rows(&data.names.held_out)?)?;
+        let held_out: Vec<String> = data
+            .names
+            .held_out
+            .iter()
+            .map(|&row| TARGET_TEMPLATE.replace("{}", &data.names.names[row]))
+            .collect();
+        let text = text_training::report(
+            &self.embed_all(&held_out)?,
+            &data.names.rows(&data.names.held_out)?,
+        )?;
         let by_sentence = (scores.f_transpose(0, 1)?, fits.f_transpose(0, 1)?);
         Ok(Report {
             step: self.origin.step,
             rsi_teacher_cosine: val.teacher_cosines[1],
             vlm_teacher_cosine: val.teacher_cosines[0],
-            rsi_scene_neighbours: evaluation::neighbour_accuracy(&train.rsi, &train_scenes, &val.rsi, &val_scenes)?,
+            rsi_scene_neighbours: evaluation::neighbour_accuracy(
+                &train.rsi,
+                &train_scenes,
+                &val.rsi,
+                &val_scenes,
+            )?,
             scene_naming: evaluation::naming_accuracy(&naming, &val_scenes)?,
             sentence_at_1: evaluation::recall(&scores, &fits, 1)?,
             sentence_at_5: evaluation::recall(&scores, &fits, 5)?,
@@ -51,7 +64,11 @@ impl Stage<'_> {
         for scene in self.data.aid_rsicd.scenes() {
             let prompts: Vec<String> =
                 self.data.templates.iter().map(|template| template.replace("{}", scene)).collect();
-            vectors.push(self.embed_all(&prompts)?.f_mean_dim([0].as_slice(), false, Kind::Float)?);
+            vectors.push(self.embed_all(&prompts)?.f_mean_dim(
+                [0].as_slice(),
+                false,
+                Kind::Float,
+            )?);
         }
         Ok(unit_rows(&Tensor::f_stack(&vectors, 0)?)?)
     }
@@ -71,13 +88,15 @@ impl Stage<'_> {
         let (mut rsi, mut pictures, mut cosines) = (Vec::new(), Vec::new(), [0.0; 2]);
         for chunk in rows.f_split(CHUNK, 0)? {
             let device = self.parameters.device();
-            let [tiles, target] =
-                [&pool.tiles, &pool.targets].map(|all| upload(&all.f_index_select(0, &chunk)?, device));
+            let [tiles, target] = [&pool.tiles, &pool.targets]
+                .map(|all| upload(&all.f_index_select(0, &chunk)?, device));
             let outputs = self.image_outputs(&tiles?, Mode::Evaluate)?;
             let target = target?.f_to_kind(Kind::Float)?;
-            for ((output, head), sum) in outputs.iter().zip([VLM_HEAD, RSI_HEAD]).zip(&mut cosines) {
+            for ((output, head), sum) in outputs.iter().zip([VLM_HEAD, RSI_HEAD]).zip(&mut cosines)
+            {
                 let predicted = output.f_matmul(self.parameters.get(head)?)?;
-                let cosine = Tensor::f_cosine_similarity(&predicted, &target, -1, 1e-6)?.f_mean(Kind::Float)?;
+                let cosine = Tensor::f_cosine_similarity(&predicted, &target, -1, 1e-6)?
+                    .f_mean(Kind::Float)?;
                 // sync: twice a chunk
                 *sum += cosine.f_double_value(&[])? * chunk.size()[0] as f64 / count as f64;
             }

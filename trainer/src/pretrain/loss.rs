@@ -13,13 +13,22 @@ pub fn distillation(predicted: &Tensor, target: &Tensor) -> Result<Tensor, TchEr
 
 /// Softmax contrast in both directions with graded positives.
 ///
-/// `pictures: [N, D]` and `sentences: [C, D]`, rows of length 1; `scale`: one number, the inverse temperature;
-/// `positives: [N, C]`, not negative, with a positive number in every row and column: how well each sentence fits.
-/// Source: CLIP, arXiv:2103.00020, with soft targets.
-pub fn contrast(pictures: &Tensor, sentences: &Tensor, scale: &Tensor, positives: &Tensor) -> Result<Tensor, TchError> {
+/// `pictures: [N, D]` and `sentences: [C, D]`, rows of length 1; `scale`: one number, the inverse
+/// temperature; `positives: [N, C]`, not negative, with a positive number in every row and column:
+/// how well each sentence fits. Source: CLIP, arXiv:2103.00020, with soft targets.
+pub fn contrast(
+    pictures: &Tensor,
+    sentences: &Tensor,
+    scale: &Tensor,
+    positives: &Tensor,
+) -> Result<Tensor, TchError> {
     let logits = pictures.f_matmul(&sentences.f_transpose(0, 1)?)?.f_mul(scale)?;
     let direction = |axis: i64| {
-        let wanted = positives.f_div(&positives.f_sum_dim_intlist([axis].as_slice(), true, Kind::Float)?)?;
+        let wanted = positives.f_div(&positives.f_sum_dim_intlist(
+            [axis].as_slice(),
+            true,
+            Kind::Float,
+        )?)?;
         let log_shares = logits.f_log_softmax(axis, Kind::Float)?;
         wanted
             .f_mul(&log_shares)?
@@ -30,8 +39,14 @@ pub fn contrast(pictures: &Tensor, sentences: &Tensor, scale: &Tensor, positives
     direction(1)?.f_add(&direction(0)?)?.f_mul_scalar(0.5)
 }
 
-/// Cross-entropy of each picture over all scene names. `pictures: [N, D]`, `scenes: [S, D]`, `shown: i64 [N]`.
-pub fn scene_naming(pictures: &Tensor, scenes: &Tensor, scale: &Tensor, shown: &Tensor) -> Result<Tensor, TchError> {
+/// Cross-entropy of each picture over all scene names. `pictures: [N, D]`, `scenes: [S, D]`,
+/// `shown: i64 [N]`.
+pub fn scene_naming(
+    pictures: &Tensor,
+    scenes: &Tensor,
+    scale: &Tensor,
+    shown: &Tensor,
+) -> Result<Tensor, TchError> {
     pictures.f_matmul(&scenes.f_transpose(0, 1)?)?.f_mul(scale)?.f_cross_entropy_loss::<Tensor>(
         shown,
         None,
@@ -68,7 +83,12 @@ mod tests {
     #[test]
     fn contrast_without_knowledge_is_the_logarithm_of_the_choices() {
         let same = rows(&[1.0, 0.0, 1.0, 0.0]);
-        let loss = contrast(&same, &same, &Tensor::from(3.0_f32), &Tensor::eye(2, (Kind::Float, tch::Device::Cpu)));
+        let loss = contrast(
+            &same,
+            &same,
+            &Tensor::from(3.0_f32),
+            &Tensor::eye(2, (Kind::Float, tch::Device::Cpu)),
+        );
         assert!((number(&loss.unwrap()) - std::f64::consts::LN_2).abs() < FLOAT32);
     }
 
@@ -82,7 +102,8 @@ mod tests {
             &Tensor::from(1.0_f32),
             &Tensor::from_slice(&[1.0_f32, 1.0]).reshape([2, 1]),
         );
-        // One sentence to choose from: certain. Two equal pictures, both right: ln 2 is the entropy of the target itself.
+        // One sentence to choose from: certain. Two equal pictures, both right: ln 2 is the entropy
+        // of the target itself.
         assert!((number(&loss.unwrap()) - 0.5 * std::f64::consts::LN_2).abs() < FLOAT32);
     }
 
@@ -90,7 +111,9 @@ mod tests {
     fn naming_the_scene_is_a_softmax_over_the_names() {
         let pictures = rows(&[1.0, 0.0]);
         let scenes = rows(&[1.0, 0.0, 0.0, 1.0]);
-        let loss = scene_naming(&pictures, &scenes, &Tensor::from(2.0_f32), &Tensor::from_slice(&[0_i64])).unwrap();
+        let loss =
+            scene_naming(&pictures, &scenes, &Tensor::from(2.0_f32), &Tensor::from_slice(&[0_i64]))
+                .unwrap();
         assert!((number(&loss) - (1.0 + (-2.0_f64).exp()).ln()).abs() < FLOAT32);
     }
 }

@@ -19,7 +19,8 @@ fn network() -> Config {
     }
     network.vlm_taps = [0, 0];
     network.joint_width = 4;
-    network.text = rszs_network::TextConfig { vocabulary: 600, context: 12, width: 8, layers: 1, heads: 1 };
+    network.text =
+        rszs_network::TextConfig { vocabulary: 600, context: 12, width: 8, layers: 1, heads: 1 };
     network
 }
 
@@ -34,7 +35,13 @@ fn settings(steps: u64) -> PretrainSettings {
         same_scene: 0.3,
         evaluate_every: 1000,
         save_every_s: 1000,
-        weights: LossWeights { rsi_distillation: 1.0, vlm_distillation: 1.0, sentences: 1.0, scenes: 1.0, names: 1.0 },
+        weights: LossWeights {
+            rsi_distillation: 1.0,
+            vlm_distillation: 1.0,
+            sentences: 1.0,
+            scenes: 1.0,
+            names: 1.0,
+        },
         teacher: TeacherSettings {
             weights: String::new(),
             components: COMPONENTS,
@@ -69,7 +76,9 @@ fn pool(count: usize, seed: u64) -> Pool {
     let features: Vec<f32> = (0..count * cells * COMPONENTS).map(|_| rng.normal()).collect();
     Pool {
         tiles: Tensor::from_slice(&bytes).reshape([count, side, side, 3]),
-        targets: Tensor::from_slice(&features).reshape([count, cells, COMPONENTS]).to_kind(Kind::Half),
+        targets: Tensor::from_slice(&features)
+            .reshape([count, cells, COMPONENTS])
+            .to_kind(Kind::Half),
     }
 }
 
@@ -90,7 +99,12 @@ fn data(folder: &Path) -> Data {
 }
 
 /// The weights after a run to the end in `folder`.
-fn run_in(folder: &Path, data: &Data, steps: u64, stop_after: Option<u64>) -> BTreeMap<String, Tensor> {
+fn run_in(
+    folder: &Path,
+    data: &Data,
+    steps: u64,
+    stop_after: Option<u64>,
+) -> BTreeMap<String, Tensor> {
     let settings = settings(steps);
     let mut run = Run::open(folder).unwrap();
     let mut stage = Stage::new(data, &settings, &network(), Device::Cpu).unwrap();
@@ -130,10 +144,14 @@ fn the_weights_are_the_stem_and_the_towers_only_and_every_one_of_them_moves() {
     let start = stage.parameters.detached_copy().unwrap();
     stage.train(&mut run).unwrap();
     let weights = Checkpoint::read(&run.path(WEIGHTS)).unwrap().tensors;
-    let expected: Vec<&str> = start.iter().map(|(name, _)| name).filter(|name| GROUPS.contains(&group(name))).collect();
+    let expected: Vec<&str> =
+        start.iter().map(|(name, _)| name).filter(|name| GROUPS.contains(&group(name))).collect();
     assert!(weights.keys().eq(expected));
-    let still: Vec<&String> =
-        weights.iter().filter(|(name, tensor)| tensor.equal(start.get(name).unwrap())).map(|(name, _)| name).collect();
+    let still: Vec<&String> = weights
+        .iter()
+        .filter(|(name, tensor)| tensor.equal(start.get(name).unwrap()))
+        .map(|(name, _)| name)
+        .collect();
     assert!(still.is_empty(), "no step reached {still:?}");
 }
 
@@ -141,5 +159,8 @@ fn the_weights_are_the_stem_and_the_towers_only_and_every_one_of_them_moves() {
 fn pooled_cells_have_length_one() {
     let dense = Tensor::from_slice(&[3.0_f32, 0.0, 0.0, 4.0]).reshape([1, 2, 2]);
     let pooled = pooled(&dense).unwrap();
-    assert!((pooled.double_value(&[0, 0]) - 0.6).abs() < 1e-6 && (pooled.double_value(&[0, 1]) - 0.8).abs() < 1e-6);
+    assert!(
+        (pooled.double_value(&[0, 0]) - 0.6).abs() < 1e-6
+            && (pooled.double_value(&[0, 1]) - 0.8).abs() < 1e-6
+    );
 }

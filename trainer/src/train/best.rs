@@ -1,4 +1,5 @@
-//! The best weights of a run by the evaluations while it trains, kept beside the last ones, and when to stop for want of better.
+//! The best weights of a run by the evaluations while it trains, kept beside the last ones, and
+//! when to stop for want of better.
 
 use std::fs;
 
@@ -44,7 +45,8 @@ impl BestScore {
             Self::BestIou => set.mean_iou_best,
             Self::HalfIou => set.mean_iou_half,
             Self::AveragePrecision => {
-                let precisions: Vec<f64> = set.queries.iter().filter_map(|query| query.average_precision).collect();
+                let precisions: Vec<f64> =
+                    set.queries.iter().filter_map(|query| query.average_precision).collect();
                 precisions.iter().sum::<f64>() / precisions.len().max(1) as f64
             }
         };
@@ -66,7 +68,8 @@ struct Evaluation {
 }
 
 impl Best {
-    /// The evaluations up to `step`, which a run goes on from. They count only with the weights of the best one.
+    /// The evaluations up to `step`, which a run goes on from. They count only with the weights of
+    /// the best one.
     pub(super) fn open(run: &Run, score: BestScore, step: u64) -> Result<Self, TrainError> {
         let path = run.path(RECORD);
         let mut best = Self { score, evaluations: Vec::new() };
@@ -74,15 +77,24 @@ impl Best {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(best),
             read => read.map_err(TrainError::file(&path))?,
         };
-        let before = serde_json::from_slice::<Self>(&bytes).ok().filter(|before| before.score == score);
+        let before =
+            serde_json::from_slice::<Self>(&bytes).ok().filter(|before| before.score == score);
         if let Some(before) = before {
-            best.evaluations = before.evaluations.into_iter().filter(|evaluation| evaluation.step <= step).collect();
+            best.evaluations = before
+                .evaluations
+                .into_iter()
+                .filter(|evaluation| evaluation.step <= step)
+                .collect();
         }
         let weights = run.path(BEST);
-        let kept =
-            best.best().filter(|kept| Checkpoint::read(&weights).is_ok_and(|read| read.origin.step == kept.step));
+        let kept = best.best().filter(|kept| {
+            Checkpoint::read(&weights).is_ok_and(|read| read.origin.step == kept.step)
+        });
         if kept.is_none() {
-            tell(&format!("{}: not the best of what this run goes on from, forgotten", weights.display()));
+            tell(&format!(
+                "{}: not the best of what this run goes on from, forgotten",
+                weights.display()
+            ));
             best.evaluations.clear();
         }
         Ok(best)
@@ -98,13 +110,16 @@ impl Best {
     /// Whether the last `patience` evaluations were no better than one before them.
     pub(super) fn is_over(&self, patience: usize) -> bool {
         let Some(best) = self.best() else { return false };
-        let since = self.evaluations.iter().filter(|evaluation| evaluation.step > best.step).count();
+        let since =
+            self.evaluations.iter().filter(|evaluation| evaluation.step > best.step).count();
         patience > 0 && since >= patience
     }
 
     /// The step of the best evaluation, and its score.
     pub(super) fn line(&self) -> String {
-        self.best().map_or(String::new(), |best| format!("best score {:.4} at step {}", best.score, best.step))
+        self.best().map_or(String::new(), |best| {
+            format!("best score {:.4} at step {}", best.score, best.step)
+        })
     }
 
     pub(super) fn write(&self, run: &Run) -> Result<(), TrainError> {
@@ -130,7 +145,8 @@ mod tests {
         let mut best = Best { score: BestScore::BestIou, evaluations: Vec::new() };
         assert!(!best.is_over(1));
         assert!(
-            [best.add(10, 0.2), best.add(20, 0.4), best.add(30, 0.4), best.add(40, 0.3)] == [true, true, false, false]
+            [best.add(10, 0.2), best.add(20, 0.4), best.add(30, 0.4), best.add(40, 0.3)]
+                == [true, true, false, false]
         );
         assert_eq!(best.line(), "best score 0.4000 at step 20");
         assert!(best.is_over(2) && !best.is_over(3) && !best.is_over(0));

@@ -28,8 +28,8 @@ struct Crop<'a> {
     laid_over: Option<[String; 2]>,
 }
 
-/// Writes `tiles.png` (the crops as the network saw them, one below the other), `masks.png` (their class indices, each of the
-/// set it is from) and `batch.json`.
+/// Writes `tiles.png` (the crops as the network saw them, one below the other), `masks.png` (their
+/// class indices, each of the set it is from) and `batch.json`.
 pub(super) fn save_batch(
     folder: &Path,
     sampler: &Sampler,
@@ -42,12 +42,15 @@ pub(super) fn save_batch(
     let mut crops = Vec::new();
     for (origin, laid_over) in batch.origins.iter().zip(&batch.laid_over) {
         let picture = |origin: Origin| Ok::<_, TrainError>(sampler.sample(origin)?.id.clone());
-        let over = laid_over.map(|over| Ok::<_, TrainError>([name(&over).to_owned(), picture(over)?])).transpose()?;
+        let over = laid_over
+            .map(|over| Ok::<_, TrainError>([name(&over).to_owned(), picture(over)?]))
+            .transpose()?;
         crops.push(Crop { set: name(origin), picture: picture(*origin)?, laid_over: over });
     }
     let description = Description { step: batch.step, what, words, crops };
     write_atomically(&folder.join("batch.json"), &serde_json::to_vec_pretty(&description)?)?;
-    RgbImage { width, height, pixels: batch.images.clone() }.write_png(&folder.join("tiles.png"))?;
+    RgbImage { width, height, pixels: batch.images.clone() }
+        .write_png(&folder.join("tiles.png"))?;
     IndexMask { width, height, ids: batch.masks.clone() }.write_png(&folder.join("masks.png"))?;
     Ok(())
 }

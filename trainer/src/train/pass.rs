@@ -23,8 +23,8 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Adds the gradients of one part of a batch, and returns its losses as shares of the whole batch's. `finished` is told of
-    /// gradients that this part does not change any more.
+    /// Adds the gradients of one part of a batch, and returns its losses as shares of the whole
+    /// batch's. `finished` is told of gradients that this part does not change any more.
     pub(super) fn run(
         &self,
         tiles: &Tensor,
@@ -36,10 +36,18 @@ impl Pass<'_> {
     ) -> Result<Loss, TrainError> {
         let feeds = BTreeMap::from([("tiles", tiles), ("queries", queries)]);
         let mode = Mode::Train(self.settings.precision);
-        let pass = segments::forward(self.graph, &["logits", "aligned"], &feeds, self.parameters, mode, self.cut)?;
+        let pass = segments::forward(
+            self.graph,
+            &["logits", "aligned"],
+            &feeds,
+            self.parameters,
+            mode,
+            self.cut,
+        )?;
         let terms = self.settings.terms(self.grid);
         let outputs = pass.outputs();
-        let losses = loss(&outputs["logits"], &outputs["aligned"], queries, targets, scenes, counts, terms)?;
+        let losses =
+            loss(&outputs["logits"], &outputs["aligned"], queries, targets, scenes, counts, terms)?;
         // A product with 1 changes no bit.
         pass.backward(&losses.total.f_mul_scalar(self.loss_factor)?, finished)?;
         Ok(losses)

@@ -67,7 +67,9 @@ impl LossWindow {
     ) -> StepRecord {
         let steps = std::mem::take(&mut self.steps);
         let norms: Vec<f64> = steps.iter().filter_map(|losses| losses.gradient_norm).collect();
-        let mean = |part: fn(&StepNumbers) -> f64| steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64;
+        let mean = |part: fn(&StepNumbers) -> f64| {
+            steps.iter().map(part).sum::<f64>() / steps.len().max(1) as f64
+        };
         StepRecord {
             kind: "step",
             step,
@@ -175,7 +177,8 @@ mod tests {
         );
         let curves = on_device.curves();
         assert!(
-            curves.contains(&("train/device_used_mib", 2.0)) && curves.contains(&("train/device_peak_used_mib", 3.0))
+            curves.contains(&("train/device_used_mib", 2.0))
+                && curves.contains(&("train/device_peak_used_mib", 3.0))
         );
     }
 }

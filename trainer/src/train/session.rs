@@ -29,7 +29,9 @@ use crate::run::{Run, tell, write_atomically};
 use crate::segments::Cut;
 use crate::states::States;
 use crate::tensorboard::EventFile;
-use crate::{AdamW, Average, LossScale, Mode, Parameters, Precision, Prompts, RunConfig, TrainError};
+use crate::{
+    AdamW, Average, LossScale, Mode, Parameters, Precision, Prompts, RunConfig, TrainError,
+};
 
 /// Everything that changes while training, and what it needs.
 #[derive(Debug)]
@@ -73,11 +75,16 @@ impl Session {
         settings.precision.prepare(device).into_iter().for_each(|line| communicator.tell(line));
         let mut parameters = Parameters::initialise(&[&graph, &text_graph], settings.seed, device)?;
         start_from(&options.from, config.network(), &mut parameters, &communicator)?;
-        let sampler = Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
-        expect_known(settings.class_weights.keys(), sampler.sources().iter().map(|source| &*source.set))?;
+        let sampler =
+            Arc::new(sampler(config, &settings, &options.exclude_queries, &communicator)?);
+        expect_known(
+            settings.class_weights.keys(),
+            sampler.sources().iter().map(|source| &*source.set),
+        )?;
 
         let tokenizer_path = options.from.with_file_name(TOKENIZER);
-        let tokenizer_bytes = std::fs::read(&tokenizer_path).map_err(TrainError::no_tokenizer(&tokenizer_path))?;
+        let tokenizer_bytes =
+            std::fs::read(&tokenizer_path).map_err(TrainError::no_tokenizer(&tokenizer_path))?;
         if communicator.leads() {
             write_atomically(&run.path(TOKENIZER), &tokenizer_bytes)?;
         }
@@ -86,7 +93,9 @@ impl Session {
         let words = tables().flat_map(ClassTable::concepts).flat_map(Concept::words);
         // Evaluation asks for these, training never does.
         let scenes = sampler.sources().iter().flat_map(|source| source.set.scenes());
-        let words = words.chain(scenes).chain(tables().flat_map(ClassTable::competitors).map(String::as_str));
+        let words = words
+            .chain(scenes)
+            .chain(tables().flat_map(ClassTable::competitors).map(String::as_str));
         let texts = Texts {
             words: words.map(str::to_owned).collect(),
             graph: text_graph,
@@ -101,8 +110,12 @@ impl Session {
         let loss_scale = LossScale::new(settings.loss_scale);
         let average = Average::new(&parameters, settings.average_decay)?;
         let states = States::open(run.path(STATES), settings.keep_states)?;
-        let data = DataDigest::of(&config.data().root, sampler.sources().iter().map(|source| &*source.set))?;
-        let mut origin = checkpoint::origin(serde_json::to_string(config.network())?, "train", settings.seed);
+        let data = DataDigest::of(
+            &config.data().root,
+            sampler.sources().iter().map(|source| &*source.set),
+        )?;
+        let mut origin =
+            checkpoint::origin(serde_json::to_string(config.network())?, "train", settings.seed);
         origin.data = Some(data.sha256());
         let prompts = None;
         let mut session = Self {
@@ -132,11 +145,13 @@ impl Session {
         Ok(session)
     }
 
-    /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number that is not finite is saved
-    /// in the run's folder, by each rank its share.
+    /// One step: batch, queries, forward, loss, backward, update. A batch that leads to a number
+    /// that is not finite is saved in the run's folder, by each rank its share.
     pub(super) fn learn(&mut self, batch: &Batch, run: &Run) -> Result<StepNumbers, TrainError> {
         let of_rank = (self.communicator.rank() as u64).rotate_right(8);
-        tch::manual_seed((self.settings.seed ^ of_rank ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64);
+        tch::manual_seed(
+            (self.settings.seed ^ of_rank ^ batch.step.wrapping_mul(0x9E37_79B9_7F4A_7C15)) as i64,
+        );
         let mut rng = Rng::keyed(&[self.settings.seed, batch.step, u64::MAX]);
         let sources = self.shown_sources(batch)?;
         let words = self.choose_queries(&sources, &mut rng);
@@ -152,13 +167,19 @@ impl Session {
         })
     }
 
-    fn step(&mut self, batch: &Batch, words: &[String], rng: &mut Rng) -> Result<StepNumbers, TrainError> {
+    fn step(
+        &mut self,
+        batch: &Batch,
+        words: &[String],
+        rng: &mut Rng,
+    ) -> Result<StepNumbers, TrainError> {
         let embedded = self.embed(words, rng)?;
         // The gradients of all parts meet here, and go on to the text tower once.
         let queries = embedded.f_detach()?.f_set_requires_grad(embedded.requires_grad())?;
         let (tiles, targets) = self.tensors(batch, words)?;
         let scenes = self.scenes(batch)?;
-        let counts = Counts::of_all(&targets, &mut self.communicator)?.weighing(self.query_weights(words));
+        let counts =
+            Counts::of_all(&targets, &mut self.communicator)?.weighing(self.query_weights(words));
 
         let mut numbers = StepNumbers::default();
         let size = self.settings.batch_size as i64;
@@ -168,7 +189,8 @@ impl Session {
             settings: &self.settings,
             grid: self.grid,
             loss_factor: self.loss_scale().map_or(1.0, LossScale::factor),
-            // Gradients of the last segments are on their way while those of the first are computed.
+            // Gradients of the last segments are on their way while those of the first are
+            // computed.
             cut: Cut::of(self.settings.recompute, self.communicator.size() > 1),
         };
         let mut sum = GradientSum::new(&mut self.communicator, &self.parameters);
@@ -176,9 +198,18 @@ impl Session {
         for part in 0..parts {
             let tiles = tiles.f_narrow(0, part * size, size)?;
             let targets = targets.narrow(part * size, size)?;
-            let scenes = scenes.as_ref().map(|scenes| scenes.narrow(part * size, size)).transpose()?;
-            let finished = |names: &[String]| if part + 1 == parts { sum.add(names) } else { Ok(()) };
-            numbers.add(&pass.run(&tiles, &queries, &targets, scenes.as_ref(), &counts, finished)?)?;
+            let scenes =
+                scenes.as_ref().map(|scenes| scenes.narrow(part * size, size)).transpose()?;
+            let finished =
+                |names: &[String]| if part + 1 == parts { sum.add(names) } else { Ok(()) };
+            numbers.add(&pass.run(
+                &tiles,
+                &queries,
+                &targets,
+                scenes.as_ref(),
+                &counts,
+                finished,
+            )?)?;
         }
         if embedded.requires_grad() {
             backward_from(&embedded, &queries)?;
@@ -187,7 +218,10 @@ impl Session {
         // Here and not before: all ranks stop, or none.
         numbers.sum(&mut self.communicator)?;
         if !numbers.total.is_finite() {
-            return Err(TrainError::NotFinite { what: "loss".to_owned(), step: self.optimizer.steps() });
+            return Err(TrainError::NotFinite {
+                what: "loss".to_owned(),
+                step: self.optimizer.steps(),
+            });
         }
 
         numbers.learning_rate = self.settings.schedule.at(self.optimizer.steps());
@@ -195,8 +229,8 @@ impl Session {
         Ok(numbers)
     }
 
-    /// Moves the weights along the gradients; returns the norm of these, nothing for a step that was skipped. Every rank has
-    /// the same gradients, so all skip or none.
+    /// Moves the weights along the gradients; returns the norm of these, nothing for a step that
+    /// was skipped. Every rank has the same gradients, so all skip or none.
     fn update(&mut self, learning_rate: f64) -> Result<Option<f64>, TrainError> {
         let is_scaled = self.settings.precision == Precision::Float16;
         if is_scaled {
@@ -235,16 +269,24 @@ impl Session {
         Ok((0..shown.len()).filter(|&source| shown[source] > 0.0).collect())
     }
 
-    /// A wording for each concept that a set of this batch labels. Words that no set labels are never asked: what nobody
-    /// labelled may be there.
+    /// A wording for each concept that a set of this batch labels. Words that no set labels are
+    /// never asked: what nobody labelled may be there.
     fn choose_queries(&self, sources: &BTreeSet<usize>, rng: &mut Rng) -> Vec<String> {
-        let concepts = || sources.iter().flat_map(|&source| self.sampler.sources()[source].set.classes().concepts());
+        let concepts = || {
+            sources
+                .iter()
+                .flat_map(|&source| self.sampler.sources()[source].set.classes().concepts())
+        };
         let names: BTreeSet<&str> = concepts().map(|concept| concept.name.as_str()).collect();
         let mut wording = |name: &str| {
-            let sharing: Vec<&Concept> = concepts().filter(|concept| concept.name == name).collect();
+            let sharing: Vec<&Concept> =
+                concepts().filter(|concept| concept.name == name).collect();
             // A synonym that one of the sets lacks would silently drop that set's labels.
-            let shared = |word: &str| sharing.iter().all(|concept| concept.words().any(|known| known == word));
-            let synonyms: Vec<&String> = sharing[0].synonyms.iter().filter(|word| shared(word)).collect();
+            let shared = |word: &str| {
+                sharing.iter().all(|concept| concept.words().any(|known| known == word))
+            };
+            let synonyms: Vec<&String> =
+                sharing[0].synonyms.iter().filter(|word| shared(word)).collect();
             if !synonyms.is_empty() && rng.chance(self.settings.synonym_share) {
                 synonyms[rng.below(synonyms.len())].clone()
             } else {
@@ -257,15 +299,19 @@ impl Session {
     /// What each query counts, by whatever name `class_weights` calls it.
     fn query_weights(&self, words: &[String]) -> Vec<f64> {
         let weights = &self.settings.class_weights;
-        let concepts = || self.sampler.sources().iter().flat_map(|source| source.set.classes().concepts());
+        let concepts =
+            || self.sampler.sources().iter().flat_map(|source| source.set.classes().concepts());
         let of_word = |word: &String| {
             let mut called = concepts().filter(|concept| concept.is_called(word));
-            called.find_map(|concept| Some(*weights.iter().find(|(name, _)| concept.is_called(name))?.1))
+            called.find_map(|concept| {
+                Some(*weights.iter().find(|(name, _)| concept.is_called(name))?.1)
+            })
         };
         words.iter().map(|word| of_word(word).unwrap_or(1.0)).collect()
     }
 
-    /// `[K, D]`, each word in a template of its own draw; with gradients where the text tower learns.
+    /// `[K, D]`, each word in a template of its own draw; with gradients where the text tower
+    /// learns.
     fn embed(&self, words: &[String], rng: &mut Rng) -> Result<Tensor, TrainError> {
         let Some(prompts) = &self.prompts else {
             return self.texts.embed(words, &self.parameters, self.mode(), rng);
@@ -293,26 +339,32 @@ impl Session {
 
     /// The names of whole images, where they are asked for and the text tower is frozen.
     fn scenes(&self, batch: &Batch) -> Result<Option<Scenes>, TrainError> {
-        let Some(prompts) = self.prompts.as_ref().filter(|_| self.settings.scene_weight > 0.0) else { return Ok(None) };
+        let Some(prompts) = self.prompts.as_ref().filter(|_| self.settings.scene_weight > 0.0)
+        else {
+            return Ok(None);
+        };
         let sources = self.sampler.sources();
         let names: BTreeSet<&str> = sources.iter().flat_map(|source| source.set.scenes()).collect();
         if names.is_empty() {
             return Ok(None);
         }
-        let rows: Result<Vec<Tensor>, TrainError> = names.iter().map(|name| prompts.mean(name)).collect();
+        let rows: Result<Vec<Tensor>, TrainError> =
+            names.iter().map(|name| prompts.mean(name)).collect();
         let place = |(origin, laid_over): (&CropOrigin, &Option<CropOrigin>)| {
             let name = sources[origin.source].set.scene(Split::Train, origin.index)?;
             // What something was laid over shows more than one thing.
             laid_over.is_none().then(|| names.iter().position(|known| *known == name)).flatten()
         };
-        let places: Vec<Option<usize>> = batch.origins.iter().zip(&batch.laid_over).map(place).collect();
+        let places: Vec<Option<usize>> =
+            batch.origins.iter().zip(&batch.laid_over).map(place).collect();
         let images = self.settings.step_images() * self.communicator.size();
         Ok(Some(Scenes::new(Tensor::f_stack(&rows?, 0)?, &places, images)?))
     }
 
     /// What a labelled pixel counts by the source that it is of; nothing if all count 1.
     fn pixel_weights(&self, sources: &[u8]) -> Option<Vec<f32>> {
-        let weights = self.sampler.sources().iter().map(|source| source.loss_weight).collect::<Vec<_>>();
+        let weights =
+            self.sampler.sources().iter().map(|source| source.loss_weight).collect::<Vec<_>>();
         let counts_less = |&source: &u8| (weights[usize::from(source)] - 1.0).abs() > 0.0;
         let any = sources.iter().any(counts_less);
         any.then(|| sources.iter().map(|&source| weights[usize::from(source)]).collect())
@@ -332,7 +384,10 @@ impl Session {
         let mut of_sets = Vec::new();
         for source in self.sampler.sources() {
             if source.set.is_empty(Split::Val) {
-                tell(&format!("step {step}: {}: not evaluated, it has no validation pictures", source.set.name()));
+                tell(&format!(
+                    "step {step}: {}: not evaluated, it has no validation pictures",
+                    source.set.name()
+                ));
                 continue;
             }
             let model = Model {
@@ -351,10 +406,17 @@ impl Session {
             let tag = format!("evaluation/{}/overlay", source.set.name());
             let scores = evaluation.scores(&model, |index, sample, scores| {
                 // One a set: event files hold every evaluation of a run.
-                if index == 0 { curves.picture(step, &tag, &overlay(sample, &source.set, scores)) } else { Ok(()) }
+                if index == 0 {
+                    curves.picture(step, &tag, &overlay(sample, &source.set, scores))
+                } else {
+                    Ok(())
+                }
             })?;
             tell(&format!("step {step}: {}", scores.line()));
-            curves.scalars(step, scores.curves().iter().map(|(name, value)| (name.as_str(), *value)))?;
+            curves.scalars(
+                step,
+                scores.curves().iter().map(|(name, value)| (name.as_str(), *value)),
+            )?;
             run.record(&EvaluationRecord { kind: "evaluation", step, scores: &scores })?;
             of_sets.push(scores);
         }
@@ -363,7 +425,11 @@ impl Session {
 }
 
 /// A factor must be of a part that exists, and cannot freeze it: that is the policy's.
-fn expect_factors(config: &RunConfig, settings: &TrainSettings, parameters: &Parameters) -> Result<(), TrainError> {
+fn expect_factors(
+    config: &RunConfig,
+    settings: &TrainSettings,
+    parameters: &Parameters,
+) -> Result<(), TrainError> {
     let mut known = parameters.groups();
     // A description can be of presets with a stem and without one.
     known.insert("stem");
@@ -375,7 +441,8 @@ fn expect_factors(config: &RunConfig, settings: &TrainSettings, parameters: &Par
         }
         if *factor <= 0.0 {
             let hint = "[train.policy] says what is frozen";
-            return Err(config.invalid(format!("{name}: expected a number above 0, found {factor}; {hint}")));
+            return Err(config
+                .invalid(format!("{name}: expected a number above 0, found {factor}; {hint}")));
         }
     }
     Ok(())

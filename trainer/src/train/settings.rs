@@ -22,7 +22,8 @@ pub struct TrainSettings {
     pub seed: u64,
     /// N, the pictures of a forward and backward pass.
     pub batch_size: usize,
-    /// Passes a step: their gradients add up to those of one batch this many times as large, in the memory of one pass.
+    /// Passes a step: their gradients add up to those of one batch this many times as large, in the
+    /// memory of one pass.
     pub accumulate: NonZeroUsize,
     /// Type of the factors of matrix products and convolutions.
     pub precision: Precision,
@@ -32,15 +33,18 @@ pub struct TrainSettings {
     pub alignment: Alignment,
     /// λ of `L_align`.
     pub alignment_weight: f64,
-    /// Weight of the penalty on logits that know of the grid of patches; not in the paper, 0 leaves it out.
+    /// Weight of the penalty on logits that know of the grid of patches; not in the paper, 0 leaves
+    /// it out.
     pub patch_grid_weight: f64,
     /// Weight of the Dice loss beside the binary cross-entropy; not in the paper, 0 leaves it out.
     pub dice_weight: f64,
-    /// Weight of naming the scenes of images that show one thing from edge to edge; not in the paper, 0 leaves it out.
+    /// Weight of naming the scenes of images that show one thing from edge to edge; not in the
+    /// paper, 0 leaves it out.
     pub scene_weight: f64,
     /// What the mean of the binary cross-entropy is over.
     pub averaging: Averaging,
-    /// What a word counts in the binary cross-entropy beside others; 1 for words that are not named.
+    /// What a word counts in the binary cross-entropy beside others; 1 for words that are not
+    /// named.
     #[serde(default)]
     pub class_weights: BTreeMap<String, f64>,
     /// Chance that a query is a synonym and not the concept's name.
@@ -82,16 +86,34 @@ impl TrainSettings {
 
     /// Whether the weights after `step` steps are evaluated: every so often, and at the end.
     pub fn evaluates_after(&self, step: u64) -> bool {
-        self.evaluate_every_steps > 0 && (step.is_multiple_of(self.evaluate_every_steps) || step == self.schedule.steps)
+        self.evaluate_every_steps > 0
+            && (step.is_multiple_of(self.evaluate_every_steps) || step == self.schedule.steps)
     }
 
     /// The loss, for a network with `grid` patches along the side of a tile.
     pub(crate) fn terms(&self, grid: usize) -> Terms {
-        let &Self { alignment, alignment_weight, patch_grid_weight, dice_weight, scene_weight, averaging, .. } = self;
-        Terms { alignment, alignment_weight, patch_grid_weight, dice_weight, scene_weight, averaging, grid }
+        let &Self {
+            alignment,
+            alignment_weight,
+            patch_grid_weight,
+            dice_weight,
+            scene_weight,
+            averaging,
+            ..
+        } = self;
+        Terms {
+            alignment,
+            alignment_weight,
+            patch_grid_weight,
+            dice_weight,
+            scene_weight,
+            averaging,
+            grid,
+        }
     }
 
-    /// Refuses numbers that nothing can be trained with, before anything is loaded. The reason names the field.
+    /// Refuses numbers that nothing can be trained with, before anything is loaded. The reason
+    /// names the field.
     pub fn check(&self) -> Result<(), String> {
         require(self.batch_size > 0, "batch_size", "at least 1", self.batch_size)?;
         require(
@@ -103,10 +125,18 @@ impl TrainSettings {
         for source in &self.sources {
             let set = &source.set;
             positive(&format!("sources, {set}: weight"), source.weight.into())?;
-            positive(&format!("sources, {set}: loss_weight"), source.loss_weight.unwrap_or(1.0).into())?;
+            positive(
+                &format!("sources, {set}: loss_weight"),
+                source.loss_weight.unwrap_or(1.0).into(),
+            )?;
             positive(&format!("sources, {set}: scale_min"), source.scale_min.into())?;
             let is_range = source.scale_max >= source.scale_min && source.scale_max.is_finite();
-            require(is_range, &format!("sources, {set}: scale_max"), "at least scale_min", source.scale_max)?;
+            require(
+                is_range,
+                &format!("sources, {set}: scale_max"),
+                "at least scale_min",
+                source.scale_max,
+            )?;
         }
         for (word, &weight) in &self.class_weights {
             positive(&format!("class_weights, {word}"), weight)?;
@@ -152,7 +182,8 @@ fn positive(field: &str, found: f64) -> Result<(), String> {
 pub struct SourceSettings {
     /// Name of the set.
     pub set: String,
-    /// The folder that holds its folder, where that is not `data.root`; relative to the working folder.
+    /// The folder that holds its folder, where that is not `data.root`; relative to the working
+    /// folder.
     pub root: Option<PathBuf>,
     /// Share of the crops, relative to the other sources.
     pub weight: f32,
@@ -164,6 +195,7 @@ pub struct SourceSettings {
     pub scale_max: f32,
     /// Up stays up: no turns, no mirror up and down.
     pub oblique: bool,
-    /// How often a crop of one index alone is kept, where it differs from the rest: 1 where a picture has but one.
+    /// How often a crop of one index alone is kept, where it differs from the rest: 1 where a
+    /// picture has but one.
     pub uniform_probability: Option<f32>,
 }

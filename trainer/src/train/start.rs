@@ -12,7 +12,8 @@ use crate::checkpoint::Checkpoint;
 use crate::parallel::Communicator;
 use crate::{Parameters, PositionRule, RunConfig, TrainError, group, interpolate_positions};
 
-/// Loads the text tower and every other part that a checkpoint has; position tables are brought to this network's grid.
+/// Loads the text tower and every other part that a checkpoint has; position tables are brought to
+/// this network's grid.
 pub(super) fn start_from(
     path: &Path,
     network: &Config,
@@ -30,7 +31,8 @@ pub(super) fn start_from(
             communicator.tell(&format!("{name}: from a grid of {from} to one of {to}"));
         }
     }
-    let mut groups: BTreeSet<String> = checkpoint.tensors.keys().map(|name| group(name).to_owned()).collect();
+    let mut groups: BTreeSet<String> =
+        checkpoint.tensors.keys().map(|name| group(name).to_owned()).collect();
     communicator.tell(&format!(
         "{}: starting from {}",
         path.display(),
@@ -41,7 +43,8 @@ pub(super) fn start_from(
     Ok(())
 }
 
-/// Crops of every source that still labels something once `excluded` words are gone; of each batch the share of this rank.
+/// Crops of every source that still labels something once `excluded` words are gone; of each batch
+/// the share of this rank.
 pub(super) fn sampler(
     config: &RunConfig,
     settings: &TrainSettings,
@@ -50,8 +53,10 @@ pub(super) fn sampler(
 ) -> Result<Sampler, TrainError> {
     let mut sets = Vec::with_capacity(settings.sources.len());
     for source in &settings.sources {
-        let set = catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?;
-        for note in [catalogue::count_note(&set), catalogue::label_note(&set)].into_iter().flatten() {
+        let set =
+            catalogue::open(&source.set, source.root.as_ref().unwrap_or(&config.data().root))?;
+        for note in [catalogue::count_note(&set), catalogue::label_note(&set)].into_iter().flatten()
+        {
             communicator.tell(&note);
         }
         sets.push(set);
@@ -67,7 +72,8 @@ pub(super) fn sampler(
         }
         let mut augment = settings.augment.clone();
         (augment.scale_min, augment.scale_max) = (source.scale_min, source.scale_max);
-        augment.uniform_probability = source.uniform_probability.unwrap_or(augment.uniform_probability);
+        augment.uniform_probability =
+            source.uniform_probability.unwrap_or(augment.uniform_probability);
         if source.oblique {
             (augment.flip_vertical, augment.quarter_turns) = (false, false);
         }
@@ -75,16 +81,20 @@ pub(super) fn sampler(
         sources.push(Source { set: Arc::new(set), weight: source.weight, loss_weight, augment });
     }
     if sources.is_empty() {
-        let reason =
-            format!("--exclude-queries {}: expected a set that labels other words, found none", excluded.join(","));
+        let reason = format!(
+            "--exclude-queries {}: expected a set that labels other words, found none",
+            excluded.join(",")
+        );
         return Err(config.invalid(reason));
     }
     let batch_size = settings.step_images() * communicator.size();
-    let sampler = Sampler::new(sources, Split::Train, batch_size, settings.seed)?.mixing(settings.mix_probability);
+    let sampler = Sampler::new(sources, Split::Train, batch_size, settings.seed)?
+        .mixing(settings.mix_probability);
     Ok(sampler.share(communicator.rank(), communicator.size()))
 }
 
-/// A word that no set labels was typed wrongly: with it the run would be the one without the option, under another name.
+/// A word that no set labels was typed wrongly: with it the run would be the one without the
+/// option, under another name.
 pub(super) fn expect_known<'a>(
     words: impl IntoIterator<Item = &'a String>,
     sets: impl IntoIterator<Item = &'a DenseSet>,

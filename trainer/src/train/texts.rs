@@ -24,7 +24,8 @@ impl Texts {
         Prompts::new(&self.encoder(), weights, &self.settings, self.words.iter().cloned())
     }
 
-    /// `[K, D]`, L2-normalised rows, each word in a template of its own draw; with gradients to the tower in `weights`.
+    /// `[K, D]`, L2-normalised rows, each word in a template of its own draw; with gradients to the
+    /// tower in `weights`.
     pub(super) fn embed(
         &self,
         words: &[String],
@@ -33,7 +34,9 @@ impl Texts {
         rng: &mut Rng,
     ) -> Result<Tensor, TrainError> {
         let templates = &self.settings.templates;
-        let text = |word: &String| templates[rng.below(templates.len())].replace("{}", &word.to_lowercase());
+        let text = |word: &String| {
+            templates[rng.below(templates.len())].replace("{}", &word.to_lowercase())
+        };
         let texts: Vec<String> = words.iter().map(text).collect();
         self.encoder().embed(&texts, weights, mode)
     }
@@ -43,7 +46,8 @@ impl Texts {
     }
 }
 
-/// Sends the gradients that gathered in `leaf`, a detached copy of `value`, on to what `value` was computed from.
+/// Sends the gradients that gathered in `leaf`, a detached copy of `value`, on to what `value` was
+/// computed from.
 pub(super) fn backward_from(value: &Tensor, leaf: &Tensor) -> Result<(), TrainError> {
     Ok(value.f_mul(&leaf.grad())?.f_sum(Kind::Float)?.f_backward()?)
 }

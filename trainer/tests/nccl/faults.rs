@@ -38,21 +38,42 @@ fn a_killed_rank_is_named_by_all_that_wait_for_its_gradients() {
 fn a_call_that_fails_is_named_with_its_rank_and_the_others_name_the_rank() {
     let cases = [
         ("ncclGetUniqueId", 3, 0, "ncclGetUniqueId: expected success, found ncclInternalError"),
-        ("ncclCommInitRankConfig", 2, 1, "ncclCommInitRankConfig: expected success, found ncclSystemError"),
+        (
+            "ncclCommInitRankConfig",
+            2,
+            1,
+            "ncclCommInitRankConfig: expected success, found ncclSystemError",
+        ),
         ("ncclAllReduce", 4, 0, "ncclAllReduce: expected success, found ncclInvalidArgument"),
-        ("ncclCommGetAsyncError", 1, 1, "ncclCommGetAsyncError: expected success, found ncclUnhandledCudaError"),
+        (
+            "ncclCommGetAsyncError",
+            1,
+            1,
+            "ncclCommGetAsyncError: expected success, found ncclUnhandledCudaError",
+        ),
         ("asynchronous", 6, 1, "NCCL: expected success, found ncclRemoteError"),
         ("asynchronous", 99, 0, "NCCL: expected success, found code 99"),
-        ("cuEventQuery", 700, 1, "cuEventQuery: expected success, found CUDA_ERROR_ILLEGAL_ADDRESS"),
+        (
+            "cuEventQuery",
+            700,
+            1,
+            "cuEventQuery: expected success, found CUDA_ERROR_ILLEGAL_ADDRESS",
+        ),
     ];
     for (function, code, rank, expected) in cases {
         let told = Job::new(2, "sum").with("TEST_FAIL", format!("{rank} {function} {code}")).fail();
         let (own, other) = (&told[rank], &told[1 - rank]);
         assert!(own.contains(&format!("error: rank {rank} of 2: {expected}")), "{function}: {own}");
         if function != "cuEventQuery" {
-            assert!(own.contains(&format!("(an error of the stand-in: told to fail: {function})")), "{own}");
+            assert!(
+                own.contains(&format!("(an error of the stand-in: told to fail: {function})")),
+                "{own}"
+            );
         }
-        assert!(other.contains(&format!("error: rank {rank} of 2: it ended")), "{function}: {other}");
+        assert!(
+            other.contains(&format!("error: rank {rank} of 2: it ended")),
+            "{function}: {other}"
+        );
     }
 }
 
@@ -61,7 +82,8 @@ fn two_ranks_on_one_device_are_named_by_both() {
     for kind in ["nccl", "auto"] {
         for told in Job::new(2, "sum").with("TEST_TRANSPORT", kind).with("TEST_DEVICE", 1).fail() {
             let expected = format!(
-                "error: --transport {kind}: expected a device for each rank, found rank 0 and rank 1 both on cuda:1 of host "
+                "error: --transport {kind}: expected a device for each rank, found rank 0 and rank \
+                 1 both on cuda:1 of host "
             );
             assert!(told.contains(&expected), "{told}");
         }
@@ -73,12 +95,14 @@ fn a_rank_that_lacks_nccl_is_named_by_all_where_nccl_was_asked_for() {
     for told in Job::new(2, "sum").with("TEST_VERSION", "1 21905").fail() {
         assert!(
             told.contains(
-                "error: --transport nccl: expected NCCL and a CUDA device for every rank, found rank 1 on host "
+                "error: --transport nccl: expected NCCL and a CUDA device for every rank, found \
+                 rank 1 on host "
             ),
             "{told}"
         );
         assert!(
-            told.contains("expected NCCL 2.22 or later, found 2.19.5") && told.contains("--transport tcp"),
+            told.contains("expected NCCL 2.22 or later, found 2.19.5")
+                && told.contains("--transport tcp"),
             "{told}"
         );
     }
@@ -105,6 +129,7 @@ fn nccl_on_processors_is_refused_once_before_ranks_are_started() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert_eq!(
         told,
-        "error: --transport nccl: expected a CUDA device for every rank, found cpu; give --device cuda, or --transport tcp\n"
+        "error: --transport nccl: expected a CUDA device for every rank, found cpu; give --device \
+         cuda, or --transport tcp\n"
     );
 }

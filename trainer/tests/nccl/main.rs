@@ -1,4 +1,5 @@
-//! Ranks that sum by NCCL, on stand-ins for NCCL and for the driver: each is a process of its own, its tensors lie on the processor.
+//! Ranks that sum by NCCL, on stand-ins for NCCL and for the driver: each is a process of its own,
+//! its tensors lie on the processor.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -107,12 +107,17 @@ fn one_rank() {
     if let Some(failure) = for_rank("TEST_FAIL", rank) {
         let (function, code) = failure.split_once(' ').unwrap();
         let code = code.parse().unwrap();
-        if function.starts_with("cu") { driver.fail(function, code) } else { nccl.fail(function, code) }
+        if function.starts_with("cu") {
+            driver.fail(function, code)
+        } else {
+            nccl.fail(function, code)
+        }
     }
     if let Some(version) = for_rank("TEST_VERSION", rank) {
         nccl.set_version(version.parse().unwrap());
     }
-    let kind = TransportKind::from_str(&variable::<String>("TEST_TRANSPORT").unwrap(), false).unwrap();
+    let kind =
+        TransportKind::from_str(&variable::<String>("TEST_TRANSPORT").unwrap(), false).unwrap();
     let ordinal = variable("TEST_DEVICE").unwrap_or(rank as u32);
     let connect = |job: &str| match &environment {
         None => Ok(Communicator::Single),
@@ -120,8 +125,10 @@ fn one_rank() {
     };
     let result = match variable::<String>("TEST_TASK").unwrap().as_str() {
         "train" => train(connect),
-        "sum" => connect("a test").and_then(|communicator| sum(communicator, kind == TransportKind::Nccl)),
-        "wait" => connect("a test").and_then(|communicator| wait(communicator, variable("TEST_STUCK").unwrap())),
+        "sum" => connect("a test")
+            .and_then(|communicator| sum(communicator, kind == TransportKind::Nccl)),
+        "wait" => connect("a test")
+            .and_then(|communicator| wait(communicator, variable("TEST_STUCK").unwrap())),
         task => panic!("{task}: expected train, sum or wait"),
     };
     if let Err(error) = result {
@@ -138,8 +145,10 @@ fn train(connect: impl FnOnce(&str) -> Result<Communicator, TrainError>) -> Resu
     changes.push("network.vlm.drop_path = 0.0".to_owned());
     changes.push(format!("train.batch_size = {}", variable::<usize>("TEST_BATCH").unwrap()));
     let config = RunConfig::read(&support::nano(), &changes)?;
-    let options =
-        rszs_train::train::TrainOptions { from: folder.join("text.safetensors"), exclude_queries: Vec::new() };
+    let options = rszs_train::train::TrainOptions {
+        from: folder.join("text.safetensors"),
+        exclude_queries: Vec::new(),
+    };
     let communicator = connect(&job(&config, &options)?)?;
     let mut run = Run::open(&folder.join(variable::<String>("TEST_RUN").unwrap()))?;
     train_together(&config, &options, &mut run, Device::Cpu, communicator, &Stop::never()).map(drop)
@@ -155,8 +164,8 @@ fn number(rank: usize, bucket: usize, place: usize) -> f32 {
     (place * (rank + 1) + bucket * 10_000) as f32
 }
 
-/// Several buckets at once, with numbers of the processor between them; `is_late`: what libtorch was asked for writes the buckets only when
-/// somebody waits for its stream.
+/// Several buckets at once, with numbers of the processor between them; `is_late`: what libtorch
+/// was asked for writes the buckets only when somebody waits for its stream.
 fn sum(communicator: Communicator, is_late: bool) -> Result<(), TrainError> {
     let mut transport = transport(communicator);
     let (rank, size) = (transport.rank(), transport.size());
@@ -179,8 +188,9 @@ fn sum(communicator: Communicator, is_late: bool) -> Result<(), TrainError> {
         transport.start(tensor)?;
     }
     for bucket in 0..BUCKETS {
-        let expected: Vec<f32> =
-            (0..NUMBERS).map(|place| (0..size).map(|rank| number(rank, bucket, place)).sum()).collect();
+        let expected: Vec<f32> = (0..NUMBERS)
+            .map(|place| (0..size).map(|rank| number(rank, bucket, place)).sum())
+            .collect();
         assert_eq!(Vec::<f32>::try_from(transport.finish()?).unwrap(), expected, "bucket {bucket}");
     }
     let mut numbers = [0.1, rank as f64];

@@ -16,7 +16,9 @@ fn gradients(folder: &Path, size: usize, batch: usize) -> Values {
     let told = job.with("TEST_STEPS", 1).with("TEST_BATCH", batch).finish();
     let is_said = |told: &&String| told.contains("gradients are summed by NCCL 2.22.3");
     assert_eq!(told.iter().filter(is_said).count(), usize::from(size > 1), "{told:?}");
-    support::gradients(&Checkpoint::read(&folder.join(name).join("states/step_00000001.safetensors")).unwrap())
+    support::gradients(
+        &Checkpoint::read(&folder.join(name).join("states/step_00000001.safetensors")).unwrap(),
+    )
 }
 
 #[test]
@@ -26,7 +28,9 @@ fn two_and_three_ranks_give_the_gradients_of_one_rank_with_their_joint_batch() {
     support::start(folder);
     for size in [2, 3] {
         let (whole, shared) = (gradients(folder, 1, 2 * size), gradients(folder, size, 2));
-        Tolerance::Float32.check(&whole, &shared).unwrap_or_else(|reason| panic!("{size} ranks: {reason}"));
+        Tolerance::Float32
+            .check(&whole, &shared)
+            .unwrap_or_else(|reason| panic!("{size} ranks: {reason}"));
         let half = gradients(folder, 1, size);
         assert!(Tolerance::Float32.check(&whole, &half).is_err(), "half a batch is another");
     }
@@ -48,8 +52,12 @@ fn auto_takes_nccl_and_says_so_once() {
 
 #[test]
 fn auto_falls_back_to_tcp_on_all_ranks_where_one_lacks_nccl_and_rank_0_says_why() {
-    let told = Job::new(2, "sum").with("TEST_TRANSPORT", "auto").with("TEST_VERSION", "1 21905").finish();
-    let line = told[0].lines().find(|line| line.contains("over TCP, through processors: rank 1 on host")).unwrap();
+    let told =
+        Job::new(2, "sum").with("TEST_TRANSPORT", "auto").with("TEST_VERSION", "1 21905").finish();
+    let line = told[0]
+        .lines()
+        .find(|line| line.contains("over TCP, through processors: rank 1 on host"))
+        .unwrap();
     assert!(line.contains("libnccl.so.2: expected NCCL 2.22 or later, found 2.19.5"), "{line}");
     assert!(!told[1].contains("over TCP"), "{told:?}");
 }

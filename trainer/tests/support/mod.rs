@@ -41,12 +41,14 @@ pub(crate) fn config() -> Config {
     }
     (config.text.vocabulary, config.text.context, config.text.width) = (514, 8, 16);
     (config.text.layers, config.text.heads) = (1, 2);
-    (config.fusion_width, config.fusion_heads, config.decoder_width, config.norm_groups) = (16, 2, 8, 4);
+    (config.fusion_width, config.fusion_heads, config.decoder_width, config.norm_groups) =
+        (16, 2, 8, 4);
     (config.head.head_width, config.head.channels) = (8, 8);
     config
 }
 
-/// Tensors of these sizes are not worth a second thread, and the tests of one file already run side by side.
+/// Tensors of these sizes are not worth a second thread, and the tests of one file already run side
+/// by side.
 pub(crate) fn single_thread() {
     tch::set_num_threads(1);
 }
@@ -69,7 +71,8 @@ pub(crate) struct Step {
     pub(crate) finished: Vec<String>,
 }
 
-/// Forward and backward over two random pictures and three random queries: logits, and parameters with gradients.
+/// Forward and backward over two random pictures and three random queries: logits, and parameters
+/// with gradients.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
 pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters) {
     let Step { logits, parameters, .. } = step_in(config, precision, FULL, None);
@@ -78,11 +81,17 @@ pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters
 
 /// [`step`] in segments, or in one piece by `eval`.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
-pub(crate) fn step_in(config: &Config, precision: Precision, policy: Policy, cut: Option<Cut>) -> Step {
+pub(crate) fn step_in(
+    config: &Config,
+    precision: Precision,
+    policy: Policy,
+    cut: Option<Cut>,
+) -> Step {
     single_thread();
     tch::manual_seed(1);
     let graph = image_graph(config, Purpose::Train).expect("the network is well-formed");
-    let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).expect("parameters of a graph");
+    let parameters =
+        Parameters::initialise(&[&graph], 1, Device::Cpu).expect("parameters of a graph");
     let side = config.tile_px as i64;
     let tiles = Tensor::randint(256, [2, side, side, 3], (Kind::Uint8, Device::Cpu));
     let queries = Tensor::randn([3, config.joint_width as i64], (Kind::Float, Device::Cpu));
@@ -100,7 +109,8 @@ pub(crate) fn step_in(config: &Config, precision: Precision, policy: Policy, cut
     let (wanted, mode) = (["logits", "aligned"], Mode::Train(precision));
     let mut finished = Vec::new();
     let logits = if let Some(cut) = cut {
-        let pass = forward(&graph, &wanted, &feeds, &parameters, mode, cut).expect("a forward pass");
+        let pass =
+            forward(&graph, &wanted, &feeds, &parameters, mode, cut).expect("a forward pass");
         let (logits, total) = (pass.outputs()["logits"].detach(), total(pass.outputs()));
         let finish = |names: &[String]| {
             finished.extend_from_slice(names);
@@ -122,14 +132,17 @@ pub(crate) fn nano() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/nano.toml")
 }
 
-/// Changes that train the tiny network for `steps` on what [`start`] wrote below `folder`. The learning rate is the same
-/// whatever `steps` is, so that a run of three steps is the first half of one of six.
+/// Changes that train the tiny network for `steps` on what [`start`] wrote below `folder`. The
+/// learning rate is the same whatever `steps` is, so that a run of three steps is the first half of
+/// one of six.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
 pub(crate) fn changes(folder: &Path, steps: u64) -> Vec<String> {
     let mut changes: Vec<String> = TINY.map(str::to_owned).to_vec();
     changes.push(format!("data.root = '{}'", folder.display()));
-    changes
-        .push(format!("train.schedule = {{ peak = 1e-3, floor_fraction = 1.0, warmup_steps = 1, steps = {steps} }}"));
+    changes.push(format!(
+        "train.schedule = \
+            {{ peak = 1e-3, floor_fraction = 1.0, warmup_steps = 1, steps = {steps} }}"
+    ));
     let others = [
         "network.vlm.drop_path = 0.3",
         "train.augment.tile_px = 64",
@@ -137,7 +150,9 @@ pub(crate) fn changes(folder: &Path, steps: u64) -> Vec<String> {
         "train.log_every_steps = 1",
         "train.save_every_s = 0",
         "train.evaluate_every_steps = 0",
-        "train.sources = [{ set = \"flood_area\", weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = true }]",
+        "train.sources = \
+         [{ set = \"flood_area\", weight = 1.0, scale_min = 1.0, scale_max = 2.0, oblique = true \
+         }]",
     ];
     changes.extend(others.map(str::to_owned));
     changes
@@ -150,7 +165,8 @@ pub(crate) fn start(folder: &Path) -> TrainOptions {
     let path = folder.join("text.safetensors");
     let network = config();
     let graph = text_graph(&network).expect("the network is well-formed");
-    let parameters = Parameters::initialise(&[&graph], 5, Device::Cpu).expect("parameters of a graph");
+    let parameters =
+        Parameters::initialise(&[&graph], 5, Device::Cpu).expect("parameters of a graph");
     let origin = origin(serde_json::to_string(&network).expect("a config is JSON"), "text", 5);
     save(&path, &parameters, &origin).expect("a folder to write to");
     let tokenizer = Tokenizer::from_json(br#"{"merges": []}"#).expect("a tokenizer of bytes");
@@ -166,7 +182,10 @@ pub(crate) fn states(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let file = |path: PathBuf| {
         let name = path.file_name()?.to_str()?.to_owned();
         // A file that is being written may be gone.
-        name.starts_with("step_").then(|| std::fs::read(&path).ok()).flatten().map(|bytes| (name, bytes))
+        name.starts_with("step_")
+            .then(|| std::fs::read(&path).ok())
+            .flatten()
+            .map(|bytes| (name, bytes))
     };
     paths.filter_map(file).collect()
 }

@@ -1,4 +1,5 @@
-//! What a machine has installed beside the programs: libtorch and ONNX Runtime in Python's packages, NVIDIA's libraries.
+//! What a machine has installed beside the programs: libtorch and ONNX Runtime in Python's
+//! packages, NVIDIA's libraries.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,19 +37,28 @@ pub(crate) struct Machine {
 impl Machine {
     /// What `python` finds; nothing where there is none.
     pub(crate) fn ask(python: &Path) -> Self {
-        let output = Command::new(python).args(["-c", SCRIPT]).output().ok().filter(|output| output.status.success());
+        let output = Command::new(python)
+            .args(["-c", SCRIPT])
+            .output()
+            .ok()
+            .filter(|output| output.status.success());
         output.and_then(|output| serde_json::from_slice(&output.stdout).ok()).unwrap_or_default()
     }
 
-    /// Variables with which programs find all this, plans of engines in the folder `cache`. What is set already comes first.
+    /// Variables with which programs find all this, plans of engines in the folder `cache`. What is
+    /// set already comes first.
     pub(crate) fn variables(&self, cache: &Path) -> Vec<(String, OsString)> {
         let mut variables = vec![("XDG_CACHE_HOME".to_owned(), cache.into())];
         let set = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
         let folders = std::env::split_paths(&set).chain(self.libraries.iter().cloned());
-        if let Ok(path) = std::env::join_paths(folders.filter(|folder| !folder.as_os_str().is_empty())) {
+        if let Ok(path) =
+            std::env::join_paths(folders.filter(|folder| !folder.as_os_str().is_empty()))
+        {
             variables.push(("LD_LIBRARY_PATH".to_owned(), path));
         }
-        if let Some(library) = self.onnxruntime.as_ref().filter(|_| std::env::var_os("ORT_DYLIB_PATH").is_none()) {
+        if let Some(library) =
+            self.onnxruntime.as_ref().filter(|_| std::env::var_os("ORT_DYLIB_PATH").is_none())
+        {
             variables.push(("ORT_DYLIB_PATH".to_owned(), library.into()));
         }
         variables

@@ -1,4 +1,5 @@
-//! The steps that measure: latencies of the engines, training beside PyTorch, the memory plan beside it.
+//! The steps that measure: latencies of the engines, training beside PyTorch, the memory plan
+//! beside it.
 
 use std::ffi::OsString;
 
@@ -7,7 +8,8 @@ use super::plan::{Context, Tested, on_device, step, why_not};
 use super::step::Step;
 
 /// Presets that are trained, with as many pictures as a card of 24 GB holds, and words.
-pub(super) const TRAINED: [(&str, &str, u64); 3] = [("nano", "64", 60), ("b16", "4", 120), ("l14", "2", 150)];
+pub(super) const TRAINED: [(&str, &str, u64); 3] =
+    [("nano", "64", 60), ("b16", "4", 120), ("l14", "2", 150)];
 const QUERIES: &str = "6";
 
 /// A bundle that is measured.
@@ -24,7 +26,13 @@ impl Network {
     pub(super) const B16: Self = Self { name: "b16", batches: "1", limit_s: 180 };
 }
 
-pub(super) fn bench(context: &Context, findings: &Findings, engine: &str, tested: &Tested, network: Network) -> Step {
+pub(super) fn bench(
+    context: &Context,
+    findings: &Findings,
+    engine: &str,
+    tested: &Tested,
+    network: Network,
+) -> Step {
     let Network { name, batches, limit_s } = network;
     let report = |ending: &str| context.reports.join(format!("bench-{name}-{engine}.{ending}"));
     let bundle = if name == "nano" { context.best_bundle() } else { context.work.join(name) };
@@ -54,11 +62,18 @@ pub(super) fn bench(context: &Context, findings: &Findings, engine: &str, tested
     Step { results: Some(report("report.json")), needs: Some(bundle), ..step }
 }
 
-pub(super) fn train(context: &Context, findings: &Findings, preset: &str, images: &str, limit_s: u64) -> Step {
+pub(super) fn train(
+    context: &Context,
+    findings: &Findings,
+    preset: &str,
+    images: &str,
+    limit_s: u64,
+) -> Step {
     let command = on_device(
         findings,
         context.programs.find("step_time").map(|program| {
-            let mut line: Vec<OsString> = vec![context.python.clone().into(), context.work.join("step_time.py").into()];
+            let mut line: Vec<OsString> =
+                vec![context.python.clone().into(), context.work.join("step_time.py").into()];
             line.extend(["--program".into(), program.into()]);
             let options = [
                 "--preset",
@@ -72,7 +87,12 @@ pub(super) fn train(context: &Context, findings: &Findings, preset: &str, images
                 "--queries",
                 QUERIES,
             ];
-            line.extend(options.into_iter().chain(["--steps", "5", "--rounds", "3", "--json"]).map(OsString::from));
+            line.extend(
+                options
+                    .into_iter()
+                    .chain(["--steps", "5", "--rounds", "3", "--json"])
+                    .map(OsString::from),
+            );
             line
         }),
     );
@@ -90,8 +110,10 @@ pub(super) fn train(context: &Context, findings: &Findings, preset: &str, images
 }
 
 pub(super) fn memory_plan(context: &Context, preset: &str) -> Step {
-    let images = TRAINED.iter().find(|(name, ..)| *name == preset).map_or("1", |(_, images, _)| images);
-    let arguments = ["inspect", "--preset", preset, "--memory", "--images", images, "--queries", QUERIES];
+    let images =
+        TRAINED.iter().find(|(name, ..)| *name == preset).map_or("1", |(_, images, _)| images);
+    let arguments =
+        ["inspect", "--preset", preset, "--memory", "--images", images, "--queries", QUERIES];
     let command = context.run("rszs-export", arguments.map(OsString::from));
     step(
         &format!("memory-{preset}"),

@@ -1,4 +1,5 @@
-//! `cargo xtask gpu`: everything that only a GPU can show, one program after the other, each with a time limit.
+//! `cargo xtask gpu`: everything that only a GPU can show, one program after the other, each with a
+//! time limit.
 
 mod machine;
 mod measurements;
@@ -33,11 +34,13 @@ const STEP_TIME: &str = include_str!("../../../trainer/python/step_time.py");
 /// What `cargo xtask gpu` is told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GpuArguments {
-    /// Folder for the reports, a folder of the device's name and the day in it [default: reports/gpu]
+    /// Folder for the reports, a folder of the device's name and the day in it [default:
+    /// reports/gpu]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
 
-    /// Take the programs from this folder instead of building them: rszs-edge, rszs-bench, rszs-export, check, `step_time`
+    /// Take the programs from this folder instead of building them: rszs-edge, rszs-bench,
+    /// rszs-export, check, `step_time`
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
 
@@ -69,19 +72,25 @@ pub(crate) fn run(arguments: &GpuArguments, root: &Path) -> Result<(), Error> {
         None => root.join("reports/gpu"),
     });
     // Bundles of gigabytes are made on the way, and a folder for temporary files may be in memory.
-    let work = std::path::absolute(&output).map_err(Error::io(&output))?.join(format!("work-{}", std::process::id()));
+    let work = std::path::absolute(&output)
+        .map_err(Error::io(&output))?
+        .join(format!("work-{}", std::process::id()));
     fs::create_dir_all(&work).map_err(Error::io(&work))?;
     let context = Context {
         programs,
         machine: Machine::ask(&arguments.python),
         python: arguments.python.clone(),
-        bundle: arguments.bundle.clone().unwrap_or_else(|| plan::default_bundle(arguments.programs.as_deref(), root)),
+        bundle: arguments
+            .bundle
+            .clone()
+            .unwrap_or_else(|| plan::default_bundle(arguments.programs.as_deref(), root)),
         images: arguments.images.clone(),
         work: work.clone(),
         reports: output,
     };
     let commit = commit(arguments.programs.as_deref().unwrap_or(root));
-    let result = all_steps(context, Duration::from_secs_f64(60.0 * arguments.minutes.max(0.0)), commit);
+    let result =
+        all_steps(context, Duration::from_secs_f64(60.0 * arguments.minutes.max(0.0)), commit);
     // What is left there is not worth an error of its own.
     let _ = fs::remove_dir_all(&work);
     let (folder, failed) = result?;
@@ -90,7 +99,11 @@ pub(crate) fn run(arguments: &GpuArguments, root: &Path) -> Result<(), Error> {
 }
 
 /// Returns the folder of the reports and how many steps failed.
-fn all_steps(mut context: Context, minutes: Duration, commit: String) -> Result<(PathBuf, usize), Error> {
+fn all_steps(
+    mut context: Context,
+    minutes: Duration,
+    commit: String,
+) -> Result<(PathBuf, usize), Error> {
     for (name, text) in [("words.txt", plan::WORDS), ("step_time.py", STEP_TIME)] {
         let path = context.work.join(name);
         fs::write(&path, text).map_err(Error::io(&path))?;
@@ -147,7 +160,8 @@ struct Session {
 }
 
 impl Session {
-    /// Runs a step and tells how it ended. Returns its standard output, or why there is none to use.
+    /// Runs a step and tells how it ended. Returns its standard output, or why there is none to
+    /// use.
     fn run(&mut self, step: &Step) -> Result<String, String> {
         let left = self.end.saturating_duration_since(Instant::now());
         let done = step.run(left, &self.surroundings);
@@ -167,7 +181,8 @@ impl Session {
 fn commit(folder: &Path) -> String {
     let carried = fs::read_to_string(folder.join("commit")).ok();
     let from_git = || {
-        let output = Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
+        let output =
+            Command::new("git").arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     };
     carried.or_else(from_git).map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
@@ -175,18 +190,27 @@ fn commit(folder: &Path) -> String {
 
 /// `2026-11-27`, in UTC.
 fn today() -> String {
-    let output = Command::new("date").args(["-u", "+%F"]).output().ok().filter(|output| output.status.success());
-    output.map_or_else(|| "undated".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = Command::new("date")
+        .args(["-u", "+%F"])
+        .output()
+        .ok()
+        .filter(|output| output.status.success());
+    output.map_or_else(
+        || "undated".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
 }
 
 /// `NVIDIA GeForce RTX 3090` as `nvidia-geforce-rtx-3090`.
 fn folder_name(device: Option<&str>) -> String {
     let name = device.unwrap_or("no gpu").to_lowercase();
-    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words =
+        name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value).expect("texts, numbers and lists are JSON") + "\n";
+    let text =
+        serde_json::to_string_pretty(value).expect("texts, numbers and lists are JSON") + "\n";
     fs::write(path, text).map_err(Error::io(path))
 }

@@ -37,10 +37,17 @@ pub(crate) type Tested = Result<Vec<EngineLine>, String>;
 
 /// Everything before a device is known.
 pub(crate) fn doctor(context: &Context) -> Step {
-    let arguments: [OsString; 4] = ["doctor".into(), "--json".into(), "--bundle".into(), (&context.bundle).into()];
+    let arguments: [OsString; 4] =
+        ["doctor".into(), "--json".into(), "--bundle".into(), (&context.bundle).into()];
     Step {
         expected_codes: &[0, 4],
-        ..step("doctor", "what is installed", 120, context.run("rszs-edge", arguments), numbers::doctor)
+        ..step(
+            "doctor",
+            "what is installed",
+            120,
+            context.run("rszs-edge", arguments),
+            numbers::doctor,
+        )
     }
 }
 
@@ -54,7 +61,13 @@ pub(crate) fn before_engines(context: &Context, findings: &Findings) -> Vec<Step
     };
     let check = on_device(findings, context.run("check", []));
     let mut steps = vec![
-        step("kernels", "every kernel of rszs-cuda against rszs-hot, bit for bit", 120, check, numbers::kernels),
+        step(
+            "kernels",
+            "every kernel of rszs-cuda against rszs-hot, bit for bit",
+            120,
+            check,
+            numbers::kernels,
+        ),
         step(
             "checkpoint",
             "nothing: the weights of the bundle, to write them again",
@@ -76,7 +89,13 @@ pub(crate) fn before_engines(context: &Context, findings: &Findings) -> Vec<Step
         ),
         Step {
             needs: Some(work("nano.safetensors")),
-            ..step("bundle-nano", "nothing: the same bundle with FP16", 120, needed(context.export("nano")), no_numbers)
+            ..step(
+                "bundle-nano",
+                "nothing: the same bundle with FP16",
+                120,
+                needed(context.export("nano")),
+                no_numbers,
+            )
         },
     ];
     steps.extend(["nano", "b16", "l14"].map(|preset| memory_plan(context, preset)));
@@ -88,7 +107,8 @@ pub(crate) fn self_test(context: &Context) -> Step {
     let arguments: [OsString; 4] =
         ["selftest".into(), "--json".into(), "--bundle".into(), context.best_bundle().into()];
     let command = context.run("rszs-edge", arguments);
-    let shows = "every engine and precision on the bundle's golden set; plans of TensorRT are built here";
+    let shows =
+        "every engine and precision on the bundle's golden set; plans of TensorRT are built here";
     Step { expected_codes: &[0, 4], ..step("selftest", shows, 240, command, numbers::self_test) }
 }
 
@@ -96,7 +116,9 @@ pub(crate) fn self_test(context: &Context) -> Step {
 pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tested) -> Vec<Step> {
     let engines = tested.as_deref().unwrap_or_default();
     let passed = |engine: &str, precision: &str| {
-        engines.iter().any(|line| line.passed && line.engine == engine && line.precision.as_deref() == Some(precision))
+        engines.iter().any(|line| {
+            line.passed && line.engine == engine && line.precision.as_deref() == Some(precision)
+        })
     };
     let reference = REFERENCES.into_iter().find(|engine| passed(engine, "fp32"));
     let mut steps = Vec::new();
@@ -113,8 +135,12 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
                 _ if !passed(engine, precision) => Err(why_not(engine, tested)),
                 None => Err("no engine on the processor passed the self-test in fp32".to_owned()),
                 Some(reference) => {
-                    let mut arguments: Vec<OsString> =
-                        vec!["compare".into(), side(reference, "fp32"), side(engine, precision), "--json".into()];
+                    let mut arguments: Vec<OsString> = vec![
+                        "compare".into(),
+                        side(reference, "fp32"),
+                        side(engine, precision),
+                        "--json".into(),
+                    ];
                     if !context.images.is_empty() {
                         arguments.push("--images".into());
                         arguments.extend(context.images.iter().cloned());
@@ -134,7 +160,9 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
     }
     let bench_of = |engine, network| bench(context, findings, engine, tested, network);
     steps.extend(GPU_ENGINES.map(|engine| bench_of(engine, Network::NANO)));
-    steps.extend(TRAINED.map(|(preset, images, limit)| train(context, findings, preset, images, limit)));
+    steps.extend(
+        TRAINED.map(|(preset, images, limit)| train(context, findings, preset, images, limit)),
+    );
     let random: [OsString; 7] = [
         "random".into(),
         "--preset".into(),
@@ -145,16 +173,24 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
         context.work.join("b16.safetensors").into(),
     ];
     let for_engines = |command: Command| {
-        let is_usable = engines.iter().any(|line| line.passed && GPU_ENGINES.contains(&line.engine.as_str()));
+        let is_usable =
+            engines.iter().any(|line| line.passed && GPU_ENGINES.contains(&line.engine.as_str()));
         if is_usable { command } else { Err(no_engine(findings, tested)) }
     };
     let (weights, bundle) = (context.run("rszs-export", random), context.export("b16"));
-    steps.push(step("weights-b16", "nothing: untrained weights, for speed", 60, for_engines(weights), no_numbers));
+    steps.push(step(
+        "weights-b16",
+        "nothing: untrained weights, for speed",
+        60,
+        for_engines(weights),
+        no_numbers,
+    ));
     steps.push(Step {
         needs: Some(context.work.join("b16.safetensors")),
         ..step("bundle-b16", "nothing: b16 in FP32 and FP16", 240, for_engines(bundle), no_numbers)
     });
-    // The last one builds nothing: its numbers are there before a plan of this size has cost the time.
+    // The last one builds nothing: its numbers are there before a plan of this size has cost the
+    // time.
     steps.extend(GPU_ENGINES.into_iter().rev().map(|engine| bench_of(engine, Network::B16)));
     steps
 }
@@ -166,7 +202,11 @@ impl Context {
         if made.join("manifest.json").is_file() { made } else { self.bundle.clone() }
     }
 
-    pub(super) fn run(&self, program: &str, arguments: impl IntoIterator<Item = OsString>) -> Command {
+    pub(super) fn run(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Command {
         let program = self.programs.find(program)?;
         Ok(std::iter::once(program.into()).chain(arguments).collect())
     }
@@ -196,7 +236,16 @@ pub(super) fn step(
     read: fn(&str) -> Result<Numbers, String>,
 ) -> Step {
     let limit = Duration::from_secs(limit_s);
-    Step { name: name.to_owned(), shows, command, needs: None, limit, expected_codes: &[0], results: None, read }
+    Step {
+        name: name.to_owned(),
+        shows,
+        command,
+        needs: None,
+        limit,
+        expected_codes: &[0],
+        results: None,
+        read,
+    }
 }
 
 /// For a program that writes files and tells nothing.
@@ -215,8 +264,11 @@ pub(super) fn why_not(engine: &str, tested: &Tested) -> String {
         Ok(engines) => engines,
         Err(reason) => return format!("the self-test: {reason}"),
     };
-    let reasons: Vec<&str> =
-        engines.iter().filter(|line| line.engine == engine).filter_map(|line| line.reason.as_deref()).collect();
+    let reasons: Vec<&str> = engines
+        .iter()
+        .filter(|line| line.engine == engine)
+        .filter_map(|line| line.reason.as_deref())
+        .collect();
     if reasons.is_empty() { "the self-test did not try it".to_owned() } else { reasons.join("; ") }
 }
 
@@ -225,8 +277,10 @@ fn no_engine(findings: &Findings, tested: &Tested) -> String {
         _ if findings.device.is_none() => findings.description.clone(),
         Err(reason) => format!("the self-test: {reason}"),
         Ok(_) => {
-            let reasons: Vec<String> =
-                GPU_ENGINES.iter().map(|engine| format!("{engine}: {}", why_not(engine, tested))).collect();
+            let reasons: Vec<String> = GPU_ENGINES
+                .iter()
+                .map(|engine| format!("{engine}: {}", why_not(engine, tested)))
+                .collect();
             format!("no engine of the GPU passed the self-test: {}", reasons.join("; "))
         }
     }

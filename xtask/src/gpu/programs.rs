@@ -24,10 +24,11 @@ impl Programs {
         Self { folders: vec![folder.to_owned()] }
     }
 
-    /// Those of the workspace at `root`, built now. What cannot be built is missing later, and named there.
+    /// Those of the workspace at `root`, built now. What cannot be built is missing later, and
+    /// named there.
     pub(crate) fn built(root: &Path) -> Result<Self, Error> {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |target| root.join(target));
         let [first, rest @ ..] = BUILDS;
         cargo::run(root, first)?;
         for build in rest {
@@ -42,7 +43,8 @@ impl Programs {
     pub(crate) fn find(&self, name: &str) -> Result<PathBuf, String> {
         let found = self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
         found.ok_or_else(|| {
-            let folders: Vec<_> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
+            let folders: Vec<_> =
+                self.folders.iter().map(|folder| folder.display().to_string()).collect();
             format!("no program {name} in {}", folders.join(", "))
         })
     }

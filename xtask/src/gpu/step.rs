@@ -85,7 +85,9 @@ impl Step {
         let limit = self.limit.min(left);
         let started = Instant::now();
         let (outcome, stdout, stderr) = match &self.command {
-            Err(reason) => (Outcome::Skipped { reason: reason.clone() }, String::new(), String::new()),
+            Err(reason) => {
+                (Outcome::Skipped { reason: reason.clone() }, String::new(), String::new())
+            }
             Ok(_) if left.is_zero() => {
                 let reason = "no time was left (see --minutes)".to_owned();
                 (Outcome::Skipped { reason }, String::new(), String::new())
@@ -110,25 +112,44 @@ impl Step {
         }
     }
 
-    fn judge(&self, finished: std::io::Result<Finished>, limit: Duration) -> (Outcome, String, String) {
+    fn judge(
+        &self,
+        finished: std::io::Result<Finished>,
+        limit: Duration,
+    ) -> (Outcome, String, String) {
         let Finished { status, stdout, stderr } = match finished {
             Ok(finished) => finished,
             Err(error) => {
-                return (Outcome::Failed { reason: format!("not started: {error}") }, String::new(), String::new());
+                return (
+                    Outcome::Failed { reason: format!("not started: {error}") },
+                    String::new(),
+                    String::new(),
+                );
             }
         };
-        let last_line = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned();
+        let last_line = stderr
+            .lines()
+            .rfind(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         let outcome = match status {
-            None => Outcome::Failed { reason: format!("ended after its limit of {} s", limit.as_secs_f64().round()) },
+            None => Outcome::Failed {
+                reason: format!("ended after its limit of {} s", limit.as_secs_f64().round()),
+            },
             Some(status) => match (status.code(), status.signal()) {
-                (Some(code), _) if self.expected_codes.contains(&code) => match self.numbers(&stdout) {
-                    Ok(numbers) => Outcome::Ran { numbers },
-                    Err(reason) => Outcome::Failed { reason },
-                },
-                (Some(code), _) => Outcome::Failed { reason: format!("exit status {code}: {last_line}") },
-                (None, signal) => {
-                    Outcome::Failed { reason: format!("killed by signal {}: {last_line}", signal.unwrap_or_default()) }
+                (Some(code), _) if self.expected_codes.contains(&code) => {
+                    match self.numbers(&stdout) {
+                        Ok(numbers) => Outcome::Ran { numbers },
+                        Err(reason) => Outcome::Failed { reason },
+                    }
                 }
+                (Some(code), _) => {
+                    Outcome::Failed { reason: format!("exit status {code}: {last_line}") }
+                }
+                (None, signal) => Outcome::Failed {
+                    reason: format!("killed by signal {}: {last_line}", signal.unwrap_or_default()),
+                },
             },
         };
         (outcome, stdout, stderr)
@@ -136,7 +157,8 @@ impl Step {
 
     fn numbers(&self, stdout: &str) -> Result<Numbers, String> {
         let Some(path) = &self.results else { return (self.read)(stdout) };
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         (self.read)(&text)
     }
 }
@@ -148,13 +170,24 @@ struct Finished {
     stderr: String,
 }
 
-fn run(command: &[OsString], limit: Duration, surroundings: &Surroundings) -> std::io::Result<Finished> {
+fn run(
+    command: &[OsString],
+    limit: Duration,
+    surroundings: &Surroundings,
+) -> std::io::Result<Finished> {
     let create = |name: &str| {
-        File::options().create(true).truncate(true).read(true).write(true).open(surroundings.folder.join(name))
+        File::options()
+            .create(true)
+            .truncate(true)
+            .read(true)
+            .write(true)
+            .open(surroundings.folder.join(name))
     };
     let (mut stdout, mut stderr) = (create("stdout")?, create("stderr")?);
     let mut program = Command::new(&command[0]);
-    program.args(&command[1..]).envs(surroundings.variables.iter().map(|(name, value)| (name, value)));
+    program
+        .args(&command[1..])
+        .envs(surroundings.variables.iter().map(|(name, value)| (name, value)));
     program.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     // A group of its own, so that what it has started ends with it.
     let mut child = program.process_group(0).spawn()?;
@@ -191,7 +224,8 @@ fn line(command: &[OsString]) -> String {
 }
 
 fn json_lines(text: &str) -> Option<Value> {
-    let lines: Option<Vec<Value>> = text.lines().map(|line| serde_json::from_str(line).ok()).collect();
+    let lines: Option<Vec<Value>> =
+        text.lines().map(|line| serde_json::from_str(line).ok()).collect();
     lines.filter(|lines| !lines.is_empty()).map(Value::Array)
 }
 
@@ -218,9 +252,14 @@ mod tests {
             limit,
             expected_codes: &[0, 4],
             results: None,
-            read: |text| if text == "fine\n" { Ok(Numbers::new()) } else { Err(format!("nonsense: {text}")) },
+            read: |text| {
+                if text == "fine\n" { Ok(Numbers::new()) } else { Err(format!("nonsense: {text}")) }
+            },
         };
-        step.run(Duration::from_mins(1), &Surroundings { variables: vec![], folder: folder.path().to_owned() })
+        step.run(
+            Duration::from_mins(1),
+            &Surroundings { variables: vec![], folder: folder.path().to_owned() },
+        )
     }
 
     fn failure(script: &str) -> String {
@@ -232,7 +271,10 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_well_gives_its_numbers() {
-        assert_eq!(run("echo fine; exit 4", Duration::from_secs(30)).outcome, Outcome::Ran { numbers: Numbers::new() });
+        assert_eq!(
+            run("echo fine; exit 4", Duration::from_secs(30)).outcome,
+            Outcome::Ran { numbers: Numbers::new() }
+        );
     }
 
     #[test]
@@ -247,7 +289,10 @@ mod tests {
         let started = Instant::now();
         let report = run("echo before; sleep 300 & sleep 300", Duration::from_millis(300));
         assert!(started.elapsed() < Duration::from_secs(20));
-        assert_eq!(report.outcome, Outcome::Failed { reason: "ended after its limit of 0 s".to_owned() });
+        assert_eq!(
+            report.outcome,
+            Outcome::Failed { reason: "ended after its limit of 0 s".to_owned() }
+        );
         assert_eq!(report.stdout, Value::String("before\n".to_owned()));
     }
 
@@ -263,7 +308,11 @@ mod tests {
         );
         let report = skipped().run(Duration::from_secs(1), &surroundings);
         assert_eq!(report.outcome, Outcome::Skipped { reason: "no card".to_owned() });
-        let after = Step { command: Ok(vec!["true".into()]), needs: Some("/nowhere/b16".into()), ..skipped() };
+        let after = Step {
+            command: Ok(vec!["true".into()]),
+            needs: Some("/nowhere/b16".into()),
+            ..skipped()
+        };
         let report = after.run(Duration::from_secs(1), &surroundings);
         let reason = "/nowhere/b16: an earlier step did not make it".to_owned();
         assert_eq!(report.outcome, Outcome::Skipped { reason });

@@ -52,7 +52,8 @@ impl Summary {
     pub(crate) fn markdown(&self) -> String {
         let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         let mut text = format!(
-            "# {}\n\n{}, commit {}. Driver: {}. PyTorch: {}.\n\n| step | | s | |\n|---|---|---:|---|\n",
+            "# {}\n\n{}, commit {}. Driver: {}. PyTorch: {}.\n\n| step | | s | \
+             |\n|---|---|---:|---|\n",
             self.device,
             self.date,
             self.commit,
@@ -62,7 +63,8 @@ impl Summary {
         for Line { step, duration_s, outcome, .. } in &self.steps {
             let (word, rest) = match outcome {
                 Outcome::Ran { numbers } => {
-                    let pairs = numbers.iter().map(|(name, value)| format!("{name}: {}", plain(value)));
+                    let pairs =
+                        numbers.iter().map(|(name, value)| format!("{name}: {}", plain(value)));
                     ("ran", pairs.collect::<Vec<_>>().join(", "))
                 }
                 Outcome::Skipped { reason } => ("skipped", reason.clone()),

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use super::*;
 
 const CARD: &str = "CUDA device 0: NVIDIA Made-Up 1, compute capability 8.6, 24.0 GiB, driver 13.0";
-const QUERY: &str = r#"{"query":"flood","agreement":0.999,"iou":0.98,"logits_difference_p99":0.01}"#;
+const QUERY: &str =
+    r#"{"query":"flood","agreement":0.999,"iou":0.98,"logits_difference_p99":0.01}"#;
 const BENCH: &str = r#"{"configurations":[{"configuration":{"engine":"cuda","precision":"fp16","batch":1},"achieved":{"tile_ms":2.0},"stages":{"whole":{"p50_us":3000}},"invalid":null}]}"#;
 
 /// A folder with programs, a script each.
@@ -99,12 +100,23 @@ esac"#,
     assert_eq!(reason("compare-tensorrt-rtx-fp32"), "the self-test did not try it");
     assert_eq!(step(&summary, "compare-cuda-fp16")["numbers"]["mean_iou"], 0.98);
     assert!(reason("compare-cuda-fp32").contains("expected its results, found \"ladida\""));
-    assert_eq!(step(&summary, "bench-nano-cuda")["numbers"]["cuda fp16 batch 1"], "2.00 ms a tile, 3.00 ms a frame");
+    assert_eq!(
+        step(&summary, "bench-nano-cuda")["numbers"]["cuda fp16 batch 1"],
+        "2.00 ms a tile, 3.00 ms a frame"
+    );
     assert!(reason("bench-b16-cuda").ends_with("/b16: an earlier step did not make it"));
     assert!(reason("train-l14").starts_with("no program step_time in "));
-    let failed = summary["steps"].as_array().unwrap().iter().filter(|step| step["outcome"] == "failed").count();
+    let failed = summary["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["outcome"] == "failed")
+        .count();
     assert!(error.unwrap().contains(&format!("{failed} steps failed")));
-    assert!(markdown.contains("| kernels | FAILED |") && markdown.contains("mean_iou: 0.98"), "{markdown}");
+    assert!(
+        markdown.contains("| kernels | FAILED |") && markdown.contains("mean_iou: 0.98"),
+        "{markdown}"
+    );
 }
 
 #[test]
@@ -114,8 +126,12 @@ fn without_a_device_every_step_says_why_it_was_skipped() {
         doctor(r#"{"missing":"libcuda.so.1: no driver"}"#)
     );
     let plan = "echo 'full full 9 1.0 2.0 20.5 / 15.0 12.25 / 8.0 fits'".to_owned();
-    let scripts =
-        [("rszs-edge", edge), ("rszs-export", plan), ("check", "exit 1".into()), ("step_time", "exit 1".into())];
+    let scripts = [
+        ("rszs-edge", edge),
+        ("rszs-export", plan),
+        ("check", "exit 1".into()),
+        ("step_time", "exit 1".into()),
+    ];
     let (summary, folder, error, _) = run_with(&scripts, 5.0);
     assert!(folder.starts_with("no-gpu-20") && error.is_none(), "{folder} {error:?}");
     for step in summary["steps"].as_array().unwrap() {
@@ -138,13 +154,17 @@ fn a_program_that_hangs_costs_its_time_and_the_rest_is_told() {
         r#"case "$1" in doctor) echo '{}' ;; *) exec sleep 300 ;; esac"#,
         doctor(&format!(r#"{{"found":"{CARD}"}}"#))
     );
-    let (summary, _, error, _) = run_with(&[("rszs-edge", edge), ("rszs-export", "exit 0".into())], 0.04);
+    let (summary, _, error, _) =
+        run_with(&[("rszs-edge", edge), ("rszs-export", "exit 0".into())], 0.04);
     let reason = step(&summary, "selftest")["reason"].as_str().unwrap();
     assert!(reason.starts_with("ended after its limit of "), "{reason}");
     assert!(error.is_some());
     // Nothing is known of the engines, so nothing is begun with them.
     let skipped = step(&summary, "compare-cuda-fp32");
     assert_eq!(skipped["outcome"], "skipped");
-    assert!(skipped["reason"].as_str().unwrap().starts_with("the self-test: ended after its limit"), "{skipped}");
+    assert!(
+        skipped["reason"].as_str().unwrap().starts_with("the self-test: ended after its limit"),
+        "{skipped}"
+    );
     assert_eq!(step(&summary, "bench-nano-cuda")["outcome"], "skipped");
 }

@@ -24,7 +24,8 @@ fn values() -> [Vec<u8>; 4] {
 fn a_model_of_another_width_is_refused() {
     let mut values = values();
     values[1] = field(11, &value("queries", 1, &[0, 512]));
-    let expected = "queries: expected f32 [K, 4], found f32 [?, 512] (model and manifest of different exports?)";
+    let expected = "queries: expected f32 [K, 4], found f32 [?, 512] (model and manifest of \
+        different exports?)";
     assert_eq!(refusal_of_values(&values), expected);
 }
 
@@ -32,31 +33,43 @@ fn a_model_of_another_width_is_refused() {
 fn a_model_of_another_tile_size_is_refused() {
     let mut values = values();
     values[0] = field(11, &value("tiles", 2, &[0, 16, 16, 3]));
-    assert!(refusal_of_values(&values).starts_with("tiles: expected uint8 [N, 8, 8, 3], found uint8 [?, 16, 16, 3]"));
+    assert!(
+        refusal_of_values(&values)
+            .starts_with("tiles: expected uint8 [N, 8, 8, 3], found uint8 [?, 16, 16, 3]")
+    );
 }
 
 #[test]
 fn a_model_with_a_fixed_number_of_images_is_refused() {
     let mut values = values();
     values[0] = field(11, &value("tiles", 2, &[1, 8, 8, 3]));
-    assert!(refusal_of_values(&values).starts_with("tiles: expected uint8 [N, 8, 8, 3], found uint8 [1, 8, 8, 3]"));
+    assert!(
+        refusal_of_values(&values)
+            .starts_with("tiles: expected uint8 [N, 8, 8, 3], found uint8 [1, 8, 8, 3]")
+    );
 }
 
 #[test]
 fn a_model_of_another_element_type_is_refused() {
     let mut values = values();
     values[2] = field(12, &value("logits", 10, &[0, 0, 2, 2]));
-    assert!(refusal_of_values(&values).starts_with("logits: expected f32 [N, K, 2, 2], found f16 [?, ?, 2, 2]"));
+    assert!(
+        refusal_of_values(&values)
+            .starts_with("logits: expected f32 [N, K, 2, 2], found f16 [?, ?, 2, 2]")
+    );
 }
 
 #[test]
 fn missing_and_further_inputs_and_outputs_are_refused() {
     let mut without = values();
     without[1].clear();
-    assert!(refusal_of_values(&without).starts_with("inputs: expected queries, tiles, found tiles "));
+    assert!(
+        refusal_of_values(&without).starts_with("inputs: expected queries, tiles, found tiles ")
+    );
     let further = [values().to_vec(), vec![field(12, &value("debug", 1, &[1]))]].concat();
     assert!(
-        refusal_of_values(&further).starts_with("outputs: expected logits, presence, found debug, logits, presence ")
+        refusal_of_values(&further)
+            .starts_with("outputs: expected logits, presence, found debug, logits, presence ")
     );
 }
 
@@ -73,7 +86,11 @@ fn sizes_that_the_file_leaves_open_are_accepted() {
 fn a_text_tower_of_another_context_is_refused() {
     let fixture = Fixture::new();
     fixture.forge_manifest(|manifest| manifest["text"]["context"] = json!(77));
-    assert!(fixture.refusal().starts_with("toy/text.fp32.onnx: tokens: expected int32 [K, 77], found int32 [?, 6]"));
+    assert!(
+        fixture
+            .refusal()
+            .starts_with("toy/text.fp32.onnx: tokens: expected int32 [K, 77], found int32 [?, 6]")
+    );
 }
 
 #[test]
@@ -84,8 +101,8 @@ fn a_vocabulary_of_another_width_is_refused() {
     let (rows, embeddings) = vocabulary.to_files().unwrap();
     fixture.forge("vocabulary.json", &rows);
     fixture.forge("vocabulary.safetensors", &embeddings);
-    let expected =
-        "toy/vocabulary.safetensors: expected embeddings of 4 numbers, found 2 (files of different exports?)";
+    let expected = "toy/vocabulary.safetensors: expected embeddings of 4 numbers, found 2 (files \
+        of different exports?)";
     assert_eq!(fixture.refusal(), expected);
 }
 
@@ -97,15 +114,22 @@ fn a_golden_set_of_another_tile_size_is_refused() {
     golden.tiles.truncate(48);
     golden.logits.truncate(2);
     fixture.forge("golden/golden.safetensors", &golden.to_bytes().unwrap());
-    assert!(fixture.refusal().starts_with("toy/golden/golden.safetensors: expected tiles of 8 px, found 4"));
+    assert!(
+        fixture
+            .refusal()
+            .starts_with("toy/golden/golden.safetensors: expected tiles of 8 px, found 4")
+    );
 }
 
 #[test]
 fn a_folded_bundle_has_no_queries_anywhere() {
     let fixture = Fixture::new();
     let values = values();
-    let folded =
-        [values[0].clone(), field(12, &value("logits", 1, &[0, 2, 2, 2])), field(12, &value("presence", 1, &[0, 2]))];
+    let folded = [
+        values[0].clone(),
+        field(12, &value("logits", 1, &[0, 2, 2, 2])),
+        field(12, &value("presence", 1, &[0, 2])),
+    ];
     fixture.forge_manifest(|manifest| {
         manifest["folded"] = json!(["building", "flood water"]);
         let manifest = manifest.as_object_mut().unwrap();
@@ -117,7 +141,11 @@ fn a_folded_bundle_has_no_queries_anywhere() {
     for file in ["text.fp32.onnx", "tokenizer.json"] {
         std::fs::remove_file(fixture.path().join(file)).unwrap();
     }
-    assert!(fixture.refusal().starts_with("toy/model.fp32.onnx: inputs: expected tiles, found queries, tiles"));
+    assert!(
+        fixture
+            .refusal()
+            .starts_with("toy/model.fp32.onnx: inputs: expected tiles, found queries, tiles")
+    );
     fixture.forge("model.fp32.onnx", &model(&folded.concat(), &[]));
     assert!(fixture.refusal().contains("expected no queries, as the vocabulary is folded"));
     let mut golden = golden();
@@ -126,7 +154,9 @@ fn a_folded_bundle_has_no_queries_anywhere() {
     fixture.forge("golden/golden.safetensors", &golden.to_bytes().unwrap());
     assert!(fixture.open().is_ok());
     fixture.forge_manifest(|manifest| manifest["folded"] = json!(["building", "lighthouse"]));
-    assert!(fixture.refusal().contains("expected a row for the folded name lighthouse, found none"));
+    assert!(
+        fixture.refusal().contains("expected a row for the folded name lighthouse, found none")
+    );
 }
 
 #[test]
@@ -135,5 +165,9 @@ fn every_model_file_is_held_to_the_contract() {
     fixture.forge("model.int8.onnx", &good_model());
     assert!(fixture.open().is_ok());
     fixture.forge("model.int8.onnx", &model(&[], &[]));
-    assert!(fixture.refusal().starts_with("toy/model.int8.onnx: inputs: expected queries, tiles, found "));
+    assert!(
+        fixture
+            .refusal()
+            .starts_with("toy/model.int8.onnx: inputs: expected queries, tiles, found ")
+    );
 }

@@ -5,7 +5,10 @@ use std::fs;
 
 /// Every file that the manifest lists.
 fn listed_files(fixture: &Fixture) -> Vec<String> {
-    files_below(&fixture.path()).into_iter().filter(|file| !file.starts_with("manifest.json")).collect()
+    files_below(&fixture.path())
+        .into_iter()
+        .filter(|file| !file.starts_with("manifest.json"))
+        .collect()
 }
 
 #[test]
@@ -27,9 +30,15 @@ fn a_digest_that_is_none_or_missing_is_refused() {
     let fixture = Fixture::new();
     fixture.damage("manifest.json.sha256", |bytes| bytes[70] ^= 1);
     let message = fixture.refusal();
-    assert!(message.starts_with("toy/manifest.json.sha256: expected the line that sha256sum writes"), "{message}");
+    assert!(
+        message.starts_with("toy/manifest.json.sha256: expected the line that sha256sum writes"),
+        "{message}"
+    );
     fs::remove_file(fixture.path().join("manifest.json.sha256")).unwrap();
-    assert_eq!(fixture.refusal(), "toy/manifest.json.sha256: expected the file, found none (copy the bundle again)");
+    assert_eq!(
+        fixture.refusal(),
+        "toy/manifest.json.sha256: expected the file, found none (copy the bundle again)"
+    );
 }
 
 #[test]
@@ -55,7 +64,8 @@ fn a_file_cut_short_is_refused() {
         fixture.damage(&file, |bytes| bytes.truncate(bytes.len() - 1));
         let message = fixture.refusal();
         assert!(
-            message.starts_with(&format!("toy/{file}: expected ")) && message.contains(" bytes, found "),
+            message.starts_with(&format!("toy/{file}: expected "))
+                && message.contains(" bytes, found "),
             "{message}"
         );
     }
@@ -87,7 +97,11 @@ fn a_manifest_cut_anywhere_is_refused() {
         fs::write(fixture.path().join("manifest.json"), &whole[..length]).unwrap();
         assert!(fixture.refusal().starts_with("toy/manifest.json: expected SHA-256 "));
         fixture.forge_digest();
-        assert!(fixture.refusal().starts_with("toy/manifest.json: expected a manifest of schema 1, found: "));
+        assert!(
+            fixture
+                .refusal()
+                .starts_with("toy/manifest.json: expected a manifest of schema 1, found: ")
+        );
     }
 }
 
@@ -95,7 +109,8 @@ fn a_manifest_cut_anywhere_is_refused() {
 fn a_directory_that_is_not_there_or_no_directory_is_refused() {
     let fixture = Fixture::new();
     for path in [fixture.path().join("nowhere"), fixture.path().join("manifest.json")] {
-        let error = rszs_bundle::Bundle::open(&path, &rszs_bundle::VerifyOptions::default()).unwrap_err();
+        let error =
+            rszs_bundle::Bundle::open(&path, &rszs_bundle::VerifyOptions::default()).unwrap_err();
         assert!(error.to_string().contains(": expected a bundle directory, found: "), "{error}");
     }
 }
@@ -105,7 +120,11 @@ fn an_extra_file_is_refused() {
     for file in ["plugin.so", "golden/more.png", "model.fp16.onnx", "Manifest.json", ".hidden"] {
         let fixture = Fixture::new();
         fs::write(fixture.path().join(file), b"x").unwrap();
-        assert!(fixture.refusal().starts_with(&format!("toy/{file}: expected only files that manifest.json lists")));
+        assert!(
+            fixture
+                .refusal()
+                .starts_with(&format!("toy/{file}: expected only files that manifest.json lists"))
+        );
     }
 }
 
@@ -114,7 +133,11 @@ fn an_extra_folder_is_refused() {
     for folder in ["engines", "golden/more"] {
         let fixture = Fixture::new();
         fs::create_dir(fixture.path().join(folder)).unwrap();
-        assert!(fixture.refusal().starts_with(&format!("toy/{folder}: expected a regular file, found a folder")));
+        assert!(
+            fixture
+                .refusal()
+                .starts_with(&format!("toy/{folder}: expected a regular file, found a folder"))
+        );
     }
 }
 
@@ -124,7 +147,10 @@ fn a_directory_of_too_many_entries_is_refused_before_anything_is_read() {
     for number in 0..100 {
         fs::write(fixture.path().join(format!("{number}")), b"").unwrap();
     }
-    assert_eq!(fixture.refusal(), "toy: expected a folder of few files, found: more than 64 entries");
+    assert_eq!(
+        fixture.refusal(),
+        "toy: expected a folder of few files, found: more than 64 entries"
+    );
 }
 
 #[test]
@@ -134,7 +160,11 @@ fn a_symbolic_link_is_refused_even_to_the_right_content() {
         let outside = fixture.path().with_file_name("outside");
         fs::rename(fixture.path().join(file), &outside).unwrap();
         std::os::unix::fs::symlink(&outside, fixture.path().join(file)).unwrap();
-        assert!(fixture.refusal().starts_with(&format!("toy/{file}: expected a regular file, found a symbolic link")));
+        assert!(
+            fixture.refusal().starts_with(&format!(
+                "toy/{file}: expected a regular file, found a symbolic link"
+            ))
+        );
     }
 }
 
@@ -144,7 +174,9 @@ fn a_linked_folder_is_refused_even_with_the_right_content() {
     let outside = fixture.path().with_file_name("outside");
     fs::rename(fixture.path().join("golden"), &outside).unwrap();
     std::os::unix::fs::symlink(&outside, fixture.path().join("golden")).unwrap();
-    assert!(fixture.refusal().starts_with("toy/golden: expected a regular file, found a symbolic link"));
+    assert!(
+        fixture.refusal().starts_with("toy/golden: expected a regular file, found a symbolic link")
+    );
 }
 
 #[test]
@@ -153,9 +185,9 @@ fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
     let model = fixture.path().join("model.fp32.onnx");
     fs::remove_file(&model).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&model).status().unwrap().success());
-    assert!(
-        fixture.refusal().starts_with("toy/model.fp32.onnx: expected a regular file, found a device, socket or pipe")
-    );
+    assert!(fixture.refusal().starts_with(
+        "toy/model.fp32.onnx: expected a regular file, found a device, socket or pipe"
+    ));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::onnx_bytes::{good_model, good_text};
 use rszs_bundle::{
-    Bundle, BundleError, BundleWriter, EngineContract, Entry, Golden, GoldenShape, Manifest, Name, Precision, Sha256,
-    Template, TextContract, Tolerance, VerifyOptions, Vocabulary,
+    Bundle, BundleError, BundleWriter, EngineContract, Entry, Golden, GoldenShape, Manifest, Name,
+    Precision, Sha256, Template, TextContract, Tolerance, VerifyOptions, Vocabulary,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,10 +42,19 @@ pub(crate) fn manifest() -> Manifest {
         name: "toy".to_owned(),
         counter: 7,
         files: [].into(),
-        engine: EngineContract { tile_px: 8, overlap_px: 2, logits_stride_px: 4, joint_width: 4, max_queries: None },
+        engine: EngineContract {
+            tile_px: 8,
+            overlap_px: 2,
+            logits_stride_px: 4,
+            joint_width: 4,
+            max_queries: None,
+        },
         folded: None,
         training_gsd_m: Some([0.05, 0.5]),
-        text: Some(TextContract { context: 6, templates: vec![Template::new("a photo of {}").expect("a template")] }),
+        text: Some(TextContract {
+            context: 6,
+            templates: vec![Template::new("a photo of {}").expect("a template")],
+        }),
         network: serde_json::json!({ "preset": "toy" }),
         licence: "MIT OR Apache-2.0".to_owned(),
         provenance: "made by a test".to_owned(),
@@ -73,8 +82,13 @@ impl Fixture {
         static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
             let folder = TempDir::new().expect("a temporary folder");
             writer().write(&folder.path().join("toy")).expect("the honest bundle is written");
-            let read = |file: &String| fs::read(folder.path().join("toy").join(file)).expect("the file is there");
-            files_below(&folder.path().join("toy")).into_iter().map(|file| (file.clone(), read(&file))).collect()
+            let read = |file: &String| {
+                fs::read(folder.path().join("toy").join(file)).expect("the file is there")
+            };
+            files_below(&folder.path().join("toy"))
+                .into_iter()
+                .map(|file| (file.clone(), read(&file)))
+                .collect()
         });
         let fixture = Self { folder: TempDir::new().expect("a temporary folder") };
         fs::create_dir_all(fixture.path().join("golden")).expect("a folder");
@@ -144,7 +158,11 @@ pub(crate) fn files_below(folder: &Path) -> Vec<String> {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             let inside = files_below(&path);
-            files.extend(inside.iter().map(|file| format!("{}/{file}", path.file_name().expect("a name").display())));
+            files.extend(
+                inside
+                    .iter()
+                    .map(|file| format!("{}/{file}", path.file_name().expect("a name").display())),
+            );
         } else {
             files.push(path.file_name().expect("a name").display().to_string());
         }

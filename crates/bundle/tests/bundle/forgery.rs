@@ -1,4 +1,5 @@
-//! Bundles whose hashes are right and whose content is wrong: what an attacker, or a broken exporter, would ship.
+//! Bundles whose hashes are right and whose content is wrong: what an attacker, or a broken
+//! exporter, would ship.
 
 use crate::fixture::{Fixture, files_below};
 use serde_json::{Value, json};
@@ -14,18 +15,36 @@ fn refusal_of_manifest(change: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn a_path_that_leaves_the_bundle_is_refused() {
-    for path in ["../outside", "golden/../../outside", "/etc/passwd", "..\\outside", "C:\\outside", "golden/.."] {
+    for path in [
+        "../outside",
+        "golden/../../outside",
+        "/etc/passwd",
+        "..\\outside",
+        "C:\\outside",
+        "golden/..",
+    ] {
         let message = refusal_of_manifest(|manifest| {
             let entry = manifest["files"]["MODEL_CARD.md"].clone();
             manifest["files"][path] = entry;
         });
-        assert!(message.contains(&format!("expected a path inside the bundle, found {path:?}")), "{message}");
+        assert!(
+            message.contains(&format!("expected a path inside the bundle, found {path:?}")),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn a_file_that_no_bundle_has_is_refused() {
-    for path in ["plugin.so", "model.onnx", "MODEL_CARD.MD", "./MODEL_CARD.md", "golden", "", "manifest.json"] {
+    for path in [
+        "plugin.so",
+        "model.onnx",
+        "MODEL_CARD.MD",
+        "./MODEL_CARD.md",
+        "golden",
+        "",
+        "manifest.json",
+    ] {
         let message = refusal_of_manifest(|manifest| {
             let entry = manifest["files"]["MODEL_CARD.md"].clone();
             manifest["files"][path] = entry;
@@ -41,7 +60,10 @@ fn a_file_listed_twice_is_refused() {
         let manifest = String::from_utf8(bytes.clone()).unwrap();
         let twice = manifest.replacen(
             "\"files\": {",
-            &format!(r#""files": {{ "MODEL_CARD.md": {{ "bytes": 1, "sha256": "{}" }},"#, "0".repeat(64)),
+            &format!(
+                r#""files": {{ "MODEL_CARD.md": {{ "bytes": 1, "sha256": "{}" }},"#,
+                "0".repeat(64)
+            ),
             1,
         );
         assert_ne!(twice, manifest);
@@ -53,11 +75,16 @@ fn a_file_listed_twice_is_refused() {
 
 #[test]
 fn a_field_that_is_missing_or_unknown_is_refused() {
-    assert!(refusal_of_manifest(|manifest| manifest["surprise"] = json!(1)).contains("unknown field `surprise`"));
+    assert!(
+        refusal_of_manifest(|manifest| manifest["surprise"] = json!(1))
+            .contains("unknown field `surprise`")
+    );
     let without = |field: &'static str| {
         refusal_of_manifest(move |manifest| drop(manifest.as_object_mut().unwrap().remove(field)))
     };
-    for field in ["schema", "name", "counter", "files", "engine", "network", "licence", "provenance"] {
+    for field in
+        ["schema", "name", "counter", "files", "engine", "network", "licence", "provenance"]
+    {
         assert!(without(field).contains(&format!("missing field `{field}`")));
     }
 }
@@ -68,7 +95,10 @@ fn another_schema_is_named_even_if_its_fields_are_unknown() {
         manifest["schema"] = json!(2);
         manifest["surprise"] = json!(1);
     });
-    assert_eq!(message, "toy/manifest.json: schema: expected 1, found 2 (bundle and program of different versions?)");
+    assert_eq!(
+        message,
+        "toy/manifest.json: schema: expected 1, found 2 (bundle and program of different versions?)"
+    );
 }
 
 #[test]
@@ -94,41 +124,60 @@ fn values_out_of_range_are_refused_with_their_field() {
             let place = path.iter().fold(manifest, |place, key| &mut place[key]);
             *place = value.clone();
         });
-        assert!(message.starts_with(&format!("toy/manifest.json: {field}: expected ")), "{value}: {message}");
+        assert!(
+            message.starts_with(&format!("toy/manifest.json: {field}: expected ")),
+            "{value}: {message}"
+        );
     }
 }
 
 #[test]
 fn a_template_without_a_place_for_the_name_is_refused() {
     for template in ["a photo", "{} and {}", "a {}\n"] {
-        let message = refusal_of_manifest(|manifest| manifest["text"]["templates"] = json!([template]));
+        let message =
+            refusal_of_manifest(|manifest| manifest["text"]["templates"] = json!([template]));
         assert!(message.contains("expected one line with exactly one {}"), "{message}");
     }
 }
 
 #[test]
 fn a_needed_file_that_is_not_listed_is_refused() {
-    for file in files_below(&Fixture::new().path()).into_iter().filter(|file| !file.starts_with("manifest.json")) {
-        let message = refusal_of_manifest(|manifest| drop(manifest["files"].as_object_mut().unwrap().remove(&file)));
+    for file in files_below(&Fixture::new().path())
+        .into_iter()
+        .filter(|file| !file.starts_with("manifest.json"))
+    {
+        let message = refusal_of_manifest(|manifest| {
+            drop(manifest["files"].as_object_mut().unwrap().remove(&file))
+        });
         assert!(message.contains("files: expected "), "{message}");
     }
 }
 
 #[test]
 fn a_text_tower_without_its_contract_is_refused() {
-    let message = refusal_of_manifest(|manifest| drop(manifest.as_object_mut().unwrap().remove("text")));
+    let message =
+        refusal_of_manifest(|manifest| drop(manifest.as_object_mut().unwrap().remove("text")));
     assert!(message.contains("no text tower (text.fp32.onnx), as there is no `text`"), "{message}");
 }
 
 #[test]
 fn a_size_beyond_any_file_is_refused_before_memory_is_asked_for() {
     for bytes in [0, 1_u64 << 40, u64::MAX] {
-        let message = refusal_of_manifest(|manifest| manifest["files"]["model.fp32.onnx"]["bytes"] = json!(bytes));
-        assert!(message.contains("files: expected model.fp32.onnx of 1 to 2147483647 bytes"), "{message}");
+        let message = refusal_of_manifest(|manifest| {
+            manifest["files"]["model.fp32.onnx"]["bytes"] = json!(bytes)
+        });
+        assert!(
+            message.contains("files: expected model.fp32.onnx of 1 to 2147483647 bytes"),
+            "{message}"
+        );
     }
     let fixture = Fixture::new();
-    fixture.forge_manifest(|manifest| manifest["files"]["model.fp32.onnx"]["bytes"] = json!(2_147_483_647));
-    assert!(fixture.refusal().starts_with("toy/model.fp32.onnx: expected 2147483647 bytes, found "));
+    fixture.forge_manifest(|manifest| {
+        manifest["files"]["model.fp32.onnx"]["bytes"] = json!(2_147_483_647)
+    });
+    assert!(
+        fixture.refusal().starts_with("toy/model.fp32.onnx: expected 2147483647 bytes, found ")
+    );
 }
 
 #[test]
@@ -140,7 +189,8 @@ fn a_manifest_of_a_megabyte_is_refused_unread() {
 #[test]
 fn a_manifest_nested_a_thousand_deep_is_refused() {
     let fixture = Fixture::new();
-    let deep = format!(r#"{{"schema": 1, "network": {}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep =
+        format!(r#"{{"schema": 1, "network": {}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     fs::write(fixture.path().join("manifest.json"), deep).unwrap();
     fixture.forge_digest();
     assert!(fixture.refusal().contains("recursion limit exceeded"));
@@ -156,13 +206,21 @@ fn forge_embeddings(fixture: &Fixture, numbers: &[f32]) {
 
 #[test]
 fn an_embedding_that_is_not_of_length_1_is_refused() {
-    for (number, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (0.0, "0"), (0.5, "0.5"), (1e30, "inf")] {
+    for (number, shown) in
+        [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (0.0, "0"), (0.5, "0.5"), (1e30, "inf")]
+    {
         let fixture = Fixture::new();
-        forge_embeddings(&fixture, &[1.0, 0.0, 0.0, 0.0, number, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        forge_embeddings(
+            &fixture,
+            &[1.0, 0.0, 0.0, 0.0, number, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+        );
         let message = fixture.refusal();
         assert_eq!(
             message,
-            format!("toy: vocabulary row 1 (flood water): expected an embedding of length 1, found {shown}")
+            format!(
+                "toy: vocabulary row 1 (flood water): expected an embedding of length 1, found \
+                 {shown}"
+            )
         );
     }
 }
@@ -171,7 +229,11 @@ fn an_embedding_that_is_not_of_length_1_is_refused() {
 fn embeddings_of_another_run_are_refused_although_every_file_is_listed() {
     let fixture = Fixture::new();
     forge_embeddings(&fixture, &[0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-    assert!(fixture.refusal().starts_with("toy: vocabulary: expected names and embeddings that hash to "));
+    assert!(
+        fixture
+            .refusal()
+            .starts_with("toy: vocabulary: expected names and embeddings that hash to ")
+    );
 }
 
 fn refusal_of_rows(change: impl FnOnce(&mut Value)) -> String {
@@ -192,12 +254,17 @@ fn swapped_names_are_refused() {
 #[test]
 fn more_names_than_embeddings_are_refused() {
     let message = refusal_of_rows(|file| drop(file["rows"].as_array_mut().unwrap().pop()));
-    assert_eq!(message, "toy: vocabulary: expected one embedding a name, found 2 names and 3 embeddings");
+    assert_eq!(
+        message,
+        "toy: vocabulary: expected one embedding a name, found 2 names and 3 embeddings"
+    );
 }
 
 #[test]
 fn a_word_that_two_rows_claim_is_refused() {
-    for (row, words) in [(1, json!(["House"])), (1, json!(["BUILDING"])), (0, json!(["roof-top", "roof top"]))] {
+    for (row, words) in
+        [(1, json!(["House"])), (1, json!(["BUILDING"])), (0, json!(["roof-top", "roof top"]))]
+    {
         let message = refusal_of_rows(|file| file["rows"][row]["synonyms"] = words);
         assert!(message.contains("expected each name and synonym once, found "), "{message}");
     }
@@ -205,8 +272,13 @@ fn a_word_that_two_rows_claim_is_refused() {
 
 #[test]
 fn a_name_with_something_invisible_in_it_is_refused() {
-    for name in ["build\u{200b}ing", "\u{202e}gnidliub", "building\u{0}", "a,b", "x=y", " building", ""] {
-        assert!(refusal_of_rows(|file| file["rows"][0]["name"] = json!(name)).starts_with("toy: vocabulary.json: "));
+    for name in
+        ["build\u{200b}ing", "\u{202e}gnidliub", "building\u{0}", "a,b", "x=y", " building", ""]
+    {
+        assert!(
+            refusal_of_rows(|file| file["rows"][0]["name"] = json!(name))
+                .starts_with("toy: vocabulary.json: ")
+        );
     }
 }
 
@@ -216,13 +288,15 @@ fn a_threshold_that_is_missing_or_out_of_range_is_refused() {
         let message = refusal_of_rows(|file| file["rows"][0]["threshold"] = threshold);
         assert!(message.starts_with("toy: vocabulary.json: "), "{message}");
     }
-    let message = refusal_of_rows(|file| drop(file["rows"][0].as_object_mut().unwrap().remove("threshold")));
+    let message =
+        refusal_of_rows(|file| drop(file["rows"][0].as_object_mut().unwrap().remove("threshold")));
     assert!(message.contains("missing field `threshold`"), "{message}");
 }
 
 #[test]
 fn safetensors_that_lie_about_themselves_are_refused() {
-    let header = |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &[0; 48]].concat();
+    let header =
+        |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &[0; 48]].concat();
     let lies = [
         u64::MAX.to_le_bytes().to_vec(),
         [&200_000_000_u64.to_le_bytes()[..], &[b'{'; 48]].concat(),
@@ -231,7 +305,9 @@ fn safetensors_that_lie_about_themselves_are_refused() {
         header(r#"{"embeddings":{"dtype":"F16","shape":[3,8],"data_offsets":[0,48]}}"#),
         header(r#"{"embeddings":{"dtype":"F32","shape":[12],"data_offsets":[0,48]}}"#),
         header(r#"{"other":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]}}"#),
-        header(r#"{"embeddings":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,48]}}"#),
+        header(
+            r#"{"embeddings":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,48]}}"#,
+        ),
         header(
             r#"{"a":{"dtype":"F32","shape":[12],"data_offsets":[0,48]},"b":{"dtype":"F32","shape":[12],"data_offsets":[0,48]}}"#,
         ),

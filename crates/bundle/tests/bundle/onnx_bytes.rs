@@ -27,7 +27,8 @@ fn varint(mut value: u64) -> Vec<u8> {
 
 /// `ValueInfoProto`; a size of 0 is symbolic.
 pub(crate) fn value(name: &str, element_type: u64, shape: &[u64]) -> Vec<u8> {
-    let dimension = |&size: &u64| field(1, &if size == 0 { field(2, b"N") } else { integer(1, size) });
+    let dimension =
+        |&size: &u64| field(1, &if size == 0 { field(2, b"N") } else { integer(1, size) });
     let shape: Vec<u8> = shape.iter().flat_map(dimension).collect();
     let tensor = [integer(1, element_type), field(2, &shape)].concat();
     [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
@@ -41,7 +42,14 @@ pub(crate) fn tensor(name: &str, shape: &[u64], raw: &[u8]) -> Vec<u8> {
 
 /// `NodeProto` of the given operator with further fields.
 pub(crate) fn node(operator: &str, further: &[u8]) -> Vec<u8> {
-    [field(1, b"x"), field(2, b"y"), field(3, b"/a_node"), field(4, operator.as_bytes()), further.to_vec()].concat()
+    [
+        field(1, b"x"),
+        field(2, b"y"),
+        field(3, b"/a_node"),
+        field(4, operator.as_bytes()),
+        further.to_vec(),
+    ]
+    .concat()
 }
 
 /// `ModelProto` of opset 20 around `graph`, with further fields.

@@ -1,7 +1,9 @@
 //! ONNX files that must not reach an engine.
 
 use crate::fixture::Fixture;
-use crate::onnx_bytes::{contract, field, good_model, good_text, integer, model, node, tensor, value};
+use crate::onnx_bytes::{
+    contract, field, good_model, good_text, integer, model, node, tensor, value,
+};
 use proptest::prelude::*;
 use rszs_bundle::{OnnxError, OnnxSummary};
 
@@ -14,15 +16,17 @@ fn refusal(graph: &[Vec<u8>], further: &[u8]) -> String {
 
 fn external() -> Vec<u8> {
     let location = [field(1, b"location"), field(2, b"../../../etc/passwd")].concat();
-    [integer(1, 6), integer(2, 1), field(8, b"weight"), field(13, &location), integer(14, 1)].concat()
+    [integer(1, 6), integer(2, 1), field(8, b"weight"), field(13, &location), integer(14, 1)]
+        .concat()
 }
 
 #[test]
 fn an_honest_model_is_summarised() {
     let summary = OnnxSummary::of(&good_model()).unwrap();
     assert_eq!((summary.opset, summary.nodes, summary.weight_bytes), (20, 1, 24));
-    let names =
-        |values: &[rszs_bundle::ValueSummary]| values.iter().map(|value| value.name.clone()).collect::<Vec<_>>();
+    let names = |values: &[rszs_bundle::ValueSummary]| {
+        values.iter().map(|value| value.name.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(names(&summary.inputs), ["tiles", "queries"]);
     assert_eq!(names(&summary.outputs), ["logits", "presence"]);
     assert_eq!(summary.inputs[0].shape, [None, Some(8), Some(8), Some(3)]);
@@ -30,14 +34,16 @@ fn an_honest_model_is_summarised() {
 
 #[test]
 fn data_outside_the_file_is_refused() {
-    let expected = "tensor \"weight\": expected none of data outside the file (exported by another program?)";
+    let expected =
+        "tensor \"weight\": expected none of data outside the file (exported by another program?)";
     assert_eq!(refusal(&[field(5, &external())], &[]), expected);
 }
 
 #[test]
 fn data_outside_the_file_is_refused_in_the_attribute_of_a_node() {
     for list in [5, 10] {
-        let constant = node("Constant", &field(5, &[field(1, b"value"), field(list, &external())].concat()));
+        let constant =
+            node("Constant", &field(5, &[field(1, b"value"), field(list, &external())].concat()));
         assert!(refusal(&[field(1, &constant)], &[]).contains("data outside the file"));
     }
 }
@@ -61,7 +67,8 @@ fn operators_of_another_domain_are_refused() {
     let message = refusal(&[field(1, &node("Evil", &field(7, b"com.example")))], &[]);
     assert_eq!(
         message,
-        "node \"/a_node\" (Evil), domain \"com.example\": expected none of operators outside ONNX's own domain \
+        "node \"/a_node\" (Evil), domain \"com.example\": expected none of operators outside \
+         ONNX's own domain \
          (exported by another program?)"
     );
     let opset = field(8, &[field(1, b"com.example"), integer(2, 1)].concat());
@@ -72,7 +79,9 @@ fn operators_of_another_domain_are_refused() {
 fn graphs_inside_nodes_are_refused() {
     for list in [6, 11] {
         let branch = node("If", &field(5, &[field(1, b"then_branch"), field(list, b"")].concat()));
-        assert!(refusal(&[field(1, &branch)], &[]).contains("expected none of graphs inside a node"));
+        assert!(
+            refusal(&[field(1, &branch)], &[]).contains("expected none of graphs inside a node")
+        );
     }
 }
 
@@ -97,18 +106,31 @@ fn a_tensor_whose_size_is_not_its_shape_is_refused() {
         let message = refusal(&[field(5, &tensor("weight", shape, &[0; 4]))], &[]);
         assert!(message.starts_with("tensor \"weight\" of type 1 and shape ["), "{message}");
     }
-    let claims_much = [integer(1, huge), integer(2, 1), field(8, b"weight"), field(4, &[0; 4])].concat();
+    let claims_much =
+        [integer(1, huge), integer(2, 1), field(8, b"weight"), field(4, &[0; 4])].concat();
     assert!(refusal(&[field(5, &claims_much)], &[]).starts_with("tensor \"weight\""));
 }
 
 #[test]
 fn more_sizes_nodes_or_inputs_than_any_network_has_are_refused() {
     let weight = tensor("weight", &[1; 17], &[0; 4]);
-    assert_eq!(refusal(&[field(5, &weight)], &[]), "expected at most 16 sizes of a tensor, found more");
+    assert_eq!(
+        refusal(&[field(5, &weight)], &[]),
+        "expected at most 16 sizes of a tensor, found more"
+    );
     let input = value("much", 1, &[1; 40]);
-    assert_eq!(refusal(&[field(11, &input)], &[]), "expected at most 16 sizes of an input or output, found more");
-    assert_eq!(refusal(&vec![field(1, b""); 100_001], &[]), "expected at most 100000 nodes, found more");
-    assert_eq!(refusal(&vec![field(11, b""); 100_001], &[]), "expected at most 100000 inputs and outputs, found more");
+    assert_eq!(
+        refusal(&[field(11, &input)], &[]),
+        "expected at most 16 sizes of an input or output, found more"
+    );
+    assert_eq!(
+        refusal(&vec![field(1, b""); 100_001], &[]),
+        "expected at most 100000 nodes, found more"
+    );
+    assert_eq!(
+        refusal(&vec![field(11, b""); 100_001], &[]),
+        "expected at most 100000 inputs and outputs, found more"
+    );
 }
 
 #[test]
@@ -134,7 +156,12 @@ fn a_file_without_a_graph_is_refused() {
 
 #[test]
 fn weights_that_old_files_list_as_inputs_are_no_inputs() {
-    let graph = [field(5, &tensor("weight", &[1], &[0; 4])), field(11, &value("weight", 1, &[1])), contract()].concat();
+    let graph = [
+        field(5, &tensor("weight", &[1], &[0; 4])),
+        field(11, &value("weight", 1, &[1])),
+        contract(),
+    ]
+    .concat();
     assert_eq!(OnnxSummary::of(&model(&graph, &[])).unwrap().inputs.len(), 2);
 }
 

@@ -43,7 +43,11 @@ fn the_same_content_gives_the_same_bytes() {
     let again = fixture.path().with_file_name("again");
     writer().write(&again).unwrap();
     for file in files_below(&again) {
-        assert_eq!(fs::read(fixture.path().join(&file)).unwrap(), fs::read(again.join(&file)).unwrap(), "{file}");
+        assert_eq!(
+            fs::read(fixture.path().join(&file)).unwrap(),
+            fs::read(again.join(&file)).unwrap(),
+            "{file}"
+        );
     }
 }
 
@@ -102,6 +106,7 @@ fn an_unknown_name_lists_the_nearest_ones_and_no_support_row() {
     assert_eq!(unknown.nearest, ["flood water", "building"]);
     assert_eq!(
         unknown.to_string(),
-        "flod water: expected a name of the vocabulary, found none of that name; nearest: flood water, building"
+        "flod water: expected a name of the vocabulary, found none of that name; nearest: flood \
+         water, building"
     );
 }

@@ -2,7 +2,9 @@
 
 use crate::fixture::{Fixture, files_below, golden, manifest, vocabulary, writer};
 use crate::onnx_bytes::good_model;
-use rszs_bundle::{Bundle, BundleWriter, Calibration, CurvePoint, Precision, Threshold, VerifyOptions, WriteError};
+use rszs_bundle::{
+    Bundle, BundleWriter, Calibration, CurvePoint, Precision, Threshold, VerifyOptions, WriteError,
+};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +52,10 @@ fn what_is_not_a_bundle_is_never_replaced() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.txt"), b"years of work").unwrap();
     assert!(matches!(writer().write(folder.path()), Err(WriteError::NotABundle { .. })));
-    assert!(matches!(writer().write(&folder.path().join("thesis.txt")), Err(WriteError::NotABundle { .. })));
+    assert!(matches!(
+        writer().write(&folder.path().join("thesis.txt")),
+        Err(WriteError::NotABundle { .. })
+    ));
     assert_eq!(names_in(folder.path()), ["thesis.txt"]);
 }
 
@@ -59,7 +64,10 @@ fn a_newer_release_of_the_same_name_is_not_replaced_by_an_older_one() {
     let fixture = Fixture::new();
     let mut older = writer();
     older.manifest_mut().counter = 6;
-    assert!(matches!(older.write(&fixture.path()), Err(WriteError::OlderThanTarget { expected: 7, found: 6, .. })));
+    assert!(matches!(
+        older.write(&fixture.path()),
+        Err(WriteError::OlderThanTarget { expected: 7, found: 6, .. })
+    ));
     let mut other = writer();
     other.manifest_mut().counter = 1;
     other.manifest_mut().name = "other".to_owned();
@@ -80,7 +88,10 @@ fn a_bundle_that_would_be_refused_is_not_put_in_place() {
 fn a_writer_without_all_files_says_which_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let error = BundleWriter::new(manifest()).write(&folder.path().join("toy")).unwrap_err();
-    assert_eq!(error.to_string(), "manifest: files: expected vocabulary.json among them, found none of that name");
+    assert_eq!(
+        error.to_string(),
+        "manifest: files: expected vocabulary.json among them, found none of that name"
+    );
     assert!(names_in(folder.path()).is_empty());
 }
 
@@ -97,7 +108,8 @@ fn a_folder_that_cannot_be_made_is_named() {
     let file = folder.path().join("file");
     std::fs::write(&file, b"in the way").unwrap();
     let message = writer().write(&file.join("toy")).unwrap_err().to_string();
-    let expected = format!("{}: expected to look at the target, found: ", file.join("toy").display());
+    let expected =
+        format!("{}: expected to look at the target, found: ", file.join("toy").display());
     assert!(message.starts_with(&expected), "{message}");
 }
 
@@ -127,14 +139,23 @@ fn calibration_can_change_thresholds_and_add_a_model() {
 
 /// What calibration measured, with a curve at these thresholds.
 fn calibration(thresholds: &[f64]) -> Calibration {
-    let point = |&threshold: &f64| CurvePoint { threshold, precision: threshold, recall: 1.0 - threshold };
+    let point =
+        |&threshold: &f64| CurvePoint { threshold, precision: threshold, recall: 1.0 - threshold };
     let curve = thresholds.iter().map(point).collect();
-    Calibration { n_pixels: 9, iou: 0.5, f1: 0.6, set: "own/val".to_owned(), date: "2026-11-27".to_owned(), curve }
+    Calibration {
+        n_pixels: 9,
+        iou: 0.5,
+        f1: 0.6,
+        set: "own/val".to_owned(),
+        date: "2026-11-27".to_owned(),
+        curve,
+    }
 }
 
 #[test]
 fn a_calibration_of_an_earlier_release_has_no_curve() {
-    let json = r#"{ "n_pixels": 9, "iou": 0.5, "f1": 0.6, "set": "own/val", "date": "2026-11-27" }"#;
+    let json =
+        r#"{ "n_pixels": 9, "iou": 0.5, "f1": 0.6, "set": "own/val", "date": "2026-11-27" }"#;
     assert_eq!(serde_json::from_str::<Calibration>(json).unwrap(), calibration(&[]));
 }
 
@@ -148,7 +169,8 @@ fn a_curve_that_is_none_is_refused() {
     let long: Vec<f64> = (0..33).map(|step| f64::from(step) / 40.0).collect();
     for thresholds in [&[0.5, 0.25][..], &[0.5, 0.5], &[1.5], &[f64::NAN], &long] {
         let message = refused(thresholds);
-        let expected = "calibration.curve: expected at most 32 points of numbers in [0, 1], by rising threshold";
+        let expected = "calibration.curve: expected at most 32 points of numbers in [0, 1], by \
+            rising threshold";
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -158,7 +180,10 @@ fn calibration_cannot_change_names() {
     let mut rows = vocabulary().entries().to_vec();
     rows.swap(0, 1);
     let error = vocabulary().with_entries(rows).unwrap_err();
-    assert_eq!(error.to_string(), "vocabulary row 0 (building): name: expected the name to stay, found flood water");
+    assert_eq!(
+        error.to_string(),
+        "vocabulary row 0 (building): name: expected the name to stay, found flood water"
+    );
 }
 
 #[test]

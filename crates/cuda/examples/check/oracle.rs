@@ -2,8 +2,8 @@
 
 use rszs_cuda::frame::{FrameResults, FrameRule, FrameSettings};
 use rszs_hot::{
-    BlendError, BlendWeights, Blender, DecideBuffers, Decider, QueryRule, RegionStatistics, TileGrid, fill_tile,
-    words_per_row,
+    BlendError, BlendWeights, Blender, DecideBuffers, Decider, QueryRule, RegionStatistics,
+    TileGrid, fill_tile, words_per_row,
 };
 
 /// What a frame must give.
@@ -29,7 +29,8 @@ pub(crate) fn found(results: &FrameResults<'_>) -> Expected {
     }
 }
 
-/// Segments a frame. `score` gives logits `[K, T4, T4]` and presences `[K]` of a tile by its number and pixels.
+/// Segments a frame. `score` gives logits `[K, T4, T4]` and presences `[K]` of a tile by its number
+/// and pixels.
 pub(crate) fn expected(
     rgb: &[u8],
     size: (u32, u32),
@@ -51,7 +52,8 @@ pub(crate) fn expected(
             .expect("settings that fit the frame");
         let (mut logits, mut presence) = (vec![0.0; rows * plane], vec![0.0; rows]);
         score(index, &pixels, &mut logits, &mut presence);
-        let gathered: Vec<f32> = settings.rules.iter().flat_map(|rule| read(rule, &logits, &presence, plane)).collect();
+        let gathered: Vec<f32> =
+            settings.rules.iter().flat_map(|rule| read(rule, &logits, &presence, plane)).collect();
         blender.add(index, &gathered)?;
         presences.extend(presence.iter().map(|presence| presence.to_bits()));
     }
@@ -60,15 +62,17 @@ pub(crate) fn expected(
     let mut classes = vec![0; wide];
     let mut mask_rows = vec![0; settings.queries * words];
     let mut regions = vec![RegionStatistics::default(); settings.queries];
-    let buffers = DecideBuffers { classes: &mut classes, masks: &mut mask_rows, regions: &mut regions };
-    let mut decider =
-        Decider::new(&grid, settings.decision, settings.queries, &rules, buffers).expect("settings that fit the frame");
+    let buffers =
+        DecideBuffers { classes: &mut classes, masks: &mut mask_rows, regions: &mut regions };
+    let mut decider = Decider::new(&grid, settings.decision, settings.queries, &rules, buffers)
+        .expect("settings that fit the frame");
     let (mut all_classes, mut all_masks) = (Vec::new(), vec![0; settings.queries * high * words]);
     for y_px in 0..size.1 {
         let row = decider.decide(y_px, &blender.rows()).expect("settings that fit the frame");
         all_classes.extend_from_slice(row.classes);
         for query in 0..settings.queries {
-            all_masks[(query * high + y_px as usize) * words..][..words].copy_from_slice(row.mask(query));
+            all_masks[(query * high + y_px as usize) * words..][..words]
+                .copy_from_slice(row.mask(query));
         }
     }
     let logits = accumulator.iter().map(|logit| logit.to_bits()).collect();

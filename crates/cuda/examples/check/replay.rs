@@ -1,13 +1,14 @@
 //! One frame with an engine that gives prepared logits, on a device and on the host.
 //!
-//! Such an engine needs nothing but copies, so it runs on a device as it does on the simulator, and can be captured.
+//! Such an engine needs nothing but copies, so it runs on a device as it does on the simulator, and
+//! can be captured.
 
 use std::time::{Duration, Instant};
 
 use half::f16;
 use rszs_cuda::frame::{
-    Absence, DeviceEngine, EngineShape, EngineTensors, FrameError, FrameKeep, FramePath, FrameRule, FrameSettings,
-    FrameTimes, LogitType,
+    Absence, DeviceEngine, EngineShape, EngineTensors, FrameError, FrameKeep, FramePath, FrameRule,
+    FrameSettings, FrameTimes, LogitType,
 };
 use rszs_cuda::{Device, DeviceBuffer, Stream, copy_on_device};
 use rszs_hot::{Decision, QueryRule, TileGrid, TileLayout, fill_tile};
@@ -25,7 +26,8 @@ pub(crate) struct Case {
     pub(crate) batch: usize,
     pub(crate) decision: Decision,
     pub(crate) logits: LogitType,
-    /// Every batch gives the logits of the first one, in a graph. Otherwise each tile gives its own, and its pixels are looked at.
+    /// Every batch gives the logits of the first one, in a graph. Otherwise each tile gives its
+    /// own, and its pixels are looked at.
     pub(crate) is_captured: bool,
 }
 
@@ -69,7 +71,8 @@ impl DeviceEngine for Replay {
     ) -> Result<(), String> {
         let first = self.next_tile;
         let logit_bytes = shape.rows * (shape.tile_px / 4).pow(2) * self.kind.bytes();
-        let (presence_bytes, tile_bytes) = (shape.rows * size_of::<f32>(), shape.tile_px.pow(2) * 3);
+        let (presence_bytes, tile_bytes) =
+            (shape.rows * size_of::<f32>(), shape.tile_px.pow(2) * 3);
         if !self.is_captured {
             self.next_tile += count;
         }
@@ -81,8 +84,10 @@ impl DeviceEngine for Replay {
             (tensors.tiles, place(self.tiles.address(), tile_bytes), tile_bytes),
         ];
         for (from, to, bytes) in copies {
-            // SAFETY: the tensors have room for the batch; the buffers here hold every tile of the frame, and outlive the frame path.
-            unsafe { copy_on_device(from, to, count * bytes, stream) }.map_err(|error| error.to_string())?;
+            // SAFETY: the tensors have room for the batch; the buffers here hold every tile of the
+            // frame, and outlive the frame path.
+            unsafe { copy_on_device(from, to, count * bytes, stream) }
+                .map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -123,12 +128,20 @@ pub(crate) fn check(device: &Device, case: &Case) -> Result<Checked, FrameError>
     let tile_px = case.layout.engine_px();
     let (plane, tile_bytes) = ((tile_px as usize / 4).pow(2), (tile_px as usize).pow(2) * 3);
     let number = |tile: usize| if case.is_captured { tile % case.batch } else { tile };
-    let rgb: Vec<u8> = (0..(case.size.0 * case.size.1 * 3) as usize).map(|place| noise(place) as u8).collect();
+    let rgb: Vec<u8> =
+        (0..(case.size.0 * case.size.1 * 3) as usize).map(|place| noise(place) as u8).collect();
     let rules = rules();
     let queries = if case.decision == Decision::Exclusive { ROWS - 1 } else { ROWS };
     let Case { layout, batch, decision, .. } = *case;
-    let settings =
-        FrameSettings { layout, batch, decision, queries, rules: &rules, engine_rows: ROWS, embeddings: None };
+    let settings = FrameSettings {
+        layout,
+        batch,
+        decision,
+        queries,
+        rules: &rules,
+        engine_rows: ROWS,
+        embeddings: None,
+    };
 
     let stream = device.stream()?;
     let (logits, presence) = prepared(grid.len(), plane, case.logits);
@@ -173,7 +186,8 @@ pub(crate) fn check(device: &Device, case: &Case) -> Result<Checked, FrameError>
     if !case.is_captured {
         differences.push(("tiles", tiles != cut(&rgb, &grid, tile_bytes)?));
     }
-    let differences = differences.into_iter().filter_map(|(what, differs)| differs.then_some(what)).collect();
+    let differences =
+        differences.into_iter().filter_map(|(what, differs)| differs.then_some(what)).collect();
     Ok(Checked { differences, times, host })
 }
 
@@ -185,7 +199,9 @@ fn prepared(tiles: usize, plane: usize, kind: LogitType) -> (Vec<u8>, Vec<f32>) 
         score(tile, &mut logits, &mut presence, kind);
         match kind {
             LogitType::F32 => logits.iter().for_each(|logit| all.extend(logit.to_ne_bytes())),
-            LogitType::F16 => logits.iter().for_each(|logit| all.extend(f16::from_f32(*logit).to_ne_bytes())),
+            LogitType::F16 => {
+                logits.iter().for_each(|logit| all.extend(f16::from_f32(*logit).to_ne_bytes()))
+            }
         }
         presences.extend_from_slice(&presence);
     }

@@ -1,12 +1,12 @@
 //! Stands in for NVIDIA's driver in tests.
 //!
-//! It has the driver's functions on host memory, and the kernels of `crates/cuda/kernels`, compiled by the C++ compiler from the same
-//! sources. It is found in the driver's place because it is loaded first and under its name; so [`load`] comes before anything that
-//! asks for CUDA.
+//! It has the driver's functions on host memory, and the kernels of `crates/cuda/kernels`, compiled
+//! by the C++ compiler from the same sources. It is found in the driver's place because it is
+//! loaded first and under its name; so [`load`] comes before anything that asks for CUDA.
 //!
-//! A stream does nothing before somebody waits for it, and then no more than is waited for: whoever forgets to wait reads old values.
-//! Writing past the ends of a device buffer is an error of the next wait. Device 1 shares memory with the host, devices 0 and 2
-//! are discrete.
+//! A stream does nothing before somebody waits for it, and then no more than is waited for: whoever
+//! forgets to wait reads old values. Writing past the ends of a device buffer is an error of the
+//! next wait. Device 1 shares memory with the host, devices 0 and 2 are discrete.
 //!
 //! What it does not show: times, the assembler of a device, threads at the same time.
 #![allow(unsafe_code, reason = "the simulator is a foreign library")]
@@ -40,7 +40,8 @@ const SOURCES: &[&str] = &[
 ];
 
 /// No fused multiply-add, as on the device.
-const FLAGS: &[&str] = &["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wl,-Bsymbolic"];
+const FLAGS: &[&str] =
+    &["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wl,-Bsymbolic"];
 
 /// The simulator, loaded in the driver's place.
 #[derive(Debug)]
@@ -51,10 +52,12 @@ pub struct Simulator {
 
 /// Compiles the simulator, if no test has before, and loads it.
 ///
-/// The calling thread has it for itself until the thread ends: a process has one simulator, and tests that run as threads would see each
-/// other's failures and counts. Threads that the test starts do not call this.
+/// The calling thread has it for itself until the thread ends: a process has one simulator, and
+/// tests that run as threads would see each other's failures and counts. Threads that the test
+/// starts do not call this.
 ///
-/// Panics where there is no C++ compiler or it refuses a kernel: nothing of this crate runs outside tests.
+/// Panics where there is no C++ compiler or it refuses a kernel: nothing of this crate runs outside
+/// tests.
 pub fn load() -> &'static Simulator {
     static LOADED: OnceLock<Simulator> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
@@ -65,7 +68,8 @@ pub fn load() -> &'static Simulator {
     LOADED.get_or_init(|| {
         let file = compiled("driver.cpp", SOURCES, "libcuda.so");
         // SAFETY: the library is our own and initialises nothing when it is loaded.
-        let library = unsafe { Library::new(&file) }.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let library = unsafe { Library::new(&file) }
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         Simulator { library, file }
     })
 }
@@ -76,12 +80,15 @@ impl Simulator {
         &self.file
     }
 
-    /// Lets every call of the driver's function `function` (`*`: of any) return `code` from now on; 0 ends that.
+    /// Lets every call of the driver's function `function` (`*`: of any) return `code` from now on;
+    /// 0 ends that.
     pub fn fail(&self, function: &str, code: i32) {
         type Fail = unsafe extern "C" fn(*const c_char, c_int);
         let name = CString::new(function).expect("names of functions hold no zero");
         // SAFETY: the type is that of the function in driver.cpp, which copies the string.
-        unsafe { self.library.get::<Fail>(b"simulator_fail").expect("exported")(name.as_ptr(), code) };
+        unsafe {
+            self.library.get::<Fail>(b"simulator_fail").expect("exported")(name.as_ptr(), code)
+        };
     }
 
     /// How often the driver's function `function` was called.
@@ -92,10 +99,15 @@ impl Simulator {
         unsafe { self.library.get::<Calls>(b"simulator_calls").expect("exported")(name.as_ptr()) }
     }
 
-    /// Asks the stream of the handle `stream` for `work`, which may read and write device memory, that being the host's. A graph that
-    /// captures it does it again at every launch. It is never freed.
+    /// Asks the stream of the handle `stream` for `work`, which may read and write device memory,
+    /// that being the host's. A graph that captures it does it again at every launch. It is never
+    /// freed.
     pub fn ask(&self, stream: u64, work: impl Fn() + Send + Sync + 'static) {
-        type Ask = unsafe extern "C" fn(*mut c_void, unsafe extern "C" fn(*mut c_void), *mut c_void) -> c_int;
+        type Ask = unsafe extern "C" fn(
+            *mut c_void,
+            unsafe extern "C" fn(*mut c_void),
+            *mut c_void,
+        ) -> c_int;
         let work: &'static mut Work = Box::leak(Box::new(Box::new(work)));
         // SAFETY: the type is that of the function in driver.cpp; `work` lives for ever.
         let code = unsafe {
@@ -114,7 +126,8 @@ unsafe extern "C" fn run(work: *mut c_void) {
     unsafe { (*work.cast::<Work>())() };
 }
 
-/// `source` compiled, beside the test programs, under a name that changes with all its `sources`. The loader knows it as `name`.
+/// `source` compiled, beside the test programs, under a name that changes with all its `sources`.
+/// The loader knows it as `name`.
 fn compiled(source: &str, sources: &[&str], name: &str) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (sources, FLAGS, name).hash(&mut hasher);
@@ -136,9 +149,18 @@ fn compile(source: &str, name: &str, to: &Path) {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let soname = format!("-Wl,-soname,{name}");
-    let output = Command::new(&compiler).args(FLAGS).arg(soname).arg("-o").arg(to).arg(&source).output();
+    let output =
+        Command::new(&compiler).args(FLAGS).arg(soname).arg("-o").arg(to).arg(&source).output();
     let output = output.unwrap_or_else(|error| {
-        panic!("{}: expected a C++ compiler, found: {error} (install one, or set CXX)", compiler.display())
+        panic!(
+            "{}: expected a C++ compiler, found: {error} (install one, or set CXX)",
+            compiler.display()
+        )
     });
-    assert!(output.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        source.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

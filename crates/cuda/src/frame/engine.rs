@@ -2,7 +2,8 @@
 
 use crate::Stream;
 
-/// Where an engine reads and writes on the device. The addresses stay the same while the frame path lives.
+/// Where an engine reads and writes on the device. The addresses stay the same while the frame path
+/// lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineTensors {
     /// `[N, T, T, 3]` of u8.
@@ -52,14 +53,16 @@ pub trait DeviceEngine {
     /// What its logits are.
     fn logits(&self) -> LogitType;
 
-    /// Whether what it asks of a stream can be captured into a graph. The frame path asks once for each number of tiles, and waits,
-    /// before it captures.
+    /// Whether what it asks of a stream can be captured into a graph. The frame path asks once for
+    /// each number of tiles, and waits, before it captures.
     ///
-    /// What was captured must stay valid while other numbers of tiles are asked for: TensorRT wants an execution context of its own for
-    /// each graph. TensorRT-RTX allocates while it runs, and compiles better kernels meanwhile, so it is not to be captured.
+    /// What was captured must stay valid while other numbers of tiles are asked for: TensorRT wants
+    /// an execution context of its own for each graph. TensorRT-RTX allocates while it runs, and
+    /// compiles better kernels meanwhile, so it is not to be captured.
     fn is_capturable(&self) -> bool;
 
-    /// Asks `stream` for the logits of the first `count` tiles, and does not wait for them. The error is a sentence for people.
+    /// Asks `stream` for the logits of the first `count` tiles, and does not wait for them. The
+    /// error is a sentence for people.
     fn enqueue(
         &mut self,
         stream: &Stream,

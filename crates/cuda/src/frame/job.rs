@@ -1,4 +1,5 @@
-//! What kernels read and write beside the tensors. The same fields stand in `kernels/job.cuh`, `decide.cuh` and `measure.cuh`.
+//! What kernels read and write beside the tensors. The same fields stand in `kernels/job.cuh`,
+//! `decide.cuh` and `measure.cuh`.
 
 use rszs_hot::{Bounds, RegionStatistics, RegionSums};
 
@@ -87,7 +88,9 @@ pub(super) struct RegionRecord {
     unused: u32,
 }
 
-const _: () = assert!(size_of::<FrameJob>() == 88 && size_of::<DecideJob>() == 72 && size_of::<RegionRecord>() == 56);
+const _: () = assert!(
+    size_of::<FrameJob>() == 88 && size_of::<DecideJob>() == 72 && size_of::<RegionRecord>() == 56
+);
 
 impl Sealed for FrameJob {}
 impl Plain for FrameJob {}
@@ -96,8 +99,12 @@ impl Plain for RegionRecord {}
 
 impl From<&RegionRecord> for RegionStatistics {
     fn from(record: &RegionRecord) -> Self {
-        let sums =
-            RegionSums { pixels: record.pixels, x: record.x_sum, y: record.y_sum, score_steps: record.score_steps };
+        let sums = RegionSums {
+            pixels: record.pixels,
+            x: record.x_sum,
+            y: record.y_sum,
+            score_steps: record.score_steps,
+        };
         let bounds = (record.pixels > 0).then_some(Bounds {
             left_px: !record.left_complement,
             top_px: !record.top_complement,

@@ -8,8 +8,11 @@ use super::{EngineShape, EngineTensors, LogitType};
 use crate::module::{Function, Module};
 use crate::{Device, DeviceBuffer, Error, Stream};
 
-/// Text, not code of one architecture: the driver assembles it for whatever device is there. `cargo xtask kernels` writes it.
-const PTX: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("../../kernels/frame.ptx"), "\0").as_bytes()) {
+/// Text, not code of one architecture: the driver assembles it for whatever device is there.
+/// `cargo xtask kernels` writes it.
+const PTX: &CStr = match CStr::from_bytes_with_nul(
+    concat!(include_str!("../../kernels/frame.ptx"), "\0").as_bytes(),
+) {
     Ok(text) => text,
     Err(_) => panic!("the PTX holds a zero"),
 };
@@ -70,7 +73,8 @@ impl FrameKernels {
     /// Cuts the batch's tiles out of the frame.
     ///
     /// # Safety
-    /// The job names a frame that is on the device and has the batch's tiles; the tensors have room for the batch.
+    /// The job names a frame that is on the device and has the batch's tiles; the tensors have room
+    /// for the batch.
     pub(super) unsafe fn fill(&self, batch: Batch<'_>, stream: &Stream) -> Result<(), Error> {
         let side = batch.shape.tile_px as u32;
         let threads = batch.count as u64 * u64::from(side) * u64::from(side / 4);
@@ -84,8 +88,8 @@ impl FrameKernels {
     /// Adds the batch's logits to the frame's, keeps its presences, and moves on to the next batch.
     ///
     /// # Safety
-    /// As for [`fill`](Self::fill); the job's accumulator, weights and presences have room for the frame, and the rules name rows of
-    /// the engine.
+    /// As for [`fill`](Self::fill); the job's accumulator, weights and presences have room for the
+    /// frame, and the rules name rows of the engine.
     pub(super) unsafe fn blend(
         &self,
         batch: Batch<'_>,
@@ -94,12 +98,16 @@ impl FrameKernels {
         stream: &Stream,
     ) -> Result<(), Error> {
         let side = (batch.shape.tile_px / 4) as u32;
-        let (count, rows, rule_count) = (batch.count as u32, batch.shape.rows as u32, rules.count as u32);
+        let (count, rows, rule_count) =
+            (batch.count as u32, batch.shape.rows as u32, rules.count as u32);
         let threads = batch.count as u64 * rules.count as u64 * u64::from(side) * u64::from(side);
         let mut arguments = Arguments::default();
         arguments.add(&batch.job.address()).add(&batch.tensors.logits).add(&batch.tensors.presence);
         arguments.add(&count).add(&side).add(&rows).add(&rules.engine_rows.address());
-        arguments.add(&rules.least_presences.address()).add(&rules.absent_logits.address()).add(&rule_count);
+        arguments
+            .add(&rules.least_presences.address())
+            .add(&rules.absent_logits.address())
+            .add(&rule_count);
         let blend = match logits {
             LogitType::F32 => self.blend_f32,
             LogitType::F16 => self.blend_f16,
@@ -108,14 +116,16 @@ impl FrameKernels {
         unsafe { blend.launch(threads, stream, &mut arguments.pointers()) }?;
         let mut arguments = Arguments::default();
         arguments.add(&batch.job.address()).add(&count);
-        // SAFETY: the parameters are those of `next_batch`, of which one thread is wanted: it looks at no index.
+        // SAFETY: the parameters are those of `next_batch`, of which one thread is wanted: it looks
+        // at no index.
         unsafe { self.next_batch.launch_one(stream, &mut arguments.pointers()) }
     }
 
     /// Decides every pixel and measures every mask.
     ///
     /// # Safety
-    /// The job names buffers with room for its sizes; `records` holds one for each query and was cleared.
+    /// The job names buffers with room for its sizes; `records` holds one for each query and was
+    /// cleared.
     pub(super) unsafe fn decide(
         &self,
         job: &DecideJob,
@@ -131,7 +141,9 @@ impl FrameKernels {
         let mut arguments = Arguments::default();
         arguments.add(job).add(&records.address());
         // SAFETY: the parameters are those of `measure`; the memory is the caller's word.
-        unsafe { self.measure.launch(words * u64::from(job.queries), stream, &mut arguments.pointers()) }
+        unsafe {
+            self.measure.launch(words * u64::from(job.queries), stream, &mut arguments.pointers())
+        }
     }
 }
 
@@ -152,7 +164,10 @@ impl Arguments {
     /// The next argument.
     fn add<T: Copy>(&mut self, value: &T) -> &mut Self {
         const { assert!(size_of::<T>() <= size_of::<Argument>()) };
-        let (from, to) = (std::ptr::from_ref(value).cast::<u8>(), self.values[self.count].as_mut_ptr().cast::<u8>());
+        let (from, to) = (
+            std::ptr::from_ref(value).cast::<u8>(),
+            self.values[self.count].as_mut_ptr().cast::<u8>(),
+        );
         // SAFETY: both sides hold the bytes of a `T`, and a `T` is copied by its bytes.
         unsafe { std::ptr::copy_nonoverlapping(from, to, size_of::<T>()) };
         self.count += 1;

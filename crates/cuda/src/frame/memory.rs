@@ -73,8 +73,13 @@ impl FrameMemory {
         grow(&mut self.masks, sizes.masks, &self.device)
     }
 
-    /// Asks for the weights of `grid` to be on the device. Returns the addresses of those of columns and of those of rows.
-    pub(super) fn weigh(&mut self, grid: &TileGrid, stream: &Stream) -> Result<(u64, u64), FrameError> {
+    /// Asks for the weights of `grid` to be on the device. Returns the addresses of those of
+    /// columns and of those of rows.
+    pub(super) fn weigh(
+        &mut self,
+        grid: &TileGrid,
+        stream: &Stream,
+    ) -> Result<(u64, u64), FrameError> {
         let len = grid.weights_len();
         if self.grid != Some(*grid) {
             self.grid = None;
@@ -94,7 +99,11 @@ fn compute(grid: &TileGrid, storage: &mut [f32]) -> Result<(), BlendError> {
 }
 
 /// A buffer of at least `len` values. What it held is gone if it has to grow.
-pub(super) fn grow<T: Plain>(buffer: &mut DeviceBuffer<T>, len: usize, device: &Device) -> Result<(), Error> {
+pub(super) fn grow<T: Plain>(
+    buffer: &mut DeviceBuffer<T>,
+    len: usize,
+    device: &Device,
+) -> Result<(), Error> {
     if buffer.len() < len {
         // The old one goes first: there may not be room for both.
         *buffer = device.buffer(0)?;
@@ -104,7 +113,11 @@ pub(super) fn grow<T: Plain>(buffer: &mut DeviceBuffer<T>, len: usize, device: &
 }
 
 /// The same in pinned memory.
-pub(super) fn grow_host<T: Plain>(buffer: &mut HostBuffer<T>, len: usize, device: &Device) -> Result<(), Error> {
+pub(super) fn grow_host<T: Plain>(
+    buffer: &mut HostBuffer<T>,
+    len: usize,
+    device: &Device,
+) -> Result<(), Error> {
     if buffer.len() < len {
         *buffer = device.host_buffer(0)?;
         *buffer = device.host_buffer(len)?;

@@ -9,7 +9,9 @@ use super::kernels::{Batch, FrameKernels};
 use super::memory::{FrameMemory, FrameSizes};
 use super::place::{FramePlace, Moment};
 use super::rules::DeviceRules;
-use super::{DeviceEngine, EngineShape, EngineTensors, FrameError, FrameKeep, FrameResults, FrameSettings};
+use super::{
+    DeviceEngine, EngineShape, EngineTensors, FrameError, FrameKeep, FrameResults, FrameSettings,
+};
 use crate::{Device, DeviceBuffer, Graph, Stream};
 
 /// Frames under way: one being copied, one being computed.
@@ -63,14 +65,19 @@ enum Batches {
 
 impl<E: DeviceEngine> FramePath<E> {
     /// Loads the kernels, and allocates what does not depend on the size of a frame.
-    pub fn new(device: &Device, engine: E, settings: &FrameSettings<'_>) -> Result<Self, FrameError> {
+    pub fn new(
+        device: &Device,
+        engine: E,
+        settings: &FrameSettings<'_>,
+    ) -> Result<Self, FrameError> {
         settings.check()?;
         let kernels = FrameKernels::load(device)?;
         let (copies, compute) = (device.stream()?, device.stream()?);
         let shape = settings.shape();
         let side = shape.tile_px / rszs_hot::LOGIT_STRIDE_PX as usize;
         let tiles = device.buffer::<u8>(shape.batch * shape.tile_px * shape.tile_px * 3)?;
-        let logits = device.buffer::<u8>(shape.batch * shape.rows * side * side * engine.logits().bytes())?;
+        let logits = device
+            .buffer::<u8>(shape.batch * shape.rows * side * side * engine.logits().bytes())?;
         let presence = device.buffer::<f32>(shape.batch * shape.rows)?;
         let queries = match settings.embeddings {
             Some(embeddings) => {
@@ -98,12 +105,20 @@ impl<E: DeviceEngine> FramePath<E> {
             rules: DeviceRules::new(device, settings.rules, &compute)?,
             job: device.buffer(1)?,
             memory: FrameMemory::new(device, settings.queries)?,
-            places: [FramePlace::new(device, settings.queries)?, FramePlace::new(device, settings.queries)?],
+            places: [
+                FramePlace::new(device, settings.queries)?,
+                FramePlace::new(device, settings.queries)?,
+            ],
             under_way: VecDeque::with_capacity(PLACES),
             next_place: 0,
             copies,
             compute,
-            _tensors: Tensors { _tiles: tiles, _queries: queries, _logits: logits, _presence: presence },
+            _tensors: Tensors {
+                _tiles: tiles,
+                _queries: queries,
+                _logits: logits,
+                _presence: presence,
+            },
         })
     }
 
@@ -118,7 +133,8 @@ impl<E: DeviceEngine> FramePath<E> {
         Ok(self.places[*place].is_done()?)
     }
 
-    /// Starts on a frame, `image_rgb: [H, W, 3]`, and does not wait for it: its pixels travel while the frame before is computed.
+    /// Starts on a frame, `image_rgb: [H, W, 3]`, and does not wait for it: its pixels travel while
+    /// the frame before is computed.
     ///
     /// A frame that cannot be started leaves those under way alone.
     pub fn submit(
@@ -135,11 +151,14 @@ impl<E: DeviceEngine> FramePath<E> {
         let sizes = FrameSizes::of(&grid, self.rules.count, self.queries, self.shape.rows);
         if image_rgb.len() != sizes.image {
             let (expected, found) = (sizes.image, image_rgb.len());
-            return Err(rszs_hot::TileError::BufferLength { buffer: "image_rgb", expected, found }.into());
+            return Err(
+                rszs_hot::TileError::BufferLength { buffer: "image_rgb", expected, found }.into()
+            );
         }
         self.places[self.next_place].take(image_rgb, &grid, keep, &sizes, &self.copies)?;
         if let Err(error) = self.compute_frame(&grid, &sizes) {
-            // What was asked for before the error still works on this place's buffers, which the next frame may replace.
+            // What was asked for before the error still works on this place's buffers, which the
+            // next frame may replace.
             let _ = self.compute.synchronize();
             return Err(error);
         }
@@ -195,19 +214,22 @@ impl<E: DeviceEngine> FramePath<E> {
             words: words_per_row(grid.width_px()) as u32,
         };
         let is_exclusive = self.decision == Decision::Exclusive;
-        // SAFETY: `make_room` has made room for these sizes; all of it lives as long as this and is freed after the device is done.
+        // SAFETY: `make_room` has made room for these sizes; all of it lives as long as this and is
+        // freed after the device is done.
         unsafe { self.kernels.decide(&job, is_exclusive, &self.memory.records, &self.compute) }?;
         place.fetch(&self.memory, &self.job, sizes, &self.compute)?;
         Ok(place.note(Moment::DecideEnds, &self.compute)?)
     }
 
-    /// Asks for the next `count` tiles of the frame under way: in one call from the third time on, if the engine can be captured.
+    /// Asks for the next `count` tiles of the frame under way: in one call from the third time on,
+    /// if the engine can be captured.
     fn compute_batch(&mut self, count: usize) -> Result<(), FrameError> {
-        let Self { graphs, kernels, engine, compute, layout, shape, tensors, rules, job, .. } = self;
+        let Self { graphs, kernels, engine, compute, layout, shape, tensors, rules, job, .. } =
+            self;
         let batch = Batch { job, tensors, shape, count, reduction: layout.reduction() };
         let mut ask = |stream: &Stream| {
-            // SAFETY: the job that was posted names the frame under way, which has these tiles; the tensors have room for the largest
-            // batch. All of it lives as long as this.
+            // SAFETY: the job that was posted names the frame under way, which has these tiles; the
+            // tensors have room for the largest batch. All of it lives as long as this.
             unsafe { kernels.fill(batch, stream) }?;
             engine.enqueue(stream, tensors, shape, count).map_err(FrameError::Engine)?;
             // SAFETY: as above; `check` has seen that the rules name rows of the engine.
@@ -224,7 +246,8 @@ impl<E: DeviceEngine> FramePath<E> {
             }
             Batches::Seen => {}
         }
-        // An engine may still settle what its first call of these sizes has begun: TensorRT wants that call to be over.
+        // An engine may still settle what its first call of these sizes has begun: TensorRT wants
+        // that call to be over.
         compute.synchronize()?;
         let mut graph = compute.capture(ask)?;
         graph.launch(compute)?;

@@ -112,8 +112,8 @@ impl FramePlace {
         })
     }
 
-    /// Takes a frame: room on both sides, its pixels in pinned memory, and `stream` asked to bring them to the device where it does not
-    /// read them in place.
+    /// Takes a frame: room on both sides, its pixels in pinned memory, and `stream` asked to bring
+    /// them to the device where it does not read them in place.
     pub(super) fn take(
         &mut self,
         image_rgb: &[u8],
@@ -150,7 +150,11 @@ impl FramePlace {
 
     /// What `stream` was asked for so far has read the pixels; nothing after it does.
     pub(super) fn end_reading(&self, stream: &Stream) -> Result<(), Error> {
-        if self.image_on_host.device_address().is_some() { self.image_on_host.end_use(stream) } else { Ok(()) }
+        if self.image_on_host.device_address().is_some() {
+            self.image_on_host.end_use(stream)
+        } else {
+            Ok(())
+        }
     }
 
     /// Asks for `job` to be on the device.
@@ -194,17 +198,29 @@ impl FramePlace {
     }
 
     /// Waits for the frame and shows its results.
-    pub(super) fn results(&self, rules: usize, queries: usize, engine_rows: usize) -> Result<FrameResults<'_>, Error> {
+    pub(super) fn results(
+        &self,
+        rules: usize,
+        queries: usize,
+        engine_rows: usize,
+    ) -> Result<FrameResults<'_>, Error> {
         self.times[Moment::DecideEnds as usize].synchronize()?;
         let Some(grid) = self.grid else {
             return Err(Error::Length { buffer: "a frame", expected: 1, found: 0 });
         };
         let sizes = FrameSizes::of(&grid, rules, queries, engine_rows);
-        debug_assert_eq!(sizes.masks, queries * grid.height_px() as usize * words_per_row(grid.width_px()));
-        let between = |from: Moment, until: Moment| self.times[until as usize].since(&self.times[from as usize]);
+        debug_assert_eq!(
+            sizes.masks,
+            queries * grid.height_px() as usize * words_per_row(grid.width_px())
+        );
+        let between = |from: Moment, until: Moment| {
+            self.times[until as usize].since(&self.times[from as usize])
+        };
         let bad = self.job.wait()?[0].bad_logit;
-        let bad_logit = (bad != ALL_FINITE)
-            .then(|| BadLogit { tile: (bad / rules as u64) as usize, rule: (bad % rules as u64) as usize });
+        let bad_logit = (bad != ALL_FINITE).then(|| BadLogit {
+            tile: (bad / rules as u64) as usize,
+            rule: (bad % rules as u64) as usize,
+        });
         Ok(FrameResults {
             grid,
             classes: &self.classes.wait()?[..sizes.classes],

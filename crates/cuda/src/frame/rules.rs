@@ -37,7 +37,11 @@ pub(super) struct DeviceRules {
 }
 
 impl DeviceRules {
-    pub(super) fn new(device: &Device, rules: &[FrameRule], stream: &Stream) -> Result<Self, FrameError> {
+    pub(super) fn new(
+        device: &Device,
+        rules: &[FrameRule],
+        stream: &Stream,
+    ) -> Result<Self, FrameError> {
         let floats = |value: &dyn Fn(&FrameRule) -> f32| {
             let values: Vec<f32> = rules.iter().map(value).collect();
             let mut buffer = device.buffer(values.len())?;
@@ -51,8 +55,12 @@ impl DeviceRules {
             count: rules.len(),
             engine_rows,
             // No presence is below minus infinity: such a query is never absent.
-            least_presences: floats(&|rule| rule.absence.map_or(f32::NEG_INFINITY, |absence| absence.least_presence))?,
-            absent_logits: floats(&|rule| rule.absence.map_or(f32::INFINITY, |absence| absence.highest_logit))?,
+            least_presences: floats(&|rule| {
+                rule.absence.map_or(f32::NEG_INFINITY, |absence| absence.least_presence)
+            })?,
+            absent_logits: floats(&|rule| {
+                rule.absence.map_or(f32::INFINITY, |absence| absence.highest_logit)
+            })?,
             threshold_logits: floats(&|rule| rule.rule.threshold_logit())?,
             inverse_temperatures: floats(&|rule| rule.rule.inverse_temperature())?,
         })

@@ -30,7 +30,9 @@ impl FrameSettings<'_> {
             batch: self.batch,
             tile_px: self.layout.engine_px() as usize,
             rows: self.engine_rows,
-            width: self.embeddings.map_or(0, |embeddings| embeddings.len() / self.engine_rows.max(1)),
+            width: self
+                .embeddings
+                .map_or(0, |embeddings| embeddings.len() / self.engine_rows.max(1)),
         }
     }
 
@@ -53,14 +55,30 @@ impl FrameSettings<'_> {
             };
         if !fits {
             let found = format!("{} of {rules} rules", self.queries);
-            return refuse("queries", "1 to 255 queries, and support words only where they compete", found);
+            return refuse(
+                "queries",
+                "1 to 255 queries, and support words only where they compete",
+                found,
+            );
         }
-        if let Some(row) = self.rules.iter().map(|rule| rule.engine_row).find(|row| *row >= self.engine_rows) {
-            return refuse("rules", "rows of the engine", format!("row {row} of {}", self.engine_rows));
+        if let Some(row) =
+            self.rules.iter().map(|rule| rule.engine_row).find(|row| *row >= self.engine_rows)
+        {
+            return refuse(
+                "rules",
+                "rows of the engine",
+                format!("row {row} of {}", self.engine_rows),
+            );
         }
         let embeddings = self.embeddings.map_or(0, <[f32]>::len);
-        if self.embeddings.is_some() && (embeddings == 0 || !embeddings.is_multiple_of(self.engine_rows)) {
-            return refuse("embeddings", "the same number for each row of the engine", format!("{embeddings} in all"));
+        if self.embeddings.is_some()
+            && (embeddings == 0 || !embeddings.is_multiple_of(self.engine_rows))
+        {
+            return refuse(
+                "embeddings",
+                "the same number for each row of the engine",
+                format!("{embeddings} in all"),
+            );
         }
         Ok(())
     }

@@ -18,7 +18,8 @@ fn a_code_of_a_later_version_has_the_words_of_its_driver() {
     // CUDA 13 has it, and 12.9 does not.
     let (error, text) = told(36);
     assert!(matches!(error, Error::Call { code: 36, .. }), "{error:?}");
-    let expected = "cuMemGetInfo: expected success, found CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER (API call requires a newer CUDA driver)";
+    let expected = "cuMemGetInfo: expected success, found CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER \
+        (API call requires a newer CUDA driver)";
     assert_eq!(text, expected);
 }
 
@@ -26,6 +27,7 @@ fn a_code_of_a_later_version_has_the_words_of_its_driver() {
 fn a_code_that_nobody_knows_is_its_number() {
     let (error, text) = told(0x7fff_fff0);
     assert!(matches!(error, Error::Call { code: 0x7fff_fff0, .. }), "{error:?}");
-    let expected = "cuMemGetInfo: expected success, found CUDA error 2147483632 (the driver has no text for it)";
+    let expected = "cuMemGetInfo: expected success, found CUDA error 2147483632 (the driver has no \
+        text for it)";
     assert_eq!(text, expected);
 }

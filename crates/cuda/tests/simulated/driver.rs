@@ -31,8 +31,12 @@ fn from_the_third_on_a_batch_is_one_call() {
     let simulator = rszs_cuda_simulator::load();
     let device = Device::open(0).unwrap();
     let rules = rules(2);
-    let mut path =
-        FramePath::new(&device, network(LogitType::F32), &settings(&rules, Decision::Multilabel, 1, 4)).unwrap();
+    let mut path = FramePath::new(
+        &device,
+        network(LogitType::F32),
+        &settings(&rules, Decision::Multilabel, 1, 4),
+    )
+    .unwrap();
     let rgb = frame((200, 120), 1);
     let mut calls = Vec::new();
     for _ in 0..3 {
@@ -42,7 +46,7 @@ fn from_the_third_on_a_batch_is_one_call() {
         let after = [simulator.calls("cuLaunchKernel"), simulator.calls("cuGraphLaunch")];
         calls.push([after[0] - before[0], after[1] - before[1]]);
     }
-    // 8 × 5 tiles are 10 batches of 4: one asked for directly, one captured (three kernels each), then launched nine times; and two
-    // kernels decide and measure.
+    // 8 × 5 tiles are 10 batches of 4: one asked for directly, one captured (three kernels each),
+    // then launched nine times; and two kernels decide and measure.
     assert_eq!(calls, [[8, 9], [2, 10], [2, 10]]);
 }

@@ -13,7 +13,8 @@ pub(crate) const LAYOUT: TileLayout = TileLayout { tile_px: 32, overlap_px: 8, s
 pub(crate) const EVERYTHING: FrameKeep = FrameKeep { masks: true, logits: true };
 
 /// K = 4, D = 3.
-pub(crate) const EMBEDDINGS: [f32; 12] = [0.9, -0.3, 0.1, -0.2, 0.8, -0.4, 0.1, -0.5, 0.9, 0.3, 0.3, 0.3];
+pub(crate) const EMBEDDINGS: [f32; 12] =
+    [0.9, -0.3, 0.1, -0.2, 0.8, -0.4, 0.1, -0.5, 0.9, 0.3, 0.3, 0.3];
 
 /// The rows of the engine out of order; one query that is absent now and then.
 pub(crate) fn rules(count: usize) -> Vec<FrameRule> {
@@ -23,11 +24,21 @@ pub(crate) fn rules(count: usize) -> Vec<FrameRule> {
         absence: None,
     };
     let absence = Some(Absence { least_presence: 0.05, highest_logit: -16.0 });
-    let all = [rule(0.5, 1.0, 2), FrameRule { absence, ..rule(0.3, 0.7, 0) }, rule(0.9, 2.5, 1), rule(0.5, 1.3, 3)];
+    let all = [
+        rule(0.5, 1.0, 2),
+        FrameRule { absence, ..rule(0.3, 0.7, 0) },
+        rule(0.9, 2.5, 1),
+        rule(0.5, 1.3, 3),
+    ];
     all[..count].to_vec()
 }
 
-pub(crate) fn settings(rules: &[FrameRule], decision: Decision, reduction: u32, batch: usize) -> FrameSettings<'_> {
+pub(crate) fn settings(
+    rules: &[FrameRule],
+    decision: Decision,
+    reduction: u32,
+    batch: usize,
+) -> FrameSettings<'_> {
     let queries = match decision {
         Decision::Multilabel => rules.len(),
         Decision::Exclusive => rules.len() - 1,
@@ -77,7 +88,10 @@ fn compare(ordinal: u32, sizes: &[(u32, u32)], settings: &FrameSettings<'_>, kin
         let results = path.collect().unwrap();
         assert_eq!(results.bad_logit, None);
         let expected = host(rgb, *size, settings, (kind, waves)).unwrap();
-        assert!(found(&results) == expected, "{size:?}, {settings:?}, {kind:?}: other bits than rszs_hot");
+        assert!(
+            found(&results) == expected,
+            "{size:?}, {settings:?}, {kind:?}: other bits than rszs_hot"
+        );
     };
     for (index, (rgb, size)) in frames.iter().enumerate() {
         path.submit(rgb, size.0, size.1, EVERYTHING).unwrap();
@@ -91,7 +105,8 @@ fn compare(ordinal: u32, sizes: &[(u32, u32)], settings: &FrameSettings<'_>, kin
 #[test]
 fn both_decisions_give_the_bits_of_the_host_at_every_reduction() {
     for decision in [Decision::Multilabel, Decision::Exclusive] {
-        for (reduction, size) in [(1, (133, 71)), (2, (261, 150)), (4, (300, 203)), (8, (515, 420))] {
+        for (reduction, size) in [(1, (133, 71)), (2, (261, 150)), (4, (300, 203)), (8, (515, 420))]
+        {
             compare(0, &[size], &settings(&rules(4), decision, reduction, 3), LogitType::F32);
         }
     }
@@ -99,16 +114,37 @@ fn both_decisions_give_the_bits_of_the_host_at_every_reduction() {
 
 #[test]
 fn edges_of_every_kind_give_the_bits_of_the_host() {
-    let sizes = [(1, 1), (1, 90), (90, 1), (31, 33), (32, 32), (63, 40), (64, 40), (65, 40), (56, 57), (129, 5)];
+    let sizes = [
+        (1, 1),
+        (1, 90),
+        (90, 1),
+        (31, 33),
+        (32, 32),
+        (63, 40),
+        (64, 40),
+        (65, 40),
+        (56, 57),
+        (129, 5),
+    ];
     for reduction in [1, 2, 4, 8] {
-        compare(0, &sizes, &settings(&rules(3), Decision::Multilabel, reduction, 4), LogitType::F32);
+        compare(
+            0,
+            &sizes,
+            &settings(&rules(3), Decision::Multilabel, reduction, 4),
+            LogitType::F32,
+        );
     }
 }
 
 #[test]
 fn a_batch_of_any_size_gives_the_bits_of_the_host() {
     for batch in [1, 2, 5, 7, 100] {
-        compare(0, &[(131, 77)], &settings(&rules(2), Decision::Multilabel, 1, batch), LogitType::F32);
+        compare(
+            0,
+            &[(131, 77)],
+            &settings(&rules(2), Decision::Multilabel, 1, batch),
+            LogitType::F32,
+        );
     }
 }
 
@@ -142,29 +178,43 @@ fn an_engine_that_cannot_be_captured_gives_the_same_bits() {
     let (rgb, size) = (frame((131, 77), 5), (131, 77));
     for _ in 0..3 {
         path.submit(&rgb, size.0, size.1, EVERYTHING).unwrap();
-        assert!(found(&path.collect().unwrap()) == host(&rgb, size, &settings, (LogitType::F32, waves)).unwrap());
+        assert!(
+            found(&path.collect().unwrap())
+                == host(&rgb, size, &settings, (LogitType::F32, waves)).unwrap()
+        );
     }
 }
 
 #[test]
 fn a_pixel_that_rounding_lifts_above_its_threshold_is_decided_as_on_the_host() {
-    // Every logit over its temperature is the threshold itself, or next to it; interpolation rounds some pixels above it.
+    // Every logit over its temperature is the threshold itself, or next to it; interpolation rounds
+    // some pixels above it.
     let rule = |place: u16| {
         let threshold = 0.5 + f32::from(place) / 500.0;
         let level = rszs_hot::logit(threshold);
-        FrameRule { rule: QueryRule::new(threshold, 1.0 / level).unwrap(), engine_row: 0, absence: None }
+        FrameRule {
+            rule: QueryRule::new(threshold, 1.0 / level).unwrap(),
+            engine_row: 0,
+            absence: None,
+        }
     };
     let rules: Vec<_> = (10..240).map(rule).collect();
     let embeddings = Some(&[1.0_f32][..]);
     for (reduction, size) in [(1, (70, 9)), (2, (70, 20)), (4, (130, 40))] {
-        let settings =
-            FrameSettings { engine_rows: 1, embeddings, ..settings(&rules, Decision::Multilabel, reduction, 2) };
+        let settings = FrameSettings {
+            engine_rows: 1,
+            embeddings,
+            ..settings(&rules, Decision::Multilabel, reduction, 2)
+        };
         let device = Device::open(simulated()).unwrap();
         let engine = Network { score: level, ..network(LogitType::F32) };
         let mut path = FramePath::new(&device, engine, &settings).unwrap();
         let rgb = frame(size, 1);
         path.submit(&rgb, size.0, size.1, EVERYTHING).unwrap();
-        assert!(found(&path.collect().unwrap()) == host(&rgb, size, &settings, (LogitType::F32, level)).unwrap());
+        assert!(
+            found(&path.collect().unwrap())
+                == host(&rgb, size, &settings, (LogitType::F32, level)).unwrap()
+        );
     }
 }
 

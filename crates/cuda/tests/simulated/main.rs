@@ -1,7 +1,11 @@
-//! The crate on the simulator (`simulator/`): host memory, the kernels' own sources, streams that do nothing before they must.
+//! The crate on the simulator (`simulator/`): host memory, the kernels' own sources, streams that
+//! do nothing before they must.
 //!
 //! Nothing here shows that a GPU does the same; `examples/check.rs` shows that on one.
-#![expect(clippy::unwrap_used, reason = "these are tests; the lint knows functions marked as such alone")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; the lint knows functions marked as such alone"
+)]
 
 mod codes;
 mod driver;

@@ -1,4 +1,5 @@
-//! A network of a few lines, on the host for the oracle and on the simulator's streams for the frame path.
+//! A network of a few lines, on the host for the oracle and on the simulator's streams for the
+//! frame path.
 
 use half::f16;
 use rszs_cuda::Stream;
@@ -6,17 +7,31 @@ use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda_simulator::Simulator;
 
 /// Logits `[K, T4, T4]` and presences `[K]` of one tile `[T, T, 3]` and embeddings `[K, D]`.
-pub(crate) type Score = fn(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]);
+pub(crate) type Score =
+    fn(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]);
 
 /// Every logit of a query is its embedding, D being 1.
-pub(crate) fn level(_: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]) {
+pub(crate) fn level(
+    _: &[u8],
+    tile_px: usize,
+    embeddings: &[f32],
+    logits: &mut [f32],
+    presence: &mut [f32],
+) {
     let planes = logits.chunks_exact_mut((tile_px / 4).pow(2));
     planes.zip(embeddings).for_each(|(plane, value)| plane.fill(*value));
     presence.fill(0.5);
 }
 
-/// A logit looks at its 4×4 pixels and at where it is in its tile, so that tiles disagree where they overlap.
-pub(crate) fn waves(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mut [f32], presence: &mut [f32]) {
+/// A logit looks at its 4×4 pixels and at where it is in its tile, so that tiles disagree where
+/// they overlap.
+pub(crate) fn waves(
+    tile: &[u8],
+    tile_px: usize,
+    embeddings: &[f32],
+    logits: &mut [f32],
+    presence: &mut [f32],
+) {
     let side = tile_px / 4;
     let width = embeddings.len() / presence.len();
     for (query, presence) in presence.iter_mut().enumerate() {
@@ -24,9 +39,16 @@ pub(crate) fn waves(tile: &[u8], tile_px: usize, embeddings: &[f32], logits: &mu
         let mut sum = 0.0;
         for (place, logit) in logits[query * side * side..][..side * side].iter_mut().enumerate() {
             let (x, y) = (place % side, place / side);
-            let colour = |part: usize| f32::from(tile[((4 * y + 1) * tile_px + 4 * x + 2) * 3 + part]) / 16.0 - 8.0;
+            let colour = |part: usize| {
+                f32::from(tile[((4 * y + 1) * tile_px + 4 * x + 2) * 3 + part]) / 16.0 - 8.0
+            };
             let tilt = (x as f32 - y as f32) / side as f32;
-            *logit = embedding.iter().enumerate().map(|(part, weight)| colour(part) * weight).sum::<f32>() + tilt;
+            *logit = embedding
+                .iter()
+                .enumerate()
+                .map(|(part, weight)| colour(part) * weight)
+                .sum::<f32>()
+                + tilt;
             sum += *logit;
         }
         *presence = (sum / (side * side) as f32 / 8.0).clamp(-1.0, 1.0);
@@ -41,7 +63,8 @@ pub(crate) fn rounded(logit: f32, logits: LogitType) -> f32 {
     }
 }
 
-/// The network for the oracle: what a tile gives, its logits rounded as an engine of `kind` rounds them.
+/// The network for the oracle: what a tile gives, its logits rounded as an engine of `kind` rounds
+/// them.
 pub(crate) fn on_host(
     score: Score,
     embeddings: &[f32],
@@ -90,7 +113,8 @@ impl DeviceEngine for Network {
 fn run(tensors: &EngineTensors, shape: &EngineShape, kind: LogitType, score: Score, count: usize) {
     let EngineShape { tile_px, rows, width, .. } = *shape;
     let (tile_len, plane) = (tile_px * tile_px * 3, tile_px / 4 * (tile_px / 4));
-    // SAFETY: the frame path has made room for a batch at these addresses, and the simulator's device memory is the host's.
+    // SAFETY: the frame path has made room for a batch at these addresses, and the simulator's
+    // device memory is the host's.
     let (tiles, embeddings, presence) = unsafe {
         (
             std::slice::from_raw_parts(tensors.tiles as *const u8, count * tile_len),
@@ -107,7 +131,8 @@ fn run(tensors: &EngineTensors, shape: &EngineShape, kind: LogitType, score: Sco
     unsafe {
         match kind {
             LogitType::F32 => {
-                std::slice::from_raw_parts_mut(tensors.logits as *mut f32, logits.len()).copy_from_slice(&logits);
+                std::slice::from_raw_parts_mut(tensors.logits as *mut f32, logits.len())
+                    .copy_from_slice(&logits);
             }
             LogitType::F16 => {
                 let out = std::slice::from_raw_parts_mut(tensors.logits as *mut f16, logits.len());

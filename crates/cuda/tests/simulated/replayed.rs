@@ -11,9 +11,18 @@ use crate::replay::{Case, check};
 fn prepared_logits_give_the_bits_of_the_host_in_graphs_and_without() {
     let device = Device::open(simulated()).unwrap();
     for decision in [Decision::Multilabel, Decision::Exclusive] {
-        for (logits, is_captured) in [(LogitType::F32, false), (LogitType::F32, true), (LogitType::F16, true)] {
+        for (logits, is_captured) in
+            [(LogitType::F32, false), (LogitType::F32, true), (LogitType::F16, true)]
+        {
             for (reduction, size) in [(1, (203, 117)), (4, (203, 117))] {
-                let case = Case { size, layout: LAYOUT.reduced(reduction), batch: 4, decision, logits, is_captured };
+                let case = Case {
+                    size,
+                    layout: LAYOUT.reduced(reduction),
+                    batch: 4,
+                    decision,
+                    logits,
+                    is_captured,
+                };
                 let checked = check(&device, &case).unwrap();
                 assert!(checked.differences.is_empty(), "{case:?}: {:?}", checked.differences);
                 assert!(checked.host > std::time::Duration::ZERO);

@@ -86,7 +86,8 @@ fn events_that_are_timed_say_how_long() {
     let stream = device.stream().unwrap();
     let (start, end) = (device.timer().unwrap(), device.timer().unwrap());
     start.record(&stream).unwrap();
-    rszs_cuda_simulator::load().ask(stream.handle(), || std::thread::sleep(std::time::Duration::from_millis(5)));
+    rszs_cuda_simulator::load()
+        .ask(stream.handle(), || std::thread::sleep(std::time::Duration::from_millis(5)));
     end.record(&stream).unwrap();
     assert!(end.since(&start).is_err(), "the device has not come to it");
     end.synchronize().unwrap();

@@ -31,7 +31,9 @@ impl Label {
     /// The mask of `image`, of its size, and the file to name where its indices are wrong.
     pub(super) fn mask(&self, image: &RgbImage, image_path: &Path) -> Result<IndexMask, DataError> {
         let (path, mask) = match self {
-            Self::Everywhere(index) => return Ok(IndexMask::filled(image.width, image.height, *index)),
+            Self::Everywhere(index) => {
+                return Ok(IndexMask::filled(image.width, image.height, *index));
+            }
             Self::File(path, format) => (path.as_path(), format.read(path)?),
             Self::Boxes(list, boxes, paint) => (&**list, paint.mask(boxes)),
         };

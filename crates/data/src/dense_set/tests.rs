@@ -53,7 +53,10 @@ fn an_index_outside_the_table_is_named_with_its_pixel() {
     mask.ids[2 * mask.width + 3] = 77;
     mask.write_png(&path).unwrap();
     let message = open(&root).unwrap().sample(Split::Val, 0).unwrap_err().to_string();
-    assert!(message.contains("expected class indices 0, 1 or 255, found 77 at x 3, y 2"), "{message}");
+    assert!(
+        message.contains("expected class indices 0, 1 or 255, found 77 at x 3, y 2"),
+        "{message}"
+    );
 }
 
 #[test]

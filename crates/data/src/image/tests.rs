@@ -55,12 +55,18 @@ fn an_empty_and_a_missing_file_are_two_different_errors() {
 fn a_file_cut_short_anywhere_is_refused_in_every_format() {
     let folder = folder();
     let path = folder.path().join("picture");
-    for write in [RgbImage::write_png as fn(&RgbImage, &Path) -> _, |picture, path| picture.write_jpeg(path, 80)] {
+    for write in [RgbImage::write_png as fn(&RgbImage, &Path) -> _, |picture, path| {
+        picture.write_jpeg(path, 80)
+    }] {
         write(&gradient(64, 48), &path).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for kept in [whole.len() / 4, whole.len() / 2, whole.len() * 3 / 4, whole.len() - 8] {
             let result = RgbImage::decode(&whole[..kept], &path, ImageLimits::default());
-            assert!(matches!(result, Err(DataError::Damaged { .. })), "{kept} of {} bytes", whole.len());
+            assert!(
+                matches!(result, Err(DataError::Damaged { .. })),
+                "{kept} of {} bytes",
+                whole.len()
+            );
         }
     }
 }
@@ -84,7 +90,10 @@ fn a_picture_over_the_limits_is_refused_before_it_is_decoded() {
         ImageLimits { side_px: 299, ..ImageLimits::default() },
         ImageLimits { allocation_bytes: 1_799, ..ImageLimits::default() },
     ] {
-        assert!(matches!(RgbImage::read_within(&path, limits), Err(DataError::TooLarge { width: 300, .. })));
+        assert!(matches!(
+            RgbImage::read_within(&path, limits),
+            Err(DataError::TooLarge { width: 300, .. })
+        ));
     }
 }
 
@@ -95,7 +104,10 @@ fn extreme_shapes_are_read() {
     for (width, height) in [(1, 1), (1, 20_000), (20_000, 1)] {
         RgbImage::filled(width, height, [1, 2, 3]).write_png(&path).unwrap();
         let picture = RgbImage::read(&path).unwrap();
-        assert_eq!((picture.width, picture.height, picture.pixel(0, 0)), (width, height, [1, 2, 3]));
+        assert_eq!(
+            (picture.width, picture.height, picture.pixel(0, 0)),
+            (width, height, [1, 2, 3])
+        );
     }
 }
 
@@ -104,10 +116,20 @@ fn gray_alpha_sixteen_bit_and_palette_become_rgb() {
     let folder = folder();
     let path = folder.path().join("picture.png");
     let cases = [
-        (DynamicImage::ImageLuma8(image::GrayImage::from_pixel(2, 2, image::Luma([77]))), [77, 77, 77]),
-        (DynamicImage::ImageRgba8(image::RgbaImage::from_pixel(2, 2, image::Rgba([1, 2, 3, 0]))), [1, 2, 3]),
         (
-            DynamicImage::ImageRgb16(image::ImageBuffer::from_pixel(2, 2, image::Rgb([65_535, 32_896, 257]))),
+            DynamicImage::ImageLuma8(image::GrayImage::from_pixel(2, 2, image::Luma([77]))),
+            [77, 77, 77],
+        ),
+        (
+            DynamicImage::ImageRgba8(image::RgbaImage::from_pixel(2, 2, image::Rgba([1, 2, 3, 0]))),
+            [1, 2, 3],
+        ),
+        (
+            DynamicImage::ImageRgb16(image::ImageBuffer::from_pixel(
+                2,
+                2,
+                image::Rgb([65_535, 32_896, 257]),
+            )),
             [255, 128, 1],
         ),
     ];

@@ -8,10 +8,12 @@
 //! | SOTA (SAMRS, pictures of DOTA 2.0) | 17,480 | |
 //! | SIOR (SAMRS, pictures of DIOR) | 23,463 | |
 //!
-//! GSNet publishes the result and not the script that made it. The counts add up to its 51,846 exactly, which is what speaks for these parts
-//! and for the quarters. The indices follow from the order of its 40 classes: 1 to 8 are OpenEarthMap's, 12 to 29 SOTA's, 30 to 39 what SIOR
-//! has beyond those. Open remain the names of its files, to which split a picture belonged, and whether LoveDA's pixels without data and
-//! the unknown ones of DeepGlobe are its 0, as they are here. Names here begin with their source: `sior_00001`.
+//! GSNet publishes the result and not the script that made it. The counts add up to its 51,846
+//! exactly, which is what speaks for these parts and for the quarters. The indices follow from the
+//! order of its 40 classes: 1 to 8 are OpenEarthMap's, 12 to 29 SOTA's, 30 to 39 what SIOR has
+//! beyond those. Open remain the names of its files, to which split a picture belonged, and whether
+//! LoveDA's pixels without data and the unknown ones of DeepGlobe are its 0, as they are here.
+//! Names here begin with their source: `sior_00001`.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -166,7 +168,8 @@ impl Recipe {
     fn indices(&self) -> [u8; 256] {
         let mut indices = [0; 256];
         for (id, class) in self.classes {
-            let index = PROMPTS.iter().position(|prompt| prompt == class).expect("a class of the set");
+            let index =
+                PROMPTS.iter().position(|prompt| prompt == class).expect("a class of the set");
             indices[usize::from(*id)] = index as u8;
         }
         indices
@@ -181,11 +184,13 @@ impl Recipe {
     }
 }
 
-/// Puts the set together in `output` from the folders `OpenEarthMap`, `LoveDA`, `DeepGlobe`, `SOTA` and `SIOR` below `sources`, with so many
-/// threads. `progress` hears how many pictures of the sources are done, and of how many.
+/// Puts the set together in `output` from the folders `OpenEarthMap`, `LoveDA`, `DeepGlobe`, `SOTA`
+/// and `SIOR` below `sources`, with so many threads. `progress` hears how many pictures of the
+/// sources are done, and of how many.
 ///
-/// A source without a folder is left out, and one that gives more or fewer pictures than the published set has is taken as it is; both show in
-/// what is returned, which is also in `sources.json`. Anything wrong inside a source is an error, as is no source at all.
+/// A source without a folder is left out, and one that gives more or fewer pictures than the
+/// published set has is taken as it is; both show in what is returned, which is also in
+/// `sources.json`. Anything wrong inside a source is an error, as is no source at all.
 pub fn land_discover(
     sources: &Path,
     output: &Path,
@@ -195,14 +200,21 @@ pub fn land_discover(
     let mut opened: Vec<Option<DenseSet>> = Vec::new();
     for recipe in &RECIPES {
         let is_there = sources.join(recipe.name).is_dir();
-        let set = if is_there { Some(catalogue::open(recipe.name, sources)?.keeping(0)) } else { None };
+        let set =
+            if is_there { Some(catalogue::open(recipe.name, sources)?.keeping(0)) } else { None };
         opened.push(set);
     }
     if opened.iter().all(Option::is_none) {
         let names = RECIPES.map(|recipe| recipe.name).join(", ");
-        return Err(DataError::Empty { path: sources.to_path_buf(), expected: format!("some of the folders {names}") });
+        return Err(DataError::Empty {
+            path: sources.to_path_buf(),
+            expected: format!("some of the folders {names}"),
+        });
     }
-    claim(output, &Provenance { name: "LandDiscover50K from its sources".to_owned(), ..set::provenance() })?;
+    claim(
+        output,
+        &Provenance { name: "LandDiscover50K from its sources".to_owned(), ..set::provenance() },
+    )?;
     let note = b"Some pictures are missing. Give the command that makes this folder again.\n";
     write(&output.join(UNFINISHED), note)?;
     [IMAGES, GT].iter().try_for_each(|folder| make_folder(&output.join(folder)))?;
@@ -211,7 +223,13 @@ pub fn land_discover(
     for (source, set) in opened.iter().enumerate() {
         let Some(set) = set else { continue };
         for split in [Split::Train, Split::Val] {
-            jobs.extend(set.ids(split).enumerate().map(|(index, id)| Job { source, set, split, index, id }));
+            jobs.extend(set.ids(split).enumerate().map(|(index, id)| Job {
+                source,
+                set,
+                split,
+                index,
+                id,
+            }));
         }
     }
     let indices = RECIPES.each_ref().map(Recipe::indices);
@@ -234,7 +252,8 @@ pub fn land_discover(
     jobs.iter().zip(done).for_each(|(job, counts)| rebuilt[job.source].pictures += counts);
     write_json(&output.join("sources.json"), &rebuilt)?;
     let unfinished = output.join(UNFINISHED);
-    std::fs::remove_file(&unfinished).map_err(|source| DataError::Write { path: unfinished, source })?;
+    std::fs::remove_file(&unfinished)
+        .map_err(|source| DataError::Write { path: unfinished, source })?;
     Ok(rebuilt)
 }
 
@@ -250,8 +269,15 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// Writes the picture as the pieces `names`, one or four, unless they are there.
-    fn write(&self, names: &[String], indices: &[u8; 256], output: &Path) -> Result<Prepared, DataError> {
-        let paths = |name: &String| [IMAGES, GT].map(|folder| output.join(folder).join(format!("{name}.png")));
+    fn write(
+        &self,
+        names: &[String],
+        indices: &[u8; 256],
+        output: &Path,
+    ) -> Result<Prepared, DataError> {
+        let paths = |name: &String| {
+            [IMAGES, GT].map(|folder| output.join(folder).join(format!("{name}.png")))
+        };
         let is_missing = |name: &&String| !paths(name).iter().all(|path| path.is_file());
         let missing = names.iter().filter(is_missing).count();
         if missing > 0 {

@@ -1,8 +1,8 @@
 //! `nyc_maps` from pairs of a photo and a map: what the colours of the map say becomes the mask.
 //!
-//! A pair is one image, the photo in its left half and the map of the same place in its right. The map is drawn in few colours, but lossy
-//! compression and lettering blur them: a median of 3 pixels comes before the colours are looked at, and a median of 5
-//! pixels of the labels after.
+//! A pair is one image, the photo in its left half and the map of the same place in its right. The
+//! map is drawn in few colours, but lossy compression and lettering blur them: a median of 3 pixels
+//! comes before the colours are looked at, and a median of 5 pixels of the labels after.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,9 @@ const JPEG_QUALITY: u8 = 95;
 /// Digits of a number in a name.
 const DIGITS: usize = 4;
 
-/// Writes `images/train_0001.jpg` and `masks/train_0001.png` below `output` for the pair `1.jpg` of the folder `pairs`, and so on, with so many
-/// threads. `progress` hears how many pairs are done, and of how many.
+/// Writes `images/train_0001.jpg` and `masks/train_0001.png` below `output` for the pair `1.jpg` of
+/// the folder `pairs`, and so on, with so many threads. `progress` hears how many pairs are done,
+/// and of how many.
 pub fn nyc_maps(
     pairs: &Path,
     output: &Path,
@@ -41,7 +42,9 @@ pub fn nyc_maps(
         Ok(Prepared { written: 1, kept: 0 })
     };
     let mut prepared = Prepared::default();
-    in_parallel(threads, pairs.len(), convert, progress)?.into_iter().for_each(|done| prepared += done);
+    in_parallel(threads, pairs.len(), convert, progress)?
+        .into_iter()
+        .for_each(|done| prepared += done);
     Ok(prepared)
 }
 
@@ -51,7 +54,8 @@ fn numbered(folder: &Path) -> Result<Vec<(u32, PathBuf)>, DataError> {
     let mut pairs = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(DataError::io(folder, expected))? {
         let path = entry.map_err(DataError::io(folder, expected))?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let number =
+            path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
         if let Some(number) = number
             && path.extension().is_some_and(|extension| extension == "jpg")
         {
@@ -71,7 +75,11 @@ fn halves(path: &Path) -> Result<[RgbImage; 2], DataError> {
     let (width, height) = (pair.width, pair.height);
     if width != 2 * height {
         let found = format!("{width}x{height} (another kind of pair?)");
-        return Err(DataError::malformed(path, "a square photo and a square map side by side", found));
+        return Err(DataError::malformed(
+            path,
+            "a square photo and a square map side by side",
+            found,
+        ));
     }
     Ok([pair.cut([0, 0, height, height]), pair.cut([height, 0, width, height])])
 }
@@ -83,7 +91,8 @@ fn mask_of(map: &RgbImage) -> IndexMask {
         let samples: Vec<u8> = map.pixels.iter().skip(channel).step_by(3).copied().collect();
         median::<3>(&samples, width, height)
     });
-    let ids: Vec<u8> = (0..width * height).map(|at| index_of(std::array::from_fn(|c| channels[c][at]))).collect();
+    let ids: Vec<u8> =
+        (0..width * height).map(|at| index_of(std::array::from_fn(|c| channels[c][at]))).collect();
     IndexMask { width, height, ids: median::<5>(&ids, width, height) }
 }
 
@@ -138,7 +147,8 @@ fn median<const SIDE: usize>(samples: &[u8], width: usize, height: usize) -> Vec
     let middle = |(x, y)| {
         window.clear();
         for row in (0..SIDE).map(|offset| mirrored(y, offset, height)) {
-            window.extend((0..SIDE).map(|offset| samples[row * width + mirrored(x, offset, width)]));
+            window
+                .extend((0..SIDE).map(|offset| samples[row * width + mirrored(x, offset, width)]));
         }
         *window.select_nth_unstable(SIDE * SIDE / 2).1
     };
@@ -195,9 +205,13 @@ mod tests {
     fn what_is_no_pair_is_refused_with_its_size() {
         let folder = tempfile::tempdir().unwrap();
         RgbImage::filled(12, 12, [0; 3]).write_jpeg(&folder.path().join("1.jpg"), 90).unwrap();
-        let message = nyc_maps(folder.path(), &folder.path().join("out"), THREADS, |_, _| {}).unwrap_err().to_string();
+        let message = nyc_maps(folder.path(), &folder.path().join("out"), THREADS, |_, _| {})
+            .unwrap_err()
+            .to_string();
         assert!(
-            message.contains("1.jpg: expected a square photo and a square map side by side, found 12x12"),
+            message.contains(
+                "1.jpg: expected a square photo and a square map side by side, found 12x12"
+            ),
             "{message}"
         );
     }

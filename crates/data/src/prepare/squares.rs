@@ -1,7 +1,9 @@
-//! Cutting the large pictures of a set into squares, so that training need not decode 6000 by 6000 pixels for a crop of 512.
+//! Cutting the large pictures of a set into squares, so that training need not decode 6000 by 6000
+//! pixels for a crop of 512.
 //!
-//! What is written is a folder set: see [`crate::folder`]. Squares stand side by side from the upper left; the last of a row and of a column
-//! is moved back to end with the picture. A picture smaller than a square stays whole. These are the places where mmsegmentation's converter for
+//! What is written is a folder set: see [`crate::folder`]. Squares stand side by side from the
+//! upper left; the last of a row and of a column is moved back to end with the picture. A picture
+//! smaller than a square stays whole. These are the places where mmsegmentation's converter for
 //! Potsdam cuts, and the names of its files.
 
 use std::num::NonZeroUsize;
@@ -15,11 +17,12 @@ use crate::folder::{self, CLASSES_FILE, VAL};
 use crate::image::{self, Place, RgbImage};
 use crate::mask::{IGNORE, IndexMask};
 
-/// Cuts every picture and mask of `set` into squares of `side_px` below `output`, with so many threads. `progress` hears how many pictures are
-/// done, and of how many.
+/// Cuts every picture and mask of `set` into squares of `side_px` below `output`, with so many
+/// threads. `progress` hears how many pictures are done, and of how many.
 ///
-/// `classes.txt` comes last, without which the folder is no set. Indices that the set's evaluation leaves out become [`IGNORE`]. Refused are a
-/// folder that holds anything else, and a set whose words overlap, which `classes.txt` cannot say.
+/// `classes.txt` comes last, without which the folder is no set. Indices that the set's evaluation
+/// leaves out become [`IGNORE`]. Refused are a folder that holds anything else, and a set whose
+/// words overlap, which `classes.txt` cannot say.
 pub fn squares(
     set: DenseSet,
     output: &Path,
@@ -44,8 +47,10 @@ pub fn squares(
     let cut = |picture: usize| {
         let (split, index, id) = pictures[picture];
         let (width, height) = image::dimensions(set.image_path(split, index))?;
-        let squares: Vec<Square> = places(width, height, side_px).map(|place| Square::new(id, place)).collect();
-        let missing: Vec<&Square> = squares.iter().filter(|square| !square.is_written(output)).collect();
+        let squares: Vec<Square> =
+            places(width, height, side_px).map(|place| Square::new(id, place)).collect();
+        let missing: Vec<&Square> =
+            squares.iter().filter(|square| !square.is_written(output)).collect();
         if !missing.is_empty() {
             let sample = set.sample(split, index)?;
             let mut mask = sample.mask.clone();
@@ -71,10 +76,13 @@ pub fn squares(
 
 /// The places of the squares of a picture, row by row.
 fn places(width: usize, height: usize, side_px: usize) -> impl Iterator<Item = Place> {
-    let starts =
-        move |length: usize| (0..length).step_by(side_px).map(move |at| at.min(length.saturating_sub(side_px)));
+    let starts = move |length: usize| {
+        (0..length).step_by(side_px).map(move |at| at.min(length.saturating_sub(side_px)))
+    };
     let end = move |start: usize, length: usize| (start + side_px).min(length);
-    starts(height).flat_map(move |top| starts(width).map(move |left| [left, top, end(left, width), end(top, height)]))
+    starts(height).flat_map(move |top| {
+        starts(width).map(move |left| [left, top, end(left, width), end(top, height)])
+    })
 }
 
 /// A square of one picture.
@@ -124,7 +132,13 @@ mod tests {
     }
 
     fn cut(root: &Path, output: &Path, side_px: usize) -> Result<Prepared, DataError> {
-        squares(potsdam::open(root).unwrap(), output, side_px.try_into().unwrap(), THREADS, |_, _| {})
+        squares(
+            potsdam::open(root).unwrap(),
+            output,
+            side_px.try_into().unwrap(),
+            THREADS,
+            |_, _| {},
+        )
     }
 
     #[test]
@@ -141,8 +155,14 @@ mod tests {
             assert_eq!(square.image.pixel(x, y), tile.image.pixel(x + 8, y + 4));
             for concept in tiles.classes().concepts() {
                 let of_square = squares.classes().concept(&concept.name).unwrap().targets();
-                let [in_square, in_tile] = [square.mask.id(x, y), tile.mask.id(x + 8, y + 4)].map(usize::from);
-                assert_eq!(of_square[in_square], concept.targets()[in_tile], "{} at {x}, {y}", concept.name);
+                let [in_square, in_tile] =
+                    [square.mask.id(x, y), tile.mask.id(x + 8, y + 4)].map(usize::from);
+                assert_eq!(
+                    of_square[in_square],
+                    concept.targets()[in_tile],
+                    "{} at {x}, {y}",
+                    concept.name
+                );
             }
         }
         assert!(!square.mask.ids.contains(&5), "clutter counts nowhere");
@@ -167,8 +187,9 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(cut(&root, &output, 8).unwrap(), Prepared { written: 1, kept: 11 });
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
-        let hidden =
-            |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().starts_with('.');
+        let hidden = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.unwrap().file_name().to_string_lossy().starts_with('.')
+        };
         assert!(!output.join("masks").read_dir().unwrap().any(hidden), "a partial file is left");
     }
 
@@ -191,8 +212,10 @@ mod tests {
     fn progress_counts_pictures() {
         let (_folder, root, output) = potsdam();
         let mut heard = Vec::new();
-        squares(potsdam::open(&root).unwrap(), &output, SIDE_PX, THREADS, |done, total| heard.push((done, total)))
-            .unwrap();
+        squares(potsdam::open(&root).unwrap(), &output, SIDE_PX, THREADS, |done, total| {
+            heard.push((done, total))
+        })
+        .unwrap();
         assert_eq!(heard, [(1, 3), (2, 3), (3, 3)]);
     }
 
@@ -201,7 +224,8 @@ mod tests {
         let (_folder, root, output) = potsdam();
         cut(&root, &output, 8).unwrap();
         let expected = format!(
-            "{}: expected Potsdam in squares of 4 px, found Potsdam in squares of 8 px (choose another folder)",
+            "{}: expected Potsdam in squares of 4 px, found Potsdam in squares of 8 px (choose \
+             another folder)",
             output.join("provenance.json").display()
         );
         assert_eq!(cut(&root, &output, 4).unwrap_err().to_string(), expected);
@@ -213,7 +237,8 @@ mod tests {
         let own = fixtures::folder(folder.path()).unwrap();
         let classes = std::fs::read(own.join("classes.txt")).unwrap();
         let expected = format!(
-            "{}: expected an empty folder, or one with provenance.json that says Potsdam in squares of 8 px, \
+            "{}: expected an empty folder, or one with provenance.json that says Potsdam in \
+             squares of 8 px, \
              found other files (choose another folder)",
             own.display()
         );
@@ -229,7 +254,8 @@ mod tests {
         let output = folder.path().join("squares");
         assert_eq!(
             squares(set, &output, SIDE_PX, THREADS, |_, _| {}).unwrap_err().to_string(),
-            "dubai: expected a set in which every word is one index and a negative for all others, found words that overlap"
+            "dubai: expected a set in which every word is one index and a negative for all others, \
+             found words that overlap"
         );
         assert!(!output.exists());
     }
@@ -246,7 +272,10 @@ mod tests {
                 assert_eq!((right - left, bottom - top), (side_px.min(width), side_px.min(height)));
                 (top..bottom).for_each(|y| covered[y * width..][left..right].fill(true));
             }
-            assert!(covered.into_iter().all(|covered| covered), "{width}x{height} in squares of {side_px}");
+            assert!(
+                covered.into_iter().all(|covered| covered),
+                "{width}x{height} in squares of {side_px}"
+            );
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::mpsc::channel;
 
 use crate::error::DataError;
 
-/// Runs `work` on `0..jobs` with at most so many threads; results in the order of the jobs. `progress` hears, on the calling thread, how many
-/// are done, and of how many. After an error no further job begins; of several errors the first job's is returned.
+/// Runs `work` on `0..jobs` with at most so many threads; results in the order of the jobs.
+/// `progress` hears, on the calling thread, how many are done, and of how many. After an error no
+/// further job begins; of several errors the first job's is returned.
 pub(super) fn in_parallel<T: Send>(
     threads: NonZeroUsize,
     jobs: usize,
@@ -54,7 +55,9 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_jobs_and_all_are_heard_of() {
         let mut heard = Vec::new();
-        let squares = in_parallel(THREADS, 50, |job| Ok(job * job), |done, total| heard.push((done, total))).unwrap();
+        let squares =
+            in_parallel(THREADS, 50, |job| Ok(job * job), |done, total| heard.push((done, total)))
+                .unwrap();
         assert!(squares.into_iter().eq((0..50).map(|job| job * job)));
         assert!(heard.into_iter().eq((1..=50).map(|done| (done, 50))));
     }

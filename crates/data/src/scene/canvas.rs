@@ -5,7 +5,8 @@ use super::path::Point;
 /// Reflectance of red, green and blue, linear in light, 0 to 1.
 pub(super) type Colour = [f32; 3];
 
-/// Reflectance from the 8-bit values one would see in bright sun. The square stands for the sRGB curve.
+/// Reflectance from the 8-bit values one would see in bright sun. The square stands for the sRGB
+/// curve.
 pub(super) fn paint(red: u8, green: u8, blue: u8) -> Colour {
     [red, green, blue].map(|value| (f32::from(value) / 255.0).powi(2))
 }
@@ -50,7 +51,11 @@ impl Canvas {
     }
 
     /// Calls `brush` for every spot between `low` and `high`.
-    pub(super) fn paint(&mut self, (low, high): (Point, Point), mut brush: impl FnMut(Point, &mut Spot)) {
+    pub(super) fn paint(
+        &mut self,
+        (low, high): (Point, Point),
+        mut brush: impl FnMut(Point, &mut Spot),
+    ) {
         let index = |axis: usize, value: f32, size: usize| {
             ((value - self.origin[axis]) / self.spacing_m).clamp(0.0, size as f32) as usize
         };
@@ -70,14 +75,16 @@ impl Canvas {
 
     /// The middle of a spot.
     fn place(&self, column: usize, row: usize) -> Point {
-        let along = |axis: usize, index: usize| self.origin[axis] + (index as f32 + 0.5) * self.spacing_m;
+        let along =
+            |axis: usize, index: usize| self.origin[axis] + (index as f32 + 0.5) * self.spacing_m;
         [along(0, column), along(1, row)]
     }
 
     /// The spot at a place; the nearest one for places outside.
     pub(super) fn at(&self, place: Point) -> Spot {
         let index = |axis: usize, size: usize| {
-            ((place[axis] - self.origin[axis]) / self.spacing_m).clamp(0.0, size as f32 - 1.0) as usize
+            ((place[axis] - self.origin[axis]) / self.spacing_m).clamp(0.0, size as f32 - 1.0)
+                as usize
         };
         self.spots[index(1, self.height) * self.width + index(0, self.width)]
     }

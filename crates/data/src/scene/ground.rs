@@ -50,13 +50,17 @@ impl Ground {
         let [x, y] = place;
         let reach = self.river.beside(place).offset.abs();
         let valley = 0.05 * reach - 0.6 * (-(reach / 14.0).powi(2)).exp();
-        let waves = 1.1 * self.noise.fractal(x, y, 70.0, 3) + 0.25 * self.noise.fractal(x + 900.0, y, 9.0, 3);
+        let waves = 1.1 * self.noise.fractal(x, y, 70.0, 3)
+            + 0.25 * self.noise.fractal(x + 900.0, y, 9.0, 3);
         valley + waves
     }
 
     /// Metres to the nearest street.
     pub(super) fn to_street(&self, place: Point) -> f32 {
-        self.streets.iter().map(|street| street.beside(place).offset.abs()).fold(f32::INFINITY, f32::min)
+        self.streets
+            .iter()
+            .map(|street| street.beside(place).offset.abs())
+            .fold(f32::INFINITY, f32::min)
     }
 
     /// The street a house at this place would belong to.
@@ -109,7 +113,9 @@ impl Ground {
         canvas.paint_all(|place, spot| {
             let [x, y] = place;
             spot.elevation = self.elevation(place);
-            let grain = 1.0 + 0.10 * self.noise.fractal(x, y, 1.1, 2) + 0.12 * self.noise.fractal(x, y, 13.0, 3);
+            let grain = 1.0
+                + 0.10 * self.noise.fractal(x, y, 1.1, 2)
+                + 0.12 * self.noise.fractal(x, y, 13.0, 3);
             let village = self.to_street(place) + 6.0 * self.noise.fractal(x, y, 18.0, 2) < 32.0;
             let (colour, id) = if village { self.garden(place) } else { self.farmland(place) };
             // Soil soaks up water near the shore.
@@ -178,7 +184,8 @@ impl Ground {
             // Streaks follow the current, faster in the middle.
             let current = (-(beside.offset / 26.0).powi(2)).exp();
             let bend = 2.5 * self.noise.fractal(x, y, 20.0, 2);
-            let streak = self.noise.fractal(beside.along * 0.10, (beside.offset + bend) * 0.55, 1.6, 4);
+            let streak =
+                self.noise.fractal(beside.along * 0.10, (beside.offset + bend) * 0.55, 1.6, 4);
             let calm = self.noise.fractal(x, y + 700.0, 34.0, 3);
             let silt = mix(paint(126, 108, 84), paint(158, 134, 102), 0.5 + 0.5 * calm);
             let water = scaled(silt, 1.0 + (0.06 + 0.14 * current) * streak);

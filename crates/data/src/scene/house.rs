@@ -55,7 +55,9 @@ impl House {
             pitch: rng.range(0.45, 0.8),
             hipped: rng.chance(0.3),
             cover: Cover::Tiles(tiles[rng.below(tiles.len())]),
-            chimney: rng.chance(0.7).then(|| [rng.range(-0.5, 0.5) * half_m[0], rng.range(-0.3, 0.3) * half_m[1]]),
+            chimney: rng
+                .chance(0.7)
+                .then(|| [rng.range(-0.5, 0.5) * half_m[0], rng.range(-0.3, 0.3) * half_m[1]]),
             solar: rng.chance(0.2),
             salt: rng.range(0.0, 500.0),
         }
@@ -156,18 +158,23 @@ impl House {
                 let single = 1.0 + 0.14 * (noise.cell((x / 0.4) as i32, (y / 0.6) as i32) - 0.5);
                 let moss = (noise.fractal(x + 60.0, y, 4.0, 3) - 0.25).max(0.0) * 1.2;
                 // Across, towards the side that faces the sun.
-                let sunny = if self.ridge[0] * SUN[1] - self.ridge[1] * SUN[0] > 0.0 { v } else { -v };
+                let sunny =
+                    if self.ridge[0] * SUN[1] - self.ridge[1] * SUN[0] > 0.0 { v } else { -v };
                 let on_ridge = inside[1] > self.half_m[1] - 0.18 && !self.hipped;
                 let panel = self.solar
                     && sunny > 0.18 * self.half_m[1]
                     && sunny < 0.82 * self.half_m[1]
                     && u.abs() < 0.62 * self.half_m[0];
                 if panel {
-                    let frame = (u.rem_euclid(1.05) < 0.08) || ((sunny - 0.18 * self.half_m[1]).rem_euclid(1.7) < 0.09);
+                    let frame = (u.rem_euclid(1.05) < 0.08)
+                        || ((sunny - 0.18 * self.half_m[1]).rem_euclid(1.7) < 0.09);
                     return if frame { paint(120, 126, 134) } else { paint(38, 48, 74) };
                 }
                 let lit = if on_ridge { 1.12 } else { 1.0 };
-                scaled(mix(tile, paint(92, 100, 70), moss), weather * course * single * gutter * lit)
+                scaled(
+                    mix(tile, paint(92, 100, 70), moss),
+                    weather * course * single * gutter * lit,
+                )
             }
             Cover::Metal(metal) => {
                 let seam = if u.rem_euclid(1.0) < 0.1 { 0.86 } else { 1.0 };

@@ -56,8 +56,10 @@ fn sunshine(canvas: &Canvas, column: usize, row: usize) -> f32 {
         if x < 0.0 || y < 0.0 || x >= canvas.width as f32 || y >= canvas.height as f32 {
             break;
         }
-        let clear = from + step * climb - canvas.spots[y as usize * canvas.width + x as usize].elevation;
-        // How far the obstacle is from touching the ray, seen from the spot, in units of the blurred edge.
+        let clear =
+            from + step * climb - canvas.spots[y as usize * canvas.width + x as usize].elevation;
+        // How far the obstacle is from touching the ray, seen from the spot, in units of the
+        // blurred edge.
         open = open.min(0.5 + clear / (0.12 + 0.05 * step * canvas.spacing_m));
         if open <= 0.0 {
             return 0.0;
@@ -74,8 +76,16 @@ fn smoothed(canvas: &Canvas, radius: usize) -> Vec<f32> {
     running_mean(&across, canvas.height, canvas.width, canvas.width, 1, radius)
 }
 
-/// Running mean along lines: `count` lines of `length` values, `step` apart in a line and `line_step` between lines.
-fn running_mean(values: &[f32], length: usize, count: usize, step: usize, line_step: usize, radius: usize) -> Vec<f32> {
+/// Running mean along lines: `count` lines of `length` values, `step` apart in a line and
+/// `line_step` between lines.
+fn running_mean(
+    values: &[f32],
+    length: usize,
+    count: usize,
+    step: usize,
+    line_step: usize,
+    radius: usize,
+) -> Vec<f32> {
     let mut means = vec![0.0; values.len()];
     for line in 0..count {
         let value = |at: usize| values[line * line_step + at * step];

@@ -13,7 +13,8 @@ impl Noise {
 
     /// White noise: a number in `[0, 1)` for each cell of the integer grid.
     pub(super) fn cell(self, x: i32, y: i32) -> f32 {
-        let mut hash = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ self.seed;
+        let mut hash =
+            (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77) ^ self.seed;
         // The finisher of MurmurHash3.
         hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B);
         hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
@@ -32,7 +33,8 @@ impl Noise {
         mix(upper, lower, down) * 2.0 - 1.0
     }
 
-    /// Sum of `octaves` fields, each twice as fine and half as strong; about `[-1, 1]`. The coarsest is `scale` wide.
+    /// Sum of `octaves` fields, each twice as fine and half as strong; about `[-1, 1]`. The
+    /// coarsest is `scale` wide.
     pub(super) fn fractal(self, x: f32, y: f32, scale: f32, octaves: u32) -> f32 {
         let (mut sum, mut strength, mut total, mut frequency) = (0.0, 1.0, 0.0, 1.0 / scale);
         for octave in 0..octaves {
@@ -53,9 +55,12 @@ mod tests {
     #[test]
     fn a_field_is_continuous_bounded_and_not_constant() {
         let noise = Noise::new(3);
-        let values: Vec<f32> = (0..4_000).map(|i| noise.fractal(i as f32 * 0.01, 2.0, 1.0, 3)).collect();
+        let values: Vec<f32> =
+            (0..4_000).map(|i| noise.fractal(i as f32 * 0.01, 2.0, 1.0, 3)).collect();
         assert!(values.iter().all(|value| value.abs() <= 1.0));
         assert!(values.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 0.1));
-        assert!(values.iter().any(|&value| value > 0.2) && values.iter().any(|&value| value < -0.2));
+        assert!(
+            values.iter().any(|&value| value > 0.2) && values.iter().any(|&value| value < -0.2)
+        );
     }
 }

@@ -58,7 +58,8 @@ impl Path {
 
     /// The place `along` metres from the start, and the direction of travel there, of length 1.
     pub(super) fn at(&self, along: f32) -> (Point, Point) {
-        let span = self.mileage.partition_point(|&mile| mile < along).clamp(1, self.points.len() - 1);
+        let span =
+            self.mileage.partition_point(|&mile| mile < along).clamp(1, self.points.len() - 1);
         let (a, b) = (self.points[span - 1], self.points[span]);
         let length = (self.mileage[span] - self.mileage[span - 1]).max(1e-6);
         let t = (along - self.mileage[span - 1]) / length;
@@ -108,7 +109,10 @@ mod tests {
         let path = Path::through(&[[0.0, 0.0], [10.0, 0.0]]);
         assert!((path.length() - 10.0).abs() < 1e-4);
         let beside = path.beside([4.0, 3.0]);
-        assert!((beside.offset - 3.0).abs() < 1e-4 && (beside.along - 4.0).abs() < 1e-4, "{beside:?}");
+        assert!(
+            (beside.offset - 3.0).abs() < 1e-4 && (beside.along - 4.0).abs() < 1e-4,
+            "{beside:?}"
+        );
         assert!((path.beside([4.0, -3.0]).offset + 3.0).abs() < 1e-4);
         assert!(distance(path.at(7.0).0, [7.0, 0.0]) < 1e-4);
     }

@@ -36,8 +36,12 @@ impl Road {
             let offset = self.path.beside([x, y]).offset.abs();
             let ragged = 0.35 * noise.fractal(x, y, 1.8, 3);
             let (gravel, worn) = match self.surface {
-                Surface::Track => (paint(164, 144, 114), (offset - 0.75).abs() < 0.38 + 0.5 * ragged),
-                Surface::MainRoad | Surface::Street => (paint(150, 142, 126), offset < shoulder + ragged),
+                Surface::Track => {
+                    (paint(164, 144, 114), (offset - 0.75).abs() < 0.38 + 0.5 * ragged)
+                }
+                Surface::MainRoad | Surface::Street => {
+                    (paint(150, 142, 126), offset < shoulder + ragged)
+                }
             };
             if worn {
                 let grain = 1.0 + 0.05 * noise.fractal(x, y, 0.5, 2);
@@ -55,11 +59,20 @@ impl Road {
             if offset > self.half_width_m {
                 return;
             }
-            let grain = 1.0 + 0.05 * noise.fractal(x, y, 0.5, 2) + 0.09 * noise.fractal(x, y, 12.0, 3);
+            let grain =
+                1.0 + 0.05 * noise.fractal(x, y, 0.5, 2) + 0.09 * noise.fractal(x, y, 12.0, 3);
             // Wheels darken two bands of each lane; repairs are darker patches.
             let wheels = 1.0 - 0.05 * (-((offset - 0.55 * self.half_width_m) / 0.35).powi(2)).exp();
-            let repair = if noise.value(beside.along / 9.0 + 40.0, beside.offset / 3.0) > 0.72 { 0.82 } else { 1.0 };
-            let asphalt = if self.surface == Surface::MainRoad { paint(122, 120, 118) } else { paint(136, 133, 128) };
+            let repair = if noise.value(beside.along / 9.0 + 40.0, beside.offset / 3.0) > 0.72 {
+                0.82
+            } else {
+                1.0
+            };
+            let asphalt = if self.surface == Surface::MainRoad {
+                paint(122, 120, 118)
+            } else {
+                paint(136, 133, 128)
+            };
             let asphalt = std::array::from_fn(|channel| asphalt[channel] * self.tint[channel]);
             spot.colour = scaled(asphalt, grain * wheels * repair);
             let edge_line = (offset - (self.half_width_m - 0.35)).abs() < 0.09;
@@ -88,7 +101,14 @@ impl Road {
 
 /// A car seen from above: body, cabin, dark windows.
 pub(super) fn car(canvas: &mut Canvas, place: Point, forward: Point, rng: &mut Rng) {
-    let colours = [(226, 226, 224), (44, 46, 50), (168, 30, 34), (150, 156, 162), (40, 66, 120), (200, 200, 196)];
+    let colours = [
+        (226, 226, 224),
+        (44, 46, 50),
+        (168, 30, 34),
+        (150, 156, 162),
+        (40, 66, 120),
+        (200, 200, 196),
+    ];
     let (red, green, blue) = colours[rng.below(colours.len())];
     let ground = canvas.at(place).elevation;
     let bounds = ([place[0] - 3.0, place[1] - 3.0], [place[0] + 3.0, place[1] + 3.0]);

@@ -36,7 +36,11 @@ impl Yard {
         // The terrace lies behind the house: on the side that is farther from the street.
         let side_m = house.half_m[1] + 1.8;
         let behind =
-            if distance(from_house(0.0, side_m), gate) > distance(from_house(0.0, -side_m), gate) { 1.0 } else { -1.0 };
+            if distance(from_house(0.0, side_m), gate) > distance(from_house(0.0, -side_m), gate) {
+                1.0
+            } else {
+                -1.0
+            };
         let end = house.half_m[0] + 2.3;
         let end = if rng.chance(0.5) { end } else { -end };
         let garage = from_house(end, 0.0);
@@ -46,13 +50,20 @@ impl Yard {
         });
         let hedge = rng.chance(0.6).then(|| {
             let line = 1.45 * end;
-            (from_house(line, -1.1 * house.half_m[1] * behind), from_house(line, behind * (house.half_m[1] + 11.0)))
+            (
+                from_house(line, -1.1 * house.half_m[1] * behind),
+                from_house(line, behind * (house.half_m[1] + 11.0)),
+            )
         });
         Self {
             driveway: Path::through(&[garage, nearest(garage)]),
             paved: rng.chance(0.45),
             parked: rng.chance(0.6),
-            terrace: (from_house(0.2 * end, behind * side_m), house.ridge, [rng.range(2.2, 3.6), 1.9]),
+            terrace: (
+                from_house(0.2 * end, behind * side_m),
+                house.ridge,
+                [rng.range(2.2, 3.6), 1.9],
+            ),
             bed,
             hedge,
         }
@@ -94,8 +105,12 @@ impl Yard {
 
     /// Whether a tree of `radius_m` would stand on the driveway, the terrace or the bed.
     pub(super) fn blocks(&self, place: Point, radius_m: f32) -> bool {
-        let on = |(centre, _, half): (Point, Point, Point)| distance(place, centre) < half[0] + 0.5 * radius_m;
-        self.driveway.beside(place).offset.abs() < 1.5 + 0.6 * radius_m || on(self.terrace) || self.bed.is_some_and(on)
+        let on = |(centre, _, half): (Point, Point, Point)| {
+            distance(place, centre) < half[0] + 0.5 * radius_m
+        };
+        self.driveway.beside(place).offset.abs() < 1.5 + 0.6 * radius_m
+            || on(self.terrace)
+            || self.bed.is_some_and(on)
     }
 
     /// The bushes of the hedge.

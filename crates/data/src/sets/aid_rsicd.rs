@@ -10,7 +10,8 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::rng::hash_name;
 
-/// The set. `pictures` has no masks; sample `index` of a split has the captions and the scene of that index here.
+/// The set. `pictures` has no masks; sample `index` of a split has the captions and the scene of
+/// that index here.
 #[derive(Debug)]
 pub struct AidRsicd {
     pictures: Arc<DenseSet>,
@@ -34,11 +35,12 @@ struct Line {
 }
 
 impl AidRsicd {
-    /// Opens the folder `aid_rsicd`. One picture in twenty, chosen by a hash of its name, is validation.
+    /// Opens the folder `aid_rsicd`. One picture in twenty, chosen by a hash of its name, is
+    /// validation.
     pub fn open(root: &Path) -> Result<Self, DataError> {
         let path = root.join("captions.jsonl");
-        let text =
-            std::fs::read_to_string(&path).map_err(DataError::io(&path, "the captions, a JSON object a line"))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(DataError::io(&path, "the captions, a JSON object a line"))?;
         let mut lines = Vec::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let line: Line = serde_json::from_str(line).map_err(|error| {
@@ -47,11 +49,21 @@ impl AidRsicd {
             })?;
             let image = root.join("images").join(&line.image);
             if line.captions.is_empty() {
-                return Err(DataError::Empty { path, expected: format!("a caption for {}", line.image) });
+                return Err(DataError::Empty {
+                    path,
+                    expected: format!("a caption for {}", line.image),
+                });
             }
             // A listed name must stay inside the folder.
-            if Path::new(&line.image).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
-                return Err(DataError::malformed(&path, "picture names inside the folder images", &line.image));
+            if Path::new(&line.image)
+                .components()
+                .any(|part| !matches!(part, std::path::Component::Normal(_)))
+            {
+                return Err(DataError::malformed(
+                    &path,
+                    "picture names inside the folder images",
+                    &line.image,
+                ));
             }
             if !image.is_file() {
                 return Err(DataError::Missing { path: image, list: path });
@@ -62,8 +74,12 @@ impl AidRsicd {
             return Err(DataError::Empty { path, expected: "at least one line".to_owned() });
         }
         lines.sort_by(|(a, _), (b, _)| a.image.cmp(&b.image));
-        let scenes: Vec<String> =
-            lines.iter().map(|(line, _)| words(&line.cls)).collect::<BTreeSet<_>>().into_iter().collect();
+        let scenes: Vec<String> = lines
+            .iter()
+            .map(|(line, _)| words(&line.cls))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
         let (mut train, mut val, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
         for (line, image) in lines {
             let scene = scenes.binary_search(&words(&line.cls)).expect("every scene was collected");
@@ -94,7 +110,8 @@ impl AidRsicd {
         self.descriptions(split)[index].scene
     }
 
-    /// The sentences about picture `index`, at least one. Other pictures may have the same sentence.
+    /// The sentences about picture `index`, at least one. Other pictures may have the same
+    /// sentence.
     pub fn captions(&self, split: Split, index: usize) -> &[String] {
         &self.descriptions(split)[index].captions
     }
@@ -143,7 +160,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let set = AidRsicd::open(&fixtures::aid_rsicd(folder.path()).unwrap()).unwrap();
         assert_eq!(set.scenes(), ["bare land", "river"]);
-        let total: usize = [Split::Train, Split::Val].into_iter().map(|split| set.pictures().len(split)).sum();
+        let total: usize =
+            [Split::Train, Split::Val].into_iter().map(|split| set.pictures().len(split)).sum();
         assert_eq!(total, 40);
         assert!(!set.pictures().is_empty(Split::Val));
         for split in [Split::Train, Split::Val] {
@@ -160,7 +178,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::aid_rsicd(folder.path()).unwrap();
         std::fs::remove_file(root.join("images/River/river_3.jpg")).unwrap();
-        assert!(AidRsicd::open(&root).unwrap_err().to_string().contains("river_3.jpg: expected this file beside"));
+        assert!(
+            AidRsicd::open(&root)
+                .unwrap_err()
+                .to_string()
+                .contains("river_3.jpg: expected this file beside")
+        );
         std::fs::write(root.join("captions.jsonl"), "{\"image\": 7}\n").unwrap();
         assert!(AidRsicd::open(&root).unwrap_err().to_string().contains("in line 1, found"));
     }

@@ -1,7 +1,9 @@
-//! AID's pictures with what the name of a scene says about every pixel: a forest is vegetation all over, and no road.
+//! AID's pictures with what the name of a scene says about every pixel: a forest is vegetation all
+//! over, and no road.
 //!
-//! Only such scenes label a word as are, by and large, one thing from edge to edge. Weak labels: a meadow has a tree, a desert a track. They show
-//! thousands of places where the mask sets show dozens.
+//! Only such scenes label a word as are, by and large, one thing from edge to edge. Weak labels: a
+//! meadow has a tree, a desert a track. They show thousands of places where the mask sets show
+//! dozens.
 
 use std::path::Path;
 
@@ -11,7 +13,8 @@ use crate::error::DataError;
 use crate::sets::aid_rsicd::AidRsicd;
 use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
-/// What an AID picture shows from edge to edge: the words, the scenes that are it, and the scenes that hold none of it worth mentioning.
+/// What an AID picture shows from edge to edge: the words, the scenes that are it, and the scenes
+/// that hold none of it worth mentioning.
 const WORDS: &[(&[&str], &[&str], &[&str])] = &[
     (BARE_GROUND, &["bare land", "desert"], &["forest", "meadow", "parking"]),
     (VEGETATION, &["forest", "meadow"], &["desert"]),
@@ -91,7 +94,17 @@ const WORDS: &[(&[&str], &[&str], &[&str])] = &[
     (
         &["parking lot", "car park", "parked cars"],
         &["parking"],
-        &["bare land", "beach", "desert", "farmland", "forest", "meadow", "mountain", "pond", "river"],
+        &[
+            "bare land",
+            "beach",
+            "desert",
+            "farmland",
+            "forest",
+            "meadow",
+            "mountain",
+            "pond",
+            "river",
+        ],
     ),
 ];
 const WITHOUT_TREES: &[&str] = &[
@@ -108,10 +121,21 @@ const WITHOUT_TREES: &[&str] = &[
     "storage tanks",
 ];
 
-/// Words that no scene is from edge to edge, and scenes that show none of it worth mentioning. No AID picture is of a flood; river, pond and shore are left
-/// open, as elsewhere.
+/// Words that no scene is from edge to edge, and scenes that show none of it worth mentioning. No
+/// AID picture is of a flood; river, pond and shore are left open, as elsewhere.
 const RULED_OUT: &[(&[&str], &[&str])] = &[
-    (WATER, &["bare land", "dense residential", "desert", "forest", "meadow", "medium residential", "parking"]),
+    (
+        WATER,
+        &[
+            "bare land",
+            "dense residential",
+            "desert",
+            "forest",
+            "meadow",
+            "medium residential",
+            "parking",
+        ],
+    ),
     (ROAD, &["beach", "desert", "forest", "meadow", "mountain"]),
     (BUILDING, &["bare land", "beach", "desert", "forest", "meadow", "mountain", "parking"]),
     (
@@ -144,7 +168,8 @@ const RULED_OUT: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-/// Opens the folder `aid_rsicd` as a set of which every pixel of a picture has the index of its scene.
+/// Opens the folder `aid_rsicd` as a set of which every pixel of a picture has the index of its
+/// scene.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let set = AidRsicd::open(root)?;
     let mut pictures = Vec::new();
@@ -157,15 +182,23 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     Ok(DenseSet::of_scenes(set.pictures().provenance().clone(), classes(set.scenes()), pictures))
 }
 
-/// What `scenes` say, an index each in their order. Scenes that the tables of this file do not mention are no statement about anything.
+/// What `scenes` say, an index each in their order. Scenes that the tables of this file do not
+/// mention are no statement about anything.
 pub fn classes(scenes: &[String]) -> ClassTable {
     let ids = |names: &[&str]| -> Vec<u8> {
-        scenes.iter().enumerate().filter(|(_, scene)| names.contains(&scene.as_str())).map(|(id, _)| id as u8).collect()
+        scenes
+            .iter()
+            .enumerate()
+            .filter(|(_, scene)| names.contains(&scene.as_str()))
+            .map(|(id, _)| id as u8)
+            .collect()
     };
-    let indices: Vec<(u8, &str)> = scenes.iter().enumerate().map(|(id, scene)| (id as u8, scene.as_str())).collect();
+    let indices: Vec<(u8, &str)> =
+        scenes.iter().enumerate().map(|(id, scene)| (id as u8, scene.as_str())).collect();
     let table = ClassTable::exclusive(&indices, &[]);
-    let table =
-        WORDS.iter().fold(table, |table, (words, are, are_not)| table.labelling(words, &ids(are), &ids(are_not)));
+    let table = WORDS.iter().fold(table, |table, (words, are, are_not)| {
+        table.labelling(words, &ids(are), &ids(are_not))
+    });
     RULED_OUT.iter().fold(table, |table, (words, are_not)| table.ruling_out(words, &ids(are_not)))
 }
 

@@ -12,7 +12,8 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::open(root, provenance(), classes(), |_, _| Split::Train)
 }
 
-/// Only "landslide" is labelled. A fresh one is bare ground, an old one is not: nothing is said about that.
+/// Only "landslide" is labelled. A fresh one is bare ground, an old one is not: nothing is said
+/// about that.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "landslide")], &[(1, LANDSLIDE)])
         .ruling_out(FLOOD, &[0, 1])

@@ -12,7 +12,8 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::open(root, provenance(), classes(), |_, _| Split::Train)
 }
 
-/// Only "road" is labelled. What is a road is neither a building nor water, and no scene was flooded.
+/// Only "road" is labelled. What is a road is neither a building nor water, and no scene was
+/// flooded.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "road")], &[(1, ROAD)])
         .ruling_out(FLOOD, &[0, 1])
@@ -25,7 +26,8 @@ fn provenance() -> Provenance {
         name: "cil_roads".to_owned(),
         metres_per_px: Some(0.4),
         licence: "not stated: research use, not to be redistributed".to_owned(),
-        credit: "ETH Zurich, Computational Intelligence Lab 2022/23; images from a map service".to_owned(),
+        credit: "ETH Zurich, Computational Intelligence Lab 2022/23; images from a map service"
+            .to_owned(),
         research_only: true,
     }
 }

@@ -13,10 +13,13 @@ const VAL_STATES: [&str; 2] = ["nm", "tx"];
 /// Opens the folder `dead_trees`. New Mexico and Texas are validation.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let is_val = |id: &str| VAL_STATES.iter().any(|state| id.starts_with(state));
-    DenseSet::open(root, provenance(), classes(), |id, _| if is_val(id) { Split::Val } else { Split::Train })
+    DenseSet::open(root, provenance(), classes(), |id, _| {
+        if is_val(id) { Split::Val } else { Split::Train }
+    })
 }
 
-/// Only "dead tree" is labelled. Whether a dead tree is vegetation is left open, and the rest of an image may hold anything.
+/// Only "dead tree" is labelled. Whether a dead tree is vegetation is left open, and the rest of an
+/// image may hold anything.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "dead tree")], &[(1, DEAD_TREE)])
         .ruling_out(FLOOD, &[0, 1])
@@ -29,7 +32,8 @@ fn provenance() -> Provenance {
     Provenance {
         name: "dead_trees".to_owned(),
         metres_per_px: Some(0.6),
-        licence: "labels not stated; NAIP imagery is in the public domain of the United States".to_owned(),
+        licence: "labels not stated; NAIP imagery is in the public domain of the United States"
+            .to_owned(),
         credit: "USDA National Agriculture Imagery Program (imagery); labels not stated".to_owned(),
         research_only: true,
     }

@@ -1,4 +1,5 @@
-//! DeepGlobe land cover: satellite pictures of 2448 pixels a side at 0.5 m, six classes. A source of LandDiscover50K.
+//! DeepGlobe land cover: satellite pictures of 2448 pixels a side at 0.5 m, six classes. A source
+//! of LandDiscover50K.
 
 use std::path::Path;
 
@@ -10,7 +11,8 @@ use crate::mask::MaskFormat;
 use crate::palette::Palette;
 use crate::words::WATER;
 
-/// The colours of the challenge, in the order of its page. Its masks went through a lossy step: channels are near 0 or near 255.
+/// The colours of the challenge, in the order of its page. Its masks went through a lossy step:
+/// channels are near 0 or near 255.
 pub(crate) const PALETTE: Palette = Palette(&[
     (0, [0, 255, 255]),
     (1, [255, 255, 0]),
@@ -28,19 +30,24 @@ const LAYOUTS: [Layout; 1] = [Layout {
     format: MaskFormat::BinaryColour(PALETTE),
 }];
 
-/// Opens the folder `DeepGlobe`. Everything trains: the masks of the other parts were never published.
+/// Opens the folder `DeepGlobe`. Everything trains: the masks of the other parts were never
+/// published.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }
 
 /// The indices are those of the palette; what is unknown says nothing.
 pub fn classes() -> ClassTable {
-    let classes = ["urban land", "agriculture land", "rangeland", "forest land", "water", "barren land"];
-    let ids: Vec<(u8, &str)> = classes.iter().enumerate().map(|(id, &name)| (id as u8, name)).collect();
+    let classes =
+        ["urban land", "agriculture land", "rangeland", "forest land", "water", "barren land"];
+    let ids: Vec<(u8, &str)> =
+        classes.iter().enumerate().map(|(id, &name)| (id as u8, name)).collect();
     let concepts: Vec<(u8, &[&str])> = ids
         .iter()
         .zip(&classes)
-        .map(|(&(id, name), class)| (id, if name == "water" { WATER } else { std::slice::from_ref(class) }))
+        .map(|(&(id, name), class)| {
+            (id, if name == "water" { WATER } else { std::slice::from_ref(class) })
+        })
         .collect();
     ClassTable::exclusive(&ids, &concepts).ignoring(UNKNOWN, "unknown")
 }

@@ -7,7 +7,8 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
-/// Opens the folder `dubai`. Tile 2 is validation; tiles 3, 5, 6, 7 and 8 train: a tile is a place, and no place is in both.
+/// Opens the folder `dubai`. Tile 2 is validation; tiles 3, 5, 6, 7 and 8 train: a tile is a place,
+/// and no place is in both.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let split = |id: &str, _| if id.starts_with("tile2_") { Split::Val } else { Split::Train };
     DenseSet::open(root, provenance(), classes(), split)
@@ -15,8 +16,8 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
 
 /// All five classes can be asked for, and each is a negative for the other four.
 ///
-/// "bare ground" is what the set calls land: unpaved and without plants. The city was not flooded; whether its water is a flood is
-/// left open.
+/// "bare ground" is what the set calls land: unpaved and without plants. The city was not flooded;
+/// whether its water is a flood is left open.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(
         &[(1, "water"), (2, "land"), (3, "road"), (4, "building"), (5, "vegetation")],

@@ -1,4 +1,5 @@
-//! FAST: fine-grained aircraft, ships and vehicles of FAIR1M 2.0, outlined by SAM for the SAMRS set.
+//! FAST: fine-grained aircraft, ships and vehicles of FAIR1M 2.0, outlined by SAM for the SAMRS
+//! set.
 
 use std::path::Path;
 
@@ -10,8 +11,9 @@ use crate::mask::{IGNORE, MaskFormat};
 use crate::palette::Palette;
 use crate::protocol::Protocol;
 
-/// GSNet's evaluation. What has no label is white, or 255, and counts nowhere. The three "other-" prompts are novel
-/// here: LandDiscover50K has planes, ships and vehicles, but none that excludes the types beside them.
+/// GSNet's evaluation. What has no label is white, or 255, and counts nowhere. The three "other-"
+/// prompts are novel here: LandDiscover50K has planes, ships and vehicles, but none that excludes
+/// the types beside them.
 pub const PROTOCOL: Protocol = Protocol {
     prompts: &[
         "A220",
@@ -105,14 +107,23 @@ pub(crate) const PALETTE: Palette = Palette(&[
     (IGNORE, [255, 255, 255]),
 ]);
 
-/// SAMRS writes each mask twice, in folders `gray` and `color`; GSNet's page shows its copy without them.
+/// SAMRS writes each mask twice, in folders `gray` and `color`; GSNet's page shows its copy without
+/// them.
 const LAYOUTS: [Layout; 3] = [
     Layout {
-        parts: &[Part { images: &["val/images/*.png"], masks: "val/semlabels/gray/*.png", split: VAL }],
+        parts: &[Part {
+            images: &["val/images/*.png"],
+            masks: "val/semlabels/gray/*.png",
+            split: VAL,
+        }],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: &["val/images/*.png"], masks: "val/semlabels/color/*.png", split: VAL }],
+        parts: &[Part {
+            images: &["val/images/*.png"],
+            masks: "val/semlabels/color/*.png",
+            split: VAL,
+        }],
         format: MaskFormat::Colour(PALETTE),
     },
     Layout {
@@ -121,7 +132,8 @@ const LAYOUTS: [Layout; 3] = [
     },
 ];
 
-/// Opens the folder `FAST`. Nothing trains: the validation part is held out, and LandDiscover50K leaves FAST out for this.
+/// Opens the folder `FAST`. Nothing trains: the validation part is held out, and LandDiscover50K
+/// leaves FAST out for this.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }

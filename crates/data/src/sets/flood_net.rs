@@ -1,4 +1,5 @@
-//! FloodNet: 2,343 drone pictures after hurricane Harvey, nine classes, with what was flooded told from what was not.
+//! FloodNet: 2,343 drone pictures after hurricane Harvey, nine classes, with what was flooded told
+//! from what was not.
 
 use std::path::Path;
 
@@ -9,8 +10,8 @@ use crate::layout::{self, Layout, Part, TRAIN, VAL};
 use crate::mask::MaskFormat;
 use crate::protocol::Protocol;
 
-/// GSNet's evaluation: "Background" competes as a prompt, its pixels count nowhere. The base prompts are the only split that reproduces
-/// the numbers of RS-ZeroSeg.
+/// GSNet's evaluation: "Background" competes as a prompt, its pixels count nowhere. The base
+/// prompts are the only split that reproduces the numbers of RS-ZeroSeg.
 pub const PROTOCOL: Protocol = Protocol {
     prompts: &[
         "Background",
@@ -37,9 +38,21 @@ pub const PROTOCOL: Protocol = Protocol {
 const LAYOUTS: [Layout; 2] = [
     Layout {
         parts: &[
-            Part { images: &["train/train-org-img/*.jpg"], masks: "train/train-label-img/*_lab.png", split: TRAIN },
-            Part { images: &["val/val-org-img/*.jpg"], masks: "val/val-label-img/*_lab.png", split: VAL },
-            Part { images: &["test/test-org-img/*.jpg"], masks: "test/test-label-img/*_lab.png", split: VAL },
+            Part {
+                images: &["train/train-org-img/*.jpg"],
+                masks: "train/train-label-img/*_lab.png",
+                split: TRAIN,
+            },
+            Part {
+                images: &["val/val-org-img/*.jpg"],
+                masks: "val/val-label-img/*_lab.png",
+                split: VAL,
+            },
+            Part {
+                images: &["test/test-org-img/*.jpg"],
+                masks: "test/test-label-img/*_lab.png",
+                split: VAL,
+            },
         ],
         format: MaskFormat::Index,
     },
@@ -49,9 +62,9 @@ const LAYOUTS: [Layout; 2] = [
     },
 ];
 
-/// Opens the folder `FloodNet`: the content of FloodNet-Supervised_v1.0, or GSNet's copy of its two held-out parts.
-/// GSNet evaluates on validation and test together, so both are held out here. The colour masks of the other archive
-/// are smaller than the pictures and are not read.
+/// Opens the folder `FloodNet`: the content of FloodNet-Supervised_v1.0, or GSNet's copy of its two
+/// held-out parts. GSNet evaluates on validation and test together, so both are held out here. The
+/// colour masks of the other archive are smaller than the pictures and are not read.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }

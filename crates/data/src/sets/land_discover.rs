@@ -1,8 +1,10 @@
-//! LandDiscover50K: 51,846 satellite and aerial pictures, 39 classes and their absence. The training set of GSNet and RS-ZeroSeg.
+//! LandDiscover50K: 51,846 satellite and aerial pictures, 39 classes and their absence. The
+//! training set of GSNet and RS-ZeroSeg.
 //!
-//! It is made of OpenEarthMap, LoveDA, DeepGlobe and the DOTA and DIOR parts of SAMRS. The archive is a multi-volume
-//! zip: `7z x LD50KSplit.zip` with all volumes beside it. Concatenating the volumes, as its page says, gives a broken
-//! archive. [`crate::prepare::land_discover`] puts the set together from its sources instead.
+//! It is made of OpenEarthMap, LoveDA, DeepGlobe and the DOTA and DIOR parts of SAMRS. The archive
+//! is a multi-volume zip: `7z x LD50KSplit.zip` with all volumes beside it. Concatenating the
+//! volumes, as its page says, gives a broken archive. [`crate::prepare::land_discover`] puts the
+//! set together from its sources instead.
 
 use std::path::Path;
 
@@ -76,28 +78,34 @@ pub(crate) const GT: &str = "GT_ID";
 /// Lies in the folder as long as [`crate::prepare::land_discover`] is not done with it.
 pub(crate) const UNFINISHED: &str = "unfinished";
 
-/// Opens the folder `LandDiscover50K`, as GSNet publishes it or as [`crate::prepare::land_discover`] puts it together. Everything trains: the set
-/// publishes no validation split.
+/// Opens the folder `LandDiscover50K`, as GSNet publishes it or as
+/// [`crate::prepare::land_discover`] puts it together. Everything trains: the set publishes no
+/// validation split.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     if root.join(UNFINISHED).exists() {
-        let found = "some of them (rszs-train prepare landdiscover50k was interrupted: give its command again)";
+        let found = "some of them (rszs-train prepare landdiscover50k was interrupted: give its \
+            command again)";
         return Err(DataError::malformed(root, "all pictures of the sources", found));
     }
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }
 
-/// The part of the set that comes from one source, for comparisons of training data. `name` is one of [`PARTS`]. Only a set that
-/// [`crate::prepare::land_discover`] put together names its pictures after their sources.
+/// The part of the set that comes from one source, for comparisons of training data. `name` is one
+/// of [`PARTS`]. Only a set that [`crate::prepare::land_discover`] put together names its pictures
+/// after their sources.
 pub fn open_part(root: &Path, name: &str) -> Result<DenseSet, DataError> {
     let source = name.rsplit('_').next().unwrap_or_default();
     open(root)?.beginning_with(&format!("{source}_"), name)
 }
 
-/// Index 0 is none of the 39 and a negative for each, as GSNet trains on it: its loss gives such pixels an all-zero target. That is a weak
-/// negative. The sources labelled different things, and a picture that came for its ships has its trees under index 0.
+/// Index 0 is none of the 39 and a negative for each, as GSNet trains on it: its loss gives such
+/// pixels an all-zero target. That is a weak negative. The sources labelled different things, and a
+/// picture that came for its ships has its trees under index 0.
 pub fn classes() -> ClassTable {
-    let classes: Vec<(u8, &str)> = PROMPTS.iter().enumerate().map(|(id, &prompt)| (id as u8, prompt)).collect();
-    let concepts = PROMPTS.iter().enumerate().skip(1).map(|(id, prompt)| (id as u8, wording(prompt)));
+    let classes: Vec<(u8, &str)> =
+        PROMPTS.iter().enumerate().map(|(id, &prompt)| (id as u8, prompt)).collect();
+    let concepts =
+        PROMPTS.iter().enumerate().skip(1).map(|(id, prompt)| (id as u8, wording(prompt)));
     ClassTable::exclusive(&classes, &concepts.collect::<Vec<_>>())
 }
 

@@ -11,10 +11,26 @@ use crate::words::{BUILDING, ROAD, WATER};
 
 const LAYOUTS: [Layout; 1] = [Layout {
     parts: &[
-        Part { images: &["Train/Rural/images_png/*.png"], masks: "Train/Rural/masks_png/*.png", split: TRAIN },
-        Part { images: &["Train/Urban/images_png/*.png"], masks: "Train/Urban/masks_png/*.png", split: TRAIN },
-        Part { images: &["Val/Rural/images_png/*.png"], masks: "Val/Rural/masks_png/*.png", split: VAL },
-        Part { images: &["Val/Urban/images_png/*.png"], masks: "Val/Urban/masks_png/*.png", split: VAL },
+        Part {
+            images: &["Train/Rural/images_png/*.png"],
+            masks: "Train/Rural/masks_png/*.png",
+            split: TRAIN,
+        },
+        Part {
+            images: &["Train/Urban/images_png/*.png"],
+            masks: "Train/Urban/masks_png/*.png",
+            split: TRAIN,
+        },
+        Part {
+            images: &["Val/Rural/images_png/*.png"],
+            masks: "Val/Rural/masks_png/*.png",
+            split: VAL,
+        },
+        Part {
+            images: &["Val/Urban/images_png/*.png"],
+            masks: "Val/Urban/masks_png/*.png",
+            split: VAL,
+        },
     ],
     format: MaskFormat::Index,
 }];
@@ -36,7 +52,14 @@ pub fn classes() -> ClassTable {
             (6, "forest"),
             (7, "agriculture"),
         ],
-        &[(2, BUILDING), (3, ROAD), (4, WATER), (5, &["barren"]), (6, &["forest"]), (7, &["agriculture"])],
+        &[
+            (2, BUILDING),
+            (3, ROAD),
+            (4, WATER),
+            (5, &["barren"]),
+            (6, &["forest"]),
+            (7, &["agriculture"]),
+        ],
     )
     .ignoring(0, "no data")
 }
@@ -46,7 +69,8 @@ fn provenance() -> Provenance {
         name: "LoveDA".to_owned(),
         metres_per_px: Some(0.3),
         licence: "CC BY-NC-SA 4.0, academic use only".to_owned(),
-        credit: "Wang et al. 2021 (RSIDEA, Wuhan University); pictures from Google Earth".to_owned(),
+        credit: "Wang et al. 2021 (RSIDEA, Wuhan University); pictures from Google Earth"
+            .to_owned(),
         research_only: true,
     }
 }

@@ -12,7 +12,8 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::open(root, provenance(), classes(), |_, _| Split::Train)
 }
 
-/// Only "road" is labelled, as a line of about 8 m in the middle: wide roads are wider than their label. What is a road is neither a building nor water, and no scene was flooded.
+/// Only "road" is labelled, as a line of about 8 m in the middle: wide roads are wider than their
+/// label. What is a road is neither a building nor water, and no scene was flooded.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "road")], &[(1, ROAD)])
         .ruling_out(FLOOD, &[0, 1])

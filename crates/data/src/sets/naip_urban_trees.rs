@@ -1,4 +1,5 @@
-//! Vegetation in Californian cities: 491 NAIP orthophotos at 0.6 m with a mask from the near infrared band.
+//! Vegetation in Californian cities: 491 NAIP orthophotos at 0.6 m with a mask from the near
+//! infrared band.
 
 use std::path::Path;
 
@@ -7,16 +8,21 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
-/// Opens the folder `naip_urban_trees`. Bishop and Riverside are validation; the other cities train.
+/// Opens the folder `naip_urban_trees`. Bishop and Riverside are validation; the other cities
+/// train.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let split = |id: &str, _| {
-        if id.starts_with("bishop_") || id.starts_with("riverside_") { Split::Val } else { Split::Train }
+        if id.starts_with("bishop_") || id.starts_with("riverside_") {
+            Split::Val
+        } else {
+            Split::Train
+        }
     };
     DenseSet::open(root, provenance(), classes(), split)
 }
 
-/// Only "vegetation" is labelled, grass and crops included, by NDVI > 0.10: a weak label that misses dry grass. What is vegetation is
-/// nothing else, and no scene was flooded.
+/// Only "vegetation" is labelled, grass and crops included, by NDVI > 0.10: a weak label that
+/// misses dry grass. What is vegetation is nothing else, and no scene was flooded.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "vegetation")], &[(1, VEGETATION)])
         .ruling_out(FLOOD, &[0, 1])

@@ -1,4 +1,5 @@
-//! Trees at three sites of NEON, the American ecological observatory: 54 orthophotos at 0.1 m with boxes of crowns.
+//! Trees at three sites of NEON, the American ecological observatory: 54 orthophotos at 0.1 m with
+//! boxes of crowns.
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::of_boxes(root, provenance(), classes(), &NAMES, paint, split)
 }
 
-/// "tree" is labelled, and a tree is vegetation. What is no tree may be grass, about which nothing is said.
+/// "tree" is labelled, and a tree is vegetation. What is no tree may be grass, about which nothing
+/// is said.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "tree")], &[(1, TREE)])
         .labelling(VEGETATION, &[1], &[])
@@ -37,7 +39,8 @@ fn provenance() -> Provenance {
         name: "neon_tree_boxes".to_owned(),
         metres_per_px: Some(0.1),
         licence: "boxes MIT, imagery CC0".to_owned(),
-        credit: "NEON (National Ecological Observatory Network); Weecology, NeonTreeEvaluation".to_owned(),
+        credit: "NEON (National Ecological Observatory Network); Weecology, NeonTreeEvaluation"
+            .to_owned(),
         research_only: false,
     }
 }

@@ -1,4 +1,5 @@
-//! New York from above at about 1 m, labelled by the colours of a map: see [`crate::prepare::nyc_maps`].
+//! New York from above at about 1 m, labelled by the colours of a map: see
+//! [`crate::prepare::nyc_maps`].
 
 use std::path::Path;
 
@@ -12,11 +13,12 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     DenseSet::open(root, provenance(), classes(), |_, _| Split::Train)
 }
 
-/// Buildings, roads, motorways and water, as a map draws them: weak labels. Service roads are drawn as buildings, and trees hide roads.
+/// Buildings, roads, motorways and water, as a map draws them: weak labels. Service roads are drawn
+/// as buildings, and trees hide roads.
 ///
-/// A motorway is a road, too. Ponds and pools may be missing from the map, so only what is built is no water. A park is an area on a
-/// map and no plant cover: it rules out buildings and roads, and says nothing about vegetation. Indices 6 and 7 are grounds that
-/// hold anything.
+/// A motorway is a road, too. Ponds and pools may be missing from the map, so only what is built is
+/// no water. A park is an area on a map and no plant cover: it rules out buildings and roads, and
+/// says nothing about vegetation. Indices 6 and 7 are grounds that hold anything.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(
         &[

@@ -1,4 +1,5 @@
-//! Buildings under drones: 57 orthophotos of OpenAerialMap at 7 cm, building footprints of OpenStreetMap.
+//! Buildings under drones: 57 orthophotos of OpenAerialMap at 7 cm, building footprints of
+//! OpenStreetMap.
 
 use std::path::Path;
 
@@ -28,7 +29,8 @@ fn provenance() -> Provenance {
         name: "oam_buildings".to_owned(),
         metres_per_px: Some(0.07),
         licence: "imagery CC BY 4.0, labels ODbL 1.0".to_owned(),
-        credit: "OpenAerialMap contributors (imagery), OpenStreetMap contributors (labels)".to_owned(),
+        credit: "OpenAerialMap contributors (imagery), OpenStreetMap contributors (labels)"
+            .to_owned(),
         research_only: false,
     }
 }

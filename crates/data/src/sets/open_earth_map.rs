@@ -10,22 +10,28 @@ use crate::error::DataError;
 use crate::mask::MaskFormat;
 use crate::words::{ROAD, WATER};
 
-/// Opens the folder `OpenEarthMap`: `<region>/images/<region>_<n>.tif`, `<region>/labels/<region>_<n>.tif`, and the
-/// lists `train.txt` and `val.txt`, one file name a line. The test part has no masks.
+/// Opens the folder `OpenEarthMap`: `<region>/images/<region>_<n>.tif`,
+/// `<region>/labels/<region>_<n>.tif`, and the lists `train.txt` and `val.txt`, one file name a
+/// line. The test part has no masks.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let mut pairs = Vec::new();
     for (list, split) in [("train.txt", Split::Train), ("val.txt", Split::Val)] {
         let list = root.join(list);
-        let expected = "a list of file names, in a folder with <region>/images/*.tif and <region>/labels/*.tif";
+        let expected = "a list of file names, in a folder with <region>/images/*.tif and \
+            <region>/labels/*.tif";
         let text = std::fs::read_to_string(&list).map_err(DataError::io(&list, expected))?;
         let mut listed = Vec::new();
         for name in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             // A listed name must stay inside the folder.
-            let id = name.strip_suffix(".tif").filter(|id| !id.starts_with('.') && !id.contains(['/', '\\']));
+            let id = name
+                .strip_suffix(".tif")
+                .filter(|id| !id.starts_with('.') && !id.contains(['/', '\\']));
             let parts = id.and_then(|id| Some((id, id.rsplit_once('_')?.0)));
-            let (id, region) =
-                parts.ok_or_else(|| DataError::malformed(&list, "file names <region>_<number>.tif", name))?;
-            let [image, mask] = ["images", "labels"].map(|folder| root.join(region).join(folder).join(name));
+            let (id, region) = parts.ok_or_else(|| {
+                DataError::malformed(&list, "file names <region>_<number>.tif", name)
+            })?;
+            let [image, mask] =
+                ["images", "labels"].map(|folder| root.join(region).join(folder).join(name));
             listed.push(Pair { split, id: id.to_owned(), image, mask, format: MaskFormat::Index });
         }
         let files = listed.iter().flat_map(|pair| [&pair.image, &pair.mask]);

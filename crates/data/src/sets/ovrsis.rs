@@ -1,4 +1,5 @@
-//! OVRSIS95K: about 95,000 pictures, 34 classes and their absence. The training set of Pi-Seg (arXiv:2604.15652).
+//! OVRSIS95K: about 95,000 pictures, 34 classes and their absence. The training set of Pi-Seg
+//! (arXiv:2604.15652).
 
 use std::path::Path;
 
@@ -9,8 +10,8 @@ use crate::layout::{self, Layout, Part, TRAIN, VAL};
 use crate::mask::MaskFormat;
 use crate::words::wording;
 
-/// The prompts, the place is the index. The registration of Pi-Seg counts from 1, but its loss reads the bytes of the
-/// masks as they are and has room for 0 to 34.
+/// The prompts, the place is the index. The registration of Pi-Seg counts from 1, but its loss
+/// reads the bytes of the masks as they are and has room for 0 to 34.
 const PROMPTS: [&str; 34] = [
     "airplane",
     "airport",
@@ -61,7 +62,11 @@ const LAYOUTS: [Layout; 2] = [
     },
     Layout {
         parts: &[
-            Part { images: &["train/images/*.jpg"], masks: "train/annotations/*.png", split: TRAIN },
+            Part {
+                images: &["train/images/*.jpg"],
+                masks: "train/annotations/*.png",
+                split: TRAIN,
+            },
             Part { images: &["val/images/*.jpg"], masks: "val/annotations/*.png", split: VAL },
         ],
         format: MaskFormat::Index,
@@ -78,7 +83,10 @@ pub fn classes() -> ClassTable {
     let ids = || PROMPTS.iter().enumerate().map(|(id, prompt)| (id as u8, prompt));
     let mut classes: Vec<(u8, &str)> = ids().map(|(id, &prompt)| (id, prompt)).collect();
     classes.push((OTHER, "other"));
-    ClassTable::exclusive(&classes, &ids().map(|(id, prompt)| (id, wording(prompt))).collect::<Vec<_>>())
+    ClassTable::exclusive(
+        &classes,
+        &ids().map(|(id, prompt)| (id, wording(prompt))).collect::<Vec<_>>(),
+    )
 }
 
 fn provenance() -> Provenance {

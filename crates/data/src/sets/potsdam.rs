@@ -1,4 +1,5 @@
-//! ISPRS Potsdam: a German city from above at 5 cm, six classes. As its publisher gives it out, and cut into squares as GSNet evaluates it.
+//! ISPRS Potsdam: a German city from above at 5 cm, six classes. As its publisher gives it out, and
+//! cut into squares as GSNet evaluates it.
 
 use std::path::Path;
 
@@ -11,8 +12,9 @@ use crate::mask::{IGNORE, MaskFormat};
 use crate::palette::Palette;
 use crate::protocol::Protocol;
 
-/// GSNet's evaluation; SegEarth-OV scores clutter as a sixth class, so the numbers of the two do not compare.
-/// "impervious surface" is novel here, as "pavement" is only a part of it; in [`crate::sets::flair`] it is base. Both are arguable.
+/// GSNet's evaluation; SegEarth-OV scores clutter as a sixth class, so the numbers of the two do
+/// not compare. "impervious surface" is novel here, as "pavement" is only a part of it; in
+/// [`crate::sets::flair`] it is base. Both are arguable.
 pub const PROTOCOL: Protocol = Protocol {
     prompts: &["impervious surface", "building", "low vegetation", "tree", "car"],
     ignored: Some((5, "clutter")),
@@ -31,8 +33,10 @@ pub(crate) const PALETTE: Palette = Palette(&[
 ]);
 
 /// The tiles that ISPRS kept for its contest, which is the usual validation split.
-const VAL_TILES: [&str; 14] =
-    ["2_13", "2_14", "3_13", "3_14", "4_13", "4_14", "4_15", "5_13", "5_14", "5_15", "6_13", "6_14", "6_15", "7_13"];
+const VAL_TILES: [&str; 14] = [
+    "2_13", "2_14", "3_13", "3_14", "4_13", "4_14", "4_15", "5_13", "5_14", "5_15", "6_13", "6_14",
+    "6_15", "7_13",
+];
 /// Its masks have colours of no class.
 const BROKEN_TILE: &str = "4_12";
 
@@ -85,20 +89,23 @@ const SQUARES: [Layout; 3] = [
     },
 ];
 
-/// Opens the folder `Potsdam`: tiles of 6000 by 6000 pixels, TIFF, masks in colours. 23 tiles train, 14 are validation,
-/// and one, `4_12`, is left out. Masks without boundary are preferred where both kinds are there.
+/// Opens the folder `Potsdam`: tiles of 6000 by 6000 pixels, TIFF, masks in colours. 23 tiles
+/// train, 14 are validation, and one, `4_12`, is left out. Masks without boundary are preferred
+/// where both kinds are there.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance("Potsdam"), classes(), &TILES)
 }
 
-/// Opens the folder `PotsdamSplit`: squares of 512 pixels, masks of indices 0 to 5, as GSNet's code names its folders or as
-/// [`crate::prepare::squares`] cuts them.
+/// Opens the folder `PotsdamSplit`: squares of 512 pixels, masks of indices 0 to 5, as GSNet's code
+/// names its folders or as [`crate::prepare::squares`] cuts them.
 ///
-/// mmsegmentation's converter, which cuts these squares, writes 1 to 6 and 0 for an outline. Subtract 1 from its masks
-/// first, 0 becoming 255: a 6 is refused, but a mask without clutter would be read as other classes.
+/// mmsegmentation's converter, which cuts these squares, writes 1 to 6 and 0 for an outline.
+/// Subtract 1 from its masks first, 0 becoming 255: a 6 is refused, but a mask without clutter
+/// would be read as other classes.
 pub fn open_split(root: &Path) -> Result<DenseSet, DataError> {
     if root.join(PROVENANCE).is_file() && !root.join(CLASSES_FILE).is_file() {
-        let found = "some of them (rszs-train prepare squares was interrupted: give its command again)";
+        let found =
+            "some of them (rszs-train prepare squares was interrupted: give its command again)";
         return Err(DataError::malformed(root, "the squares of all tiles", found));
     }
     layout::open(root, provenance("PotsdamSplit"), classes(), &SQUARES)

@@ -1,7 +1,8 @@
-//! SOTA and SIOR: the pictures of DOTA 2.0 and DIOR with objects outlined by SAM, two of the three parts of SAMRS and sources of
-//! LandDiscover50K. The third is [`crate::sets::fast`].
+//! SOTA and SIOR: the pictures of DOTA 2.0 and DIOR with objects outlined by SAM, two of the three
+//! parts of SAMRS and sources of LandDiscover50K. The third is [`crate::sets::fast`].
 //!
-//! Folders have the names that SAMRS's own scripts use, below one folder a part. How its archives unpack could not be seen.
+//! Folders have the names that SAMRS's own scripts use, below one folder a part. How its archives
+//! unpack could not be seen.
 
 use std::path::Path;
 
@@ -64,22 +65,38 @@ const SIOR_IMAGES: &[&str] = &["JPEGImages-trainval/*.jpg", "JPEGImages-test/*.j
 
 const SOTA_LAYOUTS: [Layout; 2] = [
     Layout {
-        parts: &[Part { images: SOTA_IMAGES, masks: "trainval/hbox_segs_init/gray/*.png", split: TRAIN }],
+        parts: &[Part {
+            images: SOTA_IMAGES,
+            masks: "trainval/hbox_segs_init/gray/*.png",
+            split: TRAIN,
+        }],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: SOTA_IMAGES, masks: "trainval/hbox_segs_init/color/*.png", split: TRAIN }],
+        parts: &[Part {
+            images: SOTA_IMAGES,
+            masks: "trainval/hbox_segs_init/color/*.png",
+            split: TRAIN,
+        }],
         format: MaskFormat::Colour(PALETTE),
     },
 ];
 
 const SIOR_LAYOUTS: [Layout; 2] = [
     Layout {
-        parts: &[Part { images: SIOR_IMAGES, masks: "hbox_segs_trainvaltest_init/gray/*.png", split: TRAIN }],
+        parts: &[Part {
+            images: SIOR_IMAGES,
+            masks: "hbox_segs_trainvaltest_init/gray/*.png",
+            split: TRAIN,
+        }],
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: SIOR_IMAGES, masks: "hbox_segs_trainvaltest_init/color/*.png", split: TRAIN }],
+        parts: &[Part {
+            images: SIOR_IMAGES,
+            masks: "hbox_segs_trainvaltest_init/color/*.png",
+            split: TRAIN,
+        }],
         format: MaskFormat::Colour(PALETTE),
     },
 ];
@@ -98,7 +115,10 @@ pub fn open_sior(root: &Path) -> Result<DenseSet, DataError> {
 fn classes(names: &'static [&'static str]) -> ClassTable {
     let ids = || names.iter().enumerate().map(|(id, name)| (id as u8, name));
     let classes: Vec<(u8, &str)> = ids().map(|(id, &name)| (id, name)).collect();
-    ClassTable::exclusive(&classes, &ids().map(|(id, name)| (id, wording(name))).collect::<Vec<_>>())
+    ClassTable::exclusive(
+        &classes,
+        &ids().map(|(id, name)| (id, wording(name))).collect::<Vec<_>>(),
+    )
 }
 
 fn provenance(name: &str, pictures: &str) -> Provenance {

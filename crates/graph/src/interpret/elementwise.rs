@@ -9,10 +9,18 @@ pub(super) fn unary(x: &Tensor, function: impl Fn(f32) -> f32) -> Vec<f32> {
 }
 
 /// `function` of every pair, with axes of length 1 repeated up to `shape`.
-pub(super) fn binary(left: &Tensor, right: &Tensor, shape: &[usize], function: impl Fn(f32, f32) -> f32) -> Vec<f32> {
+pub(super) fn binary(
+    left: &Tensor,
+    right: &Tensor,
+    shape: &[usize],
+    function: impl Fn(f32, f32) -> f32,
+) -> Vec<f32> {
     let left_elements = Strided::new(shape, broadcast_strides(&left.shape, shape), 0);
     let right_elements = Strided::new(shape, broadcast_strides(&right.shape, shape), 0);
-    left_elements.zip(right_elements).map(|(l, r)| function(left.values[l], right.values[r])).collect()
+    left_elements
+        .zip(right_elements)
+        .map(|(l, r)| function(left.values[l], right.values[r]))
+        .collect()
 }
 
 /// `1 / (1 + exp(-x))`.
@@ -26,8 +34,9 @@ pub(super) fn gelu(x: f32) -> f32 {
     (0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2))) as f32
 }
 
-/// The error function by its series `2/√π · exp(-x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1·3·5⋯(2n+1))`. All terms have one sign, so nothing
-/// cancels. Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6.
+/// The error function by its series `2/√π · exp(-x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1·3·5⋯(2n+1))`. All terms have
+/// one sign, so nothing cancels. Source: Abramowitz and Stegun, Handbook of Mathematical Functions,
+/// 7.1.6.
 fn erf(x: f64) -> f64 {
     /// Beyond it, 1 - erf is below the resolution of an `f64` near 1.
     const FLAT: f64 = 6.0;
@@ -52,7 +61,9 @@ mod tests {
     #[test]
     fn erf_matches_the_tables() {
         // Abramowitz and Stegun, table 7.1.
-        for (x, expected) in [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)] {
+        for (x, expected) in
+            [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)]
+        {
             assert!((erf(x) - expected).abs() < 1e-10, "erf({x})");
             assert!((erf(-x) + expected).abs() < 1e-10, "erf(-{x})");
         }

@@ -51,7 +51,8 @@ pub(super) fn dense_strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Steps that read an array of shape `from` as one of shape `to`: zero along axes that are repeated.
+/// Steps that read an array of shape `from` as one of shape `to`: zero along axes that are
+/// repeated.
 pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
     let missing = to.len() - from.len();
     let dense = dense_strides(from);
@@ -82,7 +83,8 @@ pub(super) fn slice(x: &Tensor, axis: usize, start: usize, shape: &[usize]) -> V
     collect(x, shape, dense, first)
 }
 
-/// Block by block: what lies behind one index of the axes before `axis` is contiguous in every input.
+/// Block by block: what lies behind one index of the axes before `axis` is contiguous in every
+/// input.
 pub(super) fn concat(inputs: &[&Tensor], axis: usize) -> Vec<f32> {
     let blocks: usize = inputs[0].shape[..axis].iter().product();
     let mut values = Vec::new();

@@ -25,7 +25,13 @@ pub(super) fn layer_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, epsilon: f32)
     values
 }
 
-pub(super) fn group_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, groups: usize, epsilon: f32) -> Vec<f32> {
+pub(super) fn group_norm(
+    x: &Tensor,
+    gain: &Tensor,
+    bias: &Tensor,
+    groups: usize,
+    epsilon: f32,
+) -> Vec<f32> {
     let channels = gain.values.len();
     let plane: usize = x.shape[2..].iter().product();
     let mut values = x.values.clone();
@@ -45,7 +51,8 @@ pub(super) fn group_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, groups: usize
 fn standardize(values: &mut [f32], epsilon: f32) {
     let count = values.len() as f64;
     let mean = values.iter().copied().map(f64::from).sum::<f64>() / count;
-    let variance = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
+    let variance =
+        values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
     let scale = 1.0 / (variance + f64::from(epsilon)).sqrt();
     for value in values {
         *value = ((f64::from(*value) - mean) * scale) as f32;
@@ -57,7 +64,8 @@ pub(super) fn l2_normalize(x: &Tensor) -> Vec<f32> {
     const SHORTEST: f64 = 1e-6;
     let mut values = x.values.clone();
     for row in values.chunks_exact_mut(last_axis(x)) {
-        let length = row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt().max(SHORTEST);
+        let length =
+            row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt().max(SHORTEST);
         for value in row.iter_mut() {
             *value = (f64::from(*value) / length) as f32;
         }

@@ -10,7 +10,8 @@ pub(super) fn average_pool(x: &Tensor, shape: &[usize], size: usize) -> Vec<f32>
     for plane in x.values.chunks_exact(height * width) {
         for row in 0..out_height {
             for column in 0..out_width {
-                let block = (0..size).flat_map(|y| &plane[(row * size + y) * width + column * size..][..size]);
+                let block = (0..size)
+                    .flat_map(|y| &plane[(row * size + y) * width + column * size..][..size]);
                 let sum: f64 = block.copied().map(f64::from).sum();
                 values.push((sum / (size * size) as f64) as f32);
             }
@@ -19,7 +20,8 @@ pub(super) fn average_pool(x: &Tensor, shape: &[usize], size: usize) -> Vec<f32>
     values
 }
 
-/// Bilinear, pixel centres at half integers; beyond the outermost centres the outermost pixel continues.
+/// Bilinear, pixel centres at half integers; beyond the outermost centres the outermost pixel
+/// continues.
 pub(super) fn resize(x: &Tensor, shape: &[usize]) -> Vec<f32> {
     let (height, width) = (x.shape[2], x.shape[3]);
     let rows: Vec<Tap> = (0..shape[2]).map(|row| Tap::new(row, height, shape[2])).collect();
@@ -27,7 +29,8 @@ pub(super) fn resize(x: &Tensor, shape: &[usize]) -> Vec<f32> {
     let mut values = Vec::with_capacity(shape.iter().product());
     for plane in x.values.chunks_exact(height * width) {
         for row in &rows {
-            let (upper, lower) = (&plane[row.first * width..][..width], &plane[row.second * width..][..width]);
+            let (upper, lower) =
+                (&plane[row.first * width..][..width], &plane[row.second * width..][..width]);
             for column in &columns {
                 let along = |line: &[f32]| column.blend(line[column.first], line[column.second]);
                 values.push(row.blend(along(upper), along(lower)));

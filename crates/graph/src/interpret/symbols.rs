@@ -13,20 +13,28 @@ pub(super) struct Symbols {
 }
 
 impl Symbols {
-    /// Takes N and K from the first axis that has just that symbol and checks every fed shape against them.
-    pub(super) fn of(graph: &Graph, feeds: &BTreeMap<String, Tensor>) -> Result<Self, InterpretError> {
+    /// Takes N and K from the first axis that has just that symbol and checks every fed shape
+    /// against them.
+    pub(super) fn of(
+        graph: &Graph,
+        feeds: &BTreeMap<String, Tensor>,
+    ) -> Result<Self, InterpretError> {
         let inputs: Vec<&Node> = graph.inputs().map(|(node, _)| node).collect();
-        if let Some(name) = feeds.keys().find(|name| inputs.iter().all(|node| node.name != **name)) {
+        if let Some(name) = feeds.keys().find(|name| inputs.iter().all(|node| node.name != **name))
+        {
             let known = inputs.iter().map(|node| node.name.clone()).collect();
             return Err(InterpretError::UnknownFeed { name: name.clone(), known });
         }
         let length_of = |symbol: Dim| {
-            inputs.iter().filter_map(|node| Some((node, feeds.get(&node.name)?))).find_map(|(node, tensor)| {
-                let axis = node.shape.0.iter().position(|&dim| dim == symbol)?;
-                tensor.shape.get(axis).copied()
-            })
+            inputs.iter().filter_map(|node| Some((node, feeds.get(&node.name)?))).find_map(
+                |(node, tensor)| {
+                    let axis = node.shape.0.iter().position(|&dim| dim == symbol)?;
+                    tensor.shape.get(axis).copied()
+                },
+            )
         };
-        let symbols = Self { images: length_of(N).unwrap_or(1), queries: length_of(K).unwrap_or(1) };
+        let symbols =
+            Self { images: length_of(N).unwrap_or(1), queries: length_of(K).unwrap_or(1) };
         for node in inputs {
             let Some(tensor) = feeds.get(&node.name) else { continue };
             let expected = node.shape.at(symbols.images, symbols.queries);

@@ -8,7 +8,10 @@ use crate::{Builder, Init, K, N, Value};
 const INIT: Init = Init::Constant(0.0);
 
 /// Builds a graph over real inputs, feeds them and returns the one output.
-fn run(inputs: &[(&[usize], &[f32])], body: impl for<'g> Fn(&'g Builder, &[Value<'g>]) -> Value<'g>) -> Tensor {
+fn run(
+    inputs: &[(&[usize], &[f32])],
+    body: impl for<'g> Fn(&'g Builder, &[Value<'g>]) -> Value<'g>,
+) -> Tensor {
     let builder = Builder::new();
     let mut feeds = BTreeMap::new();
     let mut values = Vec::new();
@@ -35,7 +38,8 @@ fn assert_close(found: &Tensor, shape: &[usize], expected: &[f32]) {
 #[test]
 fn arithmetic_repeats_axes_of_length_one() {
     let inputs: [(&[usize], &[f32]); 2] = [(&[2, 1], &[6.0, 12.0]), (&[3], &[1.0, 2.0, 3.0])];
-    let with = |op: for<'g> fn(Value<'g>, Value<'g>) -> Value<'g>| run(&inputs, |_, x| op(x[0], x[1]));
+    let with =
+        |op: for<'g> fn(Value<'g>, Value<'g>) -> Value<'g>| run(&inputs, |_, x| op(x[0], x[1]));
     assert_close(&with(|a, b| a + b), &[2, 3], &[7.0, 8.0, 9.0, 13.0, 14.0, 15.0]);
     assert_close(&with(|a, b| a - b), &[2, 3], &[5.0, 4.0, 3.0, 11.0, 10.0, 9.0]);
     assert_close(&with(|a, b| a * b), &[2, 3], &[6.0, 12.0, 18.0, 12.0, 24.0, 36.0]);
@@ -54,7 +58,11 @@ fn activations_have_their_textbook_values() {
     assert_close(&run(&[points], |_, x| x[0].sigmoid()), &[3], &[0.268_941_43, 0.5, 0.731_058_6]);
     // Φ(1) = 0.8413447; sigmoid(1.702) = 0.8457957.
     assert_close(&run(&[points], |_, x| x[0].gelu()), &[3], &[-0.158_655_26, 0.0, 0.841_344_8]);
-    assert_close(&run(&[points], |_, x| x[0].quick_gelu()), &[3], &[-0.154_204_2, 0.0, 0.845_795_8]);
+    assert_close(
+        &run(&[points], |_, x| x[0].quick_gelu()),
+        &[3],
+        &[-0.154_204_2, 0.0, 0.845_795_8],
+    );
 }
 
 #[test]
@@ -63,7 +71,8 @@ fn matmul_broadcasts_its_batch() {
     let right: (&[usize], &[f32]) = (&[2, 3], &[1.0, 0.0, 1.0, 0.0, 1.0, 1.0]);
     let product = run(&[left, right], |_, x| x[0].matmul(x[1]));
     assert_close(&product, &[2, 1, 3], &[1.0, 2.0, 3.0, 3.0, 4.0, 7.0]);
-    let swapped = run(&[right, left], |_, x| x[0].transpose(&[1, 0]).matmul(x[1].transpose(&[0, 2, 1])));
+    let swapped =
+        run(&[right, left], |_, x| x[0].transpose(&[1, 0]).matmul(x[1].transpose(&[0, 2, 1])));
     assert_close(&swapped, &[2, 3, 1], &[1.0, 2.0, 3.0, 3.0, 4.0, 7.0]);
 }
 
@@ -139,8 +148,11 @@ fn layer_norm_standardizes_rows_then_scales() {
 
 #[test]
 fn group_norm_standardizes_each_group_of_each_image() {
-    let inputs: [(&[usize], &[f32]); 3] =
-        [(&[1, 4, 1, 1], &[1.0, 3.0, 10.0, 50.0]), (&[4], &[1.0, 2.0, 3.0, 4.0]), (&[4], &[0.0, 0.0, 0.0, 0.5])];
+    let inputs: [(&[usize], &[f32]); 3] = [
+        (&[1, 4, 1, 1], &[1.0, 3.0, 10.0, 50.0]),
+        (&[4], &[1.0, 2.0, 3.0, 4.0]),
+        (&[4], &[0.0, 0.0, 0.0, 0.5]),
+    ];
     let found = run(&inputs, |_, x| x[0].group_norm(x[1], x[2], 2, 0.0));
     assert_close(&found, &[1, 4, 1, 1], &[-1.0, 2.0, -3.0, 4.5]);
 }
@@ -161,7 +173,11 @@ fn softmax_survives_large_scores() {
 fn layouts_move_elements_where_they_belong() {
     let x: (&[usize], &[f32]) = (&[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     assert_close(&run(&[x], |_, x| x[0].reshape([3, 2])), &[3, 2], &counting(6));
-    assert_close(&run(&[x], |_, x| x[0].transpose(&[1, 0])), &[3, 2], &[0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    assert_close(
+        &run(&[x], |_, x| x[0].transpose(&[1, 0])),
+        &[3, 2],
+        &[0.0, 3.0, 1.0, 4.0, 2.0, 5.0],
+    );
     assert_close(&run(&[x], |_, x| x[0].slice(1, 1, 3)), &[2, 2], &[1.0, 2.0, 4.0, 5.0]);
     let joined = run(&[x, (&[2, 1], &[8.0, 9.0])], |builder, x| builder.concat(&[x[0], x[1]], 1));
     assert_close(&joined, &[2, 4], &[0.0, 1.0, 2.0, 8.0, 3.0, 4.0, 5.0, 9.0]);
@@ -183,7 +199,11 @@ fn dropout_and_drop_path_do_nothing() {
 
 #[test]
 fn a_constant_is_its_numbers() {
-    assert_close(&run(&[], |builder, _| builder.constant(&[1.0, 2.0], [2, 1])), &[2, 1], &[1.0, 2.0]);
+    assert_close(
+        &run(&[], |builder, _| builder.constant(&[1.0, 2.0], [2, 1])),
+        &[2, 1],
+        &[1.0, 2.0],
+    );
 }
 
 /// Bytes, token numbers, a parameter and both symbols in one graph.
@@ -217,8 +237,12 @@ fn every_node_is_shown_once_with_its_value() {
     let fed = feeds(Tensor::zeros([4, 2]), Tensor::zeros([3, 1]));
     let graph = gathering();
     let mut seen = Vec::new();
-    interpret_with(&graph, &fed, &table(), |node, value| seen.push((node.name.clone(), value.shape.clone()))).unwrap();
-    let expected: Vec<_> = graph.nodes().iter().map(|node| (node.name.clone(), node.shape.at(4, 3))).collect();
+    interpret_with(&graph, &fed, &table(), |node, value| {
+        seen.push((node.name.clone(), value.shape.clone()))
+    })
+    .unwrap();
+    let expected: Vec<_> =
+        graph.nodes().iter().map(|node| (node.name.clone(), node.shape.at(4, 3))).collect();
     assert_eq!(seen, expected);
 }
 
@@ -230,29 +254,41 @@ fn rounding_reaches_what_a_node_reads_and_what_it_makes_and_no_other_node() {
     let fine = builder.scoped("fine", || x.affine(1.5, 0.0));
     let graph = builder.finish(&[("coarse", coarse.id()), ("fine", fine.id())]).unwrap();
     let to_whole = |id: crate::NodeId, value: &Tensor| {
-        (id == coarse.id()).then(|| Tensor::new(value.shape.clone(), value.values.iter().map(|x| x.floor()).collect()))
+        (id == coarse.id()).then(|| {
+            Tensor::new(value.shape.clone(), value.values.iter().map(|x| x.floor()).collect())
+        })
     };
     let fed = [("x".to_owned(), Tensor::new([1], vec![1.75]))].into();
     let outputs = interpret_rounded(&graph, &fed, &BTreeMap::new(), to_whole, |_, _| ()).unwrap();
     // 1.75 is read as 1, and 1.5 is kept as 1.
-    assert_eq!([&outputs[0].1, &outputs[1].1], [&Tensor::new([1], vec![1.0]), &Tensor::new([1], vec![2.625])]);
+    assert_eq!(
+        [&outputs[0].1, &outputs[1].1],
+        [&Tensor::new([1], vec![1.0]), &Tensor::new([1], vec![2.625])]
+    );
 }
 
 #[test]
 fn what_cannot_be_evaluated_is_named() {
     let one = || Tensor::zeros([1, 1]);
     let tiles = || Tensor::zeros([1, 2]);
-    let error = |fed, parameters| interpret(&gathering(), &fed, &parameters).unwrap_err().to_string();
+    let error =
+        |fed, parameters| interpret(&gathering(), &fed, &parameters).unwrap_err().to_string();
     assert_eq!(
         error(feeds(tiles(), one()), BTreeMap::new()),
         "table: expected a parameter of shape [3, 2], found none (a checkpoint of another config?)"
     );
     let mut missing = feeds(tiles(), one());
     missing.remove("tokens");
-    assert_eq!(error(missing, table()), "tokens: expected an input of shape [K, 1], found none; feed it");
+    assert_eq!(
+        error(missing, table()),
+        "tokens: expected an input of shape [K, 1], found none; feed it"
+    );
     let mut unknown = feeds(tiles(), one());
     unknown.insert("queries".to_owned(), one());
-    assert_eq!(error(unknown, table()), "queries: not an input of this graph; the inputs are tiles, tokens");
+    assert_eq!(
+        error(unknown, table()),
+        "queries: not an input of this graph; the inputs are tiles, tokens"
+    );
     assert_eq!(
         error(feeds(Tensor::zeros([1, 3]), one()), table()),
         "tiles: expected [N, 2] = [1, 2], found [1, 3] with 3 values"

@@ -38,12 +38,13 @@ pub(super) enum Hidden {
     Indices,
 }
 
-/// The rule of each op, of a node whose output needs a gradient. `needs[i]` says whether input `i` needs one.
+/// The rule of each op, of a node whose output needs a gradient. `needs[i]` says whether input `i`
+/// needs one.
 ///
-/// Source: `tools/autograd/derivatives.yaml` of PyTorch, for the calls that the trainer makes for an op
-/// (`trainer/src/eager.rs`). Where the gradient of each input has a formula of its own (`mul`, `div`, `mm`, `bmm`), a tensor
-/// is kept only if a formula that reads it is needed; where one formula gives all gradients (convolutions, norms), all its
-/// tensors are kept.
+/// Source: `tools/autograd/derivatives.yaml` of PyTorch, for the calls that the trainer makes for
+/// an op (`trainer/src/eager.rs`). Where the gradient of each input has a formula of its own
+/// (`mul`, `div`, `mm`, `bmm`), a tensor is kept only if a formula that reads it is needed; where
+/// one formula gives all gradients (convolutions, norms), all its tensors are kept.
 pub(super) fn saved(op: &Op, needs: &[bool]) -> Saved {
     let inputs = |inputs: Vec<usize>| Saved { inputs, ..Saved::default() };
     let output = || Saved { output: true, ..Saved::default() };
@@ -74,10 +75,14 @@ pub(super) fn saved(op: &Op, needs: &[bool]) -> Saved {
         Op::QuickGelu => Saved { hidden: Hidden::Map, ..inputs(vec![0]) },
 
         Op::MatMul => Saved { factors: partners(needs), ..Saved::default() },
-        Op::Conv2d { .. } | Op::ConvTranspose2d { .. } => Saved { factors: vec![0, 1], ..Saved::default() },
+        Op::Conv2d { .. } | Op::ConvTranspose2d { .. } => {
+            Saved { factors: vec![0, 1], ..Saved::default() }
+        }
 
         Op::LayerNorm { .. } => Saved { hidden: Hidden::RowStatistics, ..inputs(vec![0, 1, 2]) },
-        &Op::GroupNorm { groups, .. } => Saved { hidden: Hidden::GroupStatistics { groups }, ..inputs(vec![0, 1]) },
+        &Op::GroupNorm { groups, .. } => {
+            Saved { hidden: Hidden::GroupStatistics { groups }, ..inputs(vec![0, 1]) }
+        }
         // The length before and after its lower bound.
         Op::L2Normalize => Saved { hidden: Hidden::RowStatistics, ..inputs(vec![0]) },
 
@@ -98,7 +103,8 @@ pub(super) fn is_view(op: &Op) -> bool {
     is_strided(op) || is_identity(op) || matches!(op, Op::Reshape)
 }
 
-/// Whether it is a view whose rows do not follow each other in memory. A matrix product keeps a copy of such a factor.
+/// Whether it is a view whose rows do not follow each other in memory. A matrix product keeps a
+/// copy of such a factor.
 pub(super) fn is_strided(op: &Op) -> bool {
     matches!(op, Op::Transpose { .. } | Op::Slice { .. } | Op::Expand)
 }

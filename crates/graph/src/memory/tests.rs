@@ -97,13 +97,15 @@ fn a_frozen_layer_passes_a_gradient_on_without_keeping_its_input() {
     assert_eq!(kept(&|name| name == "second"), h + y);
 }
 
-/// A product brings the rows of a transposed factor together, and keeps what it made; a sum does not.
+/// A product brings the rows of a transposed factor together, and keeps what it made; a sum does
+/// not.
 #[test]
 fn a_transposed_factor_is_kept_once_more_by_every_product_that_reads_it() {
     let turned = |products: usize| {
         graph(|b| {
             let x = rows(b).relu().reshape([N, 2.into(), 2.into()]).transpose(&[0, 2, 1]);
-            let weights = (0..products).map(|index| b.param(&format!("weight{index}"), [2, 2], INIT));
+            let weights =
+                (0..products).map(|index| b.param(&format!("weight{index}"), [2, 2], INIT));
             let sum = weights.map(|weight| x.matmul(weight)).reduce(|sum, product| sum + product);
             sum.unwrap().id()
         })
@@ -149,7 +151,11 @@ fn a_block_that_is_computed_again_keeps_its_input_alone() {
         let plain = memory(&blocks(count), 4, &|_| true);
         let again = measure(&blocks(count), 4, &|_| true, Some(of_block));
         let count = count as u64;
-        assert_eq!(plain.kept_bytes, count * 3 * 48 + 48, "input, sigmoid, relu of each block, and the output");
+        assert_eq!(
+            plain.kept_bytes,
+            count * 3 * 48 + 48,
+            "input, sigmoid, relu of each block, and the output"
+        );
         assert_eq!(again.kept_bytes, count * 48 + 48);
         assert!(again.peak_bytes <= plain.peak_bytes);
         // One block at a time is there again: its sigmoid and its relu.
@@ -160,13 +166,18 @@ fn a_block_that_is_computed_again_keeps_its_input_alone() {
 /// Each side of a product or quotient is kept for the gradient of the other, and only for that.
 #[test]
 fn a_product_keeps_the_partner_of_what_needs_a_gradient() {
-    let of =
-        |body: fn(Value<'_>, Value<'_>) -> NodeId| graph(|b| body(rows(b).relu(), b.param("w", [4], INIT) + ones(b)));
+    let of = |body: fn(Value<'_>, Value<'_>) -> NodeId| {
+        graph(|b| body(rows(b).relu(), b.param("w", [4], INIT) + ones(b)))
+    };
     let output = 48;
     // x and w are values of 48 and 16 bytes; only w needs a gradient.
     let kept = |body| memory(&of(body), 4, &|_| true).kept_bytes;
     assert_eq!(kept(|x, w| (x * w).id()), output + 48);
-    assert_eq!(kept(|x, w| (w / x).id()), output + 48, "the gradient of the upper side reads the lower");
+    assert_eq!(
+        kept(|x, w| (w / x).id()),
+        output + 48,
+        "the gradient of the upper side reads the lower"
+    );
     assert_eq!(kept(|x, w| (x / w).id()), output + 48 + 16, "that of the lower side reads both");
     assert_eq!(kept(|x, w| (x - w).id()), output);
 }

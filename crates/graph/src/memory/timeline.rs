@@ -7,7 +7,8 @@ pub(super) struct Span {
     last: usize,
 }
 
-/// Node `i` of `n` runs forward at moment `i` and backward at moment `2n - i`; moment `n` lies between the passes.
+/// Node `i` of `n` runs forward at moment `i` and backward at moment `2n - i`; moment `n` lies
+/// between the passes.
 #[derive(Debug)]
 pub(super) struct Timeline {
     nodes: usize,
@@ -34,7 +35,8 @@ impl Timeline {
         Span { first: 2 * self.nodes - from, last: 2 * self.nodes - to }
     }
 
-    /// Made again as the backward pass comes to the `last` node of a block, until it has passed `to`.
+    /// Made again as the backward pass comes to the `last` node of a block, until it has passed
+    /// `to`.
     pub(super) fn recomputed(&self, last: usize, to: usize) -> Span {
         self.backward(last, to)
     }

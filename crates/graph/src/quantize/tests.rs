@@ -39,16 +39,22 @@ fn names(products: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn products_by_a_weight_are_found_and_attention_is_not() {
-    let found: Vec<String> = example().0.products(0.0).into_iter().map(|product| product.name).collect();
+    let found: Vec<String> =
+        example().0.products(0.0).into_iter().map(|product| product.name).collect();
     assert_eq!(found, ["matmul", "matmul_2", "conv2d"]);
-    assert_eq!(example().0.products(0.4).len(), 1, "the convolution has two fifths of the multiply-accumulates");
+    assert_eq!(
+        example().0.products(0.4).len(),
+        1,
+        "the convolution has two fifths of the multiply-accumulates"
+    );
 }
 
 #[test]
 fn unquantized_nodes_keep_their_names_and_their_bits() {
     let (graph, parameters) = example();
     let before = values(&graph, &parameters);
-    let quantized = graph.quantize(&names(&["matmul_2"]), &magnitudes(&before), &parameters).unwrap();
+    let quantized =
+        graph.quantize(&names(&["matmul_2"]), &magnitudes(&before), &parameters).unwrap();
     let after = values(&quantized, &parameters);
     assert!(graph.nodes().iter().all(|node| after.contains_key(&node.name)));
     assert_eq!(after["matmul"], before["matmul"]);
@@ -60,8 +66,10 @@ fn unquantized_nodes_keep_their_names_and_their_bits() {
 fn a_value_of_two_products_is_quantized_once_and_a_convolution_on_both_sides() {
     let (graph, parameters) = example();
     let before = magnitudes(&values(&graph, &parameters));
-    let quantized = graph.quantize(&names(&["matmul", "matmul_2", "conv2d"]), &before, &parameters).unwrap();
-    let pairs: Vec<&str> = quantized.nodes().iter().filter_map(|node| node.name.strip_suffix(".quantize")).collect();
+    let quantized =
+        graph.quantize(&names(&["matmul", "matmul_2", "conv2d"]), &before, &parameters).unwrap();
+    let pairs: Vec<&str> =
+        quantized.nodes().iter().filter_map(|node| node.name.strip_suffix(".quantize")).collect();
     assert_eq!(pairs, ["x", "left", "right", "reshape", "kernel", "conv2d"]);
 }
 
@@ -70,10 +78,11 @@ fn weights_have_a_scale_for_each_output_and_activations_one() {
     let (graph, parameters) = example();
     let before = magnitudes(&values(&graph, &parameters));
     let quantized = graph.quantize(&names(&["matmul", "conv2d"]), &before, &parameters).unwrap();
-    let scales = |name: &str| match &quantized.nodes().iter().find(|node| node.name == name).unwrap().op {
-        Op::Quantize { scales } => scales.clone(),
-        other => panic!("{name}: {other:?}"),
-    };
+    let scales =
+        |name: &str| match &quantized.nodes().iter().find(|node| node.name == name).unwrap().op {
+            Op::Quantize { scales } => scales.clone(),
+            other => panic!("{name}: {other:?}"),
+        };
     assert_eq!(scales("x.quantize"), Scales::Tensor(before["x"] / 127.0));
     assert_eq!(scales("left.quantize"), Scales::of_weight(&parameters["left"], 1));
     assert_eq!(scales("kernel.quantize"), Scales::of_weight(&parameters["kernel"], 0));
@@ -84,7 +93,11 @@ fn unknown_products_and_ranges_that_are_none_are_named() {
     let (graph, parameters) = example();
     let mut ranges = magnitudes(&values(&graph, &parameters));
     let error = graph.quantize(&names(&["matmul_3"]), &ranges, &parameters).unwrap_err();
-    assert_eq!(error, QuantizeError::NoProduct { name: "matmul_3".to_owned() }, "a product of activations");
+    assert_eq!(
+        error,
+        QuantizeError::NoProduct { name: "matmul_3".to_owned() },
+        "a product of activations"
+    );
     ranges.insert("x".to_owned(), f32::NAN);
     let error = graph.quantize(&names(&["matmul"]), &ranges, &parameters).unwrap_err();
     assert_eq!(error.to_string(), "x: expected a finite range of its values, found NaN");

@@ -23,7 +23,9 @@ pub(crate) unsafe fn create(
 pub(crate) unsafe fn create_network(builder: Handle) -> Result<Handle, CallError> {
     let layout = builder.layout();
     // SAFETY: the caller's word.
-    let pointer = unsafe { call!(builder, BUILDER_CREATE_NETWORK(layout.strongly_typed() => u32) -> *mut c_void) };
+    let pointer = unsafe {
+        call!(builder, BUILDER_CREATE_NETWORK(layout.strongly_typed() => u32) -> *mut c_void)
+    };
     object("IBuilder::createNetworkV2", Handle::new(pointer, layout))
 }
 
@@ -41,8 +43,13 @@ pub(crate) unsafe fn create_profile(builder: Handle) -> Result<Handle, CallError
     object("IBuilder::createOptimizationProfile", Handle::new(pointer, builder.layout()))
 }
 
-/// A plan, as host memory. The network's weights, which the parser and the ONNX bytes hold, are still there.
-pub(crate) unsafe fn build(builder: Handle, network: Handle, config: Handle) -> Result<Handle, CallError> {
+/// A plan, as host memory. The network's weights, which the parser and the ONNX bytes hold, are
+/// still there.
+pub(crate) unsafe fn build(
+    builder: Handle,
+    network: Handle,
+    config: Handle,
+) -> Result<Handle, CallError> {
     // SAFETY: the caller's word.
     let pointer = unsafe {
         call!(builder, BUILDER_BUILD(network.as_ptr() => *mut c_void, config.as_ptr() => *mut c_void) -> *mut c_void)

@@ -38,7 +38,8 @@ pub(crate) unsafe fn set_progress_monitor(config: Handle, monitor: *mut c_void) 
     unsafe { call!(config, CONFIG_SET_PROGRESS(monitor => *mut c_void)) }
 }
 
-/// Sizes of an input. `selector` is an `OptProfileSelector`: 0 smallest, 1 most frequent, 2 largest.
+/// Sizes of an input. `selector` is an `OptProfileSelector`: 0 smallest, 1 most frequent, 2
+/// largest.
 pub(crate) unsafe fn set_profile_dimensions(
     profile: Handle,
     input: &CStr,
@@ -56,16 +57,21 @@ pub(crate) unsafe fn set_profile_dimensions(
 /// Adds a profile, whose number comes back.
 pub(crate) unsafe fn add_profile(config: Handle, profile: Handle) -> Result<u32, CallError> {
     // SAFETY: the caller's word.
-    let index = unsafe { call!(config, CONFIG_ADD_PROFILE(profile.as_ptr() => *mut c_void) -> i32) };
+    let index =
+        unsafe { call!(config, CONFIG_ADD_PROFILE(profile.as_ptr() => *mut c_void) -> i32) };
     u32::try_from(index).map_err(|_| CallError {
         call: "IBuilderConfig::addOptimizationProfile",
         expected: "a number",
-        found: "-1: not every input with an open size has a smallest, a most frequent and a largest one in that order",
+        found: "-1: not every input with an open size has a smallest, a most frequent and a \
+            largest one in that order",
     })
 }
 
 /// A timing cache from the bytes of an earlier one; empty bytes start a new one.
-pub(crate) unsafe fn create_timing_cache(config: Handle, bytes: &[u8]) -> Result<Handle, CallError> {
+pub(crate) unsafe fn create_timing_cache(
+    config: Handle,
+    bytes: &[u8],
+) -> Result<Handle, CallError> {
     // SAFETY: the caller's word; the library copies the bytes.
     let pointer = unsafe {
         call!(config, CONFIG_CREATE_TIMING_CACHE(bytes.as_ptr() => *const u8, bytes.len() => usize) -> *mut c_void)
@@ -77,8 +83,9 @@ pub(crate) unsafe fn create_timing_cache(config: Handle, bytes: &[u8]) -> Result
 pub(crate) unsafe fn set_timing_cache(config: Handle, cache: Handle) -> Result<(), CallError> {
     const IGNORE_MISMATCH: u8 = 0;
     // SAFETY: the caller's word.
-    let answer =
-        unsafe { call!(config, CONFIG_SET_TIMING_CACHE(cache.as_ptr() => *mut c_void, IGNORE_MISMATCH => u8) -> u8) };
+    let answer = unsafe {
+        call!(config, CONFIG_SET_TIMING_CACHE(cache.as_ptr() => *mut c_void, IGNORE_MISMATCH => u8) -> u8)
+    };
     accepted("IBuilderConfig::setTimingCache", answer)
 }
 

@@ -5,13 +5,22 @@ use std::ffi::{CStr, c_char};
 use super::{CallError, accepted, text};
 use crate::sys::abi::{Dimensions, Handle, call};
 
-pub(crate) unsafe fn set_profile(context: Handle, profile: i32, stream: u64) -> Result<(), CallError> {
+pub(crate) unsafe fn set_profile(
+    context: Handle,
+    profile: i32,
+    stream: u64,
+) -> Result<(), CallError> {
     // SAFETY: the caller's word. A pointer is 64 bits wide on every platform of the library.
-    let answer = unsafe { call!(context, CONTEXT_SET_PROFILE(profile => i32, stream => u64) -> u8) };
+    let answer =
+        unsafe { call!(context, CONTEXT_SET_PROFILE(profile => i32, stream => u64) -> u8) };
     accepted("IExecutionContext::setOptimizationProfileAsync", answer)
 }
 
-pub(crate) unsafe fn set_input_shape(context: Handle, input: &CStr, shape: &Dimensions) -> Result<(), CallError> {
+pub(crate) unsafe fn set_input_shape(
+    context: Handle,
+    input: &CStr,
+    shape: &Dimensions,
+) -> Result<(), CallError> {
     // SAFETY: the caller's word; name and sizes are copied by the library.
     let answer = unsafe {
         call!(context, CONTEXT_SET_INPUT_SHAPE(input.as_ptr() => *const c_char, shape => *const Dimensions) -> u8)
@@ -24,16 +33,24 @@ pub(crate) unsafe fn tensor_dimensions(context: Handle, tensor: &CStr) -> Dimens
     unsafe { call!(context, CONTEXT_TENSOR_SHAPE(tensor.as_ptr() => *const c_char) -> Dimensions) }
 }
 
-pub(crate) unsafe fn set_tensor_address(context: Handle, tensor: &CStr, address: u64) -> Result<(), CallError> {
+pub(crate) unsafe fn set_tensor_address(
+    context: Handle,
+    tensor: &CStr,
+    address: u64,
+) -> Result<(), CallError> {
     // SAFETY: the caller's word. A pointer is 64 bits wide on every platform of the library.
-    let answer = unsafe { call!(context, CONTEXT_SET_ADDRESS(tensor.as_ptr() => *const c_char, address => u64) -> u8) };
+    let answer = unsafe {
+        call!(context, CONTEXT_SET_ADDRESS(tensor.as_ptr() => *const c_char, address => u64) -> u8)
+    };
     accepted("IExecutionContext::setTensorAddress", answer)
 }
 
-/// Names of inputs without which the shapes of the outputs cannot be known, at most `limit` of them; none when all are known.
+/// Names of inputs without which the shapes of the outputs cannot be known, at most `limit` of
+/// them; none when all are known.
 pub(crate) unsafe fn infer_shapes(context: Handle, limit: usize) -> Result<Vec<String>, CallError> {
     let mut names = vec![std::ptr::null::<c_char>(); limit];
-    // SAFETY: the caller's word; the library writes at most `limit` names, which live as long as the engine.
+    // SAFETY: the caller's word; the library writes at most `limit` names, which live as long as
+    // the engine.
     let missing = unsafe {
         call!(context, CONTEXT_INFER_SHAPES(limit as i32 => i32, names.as_mut_ptr() => *mut *const c_char) -> i32)
     };

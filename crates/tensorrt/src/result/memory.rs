@@ -6,7 +6,9 @@ use crate::sys::abi::{Handle, call};
 /// The bytes, which live as long as the object.
 pub(crate) unsafe fn bytes<'a>(memory: Handle) -> Result<&'a [u8], CallError> {
     // SAFETY: the caller's word.
-    let (data, length) = unsafe { (call!(memory, MEMORY_DATA() -> *const u8), call!(memory, MEMORY_SIZE() -> usize)) };
+    let (data, length) = unsafe {
+        (call!(memory, MEMORY_DATA() -> *const u8), call!(memory, MEMORY_SIZE() -> usize))
+    };
     if data.is_null() || isize::try_from(length).is_err() {
         return Err(CallError {
             call: "IHostMemory::data",

@@ -1,8 +1,9 @@
 //! Second floor: each foreign call returns a `Result`; handles are still raw.
 //!
-//! Every function here is unsafe on the same terms, which "the caller's word" means in its comments: handles are alive and of the
-//! class that the argument names, no other thread is in a call on the same object, and what is borrowed by the library outlives its
-//! use as the third floor's types say.
+//! Every function here is unsafe on the same terms, which "the caller's word" means in its
+//! comments: handles are alive and of the class that the argument names, no other thread is in a
+//! call on the same object, and what is borrowed by the library outlives its use as the third
+//! floor's types say.
 #![allow(unsafe_code, reason = "foreign calls")]
 
 pub(crate) mod builder;

@@ -42,11 +42,15 @@ pub(crate) unsafe fn parse(parser: Handle, onnx: &[u8]) -> Result<(), CallError>
 
 /// Everything the parser did not like.
 pub(crate) unsafe fn faults(parser: Handle) -> Vec<RawFault> {
-    // SAFETY: the caller's word; the index is below the count, and the strings live as long as the parser.
+    // SAFETY: the caller's word; the index is below the count, and the strings live as long as the
+    // parser.
     unsafe {
         let count = call!(parser, PARSER_ERRORS() -> i32);
         let fault = |index| {
-            let fault = Handle::new(call!(parser, PARSER_ERROR(index => i32) -> *mut c_void), parser.layout())?;
+            let fault = Handle::new(
+                call!(parser, PARSER_ERROR(index => i32) -> *mut c_void),
+                parser.layout(),
+            )?;
             Some(RawFault {
                 code: call!(fault, PARSER_ERROR_CODE() -> i32),
                 node: call!(fault, PARSER_ERROR_NODE() -> i32),

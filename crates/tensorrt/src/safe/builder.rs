@@ -6,8 +6,8 @@ use crate::result;
 
 /// Builds plans with a library. Stays on its thread.
 ///
-/// A build takes from seconds to many minutes and all of one GPU; on TensorRT the CUDA device that is current when the builder is made
-/// is the one that plans are for.
+/// A build takes from seconds to many minutes and all of one GPU; on TensorRT the CUDA device that
+/// is current when the builder is made is the one that plans are for.
 #[derive(Debug)]
 pub struct Builder<'l> {
     object: Owned<'l>,
@@ -24,8 +24,10 @@ impl<'l> Builder<'l> {
         })?;
         library.check_device()?;
         let (logger, version, layout) = library.creation();
-        // SAFETY: the logger is leaked, the function is this library's, and a device is there where one is needed.
-        let handle = library.call(|| unsafe { result::builder::create(create, logger, version, layout) })?;
+        // SAFETY: the logger is leaked, the function is this library's, and a device is there where
+        // one is needed.
+        let handle =
+            library.call(|| unsafe { result::builder::create(create, logger, version, layout) })?;
         Ok(Self { object: Owned::object(handle), library })
     }
 

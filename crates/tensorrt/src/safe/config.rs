@@ -25,7 +25,8 @@ pub enum BuilderFlag {
 }
 
 impl BuilderFlag {
-    /// `nvinfer1::BuilderFlag`: these three have the same numbers in every family, most others do not.
+    /// `nvinfer1::BuilderFlag`: these three have the same numbers in every family, most others do
+    /// not.
     fn code(self) -> i32 {
         match self {
             Self::DisableTimingCache => 5,
@@ -64,7 +65,8 @@ pub enum BuildProgress<'a> {
 /// A configuration of a builder.
 #[derive(Debug)]
 pub struct BuilderConfig<'b> {
-    // The cache is the configuration's child and goes first; the monitor is called by it and goes last.
+    // The cache is the configuration's child and goes first; the monitor is called by it and goes
+    // last.
     timing_cache: Option<Owned<'b>>,
     object: Owned<'b>,
     progress: Option<Box<ProgressObject>>,
@@ -75,7 +77,9 @@ impl<'b> BuilderConfig<'b> {
     /// With the library's defaults.
     pub fn new(builder: &'b Builder<'b>) -> Result<Self, Error> {
         // SAFETY: the builder is alive and stays on this thread.
-        let handle = builder.library().call(|| unsafe { result::builder::create_config(builder.object().handle()) })?;
+        let handle = builder
+            .library()
+            .call(|| unsafe { result::builder::create_config(builder.object().handle()) })?;
         Ok(Self { timing_cache: None, object: Owned::object(handle), progress: None, builder })
     }
 
@@ -91,17 +95,20 @@ impl<'b> BuilderConfig<'b> {
         unsafe { result::config::set_workspace_limit(self.object.handle(), bytes) }
     }
 
-    /// How long to look for fast kernels: 0 the shortest, 5 the longest (as is everything above), 3 the default.
+    /// How long to look for fast kernels: 0 the shortest, 5 the longest (as is everything above), 3
+    /// the default.
     pub fn set_optimization_level(&mut self, level: u8) {
         // SAFETY: the configuration is alive and borrowed by us alone.
         unsafe { result::config::set_optimization_level(self.object.handle(), i32::from(level)) }
     }
 
-    /// Adds an optimization profile: the range of shapes for inputs with open sizes, every one of them. Returns its number.
+    /// Adds an optimization profile: the range of shapes for inputs with open sizes, every one of
+    /// them. Returns its number.
     pub fn add_profile(&mut self, shapes: &[ProfileShapes<'_>]) -> Result<u32, Error> {
         let library = self.builder.library();
         // SAFETY: the builder is alive, owns the profile, and stays on this thread.
-        let profile = library.call(|| unsafe { result::builder::create_profile(self.builder.object().handle()) })?;
+        let profile = library
+            .call(|| unsafe { result::builder::create_profile(self.builder.object().handle()) })?;
         for (name, bounds) in shapes {
             let input = c_name(name)?;
             for (selector, shape) in (0..).zip(bounds) {
@@ -116,34 +123,46 @@ impl<'b> BuilderConfig<'b> {
         library.call(|| unsafe { result::config::add_profile(self.object.handle(), profile) })
     }
 
-    /// Takes kernel timings of an earlier build over; empty bytes start a collection. Without this a build measures every kernel and
-    /// forgets what it measured.
+    /// Takes kernel timings of an earlier build over; empty bytes start a collection. Without this
+    /// a build measures every kernel and forgets what it measured.
     ///
-    /// TensorRT refuses a cache of another GPU, says NVIDIA; TensorRT-RTX took seven bytes of garbage for an empty cache without a
-    /// word. Keep a cache with the version and the GPU it comes from.
+    /// TensorRT refuses a cache of another GPU, says NVIDIA; TensorRT-RTX took seven bytes of
+    /// garbage for an empty cache without a word. Keep a cache with the version and the GPU it
+    /// comes from.
     pub fn set_timing_cache(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let library = self.builder.library();
         // SAFETY: the configuration is alive and borrowed by us alone.
-        let cache = library.call(|| unsafe { result::config::create_timing_cache(self.object.handle(), bytes) })?;
+        let cache = library
+            .call(|| unsafe { result::config::create_timing_cache(self.object.handle(), bytes) })?;
         let cache = Owned::object(cache);
-        // SAFETY: both are alive; the cache is kept until the configuration has got another or is dropped.
-        library.call(|| unsafe { result::config::set_timing_cache(self.object.handle(), cache.handle()) })?;
+        // SAFETY: both are alive; the cache is kept until the configuration has got another or is
+        // dropped.
+        library.call(|| unsafe {
+            result::config::set_timing_cache(self.object.handle(), cache.handle())
+        })?;
         self.timing_cache = Some(cache);
         Ok(())
     }
 
-    /// The timings, those of builds since included, to be kept for the next time. Nothing if no cache was set.
+    /// The timings, those of builds since included, to be kept for the next time. Nothing if no
+    /// cache was set.
     pub fn timing_cache(&self) -> Result<Option<Vec<u8>>, Error> {
         let library = self.builder.library();
         let Some(cache) = &self.timing_cache else { return Ok(None) };
-        // SAFETY: the cache is alive and no build is under way, because builds borrow the configuration on this thread.
-        let memory = library.call(|| unsafe { result::config::serialize_timing_cache(cache.handle()) })?;
+        // SAFETY: the cache is alive and no build is under way, because builds borrow the
+        // configuration on this thread.
+        let memory =
+            library.call(|| unsafe { result::config::serialize_timing_cache(cache.handle()) })?;
         Ok(Some(Plan::new(library, Owned::object(memory))?.bytes().to_vec()))
     }
 
-    /// Calls `monitor` while a build goes on, from threads of the library, one call at a time. `Break` after a step, or a panic, stops
-    /// the build, which then is an error. It must not call the library.
-    pub fn set_progress_monitor(&mut self, monitor: impl FnMut(BuildProgress<'_>) -> ControlFlow<()> + Send + 'static) {
+    /// Calls `monitor` while a build goes on, from threads of the library, one call at a time.
+    /// `Break` after a step, or a panic, stops the build, which then is an error. It must not call
+    /// the library.
+    pub fn set_progress_monitor(
+        &mut self,
+        monitor: impl FnMut(BuildProgress<'_>) -> ControlFlow<()> + Send + 'static,
+    ) {
         let monitor = Mutex::new(monitor);
         let object = Box::new(ProgressObject::new(Box::new(move |report| {
             // After a panic in the monitor the lock stays poisoned: stop.
@@ -163,16 +182,26 @@ impl<'b> BuilderConfig<'b> {
     }
 }
 
-fn tell(monitor: &mut impl FnMut(BuildProgress<'_>) -> ControlFlow<()>, report: Report<'_>) -> ControlFlow<()> {
+fn tell(
+    monitor: &mut impl FnMut(BuildProgress<'_>) -> ControlFlow<()>,
+    report: Report<'_>,
+) -> ControlFlow<()> {
     match report {
         Report::Start { phase, parent, steps } => {
             let (phase, parent) = (phase.to_string_lossy(), parent.map(CStr::to_string_lossy));
-            monitor(BuildProgress::Start { phase: &phase, parent: parent.as_deref(), steps: steps.unsigned_abs() })
+            monitor(BuildProgress::Start {
+                phase: &phase,
+                parent: parent.as_deref(),
+                steps: steps.unsigned_abs(),
+            })
         }
-        Report::Step { phase, step } => {
-            monitor(BuildProgress::Step { phase: &phase.to_string_lossy(), step: step.unsigned_abs() })
+        Report::Step { phase, step } => monitor(BuildProgress::Step {
+            phase: &phase.to_string_lossy(),
+            step: step.unsigned_abs(),
+        }),
+        Report::Finish { phase } => {
+            monitor(BuildProgress::Finish { phase: &phase.to_string_lossy() })
         }
-        Report::Finish { phase } => monitor(BuildProgress::Finish { phase: &phase.to_string_lossy() }),
     }
 }
 

@@ -25,7 +25,9 @@ impl<'r> Engine<'r> {
     /// A context to run in. Each holds GPU memory of its own; runs at the same time need one each.
     pub fn create_context(&self) -> Result<ExecutionContext<'_>, Error> {
         // SAFETY: the engine is alive.
-        let handle = self.library.call(|| unsafe { result::engine::create_context(self.object.handle()) })?;
+        let handle = self
+            .library
+            .call(|| unsafe { result::engine::create_context(self.object.handle()) })?;
         Ok(ExecutionContext::new(self.library, Owned::object(handle), self.names()?))
     }
 
@@ -50,7 +52,10 @@ impl<'r> Engine<'r> {
             };
             let direction = if mode == INPUT { Direction::Input } else { Direction::Output };
             let shape = dimensions.shape().unwrap_or_default().to_vec();
-            Ok(EngineTensor { direction, tensor: TensorInfo { name, data_type: DataType::from_code(code), shape } })
+            Ok(EngineTensor {
+                direction,
+                tensor: TensorInfo { name, data_type: DataType::from_code(code), shape },
+            })
         };
         self.names()?.into_iter().map(info).collect()
     }
@@ -60,8 +65,14 @@ impl<'r> Engine<'r> {
         let name: CString = c_name(input)?;
         let shape = |selector| {
             // SAFETY: the engine is alive; it answers an unknown name or profile with a rank of -1.
-            let found =
-                unsafe { result::engine::profile_dimensions(self.object.handle(), &name, profile as i32, selector) };
+            let found = unsafe {
+                result::engine::profile_dimensions(
+                    self.object.handle(),
+                    &name,
+                    profile as i32,
+                    selector,
+                )
+            };
             match found.shape() {
                 Some(shape) => Ok(shape.to_vec()),
                 None => Err(Error::UnknownTensor { name: input.to_owned(), known: self.names()? }),

@@ -14,13 +14,17 @@ use crate::Family;
 const FOLDERS: [&str; 4] = ["lib64", "usr/lib64", "lib", "usr/lib"];
 
 impl Library {
-    /// The file that [`find`](Self::find) would most likely load without a folder, by the places where the system's loader looks: the variable
-    /// `LD_LIBRARY_PATH`, its cache, its own folders. For machines on which nothing of NVIDIA's can run; the file may still be of an
-    /// unknown version, or broken.
+    /// The file that [`find`](Self::find) would most likely load without a folder, by the places
+    /// where the system's loader looks: the variable `LD_LIBRARY_PATH`, its cache, its own folders.
+    /// For machines on which nothing of NVIDIA's can run; the file may still be of an unknown
+    /// version, or broken.
     pub fn look_for(family: Family) -> Result<PathBuf, LoadError> {
         let names = candidates(family);
         let found = look_below(Path::new("/"), names, env::var_os("LD_LIBRARY_PATH"));
-        found.ok_or_else(|| LoadError::NotFound { family, tried: names.iter().map(|&name| name.to_owned()).collect() })
+        found.ok_or_else(|| LoadError::NotFound {
+            family,
+            tried: names.iter().map(|&name| name.to_owned()).collect(),
+        })
     }
 }
 
@@ -37,7 +41,8 @@ fn look_below(root: &Path, names: &[&str], search_path: Option<OsString>) -> Opt
 
 /// Paths of files of the name `name` in the loader's cache, in which paths end with a zero.
 fn cached(cache: &[u8], name: &str) -> impl Iterator<Item = PathBuf> {
-    let paths = cache.split(|&byte| byte == 0).filter(|text| text.starts_with(b"/")).map(OsStr::from_bytes);
+    let paths =
+        cache.split(|&byte| byte == 0).filter(|text| text.starts_with(b"/")).map(OsStr::from_bytes);
     paths.map(PathBuf::from).filter(move |path| path.file_name() == Some(OsStr::new(name)))
 }
 
@@ -67,8 +72,13 @@ mod tests {
         let path = Some(root.join("opt").into_os_string());
         assert_eq!(look_below(root, &NAMES, path.clone()), Some(typed));
         let known = file(root, "usr/lib/aarch64-linux-gnu/libfirst.so.2");
-        assert_ne!(look_below(root, &NAMES, path.clone()), Some(known.clone()), "no folder that the loader looks into");
-        let cache = [b"glibc-ld.so.cache1.1\0libfirst.so.2\0", known.as_os_str().as_bytes(), b"\0"].concat();
+        assert_ne!(
+            look_below(root, &NAMES, path.clone()),
+            Some(known.clone()),
+            "no folder that the loader looks into"
+        );
+        let cache = [b"glibc-ld.so.cache1.1\0libfirst.so.2\0", known.as_os_str().as_bytes(), b"\0"]
+            .concat();
         file(root, "etc/ld.so.cache");
         fs::write(root.join("etc/ld.so.cache"), cache).unwrap();
         assert_eq!(look_below(root, &NAMES, path), Some(known));

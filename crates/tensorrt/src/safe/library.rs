@@ -23,17 +23,19 @@ pub(super) fn candidates(family: Family) -> &'static [&'static str] {
 /// The files of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryFiles {
-    /// `libnvinfer.so.…`, `libtensorrt_rtx.so.…`, or a lean or dispatch library, which runs plans and builds none.
+    /// `libnvinfer.so.…`, `libtensorrt_rtx.so.…`, or a lean or dispatch library, which runs plans
+    /// and builds none.
     pub inference: PathBuf,
-    /// `libnvonnxparser.so.…` or `libtensorrt_onnxparser_rtx.so.…` of the same major version; nothing: no ONNX.
+    /// `libnvonnxparser.so.…` or `libtensorrt_onnxparser_rtx.so.…` of the same major version;
+    /// nothing: no ONNX.
     pub parser: Option<PathBuf>,
     /// The CUDA driver.
     pub driver: PathBuf,
 }
 
 impl LibraryFiles {
-    /// A library by its file, without a parser, with the system's CUDA driver. A name without a folder goes through the system's
-    /// loader and its search path.
+    /// A library by its file, without a parser, with the system's CUDA driver. A name without a
+    /// folder goes through the system's loader and its search path.
     pub fn new(inference: impl Into<PathBuf>) -> Self {
         Self { inference: inference.into(), parser: None, driver: "libcuda.so.1".into() }
     }
@@ -56,10 +58,12 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the best library of `family` in `folder`, or the best that the system's loader finds, and its parser from the same place.
+    /// Loads the best library of `family` in `folder`, or the best that the system's loader finds,
+    /// and its parser from the same place.
     ///
-    /// TensorRT 11 comes before 10. One that is there and of an unknown version is an error, not a reason to take
-    /// the next. A missing parser is one only when [`Network::parse`](crate::Network::parse) needs it.
+    /// TensorRT 11 comes before 10. One that is there and of an unknown version is an error, not a
+    /// reason to take the next. A missing parser is one only when
+    /// [`Network::parse`](crate::Network::parse) needs it.
     pub fn find(family: Family, folder: Option<&Path>, logger: Logger) -> Result<Self, LoadError> {
         let mut tried = Vec::new();
         for &name in candidates(family) {
@@ -89,15 +93,24 @@ impl Library {
         if let Some(file) = parser {
             let (resolved, found) = major_in_name(&file);
             if found != Some(library.version.major) {
-                return Err(LoadError::ParserVersion { file: resolved, expected: library.version.major, found });
+                return Err(LoadError::ParserVersion {
+                    file: resolved,
+                    expected: library.version.major,
+                    found,
+                });
             }
             let create = load_parser(&file).map_err(unloadable(&file))?;
-            library.parser = Ok(create.ok_or(LoadError::NoFunction { file, function: "createNvOnnxParser_INTERNAL" })?);
+            library.parser = Ok(create
+                .ok_or(LoadError::NoFunction { file, function: "createNvOnnxParser_INTERNAL" })?);
         }
         Ok(library)
     }
 
-    fn checked(files: LibraryFiles, exports: Option<InferenceExports>, logger: Logger) -> Result<Self, LoadError> {
+    fn checked(
+        files: LibraryFiles,
+        exports: Option<InferenceExports>,
+        logger: Logger,
+    ) -> Result<Self, LoadError> {
         if !cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))) {
             return Err(LoadError::Platform { found: std::env::consts::OS });
         }
@@ -106,7 +119,8 @@ impl Library {
             return Err(LoadError::NoFunction { file, function: "getInferLibVersion" });
         };
         let number = exports.version_number.unsigned_abs();
-        let (family, version) = (Family::from_library_number(number), Version::from_library_number(number));
+        let (family, version) =
+            (Family::from_library_number(number), Version::from_library_number(number));
         let Some(layout) = Layout::of(family, version) else {
             return Err(LoadError::UnknownVersion { file, family, version });
         };
@@ -149,8 +163,9 @@ impl Library {
         Ok(driver::device_count(&self.driver)?)
     }
 
-    /// Before anything is created. TensorRT without a device answers a create call with a pointer to nothing or does not return at
-    /// all; TensorRT-RTX creates builders and runtimes without one.
+    /// Before anything is created. TensorRT without a device answers a create call with a pointer
+    /// to nothing or does not return at all; TensorRT-RTX creates builders and runtimes without
+    /// one.
     pub(super) fn check_device(&self) -> Result<(), Error> {
         match self.family {
             Family::TensorRt => self.device_count().map(drop),
@@ -186,7 +201,8 @@ impl Library {
 fn major_in_name(file: &Path) -> (PathBuf, Option<u32>) {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let major = name.split_once(".so.").and_then(|(_, version)| version.split('.').next()?.parse().ok());
+    let major =
+        name.split_once(".so.").and_then(|(_, version)| version.split('.').next()?.parse().ok());
     (file, major)
 }
 
@@ -203,11 +219,16 @@ mod tests {
     #[test]
     fn an_empty_folder_is_named_with_everything_that_was_tried() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Library::find(Family::TensorRt, Some(folder.path()), Logger::silent()).unwrap_err();
+        let error =
+            Library::find(Family::TensorRt, Some(folder.path()), Logger::silent()).unwrap_err();
         let LoadError::NotFound { tried, .. } = &error else { panic!("{error}") };
         assert_eq!(tried.len(), 3);
-        assert!(error.to_string().contains("libnvinfer.so.10: cannot open shared object file"), "{error}");
-        let error = Library::find(Family::TensorRtRtx, Some(folder.path()), Logger::silent()).unwrap_err();
+        assert!(
+            error.to_string().contains("libnvinfer.so.10: cannot open shared object file"),
+            "{error}"
+        );
+        let error =
+            Library::find(Family::TensorRtRtx, Some(folder.path()), Logger::silent()).unwrap_err();
         assert!(error.to_string().starts_with("no TensorRT-RTX library found (tried "), "{error}");
     }
 

@@ -33,7 +33,8 @@ pub enum LoadError {
     },
     /// A version whose interface is not known here.
     #[error(
-        "{}: expected TensorRT 10 or 11 or TensorRT-RTX 1.3 to 1.7, found {family} {version}; its interface is not known to this program",
+        "{}: expected TensorRT 10 or 11 or TensorRT-RTX 1.3 to 1.7, found {family} {version}; its \
+         interface is not known to this program",
         .file.display()
     )]
     UnknownVersion {
@@ -45,17 +46,22 @@ pub enum LoadError {
         version: Version,
     },
     /// A parser for another major version.
-    #[error("{}: expected a parser of version {expected}, as the inference library is, found {} in its name", .file.display(), or_none(*.found))]
+    #[error("{}: expected a parser of version {expected}, as the inference library is, found {} in \
+        its name", .file.display(), or_none(*.found))]
     ParserVersion {
         /// The parser's file, links followed.
         file: PathBuf,
         /// Major version of the inference library.
         expected: u32,
-        /// Major version behind `.so.` in the file's name. A parser does not say its version in any other way.
+        /// Major version behind `.so.` in the file's name. A parser does not say its version in any
+        /// other way.
         found: Option<u32>,
     },
     /// Another operating system or processor.
-    #[error("expected Linux on x86_64 or aarch64, found {found}; TensorRT's interface is not known there")]
+    #[error(
+        "expected Linux on x86_64 or aarch64, found {found}; TensorRT's interface is not known \
+         there"
+    )]
     Platform {
         /// The platform.
         found: &'static str,

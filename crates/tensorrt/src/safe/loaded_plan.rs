@@ -2,11 +2,13 @@
 
 use super::{Engine, EngineTensor, Error, ExecutionContext, Library, Runtime};
 
-/// Runtime, engine and contexts of one plan. [`Runtime`], [`Engine`] and [`ExecutionContext`] borrow from each other, which no structure
-/// that is stored can do; this one keeps them together and deletes them in the right order.
+/// Runtime, engine and contexts of one plan. [`Runtime`], [`Engine`] and [`ExecutionContext`]
+/// borrow from each other, which no structure that is stored can do; this one keeps them together
+/// and deletes them in the right order.
 ///
-/// It may move to another thread: NVIDIA's objects take calls from any thread, one at a time (TensorRT Developer Guide, "Threading"). The
-/// CUDA device that was current when it was made has to be current on the calling thread.
+/// It may move to another thread: NVIDIA's objects take calls from any thread, one at a time
+/// (TensorRT Developer Guide, "Threading"). The CUDA device that was current when it was made has
+/// to be current on the calling thread.
 #[derive(Debug)]
 pub struct LoadedPlan {
     // Fields are dropped in this order: each was made from the next.
@@ -19,8 +21,8 @@ pub struct LoadedPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextId(usize);
 
-// SAFETY: no object here is bound to a thread, see above; `&mut` keeps calls one at a time, and what `&self` reaches reads tables that
-// nothing changes after the plan was loaded.
+// SAFETY: no object here is bound to a thread, see above; `&mut` keeps calls one at a time, and
+// what `&self` reaches reads tables that nothing changes after the plan was loaded.
 unsafe impl Send for LoadedPlan {}
 
 impl LoadedPlan {
@@ -28,17 +30,21 @@ impl LoadedPlan {
     pub fn new(library: &'static Library, plan: &[u8]) -> Result<Self, Error> {
         let runtime = Runtime::new(library)?;
         let engine = runtime.deserialize(plan)?;
-        // SAFETY: the lifetime says that an engine is deleted before its runtime, which the order of the fields sees to. It is no
-        // reference into the runtime, so both may move. Nothing below hands it out.
+        // SAFETY: the lifetime says that an engine is deleted before its runtime, which the order
+        // of the fields sees to. It is no reference into the runtime, so both may move. Nothing
+        // below hands it out.
         let engine = unsafe { std::mem::transmute::<Engine<'_>, Engine<'static>>(engine) };
         Ok(Self { contexts: Vec::new(), engine, _runtime: runtime })
     }
 
-    /// Makes one more context, with memory of its own on the device for a run. It lives as long as the plan.
+    /// Makes one more context, with memory of its own on the device for a run. It lives as long as
+    /// the plan.
     pub fn add_context(&mut self) -> Result<ContextId, Error> {
         let context = self.engine.create_context()?;
         // SAFETY: as for the engine, which contexts are deleted before.
-        let context = unsafe { std::mem::transmute::<ExecutionContext<'_>, ExecutionContext<'static>>(context) };
+        let context = unsafe {
+            std::mem::transmute::<ExecutionContext<'_>, ExecutionContext<'static>>(context)
+        };
         self.contexts.push(context);
         Ok(ContextId(self.contexts.len() - 1))
     }
@@ -49,7 +55,12 @@ impl LoadedPlan {
     }
 
     /// See [`ExecutionContext::set_input_shape`].
-    pub fn set_input_shape(&mut self, context: ContextId, input: &str, shape: &[i64]) -> Result<(), Error> {
+    pub fn set_input_shape(
+        &mut self,
+        context: ContextId,
+        input: &str,
+        shape: &[i64],
+    ) -> Result<(), Error> {
         self.contexts[context.0].set_input_shape(input, shape)
     }
 
@@ -67,7 +78,12 @@ impl LoadedPlan {
     ///
     /// # Safety
     /// As there.
-    pub unsafe fn set_address(&mut self, context: ContextId, tensor: &str, address: u64) -> Result<(), Error> {
+    pub unsafe fn set_address(
+        &mut self,
+        context: ContextId,
+        tensor: &str,
+        address: u64,
+    ) -> Result<(), Error> {
         // SAFETY: the caller's word.
         unsafe { self.contexts[context.0].set_address(tensor, address) }
     }

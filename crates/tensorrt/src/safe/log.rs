@@ -59,7 +59,8 @@ impl fmt::Display for LogLine {
     }
 }
 
-/// Errors and warnings that came during one call. Calls that other threads make at the same time add theirs.
+/// Errors and warnings that came during one call. Calls that other threads make at the same time
+/// add theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogLines(pub Vec<LogLine>);
 
@@ -115,7 +116,10 @@ impl Log {
     pub(super) fn receiver(self: &Arc<Self>, logger: Logger) -> Box<crate::sys::logger::Receiver> {
         let log = Arc::clone(self);
         Box::new(move |code, text: &CStr| {
-            let line = LogLine { severity: Severity::from_code(code), text: text.to_string_lossy().trim().to_owned() };
+            let line = LogLine {
+                severity: Severity::from_code(code),
+                text: text.to_string_lossy().trim().to_owned(),
+            };
             (logger.0)(&line);
             if line.severity <= Severity::Warning {
                 log.keep(line);

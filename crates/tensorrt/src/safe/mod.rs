@@ -1,7 +1,8 @@
 //! Third floor: what is public. Types own what they made and borrow what it needs.
 #![allow(
     unsafe_code,
-    reason = "the calls below are unsafe by the terms of `crate::result`, which the types here fulfil"
+    reason = "the calls below are unsafe by the terms of `crate::result`, which the types here \
+        fulfil"
 )]
 
 mod builder;

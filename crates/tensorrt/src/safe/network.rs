@@ -7,7 +7,8 @@ use super::{Builder, BuilderConfig, DataType, Error, ParseFault, Plan, TensorInf
 use crate::result::{self, parser::RawFault};
 use crate::sys::abi::Handle;
 
-/// A strongly typed network: every tensor has the type that the ONNX file gives it, and a file that mixes them is refused.
+/// A strongly typed network: every tensor has the type that the ONNX file gives it, and a file that
+/// mixes them is refused.
 ///
 /// Its weights lie in the ONNX bytes and in the parser; both live as long as it does.
 #[derive(Debug)]
@@ -20,19 +21,23 @@ pub struct Network<'b> {
 }
 
 impl<'b> Network<'b> {
-    /// Parses the bytes of an ONNX file. By NVIDIA's tables that is opset 9 to 20 everywhere, and up to 25 since TensorRT 11.
+    /// Parses the bytes of an ONNX file. By NVIDIA's tables that is opset 9 to 20 everywhere, and
+    /// up to 25 since TensorRT 11.
     ///
-    /// NVIDIA's parser follows the names of external weight files in the bytes, so check a file of unknown origin first. A crash in it
-    /// is a crash of the process.
+    /// NVIDIA's parser follows the names of external weight files in the bytes, so check a file of
+    /// unknown origin first. A crash in it is a crash of the process.
     pub fn parse(builder: &'b Builder<'b>, onnx: &'b [u8]) -> Result<Self, Error> {
         let library = builder.library();
         let create = library.parser()?;
         // SAFETY: the builder is alive and stays on this thread.
-        let network = library.call(|| unsafe { result::builder::create_network(builder.object().handle()) })?;
+        let network = library
+            .call(|| unsafe { result::builder::create_network(builder.object().handle()) })?;
         let object = Owned::object(network);
         let (logger, version, _) = library.creation();
-        // SAFETY: the network is empty and alive, the logger leaked, the function that of the parser with the library's version.
-        let parser = library.call(|| unsafe { result::parser::create(create, network, logger, version) })?;
+        // SAFETY: the network is empty and alive, the logger leaked, the function that of the
+        // parser with the library's version.
+        let parser =
+            library.call(|| unsafe { result::parser::create(create, network, logger, version) })?;
         let parser = Owned::parser(parser);
         let mark = library.log().mark();
         // SAFETY: the parser is alive, and the bytes live as long as it does.
@@ -56,13 +61,17 @@ impl<'b> Network<'b> {
     /// What goes in.
     pub fn inputs(&self) -> Result<Vec<TensorInfo>, Error> {
         // SAFETY: the network is alive and stays on this thread.
-        self.builder.library().call(|| unsafe { infos(result::network::inputs(self.object.handle())?) })
+        self.builder
+            .library()
+            .call(|| unsafe { infos(result::network::inputs(self.object.handle())?) })
     }
 
     /// What comes out.
     pub fn outputs(&self) -> Result<Vec<TensorInfo>, Error> {
         // SAFETY: the network is alive and stays on this thread.
-        self.builder.library().call(|| unsafe { infos(result::network::outputs(self.object.handle())?) })
+        self.builder
+            .library()
+            .call(|| unsafe { infos(result::network::outputs(self.object.handle())?) })
     }
 
     /// Builds a plan: for this version of the library and this kind of GPU.
@@ -72,9 +81,11 @@ impl<'b> Network<'b> {
         }
         let (builder, network) = (self.builder.object().handle(), self.object.handle());
         let library = self.builder.library();
-        // SAFETY: all three are alive and of one builder; parser and bytes, which hold the weights, are alive with `self`; what the
-        // configuration refers to is alive with it.
-        let memory = library.call(|| unsafe { result::builder::build(builder, network, config.object().handle()) })?;
+        // SAFETY: all three are alive and of one builder; parser and bytes, which hold the weights,
+        // are alive with `self`; what the configuration refers to is alive with it.
+        let memory = library.call(|| unsafe {
+            result::builder::build(builder, network, config.object().handle())
+        })?;
         Plan::new(library, Owned::object(memory))
     }
 }
@@ -117,7 +128,10 @@ fn fault(raw: RawFault) -> ParseFault {
         "unsupported shape",
         "refit failed",
     ];
-    let kind = usize::try_from(raw.code).ok().and_then(|code| KINDS.get(code).copied()).unwrap_or("unknown kind");
+    let kind = usize::try_from(raw.code)
+        .ok()
+        .and_then(|code| KINDS.get(code).copied())
+        .unwrap_or("unknown kind");
     let named = |text: Option<String>| text.filter(|text| !text.is_empty());
     let number = (raw.node >= 0).then(|| format!("number {}", raw.node));
     ParseFault {

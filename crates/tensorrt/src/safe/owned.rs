@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 use crate::result;
 use crate::sys::abi::Handle;
 
-/// A foreign object. Because this has a destructor, the compiler lets `'parent` end only after it ran. A bare reference would not do: it may dangle
-/// while its holder is dropped. Leaked (`mem::forget`), it does outlive its parent, which the library complains about; nothing here
-/// can reach it then.
+/// A foreign object. Because this has a destructor, the compiler lets `'parent` end only after it
+/// ran. A bare reference would not do: it may dangle while its holder is dropped. Leaked
+/// (`mem::forget`), it does outlive its parent, which the library complains about; nothing here can
+/// reach it then.
 #[derive(Debug)]
 pub(super) struct Owned<'parent> {
     handle: Handle,
@@ -32,7 +33,8 @@ impl Owned<'_> {
 
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
-        // SAFETY: the object is ours alone, its parent is alive, and whatever was made from it borrowed from its holder and is gone.
+        // SAFETY: the object is ours alone, its parent is alive, and whatever was made from it
+        // borrowed from its holder and is gone.
         unsafe { (self.delete)(self.handle) }
     }
 }

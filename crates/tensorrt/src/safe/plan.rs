@@ -4,7 +4,8 @@ use super::owned::Owned;
 use super::{Error, Library};
 use crate::result;
 
-/// The bytes of a plan. They are for one version of one library on one kind of GPU: keep that with them.
+/// The bytes of a plan. They are for one version of one library on one kind of GPU: keep that with
+/// them.
 #[derive(Debug)]
 pub struct Plan<'l> {
     bytes: &'l [u8],
@@ -14,7 +15,8 @@ pub struct Plan<'l> {
 impl<'l> Plan<'l> {
     /// Takes an `IHostMemory`.
     pub(super) fn new(library: &'l Library, memory: Owned<'l>) -> Result<Self, Error> {
-        // SAFETY: the memory is alive as long as the bytes are reachable, which is as long as `self` is.
+        // SAFETY: the memory is alive as long as the bytes are reachable, which is as long as
+        // `self` is.
         let bytes = library.call(|| unsafe { result::memory::bytes(memory.handle()) })?;
         Ok(Self { bytes, _memory: memory })
     }

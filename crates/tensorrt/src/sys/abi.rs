@@ -1,11 +1,13 @@
-//! Foreign objects and how one of their methods is called: the Itanium C++ ABI of Linux on `x86_64` and `aarch64`.
+//! Foreign objects and how one of their methods is called: the Itanium C++ ABI of Linux on `x86_64`
+//! and `aarch64`.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::slots::{Layout, Method, Receiver};
 
-/// Any object of the library: every public class is these two words (interfaces have the first alone).
+/// Any object of the library: every public class is these two words (interfaces have the first
+/// alone).
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Object {
@@ -20,14 +22,15 @@ pub(crate) struct Handle {
     layout: Layout,
 }
 
-/// Where no object can be. Create functions without a CUDA device have answered 0x228, 0x230 and 0x260, the offset of a member in an
-/// object that was never made; Linux maps nothing below 64 KiB.
+/// Where no object can be. Create functions without a CUDA device have answered 0x228, 0x230 and
+/// 0x260, the offset of a member in an object that was never made; Linux maps nothing below 64 KiB.
 const LOWEST_OBJECT: usize = 0x1_0000;
 
 impl Handle {
     /// What a foreign function returned; nothing for null and for pointers that cannot be one.
     pub(crate) fn new(pointer: *mut c_void, layout: Layout) -> Option<Self> {
-        let object = NonNull::new(pointer.cast::<Object>()).filter(|object| object.addr().get() >= LOWEST_OBJECT)?;
+        let object = NonNull::new(pointer.cast::<Object>())
+            .filter(|object| object.addr().get() >= LOWEST_OBJECT)?;
         Some(Self { object, layout })
     }
 
@@ -45,9 +48,10 @@ impl Handle {
     /// The object is alive and of the method's class.
     pub(crate) unsafe fn method(self, method: Method) -> (*mut Object, *const c_void) {
         let object = self.object.as_ptr();
-        // SAFETY: a living object starts with the address of its table; one that is not a bare interface has its implementation,
-        // which is such an object again, in the second word. The caller vouches for both. The table holds the slot, because
-        // the layout was chosen by the library's own version and NVIDIA only appends within it.
+        // SAFETY: a living object starts with the address of its table; one that is not a bare
+        // interface has its implementation, which is such an object again, in the second word. The
+        // caller vouches for both. The table holds the slot, because the layout was chosen by the
+        // library's own version and NVIDIA only appends within it.
         unsafe {
             let this = match method.receiver {
                 Receiver::Object => object,
@@ -58,8 +62,8 @@ impl Handle {
     }
 }
 
-/// `call!(handle, METHOD(argument => type, …) -> type)`: calls the foreign method. Unsafe: the object must be alive and of the
-/// method's class, and the types those of the method's declaration.
+/// `call!(handle, METHOD(argument => type, …) -> type)`: calls the foreign method. Unsafe: the
+/// object must be alive and of the method's class, and the types those of the method's declaration.
 macro_rules! call {
     ($handle:expr, $method:ident($($argument:expr => $type:ty),*) $(-> $returned:ty)?) => {{
         let (this, code) = $handle.method($crate::sys::slots::$method);
@@ -70,7 +74,8 @@ macro_rules! call {
 }
 pub(crate) use call;
 
-/// `nvinfer1::Dims64`: a shape. A size of -1 is decided later; a rank of -1 means that there is no such tensor.
+/// `nvinfer1::Dims64`: a shape. A size of -1 is decided later; a rank of -1 means that there is no
+/// such tensor.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dimensions {
@@ -103,8 +108,8 @@ pub(crate) struct InterfaceInfo {
     pub(crate) minor: i32,
 }
 
-/// The table of an interface that we implement. Objects point at `slots`; the two words before it are read by code that asks an object
-/// for its dynamic type, which has none here.
+/// The table of an interface that we implement. Objects point at `slots`; the two words before it
+/// are read by code that asks an object for its dynamic type, which has none here.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Table<const SLOTS: usize> {
@@ -127,7 +132,8 @@ impl<const SLOTS: usize> Table<SLOTS> {
     }
 }
 
-/// Both destructors of an interface that we implement: the library never owns ours, so there is nothing to do.
+/// Both destructors of an interface that we implement: the library never owns ours, so there is
+/// nothing to do.
 pub(crate) unsafe extern "C" fn keep(_this: *mut c_void) {}
 
 /// `IVersionedInterface::getAPILanguage`: `kCPP`, because Rust is not among the answers.

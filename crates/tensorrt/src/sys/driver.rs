@@ -25,7 +25,8 @@ pub enum DriverError {
         function: &'static str,
     },
     /// `cuInit` or `cuDeviceGetCount` gives an error.
-    #[error("{}: expected {function} to succeed, found CUDA error {code} (driver and kernel module of different versions?)", .file.display())]
+    #[error("{}: expected {function} to succeed, found CUDA error {code} (driver and kernel module \
+        of different versions?)", .file.display())]
     Refused {
         /// The file.
         file: PathBuf,
@@ -48,9 +49,11 @@ pub(crate) fn device_count(file: &Path) -> Result<u32, DriverError> {
     type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
     let no_function = |function| DriverError::NoFunction { file: file.to_owned(), function };
     let refused = |function, code| DriverError::Refused { file: file.to_owned(), function, code };
-    let driver = load(file).map_err(|source| DriverError::Missing { file: file.to_owned(), source })?;
+    let driver =
+        load(file).map_err(|source| DriverError::Missing { file: file.to_owned(), source })?;
     // SAFETY: the type is that of `cuda.h`, unchanged since CUDA 1.
-    let init = unsafe { function::<Init>(&driver, b"cuInit\0") }.ok_or_else(|| no_function("cuInit"))?;
+    let init =
+        unsafe { function::<Init>(&driver, b"cuInit\0") }.ok_or_else(|| no_function("cuInit"))?;
     // SAFETY: as above.
     let count = unsafe { function::<Count>(&driver, b"cuDeviceGetCount\0") };
     let count = count.ok_or_else(|| no_function("cuDeviceGetCount"))?;

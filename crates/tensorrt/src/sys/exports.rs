@@ -24,7 +24,8 @@ pub(crate) struct InferenceExports {
 pub(crate) fn load_inference(file: &Path) -> Result<Option<InferenceExports>, LoaderError> {
     let library = load(file)?;
     // SAFETY: `int32_t getInferLibVersion() noexcept` in every version of every family.
-    let version = unsafe { function::<unsafe extern "C" fn() -> i32>(&library, b"getInferLibVersion\0") };
+    let version =
+        unsafe { function::<unsafe extern "C" fn() -> i32>(&library, b"getInferLibVersion\0") };
     Ok(version.map(|version| InferenceExports {
         // SAFETY: as above; it takes nothing and returns a constant.
         version_number: unsafe { version() },

@@ -18,9 +18,11 @@ impl From<libloading::Error> for LoaderError {
     }
 }
 
-/// Loads `file` for the rest of the process: threads and static objects of NVIDIA's libraries do not survive an unloading.
+/// Loads `file` for the rest of the process: threads and static objects of NVIDIA's libraries do
+/// not survive an unloading.
 pub(super) fn load(file: &Path) -> Result<ManuallyDrop<Library>, LoaderError> {
-    // SAFETY: loading runs the library's initialisers; NVIDIA's set up tables and touch no state of ours.
+    // SAFETY: loading runs the library's initialisers; NVIDIA's set up tables and touch no state of
+    // ours.
     Ok(ManuallyDrop::new(unsafe { Library::new(file) }?))
 }
 
@@ -29,6 +31,7 @@ pub(super) fn load(file: &Path) -> Result<ManuallyDrop<Library>, LoaderError> {
 /// # Safety
 /// `F` is the function's type.
 pub(super) unsafe fn function<F: Copy>(library: &Library, name: &[u8]) -> Option<F> {
-    // SAFETY: the caller's word. The library is never unloaded, so the function outlives the borrow.
+    // SAFETY: the caller's word. The library is never unloaded, so the function outlives the
+    // borrow.
     unsafe { library.get::<F>(name) }.ok().map(|function| *function)
 }

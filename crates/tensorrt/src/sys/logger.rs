@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::abi::{InterfaceInfo, Table, api_language, keep};
 use super::slots::Layout;
 
-/// Takes a message and its severity (0 is the worst, see [`Severity`](crate::Severity)). Called from threads of the library.
+/// Takes a message and its severity (0 is the worst, see [`Severity`](crate::Severity)). Called
+/// from threads of the library.
 pub(crate) type Receiver = dyn Fn(i32, &CStr) + Send + Sync;
 
 /// The object whose address the library gets.
@@ -22,7 +23,8 @@ unsafe impl Send for LoggerObject {}
 unsafe impl Sync for LoggerObject {}
 
 /// 10: a class of one method, then its destructors.
-static TABLE_10: Table<3> = Table::new([log as *const c_void, keep as *const c_void, keep as *const c_void]);
+static TABLE_10: Table<3> =
+    Table::new([log as *const c_void, keep as *const c_void, keep as *const c_void]);
 /// 11: a versioned interface, whose methods come first.
 static TABLE_11: Table<5> = Table::new([
     api_language as *const c_void,
@@ -39,7 +41,8 @@ impl std::fmt::Debug for LoggerObject {
 }
 
 impl LoggerObject {
-    /// A logger for the rest of the process: the library keeps its address beyond every object that it makes.
+    /// A logger for the rest of the process: the library keeps its address beyond every object that
+    /// it makes.
     pub(crate) fn leak(layout: Layout, receiver: Box<Receiver>) -> &'static Self {
         let table = match layout {
             Layout::TensorRt10 | Layout::Rtx14 => TABLE_10.address(),
@@ -57,9 +60,11 @@ unsafe extern "C" fn log(this: *const LoggerObject, severity: i32, message: *con
     if message.is_null() {
         return;
     }
-    // SAFETY: the library passes the object it was given, which lives for ever, and a string that lives until we return.
+    // SAFETY: the library passes the object it was given, which lives for ever, and a string that
+    // lives until we return.
     let (logger, message) = unsafe { (&*this, CStr::from_ptr(message)) };
-    // A panic must not enter foreign frames; the message of the panic has been printed, and the log line is lost.
+    // A panic must not enter foreign frames; the message of the panic has been printed, and the log
+    // line is lost.
     let _ = catch_unwind(AssertUnwindSafe(|| (logger.receiver)(severity, message)));
 }
 

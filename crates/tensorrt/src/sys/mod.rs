@@ -1,4 +1,5 @@
-//! First floor: the foreign ABI. Objects, slots, exported functions, and the interfaces that we implement for the library to call.
+//! First floor: the foreign ABI. Objects, slots, exported functions, and the interfaces that we
+//! implement for the library to call.
 #![allow(unsafe_code, reason = "foreign functions and their types")]
 
 pub(crate) mod abi;

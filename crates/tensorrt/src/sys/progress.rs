@@ -1,4 +1,5 @@
-//! `nvinfer1::IProgressMonitor`, implemented here: how far a build is. Its table is the same in every family.
+//! `nvinfer1::IProgressMonitor`, implemented here: how far a build is. Its table is the same in
+//! every family.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,14 +63,23 @@ unsafe fn string<'a>(text: *const c_char) -> Option<&'a CStr> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
 }
 
-unsafe extern "C" fn phase_start(this: *const ProgressObject, phase: *const c_char, parent: *const c_char, steps: i32) {
-    // SAFETY: the library passes the object it was given, which the configuration keeps until after the build, and strings that
-    // live until we return.
+unsafe extern "C" fn phase_start(
+    this: *const ProgressObject,
+    phase: *const c_char,
+    parent: *const c_char,
+    steps: i32,
+) {
+    // SAFETY: the library passes the object it was given, which the configuration keeps until after
+    // the build, and strings that live until we return.
     let (monitor, phase, parent) = unsafe { (&*this, string(phase), string(parent)) };
     monitor.report(Report::Start { phase: phase.unwrap_or_default(), parent, steps });
 }
 
-unsafe extern "C" fn step_complete(this: *const ProgressObject, phase: *const c_char, step: i32) -> bool {
+unsafe extern "C" fn step_complete(
+    this: *const ProgressObject,
+    phase: *const c_char,
+    step: i32,
+) -> bool {
     // SAFETY: as in `phase_start`.
     let (monitor, phase) = unsafe { (&*this, string(phase)) };
     monitor.report(Report::Step { phase: phase.unwrap_or_default(), step })

@@ -1,7 +1,8 @@
 //! Which virtual method stands in which slot, per version family.
 //!
-//! Within a family NVIDIA only appends, so one column serves every minor version of it. `slots/slots.golden` holds the same numbers
-//! as printed from NVIDIA's headers; the test below compares every row.
+//! Within a family NVIDIA only appends, so one column serves every minor version of it.
+//! `slots/slots.golden` holds the same numbers as printed from NVIDIA's headers; the test below
+//! compares every row.
 
 use crate::{Family, Version};
 
@@ -17,8 +18,9 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    /// The column of a library; nothing for a version whose headers nobody compared with the table. TensorRT-RTX has changed slots
-    /// in a minor version (1.5), so there the minor version has to be known too.
+    /// The column of a library; nothing for a version whose headers nobody compared with the table.
+    /// TensorRT-RTX has changed slots in a minor version (1.5), so there the minor version has to
+    /// be known too.
     pub(crate) fn of(family: Family, version: Version) -> Option<Self> {
         match (family, version.major, version.minor) {
             (Family::TensorRt, 10, _) => Some(Self::TensorRt10),
@@ -28,8 +30,9 @@ impl Layout {
         }
     }
 
-    /// Flags of `createNetworkV2` for a strongly typed network: bit 1 (`kSTRONGLY_TYPED`) up to 10, where its absence is a weakly
-    /// typed network without a word; nothing in 11, which knows no other and where bit 1 means something else.
+    /// Flags of `createNetworkV2` for a strongly typed network: bit 1 (`kSTRONGLY_TYPED`) up to 10,
+    /// where its absence is a weakly typed network without a word; nothing in 11, which knows no
+    /// other and where bit 1 means something else.
     pub(crate) fn strongly_typed(self) -> u32 {
         match self {
             Self::TensorRt10 | Self::Rtx14 => 1 << 1,
@@ -77,7 +80,8 @@ macro_rules! slots {
 }
 
 slots! {
-    //                                                                                 10  11  RTX 1.3, 1.4
+    //                                                                                 10 11 RTX
+    //                                                                                 1.3, 1.4
     BUILDER_CREATE_CONFIG: Implementation "VBuilder::createBuilderConfig"                7   5   7;
     BUILDER_CREATE_NETWORK: Implementation "VBuilder::createNetworkV2"                   8   6   8;
     BUILDER_CREATE_PROFILE: Implementation "VBuilder::createOptimizationProfile"         9   7   9;
@@ -127,9 +131,10 @@ slots! {
     PARSER_ERROR_OPERATOR: Object "IParserError::nodeOperator"                           7   7   7;
 }
 
-/// The deleting destructor, which pointers to members cannot name. It stands behind the complete destructor: first in every object
-/// (`INoCopy`), behind `clearErrors` in the parser.
-pub(crate) const OBJECT_DELETE: Method = Method { name: "delete", receiver: Receiver::Object, slots: [1, 1, 1] };
+/// The deleting destructor, which pointers to members cannot name. It stands behind the complete
+/// destructor: first in every object (`INoCopy`), behind `clearErrors` in the parser.
+pub(crate) const OBJECT_DELETE: Method =
+    Method { name: "delete", receiver: Receiver::Object, slots: [1, 1, 1] };
 pub(crate) const PARSER_DELETE: Method =
     Method { name: "IParser::delete", receiver: Receiver::Object, slots: [9, 7, 9] };
 
@@ -141,7 +146,8 @@ mod tests {
 
     /// Rows of the golden file: name → slots of the three columns.
     fn golden() -> BTreeMap<&'static str, [usize; 3]> {
-        let rows = include_str!("../../slots/slots.golden").lines().filter(|line| !line.starts_with('#'));
+        let rows =
+            include_str!("../../slots/slots.golden").lines().filter(|line| !line.starts_with('#'));
         let row = |line: &'static str| {
             let words: Vec<&str> = line.split(' ').collect();
             let [name, slots @ ..] = &words[..] else { panic!("an empty row") };
@@ -157,14 +163,21 @@ mod tests {
         for method in ALL {
             assert_eq!(golden.get(method.name), Some(&method.slots), "{}", method.name);
             let is_implementation = method.name.starts_with('V');
-            assert_eq!(method.receiver == Receiver::Implementation, is_implementation, "{}", method.name);
+            assert_eq!(
+                method.receiver == Receiver::Implementation,
+                is_implementation,
+                "{}",
+                method.name
+            );
         }
     }
 
     #[test]
     fn every_row_of_the_headers_is_used() {
         let implemented = ["ILogger::", "IProgressMonitor::"];
-        let rows = golden().into_keys().filter(|name| !implemented.iter().any(|class| name.starts_with(class)));
+        let rows = golden()
+            .into_keys()
+            .filter(|name| !implemented.iter().any(|class| name.starts_with(class)));
         let used: Vec<_> = ALL.iter().map(|method| method.name).collect();
         let unused: Vec<_> = rows.filter(|name| !used.contains(name)).collect();
         assert_eq!(unused, [""; 0]);

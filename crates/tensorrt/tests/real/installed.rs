@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rszs_tensorrt::{Family, Library, Logger};
 
-/// The folders of TensorRT-RTX: the newest, and one whose builder, parser and logger are those of TensorRT 10.
+/// The folders of TensorRT-RTX: the newest, and one whose builder, parser and logger are those of
+/// TensorRT 10.
 pub(crate) const RTX: [&str; 2] = ["tensorrt-rtx-1.7", "tensorrt-rtx-1.4"];
 
 /// Files of a component, or a line that says why a test does nothing.
@@ -15,7 +16,10 @@ pub(crate) fn folder(component: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("skipped: this needs NVIDIA's libraries in {} (`cargo xtask tensorrt` fetches them)", folder.display());
+    eprintln!(
+        "skipped: this needs NVIDIA's libraries in {} (`cargo xtask tensorrt` fetches them)",
+        folder.display()
+    );
     None
 }
 

@@ -19,7 +19,10 @@ fn libraries() -> impl Iterator<Item = (Library, &'static str)> {
 #[test]
 fn the_version_is_read() {
     for (library, version) in libraries() {
-        assert_eq!((library.family(), library.version().to_string().as_str()), (Family::TensorRt, version));
+        assert_eq!(
+            (library.family(), library.version().to_string().as_str()),
+            (Family::TensorRt, version)
+        );
     }
 }
 
@@ -27,21 +30,27 @@ fn the_version_is_read() {
 fn a_lean_library_builds_no_plans() {
     for (library, _) in libraries() {
         let error = Builder::new(&library).unwrap_err();
-        assert!(matches!(error, Error::NoFunction { function: "createInferBuilder_INTERNAL", .. }), "{error}");
+        assert!(
+            matches!(error, Error::NoFunction { function: "createInferBuilder_INTERNAL", .. }),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn without_a_device_the_runtime_is_an_error_and_with_one_garbage_is() {
     for (library, _) in libraries() {
-        let found = Runtime::new(&library).and_then(|runtime| runtime.deserialize(b"garbage").map(drop));
+        let found =
+            Runtime::new(&library).and_then(|runtime| runtime.deserialize(b"garbage").map(drop));
         match (library.device_count(), found.unwrap_err()) {
             (Ok(_), error) => assert!(matches!(error, Error::Call { .. }), "{error}"),
             (Err(_), error) => assert!(
                 matches!(
                     error,
                     Error::Driver(
-                        DriverError::Missing { .. } | DriverError::Refused { .. } | DriverError::NoDevice { .. }
+                        DriverError::Missing { .. }
+                            | DriverError::Refused { .. }
+                            | DriverError::NoDevice { .. }
                     )
                 ),
                 "{error}"

@@ -40,16 +40,21 @@ pub(crate) enum Weight<'a> {
 /// `x: float16 [N, 4]` → the operator, named `/head/node`, with a weight → `y: float16 [N, 2]`.
 pub(crate) fn model(operator: &str, weight: &Weight<'_>) -> Vec<u8> {
     let content = match weight {
-        Weight::Ones(FLOAT32) => [integer(2, FLOAT32), field(9, &1f32.to_le_bytes().repeat(8))].concat(),
+        Weight::Ones(FLOAT32) => {
+            [integer(2, FLOAT32), field(9, &1f32.to_le_bytes().repeat(8))].concat()
+        }
         // 0x3c00 is 1 in half precision.
-        Weight::Ones(_) => [integer(2, FLOAT16), field(9, &0x3c00u16.to_le_bytes().repeat(8))].concat(),
+        Weight::Ones(_) => {
+            [integer(2, FLOAT16), field(9, &0x3c00u16.to_le_bytes().repeat(8))].concat()
+        }
         Weight::File(path) => {
             let entry = [field(1, b"location"), field(2, path.as_bytes())].concat();
             [integer(2, FLOAT16), field(13, &entry), integer(14, 1)].concat()
         }
     };
     let initializer = [integer(1, 4), integer(1, 2), field(8, b"weight"), content].concat();
-    let names = [field(1, b"x"), field(1, b"weight"), field(2, b"y"), field(3, b"/head/node")].concat();
+    let names =
+        [field(1, b"x"), field(1, b"weight"), field(2, b"y"), field(3, b"/head/node")].concat();
     let node = [names, field(4, operator.as_bytes())].concat();
     let values = [field(11, &value("x", FLOAT16, 4)), field(12, &value("y", FLOAT16, 2))].concat();
     let graph = [field(1, &node), field(2, b"graph"), field(5, &initializer), values].concat();

@@ -1,6 +1,8 @@
 //! TensorRT-RTX on models of one node: what it builds, and in whose words it refuses.
 
-use rszs_tensorrt::{Builder, BuilderConfig, BuilderFlag, DataType, Error, Family, Library, Network, Runtime};
+use rszs_tensorrt::{
+    Builder, BuilderConfig, BuilderFlag, DataType, Error, Family, Library, Network, Runtime,
+};
 
 use crate::installed::{RTX, rtx};
 use crate::onnx::{FLOAT16, FLOAT32, Weight, model};
@@ -18,7 +20,10 @@ fn refusal(library: &Library, onnx: &[u8]) -> Error {
 fn the_version_and_its_family_are_read() {
     for (component, version) in RTX.into_iter().zip(["1.7.1", "1.4.0"]) {
         let Some(library) = rtx(component) else { continue };
-        assert_eq!((library.family(), library.version().to_string().as_str()), (Family::TensorRtRtx, version));
+        assert_eq!(
+            (library.family(), library.version().to_string().as_str()),
+            (Family::TensorRtRtx, version)
+        );
     }
 }
 
@@ -85,8 +90,12 @@ fn mixed_types_are_refused_in_nvidias_words() {
     for library in RTX.into_iter().filter_map(rtx) {
         let error = refusal(&library, &model("MatMul", &Weight::Ones(FLOAT32)));
         let Error::Parse { faults, .. } = &error else { unreachable!() };
-        assert_eq!((faults[0].node.as_deref(), faults[0].operator.as_deref()), (Some("/head/node"), Some("MatMul")));
-        let words = "IMatrixMultiplyLayer must have same input types. `A` is of type Half and `B` is of type Float.";
+        assert_eq!(
+            (faults[0].node.as_deref(), faults[0].operator.as_deref()),
+            (Some("/head/node"), Some("MatMul"))
+        );
+        let words = "IMatrixMultiplyLayer must have same input types. `A` is of type Half and `B` \
+            is of type Float.";
         assert!(error.to_string().contains(words), "{error}");
     }
 }
@@ -104,7 +113,10 @@ fn weights_outside_the_file_are_refused() {
     for library in RTX.into_iter().filter_map(rtx) {
         for path in ["../weights.bin", "/nowhere/weights.bin", "weights.bin"] {
             let error = refusal(&library, &model("MatMul", &Weight::File(path)));
-            assert!(error.to_string().contains("Failed to import initializer: weight"), "{path}: {error}");
+            assert!(
+                error.to_string().contains("Failed to import initializer: weight"),
+                "{path}: {error}"
+            );
         }
     }
 }
@@ -140,7 +152,9 @@ fn a_damaged_plan_is_refused() {
         config.add_profile(&[("x", [&[1, 4], &[2, 4], &[8, 4]])]).unwrap();
         let plan = network.build(&config).unwrap();
         let runtime = Runtime::new(&library).unwrap();
-        for (damaged, what) in [(&plan.bytes()[..16], "cut"), (&[0x5a; 4096], "garbage"), (&[], "empty")] {
+        for (damaged, what) in
+            [(&plan.bytes()[..16], "cut"), (&[0x5a; 4096], "garbage"), (&[], "empty")]
+        {
             let error = runtime.deserialize(damaged).unwrap_err();
             let Error::Call { call, log } = &error else { panic!("{what}: {error}") };
             assert_eq!(call.call, "IRuntime::deserializeCudaEngine");

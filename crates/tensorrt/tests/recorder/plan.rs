@@ -4,12 +4,14 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use rszs_tensorrt::{
-    BuildProgress, Builder, BuilderConfig, BuilderFlag, DataType, Error, Library, Logger, Network, Severity,
+    BuildProgress, Builder, BuilderConfig, BuilderFlag, DataType, Error, Library, Logger, Network,
+    Severity,
 };
 
 use crate::recorder::{FAMILIES, Recorder, assert_transcript, driver_calls};
 
-/// 10 and the RTX of its time ask for a strongly typed network by bit 1; in 11 all networks are, and bit 1 is something else.
+/// 10 and the RTX of its time ask for a strongly typed network by bit 1; in 11 all networks are,
+/// and bit 1 is something else.
 fn network_flags(number: i32) -> &'static str {
     match number {
         10_400 | 100_000..110_000 => "VBuilder::createNetworkV2(2)",
@@ -35,7 +37,12 @@ fn a_network_is_parsed_described_and_deleted_through_the_right_slots() {
         let (create, create_parser) =
             (format!("createInferBuilder({number})"), format!("createNvOnnxParser({number})"));
         let tensor = ["VTensor::getName()", "VTensor::getType()", "VTensor::getDimensions()"];
-        expected.extend([create.as_str(), network_flags(number), &create_parser, "IParser::parse(10 bytes)"]);
+        expected.extend([
+            create.as_str(),
+            network_flags(number),
+            &create_parser,
+            "IParser::parse(10 bytes)",
+        ]);
         expected.push("VNetworkDefinition::getNbLayers()");
         expected.extend(["VNetworkDefinition::getNbInputs()", "VNetworkDefinition::getInput(0)"]);
         expected.extend(tensor);
@@ -87,7 +94,12 @@ fn a_plan_is_built_through_the_right_slots() {
         expected.push("VTimingCache::serialize()");
         expected.extend(memory);
         // The cache's bytes, the cache before its configuration, the plan.
-        expected.extend(["delete VHostMemory", "delete VTimingCache", "delete VBuilderConfig", "delete VHostMemory"]);
+        expected.extend([
+            "delete VHostMemory",
+            "delete VTimingCache",
+            "delete VBuilderConfig",
+            "delete VHostMemory",
+        ]);
         assert_transcript(&recorder.transcript(), &expected, number);
     }
 }
@@ -122,7 +134,9 @@ fn progress_arrives_and_break_stops_the_build() {
         });
         let error = network.build(&config).unwrap_err();
         assert!(matches!(error, Error::Call { .. }), "{error}");
-        config.set_progress_monitor(|_| panic!("a panic of the monitor's own, which the test expects"));
+        config.set_progress_monitor(|_| {
+            panic!("a panic of the monitor's own, which the test expects")
+        });
         network.build(&config).unwrap_err();
         assert!(recorder.transcript().contains(&"monitor is IProgressMonitor 1.0".to_owned()));
     }
@@ -139,7 +153,10 @@ fn messages_reach_the_logger_of_either_layout() {
         Builder::new(&library).unwrap();
         let heard = heard.lock().unwrap();
         assert_eq!(heard.len(), 1, "version number {number}");
-        assert_eq!((heard[0].severity, heard[0].text.as_str()), (Severity::Info, "createInferBuilder was called"));
+        assert_eq!(
+            (heard[0].severity, heard[0].text.as_str()),
+            (Severity::Info, "createInferBuilder was called")
+        );
     }
 }
 

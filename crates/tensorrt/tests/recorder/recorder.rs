@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use rszs_tensorrt::{Library, LibraryFiles, LoadError, Logger};
 
-/// Versions that stand for the families: 10 (the oldest, and that of `JetPack` 6), 11, RTX before and since its change.
+/// Versions that stand for the families: 10 (the oldest, and that of `JetPack` 6), 11, RTX before
+/// and since its change.
 pub(crate) const FAMILIES: [i32; 5] = [100_000, 100_300, 110_400, 10_400, 10_701];
 
 /// A copy of the recorder library: the system's loader gives each file its own state.
@@ -16,11 +17,16 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Says that it is version `number`. The file is named after the major version, as NVIDIA's are.
+    /// Says that it is version `number`. The file is named after the major version, as NVIDIA's
+    /// are.
     pub(crate) fn new(number: i32) -> Self {
         let mut built = std::env::current_exe().unwrap();
         built.pop();
-        assert!(built.ends_with("deps"), "{}: expected the folder of test programs", built.display());
+        assert!(
+            built.ends_with("deps"),
+            "{}: expected the folder of test programs",
+            built.display()
+        );
         built.pop();
         built.push("examples/librecorder.so");
         let folder = tempfile::tempdir().unwrap();
@@ -41,8 +47,10 @@ impl Recorder {
         let name = CString::new(name).unwrap();
         // SAFETY: the recorder exports it with this type.
         unsafe {
-            let set =
-                self.library.get::<extern "C" fn(*const std::ffi::c_char, usize)>(b"recorder_set_answer\0").unwrap();
+            let set = self
+                .library
+                .get::<extern "C" fn(*const std::ffi::c_char, usize)>(b"recorder_set_answer\0")
+                .unwrap();
             set(name.as_ptr(), value);
         }
     }
@@ -52,8 +60,10 @@ impl Recorder {
         let mut buffer = vec![0u8; 1 << 16];
         // SAFETY: the recorder exports it with this type.
         let length = unsafe {
-            let take =
-                self.library.get::<extern "C" fn(*mut u8, usize) -> usize>(b"recorder_take_transcript\0").unwrap();
+            let take = self
+                .library
+                .get::<extern "C" fn(*mut u8, usize) -> usize>(b"recorder_take_transcript\0")
+                .unwrap();
             take(buffer.as_mut_ptr(), buffer.len())
         };
         String::from_utf8_lossy(&buffer[..length]).lines().map(str::to_owned).collect()
@@ -61,7 +71,11 @@ impl Recorder {
 
     /// Library, parser and driver in one.
     pub(crate) fn files(&self) -> LibraryFiles {
-        LibraryFiles { inference: self.file.clone(), parser: Some(self.file.clone()), driver: self.file.clone() }
+        LibraryFiles {
+            inference: self.file.clone(),
+            parser: Some(self.file.clone()),
+            driver: self.file.clone(),
+        }
     }
 
     pub(crate) fn open(&self) -> Result<Library, LoadError> {

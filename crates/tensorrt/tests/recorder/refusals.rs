@@ -1,18 +1,27 @@
-//! What a library that refuses, or is not the right one, becomes: a named error with what the library said.
+//! What a library that refuses, or is not the right one, becomes: a named error with what the
+//! library said.
 
-use rszs_tensorrt::{Builder, BuilderConfig, DriverError, Error, Library, LoadError, Logger, Network, Runtime};
+use rszs_tensorrt::{
+    Builder, BuilderConfig, DriverError, Error, Library, LoadError, Logger, Network, Runtime,
+};
 
 use crate::recorder::{FAMILIES, Recorder};
 
 #[test]
 fn other_versions_are_refused() {
-    for (number, found) in
-        [(8_601, "TensorRT 8.6.1"), (120_000, "TensorRT 12.0.0"), (10_200, "TensorRT-RTX 1.2.0"), (0, "TensorRT 0.0.0")]
-    {
+    for (number, found) in [
+        (8_601, "TensorRT 8.6.1"),
+        (120_000, "TensorRT 12.0.0"),
+        (10_200, "TensorRT-RTX 1.2.0"),
+        (0, "TensorRT 0.0.0"),
+    ] {
         let recorder = Recorder::new(number);
         let error = recorder.open().unwrap_err();
         assert!(matches!(error, LoadError::UnknownVersion { .. }), "{error}");
-        assert!(error.to_string().contains(&format!("found {found}; its interface is not known")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("found {found}; its interface is not known")),
+            "{error}"
+        );
         assert!(recorder.transcript().is_empty());
     }
 }
@@ -23,11 +32,9 @@ fn a_parser_of_another_major_version_is_refused() {
     let mut files = ten.files();
     files.parser = Some(eleven.file.clone());
     let error = Library::open(files, Logger::silent()).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("expected a parser of version 10, as the inference library is, found 11 in its name")
-    );
+    assert!(error.to_string().ends_with(
+        "expected a parser of version 10, as the inference library is, found 11 in its name"
+    ));
 }
 
 #[test]
@@ -38,7 +45,10 @@ fn nothing_is_created_without_a_device() {
         let library = recorder.open().unwrap();
         assert!(matches!(Builder::new(&library), Err(Error::Driver(DriverError::NoDevice { .. }))));
         recorder.answer("cuInit", 100);
-        assert!(matches!(Runtime::new(&library), Err(Error::Driver(DriverError::Refused { code: 100, .. }))));
+        assert!(matches!(
+            Runtime::new(&library),
+            Err(Error::Driver(DriverError::Refused { code: 100, .. }))
+        ));
         assert_eq!(recorder.transcript(), ["cuInit(0)", "cuInit(0)"]);
     }
 }
@@ -51,7 +61,10 @@ fn a_missing_driver_is_named() {
     let library = Library::open(files, Logger::silent()).unwrap();
     let error = Builder::new(&library).unwrap_err();
     assert!(matches!(error, Error::Driver(DriverError::Missing { .. })));
-    assert!(error.to_string().contains("libcuda.so.1: expected the CUDA driver, found none"), "{error}");
+    assert!(
+        error.to_string().contains("libcuda.so.1: expected the CUDA driver, found none"),
+        "{error}"
+    );
     assert!(recorder.transcript().is_empty());
 }
 
@@ -62,7 +75,10 @@ fn a_driver_that_is_none_is_named() {
     files.driver = "libc.so.6".into();
     let library = Library::open(files, Logger::silent()).unwrap();
     let error = Runtime::new(&library).unwrap_err();
-    assert_eq!(error.to_string(), "libc.so.6: expected the function cuInit, found none (another library?)");
+    assert_eq!(
+        error.to_string(),
+        "libc.so.6: expected the function cuInit, found none (another library?)"
+    );
     assert!(recorder.transcript().is_empty());
 }
 
@@ -74,7 +90,10 @@ fn a_pointer_to_nothing_is_an_error() {
         for address in [0, 0x228, 0x230, 0x260] {
             recorder.answer("createInferRuntime", address);
             let error = Runtime::new(&library).unwrap_err();
-            assert!(error.to_string().starts_with("createInferRuntime: expected an object, found null"), "{error}");
+            assert!(
+                error.to_string().starts_with("createInferRuntime: expected an object, found null"),
+                "{error}"
+            );
         }
     }
 }
@@ -89,7 +108,8 @@ fn a_refused_call_carries_what_the_library_said() {
         let error = runtime.deserialize(b"cut").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "IRuntime::deserializeCudaEngine: expected an object, found null, or a pointer to nothing; \
+            "IRuntime::deserializeCudaEngine: expected an object, found null, or a pointer to \
+             nothing; \
              the library says: error: VRuntime::deserializeCudaEngine was told to refuse"
         );
     }
@@ -105,12 +125,14 @@ fn what_the_parser_does_not_like_is_listed_by_node() {
         let error = Network::parse(&builder, b"onnx").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "ONNX model: expected one that TensorRT can parse, found node /head/conv: Conv: no such operator \
+            "ONNX model: expected one that TensorRT can parse, found node /head/conv: Conv: no \
+             such operator \
              (unsupported node); the library says: error: IParser::parse was told to refuse"
         );
         drop(builder);
         // What was made on the way is deleted, in order.
-        let deletions: Vec<_> = recorder.transcript().into_iter().filter(|line| line.starts_with("delete")).collect();
+        let deletions: Vec<_> =
+            recorder.transcript().into_iter().filter(|line| line.starts_with("delete")).collect();
         assert_eq!(deletions, ["delete IParser", "delete VNetworkDefinition", "delete VBuilder"]);
     }
 }
@@ -123,7 +145,9 @@ fn a_profile_that_leaves_an_input_out_is_an_error() {
     let builder = Builder::new(&library).unwrap();
     let error = BuilderConfig::new(&builder).unwrap().add_profile(&[]).unwrap_err();
     assert!(
-        error.to_string().starts_with("IBuilderConfig::addOptimizationProfile: expected a number, found -1"),
+        error
+            .to_string()
+            .starts_with("IBuilderConfig::addOptimizationProfile: expected a number, found -1"),
         "{error}"
     );
 }

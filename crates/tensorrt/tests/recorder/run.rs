@@ -1,4 +1,5 @@
-//! From a plan to an enqueued run. No device is there: the recorder writes addresses down and touches none.
+//! From a plan to an enqueued run. No device is there: the recorder writes addresses down and
+//! touches none.
 
 use rszs_tensorrt::{Direction, Error, LoadedPlan, Runtime};
 
@@ -13,7 +14,10 @@ fn an_engine_is_described_and_run_through_the_right_slots() {
         let engine = runtime.deserialize(b"a plan").unwrap();
         assert_eq!(engine.profiles(), 1);
         let tensors = engine.tensors().unwrap();
-        assert_eq!((tensors[0].direction, tensors[0].tensor.name.as_str()), (Direction::Input, "tiles"));
+        assert_eq!(
+            (tensors[0].direction, tensors[0].tensor.name.as_str()),
+            (Direction::Input, "tiles")
+        );
         assert_eq!(engine.profile_shapes("tiles", 0).unwrap(), [[3, -1], [3, -1], [3, -1]]);
         let mut context = engine.create_context().unwrap();
         // SAFETY: the recorder enqueues nothing.

@@ -9,7 +9,8 @@ use super::*;
 use crate::lower::lower_half;
 use crate::onnx::{GraphProto, NodeProto, TensorProto};
 
-/// `nano` with tiles of 64 px, whole and without the parts that can be left out, and on patches as the published sizes are.
+/// `nano` with tiles of 64 px, whole and without the parts that can be left out, and on patches as
+/// the published sizes are.
 fn graphs() -> Vec<Graph> {
     let switches = [(true, true), (false, true), (true, false), (false, false)];
     let configs = switches.map(|(cross_attention, adaptive_head)| Config {
@@ -18,7 +19,11 @@ fn graphs() -> Vec<Graph> {
         ..Config::nano().with_tile_px(64)
     });
     let patches = Config { stem: None, separable: false, ..Config::nano().with_tile_px(64) };
-    configs.iter().chain([&patches]).map(|config| image_graph(config, Purpose::Deploy).unwrap()).collect()
+    configs
+        .iter()
+        .chain([&patches])
+        .map(|config| image_graph(config, Purpose::Deploy).unwrap())
+        .collect()
 }
 
 fn lowered(graph: &Graph) -> GraphProto {
@@ -40,7 +45,8 @@ fn real_inputs(node: &NodeProto, types: &BTreeMap<String, i32>) -> Vec<i32> {
     node.input[..kept].iter().map(|name| types[name]).filter(|&element| is_real(element)).collect()
 }
 
-/// The type of every value by name, walked through as an engine does; panics where the inputs of a node disagree.
+/// The type of every value by name, walked through as an engine does; panics where the inputs of a
+/// node disagree.
 fn walk(graph: &GraphProto) -> BTreeMap<String, i32> {
     let name = |tensor: &TensorProto| (tensor.name.clone().unwrap(), tensor.data_type.unwrap());
     let mut types: BTreeMap<String, i32> = graph.initializer.iter().map(name).collect();
@@ -81,7 +87,8 @@ fn types_agree_at_every_node_and_are_the_declared_ones() {
 
 #[test]
 fn no_preset_has_an_op_that_these_networks_lack() {
-    let ops = |graph: &Graph| graph.nodes().iter().map(|node| node.op.name()).collect::<BTreeSet<_>>();
+    let ops =
+        |graph: &Graph| graph.nodes().iter().map(|node| node.op.name()).collect::<BTreeSet<_>>();
     let seen: BTreeSet<_> = graphs().iter().flat_map(ops).collect();
     for (name, config) in Config::presets() {
         let graph = image_graph(&config, Purpose::Deploy).unwrap();
@@ -92,7 +99,8 @@ fn no_preset_has_an_op_that_these_networks_lack() {
 
 #[test]
 fn sums_over_many_elements_are_islands_and_products_by_weights_are_not() {
-    let islands = ["LayerNormalization", "InstanceNormalization", "Softmax", "ReduceL2", "ReduceMean"];
+    let islands =
+        ["LayerNormalization", "InstanceNormalization", "Softmax", "ReduceL2", "ReduceMean"];
     let mut found = BTreeSet::new();
     for graph in graphs() {
         let file = lowered(&graph);
@@ -112,7 +120,8 @@ fn sums_over_many_elements_are_islands_and_products_by_weights_are_not() {
             };
             if is_by_weight {
                 let name = &graph.nodes()[index].name;
-                let stored = file.node.iter().find(|node| node.name.as_ref() == Some(name)).unwrap();
+                let stored =
+                    file.node.iter().find(|node| node.name.as_ref() == Some(name)).unwrap();
                 assert_eq!(types[&stored.output[0]], data_type::FLOAT16, "{name}");
             }
         }
@@ -135,7 +144,8 @@ fn no_value_is_cast_twice_and_no_weight_at_all() {
         let file = lowered(&graph);
         let casts: Vec<_> = file.node.iter().filter(|node| operator(node) == "Cast").collect();
         let sources: BTreeSet<_> = casts.iter().map(|node| node.input[0].as_str()).collect();
-        let weights: BTreeSet<_> = file.initializer.iter().filter_map(|tensor| tensor.name.as_deref()).collect();
+        let weights: BTreeSet<_> =
+            file.initializer.iter().filter_map(|tensor| tensor.name.as_deref()).collect();
         assert!(sources.is_disjoint(&weights), "{:?}", sources.intersection(&weights));
         let outputs: BTreeSet<_> = file.output.iter().map(|output| output.name.clone()).collect();
         let between = casts.iter().filter(|node| !outputs.contains(&node.name)).count();
@@ -148,7 +158,9 @@ fn no_value_is_cast_twice_and_no_weight_at_all() {
 #[test]
 fn weights_are_16_bit_except_those_of_islands() {
     let file = lowered(&graphs()[0]);
-    let stored = |name: &str| file.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name)).unwrap();
+    let stored = |name: &str| {
+        file.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name)).unwrap()
+    };
     let weight = stored("vlm.blocks.0.mlp.fc1.weight");
     assert_eq!(weight.data_type, Some(data_type::FLOAT16));
     let elements: i64 = weight.dims.iter().product();
@@ -173,7 +185,8 @@ fn with_weight(values: [f32; 2]) -> Result<GraphProto, LowerError> {
 fn a_weight_is_rounded_to_the_nearest_half() {
     let file = with_weight([1.0, -2.0]).unwrap();
     assert_eq!(file.initializer[0].raw_data.as_deref(), Some([0x00, 0x3c, 0x00, 0xc0].as_slice()));
-    let nodes: Vec<_> = file.node.iter().map(|node| (operator(node), node.output[0].as_str())).collect();
+    let nodes: Vec<_> =
+        file.node.iter().map(|node| (operator(node), node.output[0].as_str())).collect();
     assert_eq!(nodes, [("Cast", "x/half"), ("MatMul", "y/half"), ("Cast", "y")]);
 }
 
@@ -182,12 +195,15 @@ fn a_weight_that_half_precision_cannot_hold_is_named() {
     assert!(with_weight([65504.0, 1.0]).is_ok());
     assert_eq!(
         with_weight([1.0, -65520.0]).unwrap_err().to_string(),
-        "weight: expected magnitudes of at most 65504 for half precision, found -65520; export fp32 alone"
+        "weight: expected magnitudes of at most 65504 for half precision, found -65520; export \
+         fp32 alone"
     );
     assert!(with_weight([1e-9, 1.0]).is_ok(), "one of two");
     let error = with_weight([1e-9, -1e-9]).unwrap_err().to_string();
     assert!(
-        error.starts_with("weight: expected magnitudes that half precision can tell from zero, found 2 of 2"),
+        error.starts_with(
+            "weight: expected magnitudes that half precision can tell from zero, found 2 of 2"
+        ),
         "{error}"
     );
 }
@@ -196,7 +212,9 @@ fn a_weight_that_half_precision_cannot_hold_is_named() {
 fn quantized_product(weight: [f32; 2]) -> (Graph, BTreeMap<String, Tensor>) {
     let parameters = BTreeMap::from([("weight".to_owned(), Tensor::new([2, 1], weight.to_vec()))]);
     let magnitudes = [("x".to_owned(), 1.0)].into();
-    let quantized = product().quantize(&BTreeSet::from(["matmul".to_owned()]), &magnitudes, &parameters).unwrap();
+    let quantized = product()
+        .quantize(&BTreeSet::from(["matmul".to_owned()]), &magnitudes, &parameters)
+        .unwrap();
     (quantized, parameters)
 }
 
@@ -205,15 +223,24 @@ fn eight_bit_steps_are_signed_around_zero_with_16_bit_scales() {
     let (quantized, parameters) = quantized_product([1.0, -0.5]);
     let file = lower_half(&quantized, &parameters, "test", &[]).unwrap().graph.unwrap();
     let nodes: Vec<_> = file.node.iter().map(operator).collect();
-    assert_eq!(nodes, ["Cast", "QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "MatMul", "Cast"]);
-    let stored = |name: &String| file.initializer.iter().find(|tensor| tensor.name.as_ref() == Some(name)).unwrap();
+    assert_eq!(
+        nodes,
+        ["Cast", "QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "MatMul", "Cast"]
+    );
+    let stored = |name: &String| {
+        file.initializer.iter().find(|tensor| tensor.name.as_ref() == Some(name)).unwrap()
+    };
     for node in &file.node[1..4] {
         let [_, scale, zero] = &node.input[..] else { panic!("{node:?}") };
         assert_eq!(stored(scale).data_type, Some(data_type::FLOAT16), "{node:?}");
         assert_eq!(stored(zero).data_type, Some(data_type::INT8), "{node:?}");
         assert!(stored(zero).raw_data.as_ref().unwrap().iter().all(|&byte| byte == 0), "{node:?}");
     }
-    assert_eq!(stored(&file.node[3].input[0]).raw_data.as_deref(), Some([127_u8, 192].as_slice()), "127 and -64");
+    assert_eq!(
+        stored(&file.node[3].input[0]).raw_data.as_deref(),
+        Some([127_u8, 192].as_slice()),
+        "127 and -64"
+    );
     let types = walk(&file);
     for value in &file.value_info {
         let name = value.name.as_deref().unwrap();
@@ -225,8 +252,16 @@ fn eight_bit_steps_are_signed_around_zero_with_16_bit_scales() {
 fn a_weight_too_small_for_a_16_bit_scale_keeps_a_scale_above_zero() {
     let (quantized, parameters) = quantized_product([1e-7, 0.0]);
     let file = lower_half(&quantized, &parameters, "test", &[]).unwrap().graph.unwrap();
-    let scales = file.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(&file.node[3].input[1])).unwrap();
-    assert_eq!(scales.raw_data.as_deref(), Some([1, 0].as_slice()), "the smallest 16-bit number above zero");
+    let scales = file
+        .initializer
+        .iter()
+        .find(|tensor| tensor.name.as_deref() == Some(&file.node[3].input[1]))
+        .unwrap();
+    assert_eq!(
+        scales.raw_data.as_deref(),
+        Some([1, 0].as_slice()),
+        "the smallest 16-bit number above zero"
+    );
 }
 
 #[test]
@@ -247,7 +282,12 @@ fn a_value_that_several_islands_read_is_cast_once() {
     let y = x.softmax() + x.l2_normalize();
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     let file = lower_half(&graph, &BTreeMap::new(), "test", &[]).unwrap().graph.unwrap();
-    let casts: Vec<_> = file.node.iter().filter(|node| operator(node) == "Cast").map(|node| &node.output[0]).collect();
+    let casts: Vec<_> = file
+        .node
+        .iter()
+        .filter(|node| operator(node) == "Cast")
+        .map(|node| &node.output[0])
+        .collect();
     assert_eq!(casts, ["queries/half", "relu/single"]);
 }
 
@@ -257,7 +297,11 @@ fn the_oracle_rounds_what_the_file_holds_in_16_bits() {
     // 2049 lies between two halves, and so does the sum of what is read.
     let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![2049.0, 1.0]))].into();
     let run = interpret_half(&product(), &feeds, &parameters).unwrap();
-    assert_eq!(run.outputs[0].1, Tensor::new([1, 1], vec![2048.0]), "2049 is read as 2048, and 2049 is kept as 2048");
+    assert_eq!(
+        run.outputs[0].1,
+        Tensor::new([1, 1], vec![2048.0]),
+        "2049 is read as 2048, and 2049 is kept as 2048"
+    );
     assert_eq!(run.peak, Peak { node: "matmul".to_owned(), magnitude: 2048.0 });
 }
 
@@ -275,5 +319,8 @@ fn a_number_that_half_precision_cannot_hold_is_named_by_its_node() {
     let y = builder.input("x", Element::F32, [N, 2.into()]).relu().affine(1e6, 0.0);
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     let error = lower_half(&graph, &BTreeMap::new(), "test", &[]).unwrap_err();
-    assert!(matches!(&error, LowerError::TooLargeForHalf { name, .. } if name == "affine"), "{error}");
+    assert!(
+        matches!(&error, LowerError::TooLargeForHalf { name, .. } if name == "affine"),
+        "{error}"
+    );
 }

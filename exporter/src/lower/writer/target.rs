@@ -9,7 +9,11 @@ use crate::onnx::AttributeProto;
 
 impl Writer<'_> {
     /// A target shape, as a constant if it is one.
-    pub(in crate::lower) fn target(&mut self, node: &Node, axes: &[Axis]) -> Result<String, LowerError> {
+    pub(in crate::lower) fn target(
+        &mut self,
+        node: &Node,
+        axes: &[Axis],
+    ) -> Result<String, LowerError> {
         let mut parts: Vec<String> = Vec::new();
         for run in axes.chunk_by(|a, b| matches!((a, b), (Axis::Written(_), Axis::Written(_)))) {
             parts.push(match run[0] {
@@ -49,19 +53,29 @@ impl Writer<'_> {
         let mut factors = factors.into_iter();
         let first = factors.next().unwrap_or_default();
         let product = |product: String, factor: String| {
-            self.share_node(format!("{product}_times_{factor}"), "Mul", vec![product, factor], vec![])
+            self.share_node(
+                format!("{product}_times_{factor}"),
+                "Mul",
+                vec![product, factor],
+                vec![],
+            )
         };
         Ok(factors.fold(first, product))
     }
 
     /// `[1]` whole number: N or K, read off the first input that shows it.
-    fn symbol(&mut self, node: &Node, symbol: Dim, text: &'static str) -> Result<String, LowerError> {
+    fn symbol(
+        &mut self,
+        node: &Node,
+        symbol: Dim,
+        text: &'static str,
+    ) -> Result<String, LowerError> {
         let source = self.graph.inputs().find_map(|(input, _)| {
             let axis = input.shape.0.iter().position(|&dim| dim == symbol)?;
             Some((input.name.clone(), axis))
         });
-        let (input, axis) =
-            source.ok_or_else(|| LowerError::UnknownSymbol { name: node.name.clone(), symbol: text })?;
+        let (input, axis) = source
+            .ok_or_else(|| LowerError::UnknownSymbol { name: node.name.clone(), symbol: text })?;
         let shape = self.share_node(format!("shape.{input}"), "Shape", vec![input], vec![]);
         let axis = self.integers(&[axis as i64]);
         Ok(self.share_node(format!("shape.{text}"), "Gather", vec![shape, axis], vec![]))

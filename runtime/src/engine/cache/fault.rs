@@ -13,7 +13,8 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 pub(in crate::engine) enum CacheFault {
     /// No variable tells where.
     #[error(
-        "engine cache: expected XDG_CACHE_HOME or HOME to name a folder, found neither; name one with --engine-cache DIR"
+        "engine cache: expected XDG_CACHE_HOME or HOME to name a folder, found neither; name one \
+         with --engine-cache DIR"
     )]
     NoFolder,
     /// The folder cannot be had.
@@ -59,7 +60,8 @@ pub(in crate::engine) enum CacheFault {
         source: io::Error,
     },
     /// The file cannot be written.
-    #[error("{path}: expected to keep the built engine, found: {source}; it is built again at the next start", path = .path.display())]
+    #[error("{path}: expected to keep the built engine, found: {source}; it is built again at the \
+        next start", path = .path.display())]
     Unwritable {
         /// The file.
         path: PathBuf,
@@ -67,13 +69,15 @@ pub(in crate::engine) enum CacheFault {
         source: io::Error,
     },
     /// A header of something else, or of another version of this program.
-    #[error("{path}: expected the header of a built engine, found another (of another version of this program?)", path = .path.display())]
+    #[error("{path}: expected the header of a built engine, found another (of another version of \
+        this program?)", path = .path.display())]
     Header {
         /// The file.
         path: PathBuf,
     },
     /// Built for something else: another model, library, device, driver or shape.
-    #[error("{path}: expected an engine built for this model, library and device, found one for another", path = .path.display())]
+    #[error("{path}: expected an engine built for this model, library and device, found one for \
+        another", path = .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -89,7 +93,8 @@ pub(in crate::engine) enum CacheFault {
         found: u64,
     },
     /// Damaged.
-    #[error("{path}: expected content with the SHA-256 of its header, found other content (damaged?)", path = .path.display())]
+    #[error("{path}: expected content with the SHA-256 of its header, found other content \
+        (damaged?)", path = .path.display())]
     Digest {
         /// The file.
         path: PathBuf,
@@ -115,7 +120,8 @@ impl CacheFault {
 
 /// Refuses what another user owns or could have written.
 pub(super) fn only_ours(path: &Path, metadata: &Metadata) -> Result<(), CacheFault> {
-    let (expected, found, mode) = (rustix::process::geteuid().as_raw(), metadata.uid(), metadata.mode() & 0o7777);
+    let (expected, found, mode) =
+        (rustix::process::geteuid().as_raw(), metadata.uid(), metadata.mode() & 0o7777);
     if found != expected {
         return Err(CacheFault::Owner { path: path.to_owned(), expected, found });
     }

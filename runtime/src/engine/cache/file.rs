@@ -24,7 +24,8 @@ pub(super) fn header(key: &CacheKey, content: &[u8]) -> Vec<u8> {
 pub(super) fn read(path: &Path, key: &CacheKey) -> Result<Option<(File, Vec<u8>)>, CacheFault> {
     // Not through a link, and a pipe of that name is not waited for.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path) {
+    let mut file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+    {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CacheFault::unreadable(path)(error)),
@@ -44,7 +45,11 @@ pub(super) fn read(path: &Path, key: &CacheKey) -> Result<Option<(File, Vec<u8>)
 fn check(path: &Path, key: &CacheKey, file: &[u8]) -> Result<(), CacheFault> {
     let path = || path.to_owned();
     let Some((header, content)) = file.split_at_checked(HEADER_BYTES) else {
-        return Err(CacheFault::Length { path: path(), expected: HEADER_BYTES as u64, found: file.len() as u64 });
+        return Err(CacheFault::Length {
+            path: path(),
+            expected: HEADER_BYTES as u64,
+            found: file.len() as u64,
+        });
     };
     let (magic, rest) = header.split_at(MAGIC.len());
     let (of, rest) = rest.split_at(DIGEST_BYTES);

@@ -6,7 +6,8 @@ use rszs_bundle::{Precision, Sha256};
 
 use super::PLAN;
 
-/// Raised when the form of the files changes, or what is asked of a build beside shapes and precision.
+/// Raised when the form of the files changes, or what is asked of a build beside shapes and
+/// precision.
 const FORMAT: &str = "rszs engine cache 1";
 
 /// Name of a file in the cache: a digest of everything that its content depends on.
@@ -41,7 +42,8 @@ impl CacheKey {
         precision: Precision,
         shapes: &str,
     ) -> Self {
-        let parts = [surroundings.described(), model.to_string(), precision.to_string(), shapes.to_owned()];
+        let parts =
+            [surroundings.described(), model.to_string(), precision.to_string(), shapes.to_owned()];
         Self { digest: digest(PLAN, &parts), ending: PLAN }
     }
 
@@ -63,8 +65,10 @@ impl CacheKey {
 impl Surroundings<'_> {
     fn described(&self) -> String {
         let Self { library, device, device_uuid, compute_capability, driver, kernel_driver } = self;
-        let mut text =
-            format!("{library}\n{device}\n{compute_capability:?}\n{driver:?}\n{}\n", kernel_driver.unwrap_or_default());
+        let mut text = format!(
+            "{library}\n{device}\n{compute_capability:?}\n{driver:?}\n{}\n",
+            kernel_driver.unwrap_or_default()
+        );
         for byte in device_uuid {
             let _ = write!(text, "{byte:02x}");
         }
@@ -73,5 +77,7 @@ impl Surroundings<'_> {
 }
 
 fn digest(ending: &str, parts: &[String]) -> Sha256 {
-    Sha256::of_parts([FORMAT, ending].into_iter().chain(parts.iter().map(String::as_str)).map(str::as_bytes))
+    Sha256::of_parts(
+        [FORMAT, ending].into_iter().chain(parts.iter().map(String::as_str)).map(str::as_bytes),
+    )
 }

@@ -14,7 +14,8 @@ use crate::engine::{BuildNews, BuildWatch};
 /// How often a lock that another process holds is tried.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Held until it is dropped, or until the process ends in whatever way: the system lets go of the lock of a process that was killed.
+/// Held until it is dropped, or until the process ends in whatever way: the system lets go of the
+/// lock of a process that was killed.
 #[derive(Debug)]
 pub(in crate::engine) struct CacheLock {
     _file: File,
@@ -26,8 +27,13 @@ impl CacheLock {
     /// Takes the lock on the file `path`; nothing if the `watch` asked to stop before it was free.
     pub(super) fn take(path: &Path, watch: &BuildWatch) -> Result<Option<Self>, CacheFault> {
         let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits() as i32;
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(flags)
+            .open(path);
         let file = file.map_err(CacheFault::unwritable(path))?;
         let mut has_waited = false;
         loop {

@@ -1,7 +1,8 @@
 //! Built engines on the disk: one folder that belongs to the user alone, one file a key.
 //!
-//! What comes out of it runs as code on the GPU. So a plan is taken only from a file that the user owns and nobody else can write, whose
-//! header and digest fit; anything else is named and built anew. Plans are never taken from a bundle.
+//! What comes out of it runs as code on the GPU. So a plan is taken only from a file that the user
+//! owns and nobody else can write, whose header and digest fit; anything else is named and built
+//! anew. Plans are never taken from a bundle.
 
 mod fault;
 mod file;
@@ -27,8 +28,8 @@ use crate::engine::BuildWatch;
 /// Ending of plans.
 const PLAN: &str = "plan";
 
-/// Most plans that are kept; the one that was not used for longest goes first. A machine has a few bundles and shapes, and one that is
-/// updated every week must not fill its disk.
+/// Most plans that are kept; the one that was not used for longest goes first. A machine has a few
+/// bundles and shapes, and one that is updated every week must not fill its disk.
 const MOST_PLANS: usize = 12;
 
 /// The folder, checked.
@@ -40,7 +41,9 @@ pub(super) struct EngineCache {
 impl EngineCache {
     /// The cache in `typed`, or in the user's folder for caches; made if it is not there.
     pub(super) fn open(typed: Option<&Path>) -> Result<Self, CacheFault> {
-        let folder = typed.map_or_else(default_folder, |typed| Some(typed.to_owned())).ok_or(CacheFault::NoFolder)?;
+        let folder = typed
+            .map_or_else(default_folder, |typed| Some(typed.to_owned()))
+            .ok_or(CacheFault::NoFolder)?;
         if let Some(above) = folder.parent() {
             fs::create_dir_all(above).map_err(CacheFault::unusable(&folder))?;
         }
@@ -93,7 +96,8 @@ impl EngineCache {
         Trial::begin(&self.mark(key))
     }
 
-    /// The plan under `key` and how many processes in a row have ended while they tried it, if those are too many.
+    /// The plan under `key` and how many processes in a row have ended while they tried it, if
+    /// those are too many.
     pub(super) fn deadly(&self, key: &CacheKey) -> Option<(PathBuf, u64)> {
         Some((self.path(key), Trial::too_many_deaths(&self.mark(key))?))
     }
@@ -117,8 +121,11 @@ impl EngineCache {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         let plans = entries.flatten().map(|entry| entry.path());
         let plans = plans.filter(|path| path.extension().is_some_and(|ending| ending == PLAN));
-        let mut plans: Vec<(SystemTime, PathBuf)> =
-            plans.filter_map(|path| Some((File::open(&path).ok()?.metadata().ok()?.modified().ok()?, path))).collect();
+        let mut plans: Vec<(SystemTime, PathBuf)> = plans
+            .filter_map(|path| {
+                Some((File::open(&path).ok()?.metadata().ok()?.modified().ok()?, path))
+            })
+            .collect();
         plans.sort();
         for (_, path) in plans.iter().rev().skip(MOST_PLANS) {
             let _ = fs::remove_file(path);
@@ -126,10 +133,11 @@ impl EngineCache {
     }
 }
 
-/// `rszs/engines` in the user's folder for caches. A relative path in the variable is ignored, as the XDG Base Directory Specification
-/// asks.
+/// `rszs/engines` in the user's folder for caches. A relative path in the variable is ignored, as
+/// the XDG Base Directory Specification asks.
 fn default_folder() -> Option<PathBuf> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute =
+        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(caches.join("rszs").join("engines"))
 }

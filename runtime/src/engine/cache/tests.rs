@@ -58,7 +58,9 @@ fn everything_a_plan_depends_on_is_in_its_key() {
         assert_ne!(key(other), key(&HERE), "{other:?}");
         assert_ne!(CacheKey::of_timings(other), CacheKey::of_timings(&HERE), "{other:?}");
     }
-    let plan = |model: &[u8], precision, shapes| CacheKey::of_plan(&HERE, Sha256::of(model), precision, shapes);
+    let plan = |model: &[u8], precision, shapes| {
+        CacheKey::of_plan(&HERE, Sha256::of(model), precision, shapes)
+    };
     assert_ne!(plan(b"another", Precision::Fp16, "tiles 1 to 4"), key(&HERE));
     assert_ne!(plan(b"model", Precision::Fp32, "tiles 1 to 4"), key(&HERE));
     assert_ne!(plan(b"model", Precision::Fp16, "tiles 1 to 8"), key(&HERE));
@@ -112,7 +114,11 @@ fn a_file_that_others_can_write_or_own_is_not_read() {
     // Only root can give a file away.
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&path, Some(1234), None).unwrap();
-        assert!(fault(&cache).ends_with("expected it to belong to user 0, found user 1234"), "{}", fault(&cache));
+        assert!(
+            fault(&cache).ends_with("expected it to belong to user 0, found user 1234"),
+            "{}",
+            fault(&cache)
+        );
     }
 }
 
@@ -129,16 +135,23 @@ fn a_link_is_not_followed() {
 fn a_folder_that_others_can_write_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
-    assert!(matches!(EngineCache::open(Some(folder.path())), Err(CacheFault::Mode { mode: 0o777, .. })));
+    assert!(matches!(
+        EngineCache::open(Some(folder.path())),
+        Err(CacheFault::Mode { mode: 0o777, .. })
+    ));
     fs::write(folder.path().join("file"), b"").unwrap();
-    assert!(matches!(EngineCache::open(Some(&folder.path().join("file"))), Err(CacheFault::Kind { .. })));
+    assert!(matches!(
+        EngineCache::open(Some(&folder.path().join("file"))),
+        Err(CacheFault::Kind { .. })
+    ));
 }
 
 #[test]
 fn the_plans_that_were_used_last_are_kept() {
     let (_folder, cache, first) = cache();
     let name = |number: usize| format!("tiles 1 to {number}");
-    let plan = |number| CacheKey::of_plan(&HERE, Sha256::of(b"model"), Precision::Fp32, &name(number));
+    let plan =
+        |number| CacheKey::of_plan(&HERE, Sha256::of(b"model"), Precision::Fp32, &name(number));
     File::open(&first).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     for number in 1..MOST_PLANS {
         cache.write(&plan(number), b"a plan").unwrap();

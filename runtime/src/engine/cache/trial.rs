@@ -1,4 +1,5 @@
-//! Plans that end the program: what is tried is marked, and a mark that is found later is that of a process which ended meanwhile.
+//! Plans that end the program: what is tried is marked, and a mark that is found later is that of a
+//! process which ended meanwhile.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -7,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// Ends in a row after which a plan is tried no more. One alone may have been a switch that somebody turned off.
+/// Ends in a row after which a plan is tried no more. One alone may have been a switch that
+/// somebody turned off.
 const MOST_DEATHS: u64 = 2;
 
-/// A plan that is tried by this process: a file that is locked, and gone once this is dropped. It holds a byte for every process that has tried
-/// the plan and not come to an end with it. It is not synced: what takes the machine down is not known to be the plan.
+/// A plan that is tried by this process: a file that is locked, and gone once this is dropped. It
+/// holds a byte for every process that has tried the plan and not come to an end with it. It is not
+/// synced: what takes the machine down is not known to be the plan.
 #[derive(Debug)]
 pub(in crate::engine) struct Trial {
     _file: File,
@@ -19,10 +22,12 @@ pub(in crate::engine) struct Trial {
 }
 
 impl Trial {
-    /// Marks that `path`'s plan is tried. Nothing where another process tries it at the same time, or where no mark can be left.
+    /// Marks that `path`'s plan is tried. Nothing where another process tries it at the same time,
+    /// or where no mark can be left.
     pub(super) fn begin(path: &Path) -> Option<Self> {
         let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits() as i32;
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path);
+        let file =
+            OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path);
         let mut file = file.ok()?;
         file.try_lock().ok()?;
         file.write_all(b".").ok()?;
@@ -51,7 +56,10 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::used_underscore_binding, reason = "the lock is let go of in the place of the system")]
+    #[expect(
+        clippy::used_underscore_binding,
+        reason = "the lock is let go of in the place of the system"
+    )]
     fn a_trial_that_ends_leaves_nothing_and_two_that_do_not_are_too_many() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mark");

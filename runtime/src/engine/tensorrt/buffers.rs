@@ -18,7 +18,10 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    pub(super) fn new(device: &Device, request: &PlanRequest<'_>) -> Result<Self, rszs_cuda::Error> {
+    pub(super) fn new(
+        device: &Device,
+        request: &PlanRequest<'_>,
+    ) -> Result<Self, rszs_cuda::Error> {
         let PlanRequest { tile_px, most_tiles, most_rows, joint_width, .. } = *request;
         let tiles = most_tiles * tile_px * tile_px * 3;
         let presence = most_tiles * most_rows;
@@ -41,13 +44,21 @@ impl Buffers {
         }
     }
 
-    pub(super) fn upload_tiles(&mut self, values: &[u8], stream: &Stream) -> Result<(), rszs_cuda::Error> {
+    pub(super) fn upload_tiles(
+        &mut self,
+        values: &[u8],
+        stream: &Stream,
+    ) -> Result<(), rszs_cuda::Error> {
         let (host, there) = &mut self.tiles;
         host.wait_mut()?[..values.len()].copy_from_slice(values);
         there.upload(host, values.len(), stream)
     }
 
-    pub(super) fn upload_queries(&mut self, values: &[f32], stream: &Stream) -> Result<(), rszs_cuda::Error> {
+    pub(super) fn upload_queries(
+        &mut self,
+        values: &[f32],
+        stream: &Stream,
+    ) -> Result<(), rszs_cuda::Error> {
         if self.uploaded == values {
             return Ok(());
         }

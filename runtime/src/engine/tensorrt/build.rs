@@ -16,19 +16,22 @@ pub(super) struct Built {
     pub(super) timings: Option<Vec<u8>>,
 }
 
-/// Builds a plan with `library` for the device that is current. `timings` are those of an earlier build, or nothing.
+/// Builds a plan with `library` for the device that is current. `timings` are those of an earlier
+/// build, or nothing.
 pub(super) fn build(
     library: &Library,
     request: &PlanRequest<'_>,
     timings: &[u8],
     watch: &BuildWatch,
 ) -> Result<Built, TensorRtError> {
-    // The bundle was verified, and this looks once more: NVIDIA's parser follows the names of files that hold weights.
+    // The bundle was verified, and this looks once more: NVIDIA's parser follows the names of files
+    // that hold weights.
     OnnxSummary::of(request.model)?;
     let builder = Builder::new(library)?;
     let network = Network::parse(&builder, request.model)?;
     let mut config = BuilderConfig::new(&builder)?;
-    // The golden set's tolerance of fp32 leaves no room for products with the mantissa of 10 bits of TF32.
+    // The golden set's tolerance of fp32 leaves no room for products with the mantissa of 10 bits
+    // of TF32.
     config.set_flag(BuilderFlag::Tf32, request.precision != Precision::Fp32);
     request.with_profile(|shapes| config.add_profile(shapes))?;
     if config.set_timing_cache(timings).is_err() {
@@ -44,8 +47,11 @@ pub(super) fn build(
     Ok(Built { plan, timings: config.timing_cache()? })
 }
 
-/// Tells the `watch` of phases without a parent, and of their steps; stops the build when it asks for that.
-fn outermost_phases(watch: BuildWatch) -> impl FnMut(BuildProgress<'_>) -> ControlFlow<()> + Send + 'static {
+/// Tells the `watch` of phases without a parent, and of their steps; stops the build when it asks
+/// for that.
+fn outermost_phases(
+    watch: BuildWatch,
+) -> impl FnMut(BuildProgress<'_>) -> ControlFlow<()> + Send + 'static {
     let mut outermost = String::new();
     move |progress| {
         match progress {
@@ -56,7 +62,9 @@ fn outermost_phases(watch: BuildWatch) -> impl FnMut(BuildProgress<'_>) -> Contr
             BuildProgress::Step { phase, step } if phase == outermost => {
                 watch.tell(&BuildNews::Step { done: step + 1 });
             }
-            BuildProgress::Start { .. } | BuildProgress::Step { .. } | BuildProgress::Finish { .. } => {}
+            BuildProgress::Start { .. }
+            | BuildProgress::Step { .. }
+            | BuildProgress::Finish { .. } => {}
         }
         if watch.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -78,9 +86,15 @@ mod tests {
     /// TensorRT-RTX where `cargo xtask tensorrt` has put it.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn rtx(component: &str) -> Option<Library> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../third_party").join(component).join("lib");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../third_party")
+            .join(component)
+            .join("lib");
         if !folder.is_dir() {
-            eprintln!("skipped: this needs {} (`cargo xtask tensorrt` fetches it)", folder.display());
+            eprintln!(
+                "skipped: this needs {} (`cargo xtask tensorrt` fetches it)",
+                folder.display()
+            );
             return None;
         }
         Some(Library::find(Family::TensorRtRtx, Some(&folder), Logger::silent()).unwrap())
@@ -91,17 +105,25 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
         let bundle = Bundle::open(&path, &VerifyOptions::default()).unwrap();
         let model = bundle.model_bytes(Precision::Fp32).unwrap();
-        let options = EngineOptions { batch: std::num::NonZero::new(8), ..EngineOptions::default() };
+        let options =
+            EngineOptions { batch: std::num::NonZero::new(8), ..EngineOptions::default() };
         let request = PlanRequest::new(Precision::Fp32, model, bundle.golden(), &options, None);
         let Some(library) = rtx("tensorrt-rtx-1.7") else { return };
         let heard = Arc::new(Mutex::new(Vec::new()));
         let hear = Arc::clone(&heard);
-        let watch = BuildWatch::new(move |news| hear.lock().unwrap().push(format!("{news:?}")), Interrupt::new());
+        let watch = BuildWatch::new(
+            move |news| hear.lock().unwrap().push(format!("{news:?}")),
+            Interrupt::new(),
+        );
         let built = build(&library, &request, &[], &watch).unwrap();
         assert!(built.plan.len() > model.len() / 2, "{} bytes", built.plan.len());
-        assert!(heard.lock().unwrap().iter().any(|news| news.starts_with("Phase")), "no phase was told");
+        assert!(
+            heard.lock().unwrap().iter().any(|news| news.starts_with("Phase")),
+            "no phase was told"
+        );
         // What one build has measured is taken by the next.
-        let again = build(&library, &request, &built.timings.unwrap(), &BuildWatch::default()).unwrap();
+        let again =
+            build(&library, &request, &built.timings.unwrap(), &BuildWatch::default()).unwrap();
         assert_eq!(again.plan.len(), built.plan.len());
     }
 
@@ -114,7 +136,13 @@ mod tests {
         let tensor = [&[8, 4, 16, 1, 66, 1, b'w', 112, 1][..]].concat();
         let graph = [&[42, tensor.len() as u8][..], &tensor].concat();
         let model = [&[58, graph.len() as u8][..], &graph, &[66, 2, 16, 20]].concat();
-        let request = PlanRequest::new(Precision::Fp32, &model, bundle.golden(), &EngineOptions::default(), None);
+        let request = PlanRequest::new(
+            Precision::Fp32,
+            &model,
+            bundle.golden(),
+            &EngineOptions::default(),
+            None,
+        );
         let error = build(&library, &request, &[], &BuildWatch::default()).unwrap_err();
         assert!(matches!(error, TensorRtError::Onnx(_)), "{error}");
         assert!(error.to_string().contains("data outside the file"), "{error}");

@@ -37,7 +37,8 @@ pub enum TensorRtError {
     },
     /// A call for more than the plan was built for.
     #[error(
-        "expected a call of up to {most_tiles} tiles and {most_rows} queries, as the engine was built for, found {tiles} and {rows}"
+        "expected a call of up to {most_tiles} tiles and {most_rows} queries, as the engine was \
+         built for, found {tiles} and {rows}"
     )]
     TooLarge {
         /// Tiles that the plan takes.
@@ -60,7 +61,9 @@ pub enum TensorRtError {
         found: Vec<i64>,
     },
     /// The process that builds could not be started.
-    #[error("{library}: expected to start this program once more, to build its plan, found: {source}")]
+    #[error(
+        "{library}: expected to start this program once more, to build its plan, found: {source}"
+    )]
     NoBuilder {
         /// Family and version of the library.
         library: String,
@@ -82,7 +85,8 @@ pub enum TensorRtError {
     Build(String),
     /// A plan that has ended this program, more than once in a row.
     #[error(
-        "{}: expected a plan that can be tried, found that this program has ended {deaths} times while it was; \
+        "{}: expected a plan that can be tried, found that this program has ended {deaths} times \
+         while it was; \
          `rszs-edge build --again` builds another", .plan.display()
     )]
     Deadly {
@@ -112,7 +116,9 @@ impl TensorRtError {
     /// Whether the library does not take the plan, which another one might cure.
     pub(super) fn is_refused_plan(&self) -> bool {
         match self {
-            Self::Library(rszs_tensorrt::Error::Call { call, .. }) => call.call == "IRuntime::deserializeCudaEngine",
+            Self::Library(rszs_tensorrt::Error::Call { call, .. }) => {
+                call.call == "IRuntime::deserializeCudaEngine"
+            }
             _ => false,
         }
     }

@@ -35,9 +35,9 @@ pub(super) fn library(kind: EngineKind, logger: Logger) -> Result<&'static Libra
 
 /// Version and file of a library, once it is loaded.
 pub(in crate::engine) fn library_name(family: Family) -> String {
-    place(family)
-        .get()
-        .map_or_else(String::new, |library| format!("{} ({})", library.version(), library.file().display()))
+    place(family).get().map_or_else(String::new, |library| {
+        format!("{} ({})", library.version(), library.file().display())
+    })
 }
 
 /// `TensorRT 10.3.0`.

@@ -1,6 +1,8 @@
-//! TensorRT and TensorRT-RTX: a plan is built on this machine from the bundle's ONNX file, kept in the engine cache, and run.
+//! TensorRT and TensorRT-RTX: a plan is built on this machine from the bundle's ONNX file, kept in
+//! the engine cache, and run.
 //!
-//! Nothing of NVIDIA's is loaded before the CUDA driver has shown a device: on a machine without one this costs one failed look-up.
+//! Nothing of NVIDIA's is loaded before the CUDA driver has shown a device: on a machine without
+//! one this costs one failed look-up.
 
 mod buffers;
 mod build;
@@ -37,7 +39,8 @@ pub(super) struct Loaded {
     pub(super) trial: Option<Trial>,
 }
 
-/// Loads a session for `request`: from the cache if it holds a plan for this machine, else from a plan that is built now.
+/// Loads a session for `request`: from the cache if it holds a plan for this machine, else from a
+/// plan that is built now.
 pub(super) fn load(
     kind: EngineKind,
     request: &PlanRequest<'_>,
@@ -78,7 +81,8 @@ pub(super) fn load(
         }
     }
     let plan = source.build(&why)?;
-    // Before it is tried: one that ends the program is known by its file, and not built at every start.
+    // Before it is tried: one that ends the program is known by its file, and not built at every
+    // start.
     source.keep(&plan);
     load(&plan)
 }
@@ -104,7 +108,8 @@ impl<'a> PlanSource<'a> {
         options: &'a EngineOptions,
     ) -> Self {
         let description = device.description();
-        let (name, kernel_driver) = (library::name_of(library), file_line(Path::new("/proc/driver/nvidia/version")));
+        let (name, kernel_driver) =
+            (library::name_of(library), file_line(Path::new("/proc/driver/nvidia/version")));
         let surroundings = Surroundings {
             library: &name,
             device: &description.name,
@@ -119,7 +124,12 @@ impl<'a> PlanSource<'a> {
             library,
             request,
             options,
-            what: format!("{name} on {}, {}, {}", description.name, request.precision, request.shapes()),
+            what: format!(
+                "{name} on {}, {}, {}",
+                description.name,
+                request.precision,
+                request.shapes()
+            ),
             cache: EngineCache::open(options.engine_cache.as_deref()),
             plan: CacheKey::of_plan(&surroundings, model, request.precision, &request.shapes()),
             timings: CacheKey::of_timings(&surroundings),
@@ -159,7 +169,10 @@ impl<'a> PlanSource<'a> {
         let timings = kept.and_then(|cache| cache.read(&self.timings).ok()?).unwrap_or_default();
         let built = builder::build(self.kind, self.library, self.request, &timings, watch)
             .inspect_err(|_| watch.tell(&BuildNews::Failed))?;
-        watch.tell(&BuildNews::Finished { bytes: built.plan.len(), seconds: start.elapsed().as_secs_f64() });
+        watch.tell(&BuildNews::Finished {
+            bytes: built.plan.len(),
+            seconds: start.elapsed().as_secs_f64(),
+        });
         if let (Ok(cache), Some(timings)) = (&self.cache, &built.timings) {
             self.warn_of(cache.write(&self.timings, timings));
         }
@@ -182,7 +195,9 @@ impl<'a> PlanSource<'a> {
         if self.options.build_again {
             cache.forget_deaths(&self.plan);
         }
-        cache.deadly(&self.plan).map_or(Ok(()), |(plan, deaths)| Err(TensorRtError::Deadly { plan, deaths }))
+        cache
+            .deadly(&self.plan)
+            .map_or(Ok(()), |(plan, deaths)| Err(TensorRtError::Deadly { plan, deaths }))
     }
 
     fn warn_of(&self, written: Result<(), CacheFault>) {

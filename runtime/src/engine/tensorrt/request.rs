@@ -52,7 +52,11 @@ impl<'a> PlanRequest<'a> {
             tile_px: shape.tile_px,
             most_tiles: usual_tiles.max(shape.images),
             usual_tiles,
-            most_rows: if is_open { options.largest_rows(row_limit).max(shape.queries) } else { shape.queries },
+            most_rows: if is_open {
+                options.largest_rows(row_limit).max(shape.queries)
+            } else {
+                shape.queries
+            },
             least_rows: LEAST_ROWS.min(shape.queries),
             joint_width: is_open.then_some(shape.joint_width),
         }
@@ -60,9 +64,13 @@ impl<'a> PlanRequest<'a> {
 
     /// The shapes in words, for people and for the key of the cache.
     pub(super) fn shapes(&self) -> String {
-        let Self { tile_px, most_tiles, usual_tiles, most_rows, least_rows, joint_width, .. } = self;
+        let Self { tile_px, most_tiles, usual_tiles, most_rows, least_rows, joint_width, .. } =
+            self;
         let rows = joint_width.map_or_else(String::new, |width| {
-            format!(", {least_rows} to {most_rows} queries of {width} (usually {})", self.usual_rows())
+            format!(
+                ", {least_rows} to {most_rows} queries of {width} (usually {})",
+                self.usual_rows()
+            )
         });
         format!("1 to {most_tiles} tiles of {tile_px} px (usually {usual_tiles}){rows}")
     }
@@ -74,7 +82,8 @@ impl<'a> PlanRequest<'a> {
     /// Calls `set` with the one profile: smallest, usual and largest shape of each input.
     pub(super) fn with_profile<T>(&self, set: impl FnOnce(&[ProfileShapes<'_>]) -> T) -> T {
         let side = self.tile_px as i64;
-        let tiles = [1, self.usual_tiles, self.most_tiles].map(|count| [count as i64, side, side, 3]);
+        let tiles =
+            [1, self.usual_tiles, self.most_tiles].map(|count| [count as i64, side, side, 3]);
         let rows = [self.least_rows, self.usual_rows(), self.most_rows]
             .map(|rows| [rows as i64, self.joint_width.unwrap_or_default() as i64]);
         let shapes = [
@@ -103,11 +112,18 @@ mod tests {
         }
     }
 
-    fn profile(golden: &Golden, batch: usize, row_limit: Option<usize>) -> Vec<(String, [Vec<i64>; 3])> {
+    fn profile(
+        golden: &Golden,
+        batch: usize,
+        row_limit: Option<usize>,
+    ) -> Vec<(String, [Vec<i64>; 3])> {
         let options = EngineOptions { batch: NonZero::new(batch), ..EngineOptions::default() };
         let request = PlanRequest::new(Precision::Fp32, b"", golden, &options, row_limit);
         request.with_profile(|shapes| {
-            shapes.iter().map(|(name, bounds)| ((*name).to_owned(), bounds.map(<[i64]>::to_vec))).collect()
+            shapes
+                .iter()
+                .map(|(name, bounds)| ((*name).to_owned(), bounds.map(<[i64]>::to_vec)))
+                .collect()
         })
     }
 

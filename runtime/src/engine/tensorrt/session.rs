@@ -1,5 +1,8 @@
 //! A plan that runs: on addresses of the device, or with values of the host around them.
-#![allow(unsafe_code, reason = "addresses and streams of the device are promises that no type keeps")]
+#![allow(
+    unsafe_code,
+    reason = "addresses and streams of the device are promises that no type keeps"
+)]
 
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda::{Device, Stream};
@@ -22,7 +25,8 @@ pub struct TensorRtSession {
     joint_width: Option<usize>,
     /// For values of the host, of any size.
     host: ShapedContext,
-    /// For calls on addresses, one for each number of tiles: what was captured into a graph refers to its context.
+    /// For calls on addresses, one for each number of tiles: what was captured into a graph refers
+    /// to its context.
     captured: Vec<ShapedContext>,
     is_capturable: bool,
     buffers: Buffers,
@@ -72,12 +76,15 @@ impl TensorRtSession {
         &self.device
     }
 
-    /// Tries whether a run can be captured into a graph, which not every plan can, by NVIDIA's guide. Comes after a first run, the
-    /// self-test's; the error says why calls are asked for one by one.
+    /// Tries whether a run can be captured into a graph, which not every plan can, by NVIDIA's
+    /// guide. Comes after a first run, the self-test's; the error says why calls are asked for one
+    /// by one.
     pub fn try_capture(&mut self) -> Result<(), TensorRtError> {
         let (stream, tensors) = (self.device.stream()?, self.buffers.tensors());
         // SAFETY: as in `try_run`. What is captured is dropped and never launched.
-        stream.capture(|stream| unsafe { self.enqueue_on(self.host.id, &tensors, stream.handle()) })?;
+        stream.capture(|stream| unsafe {
+            self.enqueue_on(self.host.id, &tensors, stream.handle())
+        })?;
         self.is_capturable = true;
         Ok(())
     }
@@ -85,8 +92,9 @@ impl TensorRtSession {
     /// Asks `stream`, the handle of one, for a call of `context`. Returns before it has run.
     ///
     /// # Safety
-    /// The stream is one of the session's device. The addresses are those of memory of that device, aligned to 256 bytes, of the sizes
-    /// that the context was told, and stay until the call has run.
+    /// The stream is one of the session's device. The addresses are those of memory of that device,
+    /// aligned to 256 bytes, of the sizes that the context was told, and stay until the call has
+    /// run.
     unsafe fn enqueue_on(
         &mut self,
         context: ContextId,
@@ -107,9 +115,14 @@ impl TensorRtSession {
         Ok(())
     }
 
-    /// Tells `context` the sizes of a call, and checks that the outputs are as large as the contract says: they are written without
-    /// another look.
-    fn shaped(&mut self, context: ShapedContext, tiles: usize, rows: usize) -> Result<ShapedContext, TensorRtError> {
+    /// Tells `context` the sizes of a call, and checks that the outputs are as large as the
+    /// contract says: they are written without another look.
+    fn shaped(
+        &mut self,
+        context: ShapedContext,
+        tiles: usize,
+        rows: usize,
+    ) -> Result<ShapedContext, TensorRtError> {
         if context.shape == Some((tiles, rows)) {
             return Ok(context);
         }
@@ -125,7 +138,9 @@ impl TensorRtSession {
         }
         self.plan.infer_shapes(id)?;
         let logits_side = (self.tile_px / STRIDE) as i64;
-        for (name, expected) in [("logits", vec![n, k, logits_side, logits_side]), ("presence", vec![n, k])] {
+        for (name, expected) in
+            [("logits", vec![n, k, logits_side, logits_side]), ("presence", vec![n, k])]
+        {
             let found = self.plan.shape(id, name)?;
             if found != expected {
                 return Err(TensorRtError::Shape { name, expected, found });
@@ -156,7 +171,11 @@ impl TensorRtSession {
         self.try_run(inputs, outputs).map_err(|error| EngineError::Run(error.to_string()))
     }
 
-    fn try_run(&mut self, inputs: &[NamedInput<'_>], outputs: &mut [NamedOutput<'_>]) -> Result<(), TensorRtError> {
+    fn try_run(
+        &mut self,
+        inputs: &[NamedInput<'_>],
+        outputs: &mut [NamedOutput<'_>],
+    ) -> Result<(), TensorRtError> {
         let (mut tiles, mut rows) = (0, 0);
         for output in &*outputs {
             (tiles, rows) = (output.shape[0], output.shape[1]);
@@ -174,8 +193,8 @@ impl TensorRtSession {
             }
         }
         let (tensors, stream) = (self.buffers.tensors(), self.stream.handle());
-        // SAFETY: the buffers are the session's own and hold its largest call, of which `shaped` has made sure; the copies below wait
-        // for the call on the same stream.
+        // SAFETY: the buffers are the session's own and hold its largest call, of which `shaped`
+        // has made sure; the copies below wait for the call on the same stream.
         unsafe { self.enqueue_on(self.host.id, &tensors, stream)? };
         for output in outputs {
             let (host, there) = match output.name {
@@ -210,8 +229,9 @@ impl DeviceEngine for TensorRtSession {
     ) -> Result<(), String> {
         let mut enqueue = || {
             let context = self.captured_context(count, shape.rows)?;
-            // SAFETY: the frame path's tensors have room for its largest batch, which has as many rows and no fewer tiles, and live as
-            // long as the frame path, which waits for its streams.
+            // SAFETY: the frame path's tensors have room for its largest batch, which has as many
+            // rows and no fewer tiles, and live as long as the frame path, which waits for its
+            // streams.
             unsafe { self.enqueue_on(context, tensors, stream.handle()) }
         };
         enqueue().map_err(|error: TensorRtError| error.to_string())
@@ -220,7 +240,8 @@ impl DeviceEngine for TensorRtSession {
 
 impl Drop for TensorRtSession {
     fn drop(&mut self) {
-        // TensorRT gives memory back to the device that is current. Where that fails, the device is gone and its memory with it.
+        // TensorRT gives memory back to the device that is current. Where that fails, the device is
+        // gone and its memory with it.
         let _ = self.device.make_current();
     }
 }
@@ -233,19 +254,26 @@ fn check_tensors(tensors: &[EngineTensor], has_queries: bool) -> Result<(), Tens
         (Direction::Output, "logits", DataType::Float32),
         (Direction::Output, "presence", DataType::Float32),
     ];
-    let expected: Vec<_> = expected.into_iter().filter(|(_, name, _)| has_queries || *name != "queries").collect();
+    let expected: Vec<_> =
+        expected.into_iter().filter(|(_, name, _)| has_queries || *name != "queries").collect();
     let is_there = |&(direction, name, data_type): &(Direction, &str, DataType)| {
         tensors.iter().any(|found| {
-            found.direction == direction && found.tensor.name == name && found.tensor.data_type == data_type
+            found.direction == direction
+                && found.tensor.name == name
+                && found.tensor.data_type == data_type
         })
     };
     if tensors.len() == expected.len() && expected.iter().all(is_there) {
         return Ok(());
     }
     let written = |direction, name: &str, data_type| format!("{direction:?} {name} {data_type:?}");
-    let expected: Vec<String> =
-        expected.into_iter().map(|(direction, name, kind)| written(direction, name, kind)).collect();
-    let found: Vec<String> =
-        tensors.iter().map(|found| written(found.direction, &found.tensor.name, found.tensor.data_type)).collect();
+    let expected: Vec<String> = expected
+        .into_iter()
+        .map(|(direction, name, kind)| written(direction, name, kind))
+        .collect();
+    let found: Vec<String> = tensors
+        .iter()
+        .map(|found| written(found.direction, &found.tensor.name, found.tensor.data_type))
+        .collect();
     Err(TensorRtError::Tensors { expected: expected.join(", "), found: found.join(", ") })
 }

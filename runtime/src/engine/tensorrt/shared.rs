@@ -1,4 +1,5 @@
-//! One session for its two users: the self-test and tiles of the host, and the frame path on the device.
+//! One session for its two users: the self-test and tiles of the host, and the frame path on the
+//! device.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

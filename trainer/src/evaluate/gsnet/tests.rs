@@ -1,4 +1,5 @@
-//! Against a slow reading of the same protocol, and against the predecessor's steps in PyTorch, with functions in place of a network.
+//! Against a slow reading of the same protocol, and against the predecessor's steps in PyTorch,
+//! with functions in place of a network.
 
 use super::*;
 
@@ -9,7 +10,11 @@ fn picture(width: usize, height: usize) -> RgbImage {
     let mut picture = RgbImage::filled(width, height, [0; 3]);
     for y in 0..height {
         for x in 0..width {
-            picture.set_pixel(x, y, [(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x * y) % 256) as u8]);
+            picture.set_pixel(
+                x,
+                y,
+                [(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x * y) % 256) as u8],
+            );
         }
     }
     picture
@@ -31,7 +36,13 @@ fn colours(tiles: &[u8]) -> Vec<f32> {
 }
 
 /// Value at output position `(x, y)` when a plane of `from` is seen as one of `to`.
-fn seen(plane: &dyn Fn(usize, usize) -> f64, from: [usize; 2], to: [usize; 2], x: usize, y: usize) -> f64 {
+fn seen(
+    plane: &dyn Fn(usize, usize) -> f64,
+    from: [usize; 2],
+    to: [usize; 2],
+    x: usize,
+    y: usize,
+) -> f64 {
     let place = |at: usize, axis: usize| {
         let source = (at as f64 + 0.5) * from[axis] as f64 / to[axis] as f64 - 0.5;
         source.clamp(0.0, (from[axis] - 1) as f64)
@@ -41,7 +52,8 @@ fn seen(plane: &dyn Fn(usize, usize) -> f64, from: [usize; 2], to: [usize; 2], x
     for row in 0..from[1] {
         for column in 0..from[0] {
             // A tent of half-width 1 around the place.
-            let weight = (1.0 - (x - column as f64).abs()).max(0.0) * (1.0 - (y - row as f64).abs()).max(0.0);
+            let weight = (1.0 - (x - column as f64).abs()).max(0.0)
+                * (1.0 - (y - row as f64).abs()).max(0.0);
             if weight > 0.0 {
                 sum += weight * plane(column, row);
             }
@@ -50,8 +62,14 @@ fn seen(plane: &dyn Fn(usize, usize) -> f64, from: [usize; 2], to: [usize; 2], x
     sum
 }
 
-/// The protocol at one pixel of the picture, from the outside in. `logit(view, x, y)` is one query's, in cells.
-fn score_at(logit: &dyn Fn(usize, usize, usize) -> f64, picture: [usize; 2], x: usize, y: usize) -> f64 {
+/// The protocol at one pixel of the picture, from the outside in. `logit(view, x, y)` is one
+/// query's, in cells.
+fn score_at(
+    logit: &dyn Fn(usize, usize, usize) -> f64,
+    picture: [usize; 2],
+    x: usize,
+    y: usize,
+) -> f64 {
     let (stride, square) = (10, 26);
     let view = |view: usize, x: usize, y: usize| {
         let logit = seen(&|x, y| logit(view, x, y), [4; 2], [TILE_PX; 2], x, y);
@@ -73,7 +91,9 @@ fn score_at(logit: &dyn Fn(usize, usize, usize) -> f64, picture: [usize; 2], x: 
 
 #[test]
 fn sizes_are_the_predecessors_at_its_tile_and_keep_their_proportions_at_others() {
-    for (tile_px, stride_px, square_px) in [(384, 256, 640), (256, 170, 426), (512, 341, 853), (16, 10, 26)] {
+    for (tile_px, stride_px, square_px) in
+        [(384, 256, 640), (256, 170, 426), (512, 341, 853), (16, 10, 26)]
+    {
         let sizes = Sizes::of(tile_px);
         assert_eq!((sizes.stride_px, sizes.square_px()), (stride_px, square_px));
     }
@@ -83,7 +103,9 @@ fn sizes_are_the_predecessors_at_its_tile_and_keep_their_proportions_at_others()
 fn constant_logits_come_out_as_their_scores() {
     let constant = |tiles: &[u8]| {
         let count = tiles.len() / (TILE_PX * TILE_PX * 3);
-        Ok((0..count).flat_map(|_| [vec![0.0; 16], vec![3.0_f32.ln(); 16], vec![-9.0; 16]].concat()).collect())
+        Ok((0..count)
+            .flat_map(|_| [vec![0.0; 16], vec![3.0_f32.ln(); 16], vec![-9.0; 16]].concat())
+            .collect())
     };
     let prediction = predict(&picture(31, 19), TILE_PX, 2, 3, constant).unwrap();
     // Scores of 0.5, 0.75 and 0.0001.
@@ -101,16 +123,25 @@ fn scores_are_those_of_the_slow_reading_at_every_pixel() {
         let prediction = predict(&image, TILE_PX, 2, 2, |tiles| Ok(colours(tiles))).unwrap();
         for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
             let scores = [0, 1].map(|query| {
-                let logit = |view: usize, x: usize, y: usize| f64::from(logits[((view * 2 + query) * 4 + y) * 4 + x]);
+                let logit = |view: usize, x: usize, y: usize| {
+                    f64::from(logits[((view * 2 + query) * 4 + y) * 4 + x])
+                };
                 score_at(&logit, [width, height], x, y)
             });
             let pixel = y * width + x;
             for (found, expected) in prediction.scores.iter().zip(scores) {
                 let difference = f64::from(found[pixel]) - expected * 255.0;
-                assert!(difference.abs() <= 0.51, "({x}, {y}) of {width}x{height}: {difference} of 255");
+                assert!(
+                    difference.abs() <= 0.51,
+                    "({x}, {y}) of {width}x{height}: {difference} of 255"
+                );
             }
             if (scores[0] - scores[1]).abs() > 1e-4 {
-                assert_eq!(prediction.exclusive[pixel], 1 + u8::from(scores[1] > scores[0]), "({x}, {y})");
+                assert_eq!(
+                    prediction.exclusive[pixel],
+                    1 + u8::from(scores[1] > scores[0]),
+                    "({x}, {y})"
+                );
             }
         }
     }
@@ -118,8 +149,10 @@ fn scores_are_those_of_the_slow_reading_at_every_pixel() {
 
 /// A tensor of `tests/golden/gsnet.safetensors`, as `gsnet.py` beside it writes it.
 fn golden(name: &str) -> Vec<f32> {
-    let file =
-        safetensors::SafeTensors::deserialize(include_bytes!("../../../tests/golden/gsnet.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(include_bytes!(
+        "../../../tests/golden/gsnet.safetensors"
+    ))
+    .unwrap();
     let bytes = file.tensor(name).unwrap().data().to_vec();
     bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect()
 }
@@ -131,8 +164,13 @@ fn views_and_scores_are_those_of_the_predecessors_steps_in_pytorch() {
     let views = Sizes::of(TILE_PX).views(&image);
     let expected = golden("views");
     assert_eq!(views.len(), expected.len());
-    // Ours are bytes. Pillow sums in fixed point: a value can be rounded to the other side before it is resized again.
-    let largest = views.iter().zip(&expected).map(|(&ours, torch)| (f32::from(ours) - torch).abs()).fold(0.0, f32::max);
+    // Ours are bytes. Pillow sums in fixed point: a value can be rounded to the other side before
+    // it is resized again.
+    let largest = views
+        .iter()
+        .zip(&expected)
+        .map(|(&ours, torch)| (f32::from(ours) - torch).abs())
+        .fold(0.0, f32::max);
     assert!(largest <= 1.5, "{largest} of 255");
 
     let prediction = predict(&image, TILE_PX, VIEWS, 3, |_| Ok(golden("logits"))).unwrap();
@@ -146,7 +184,10 @@ fn views_and_scores_are_those_of_the_predecessors_steps_in_pytorch() {
     for (pixel, &found) in prediction.exclusive.iter().enumerate() {
         let scores = [0, 1, 2].map(|query| expected[query * pixels + pixel]);
         let chosen = scores[usize::from(found) - 1];
-        assert!(scores.iter().all(|score| score - chosen <= 1e-5), "pixel {pixel}: {found} of {scores:?}");
+        assert!(
+            scores.iter().all(|score| score - chosen <= 1e-5),
+            "pixel {pixel}: {found} of {scores:?}"
+        );
     }
 }
 
@@ -161,7 +202,11 @@ fn windows_show_their_parts_of_the_square_and_the_last_view_shows_all() {
     };
     for (view, [left, top]) in [[0, 0], [10, 0], [0, 10], [10, 10]].into_iter().enumerate() {
         for (x, y) in [(0, 0), (15, 0), (3, 9), (15, 15)] {
-            assert_eq!(pixel(view, x, y), image.pixel(left + x, top + y), "view {view}, ({x}, {y})");
+            assert_eq!(
+                pixel(view, x, y),
+                image.pixel(left + x, top + y),
+                "view {view}, ({x}, {y})"
+            );
         }
     }
     // Step 26 / 16: the centre of pixel 8 lies at 13.3125, between 13 and 14 with red at 91 and 98.
@@ -171,7 +216,8 @@ fn windows_show_their_parts_of_the_square_and_the_last_view_shows_all() {
 #[test]
 fn a_long_picture_is_no_longer_than_four_squares_before_it_is_squashed() {
     let resized = |width, height| {
-        let image = Sizes::of(TILE_PX).shorter_side_resized(&RgbImage::filled(width, height, [9; 3]));
+        let image =
+            Sizes::of(TILE_PX).shorter_side_resized(&RgbImage::filled(width, height, [9; 3]));
         [image.width, image.height]
     };
     assert_eq!(resized(52, 78), [26, 39]);
@@ -180,7 +226,8 @@ fn a_long_picture_is_no_longer_than_four_squares_before_it_is_squashed() {
 
 #[test]
 fn a_picture_shrinks_as_pillow_shrinks_it() {
-    // Pillow 13.0.0, which detectron2 resizes with: Image.resize((39, 26), Image.BILINEAR) of the same picture.
+    // Pillow 13.0.0, which detectron2 resizes with: Image.resize((39, 26), Image.BILINEAR) of the
+    // same picture.
     let image = Sizes::of(TILE_PX).shorter_side_resized(&picture(90, 60));
     assert_eq!([image.width, image.height], [39, 26]);
     for ((x, y), expected) in [
@@ -193,6 +240,9 @@ fn a_picture_shrinks_as_pillow_shrinks_it() {
     ] {
         let found = image.pixel(x, y);
         // Pillow sums in fixed point: a value can be rounded to the other side.
-        assert!(found.iter().zip(expected).all(|(a, b): (&u8, u8)| a.abs_diff(b) <= 1), "({x}, {y}): {found:?}");
+        assert!(
+            found.iter().zip(expected).all(|(a, b): (&u8, u8)| a.abs_diff(b) <= 1),
+            "({x}, {y}): {found:?}"
+        );
     }
 }

@@ -5,10 +5,20 @@ use super::{Anchor, Svg};
 /// Side of a cell.
 const CELL_PX: f64 = 44.0;
 
-/// Rows are true, columns found; `pixels: [K, F]` for `classes: [K]` and `found: [F]`. A row without true pixels says so.
-pub(in crate::evaluate) fn confusion(title: &str, classes: &[&str], found: &[String], pixels: &[&[u64]]) -> String {
+/// Rows are true, columns found; `pixels: [K, F]` for `classes: [K]` and `found: [F]`. A row
+/// without true pixels says so.
+pub(in crate::evaluate) fn confusion(
+    title: &str,
+    classes: &[&str],
+    found: &[String],
+    pixels: &[&[u64]],
+) -> String {
     // 7 px a letter of 12 px.
-    let letters = classes.iter().copied().chain(found.iter().map(String::as_str)).map(|name| name.chars().count());
+    let letters = classes
+        .iter()
+        .copied()
+        .chain(found.iter().map(String::as_str))
+        .map(|name| name.chars().count());
     let label_px = 7.0 * letters.max().unwrap_or(0) as f64 + 40.0;
     let [width, height] = [found.len(), classes.len()].map(|cells| CELL_PX * cells as f64);
     let [left, top] = [label_px, label_px + 20.0];
@@ -43,8 +53,8 @@ pub(in crate::evaluate) fn confusion(title: &str, classes: &[&str], found: &[Str
 
 /// From nearly white to dark blue.
 fn shade(share: f64) -> String {
-    let [red, green, blue] =
-        [[247.0, 8.0], [251.0, 48.0], [255.0, 107.0]].map(|[light, dark]| light + (dark - light) * share);
+    let [red, green, blue] = [[247.0, 8.0], [251.0, 48.0], [255.0, 107.0]]
+        .map(|[light, dark]| light + (dark - light) * share);
     format!("rgb({red:.0},{green:.0},{blue:.0})")
 }
 
@@ -55,7 +65,12 @@ mod tests {
     #[test]
     fn each_row_holds_its_shares_and_a_row_without_pixels_says_so() {
         let classes = ["road", "water", "car"];
-        let svg = confusion("set", &classes, &classes.map(str::to_owned), &[&[3, 1, 0], &[0, 0, 0], &[0, 0, 8]]);
+        let svg = confusion(
+            "set",
+            &classes,
+            &classes.map(str::to_owned),
+            &[&[3, 1, 0], &[0, 0, 0], &[0, 0, 8]],
+        );
         let numbers: Vec<&str> = svg
             .lines()
             .filter_map(|line| line.strip_suffix("</text>")?.rsplit('>').next())

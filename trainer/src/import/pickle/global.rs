@@ -13,13 +13,15 @@ pub(super) enum Global {
     RebuildParameter,
     /// Gives its first argument back: `TorchScript`'s typed lists and dictionaries.
     Typed,
-    /// An object that is its attributes: a module of `TorchScript`, the arguments of a training run.
+    /// An object that is its attributes: a module of `TorchScript`, the arguments of a training
+    /// run.
     Object,
     /// A storage of numbers of this kind.
     Storage(Kind),
 }
 
-/// Modules and names as pickles write them. Nothing else is accepted, modules of `TorchScript` (`__torch__`) excepted.
+/// Modules and names as pickles write them. Nothing else is accepted, modules of `TorchScript`
+/// (`__torch__`) excepted.
 const NAMES: [(&str, &str, Global); 18] = [
     ("argparse", "Namespace", Global::Object),
     ("collections", "OrderedDict", Global::OrderedDict),

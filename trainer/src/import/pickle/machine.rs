@@ -8,8 +8,14 @@ use super::tree::{Id, Node, Storage, StoredTensor, Tree};
 
 /// Reads the pickle that `bytes` begin with, and says how many of them it has.
 pub(in super::super) fn read(bytes: &[u8]) -> Result<(Tree, usize), PickleError> {
-    let mut machine =
-        Machine { bytes, at: 0, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: BTreeMap::new() };
+    let mut machine = Machine {
+        bytes,
+        at: 0,
+        nodes: Vec::new(),
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: BTreeMap::new(),
+    };
     loop {
         if let Some(root) = machine.step()? {
             return Ok((Tree { nodes: machine.nodes, root }, machine.at));
@@ -118,7 +124,11 @@ impl Machine<'_> {
             0x81 => self.new_object()?,
             b'b' => self.build()?,
             b'Q' => self.persistent()?,
-            other => return Err(self.error("an opcode of torch.save's protocol 2", format!("{other:#04x}"))),
+            other => {
+                return Err(
+                    self.error("an opcode of torch.save's protocol 2", format!("{other:#04x}"))
+                );
+            }
         }
         Ok(None)
     }
@@ -180,7 +190,10 @@ impl Machine<'_> {
     }
 
     fn recall(&mut self, place: u32) -> Result<(), PickleError> {
-        let id = *self.memo.get(&place).ok_or_else(|| self.error(format!("a value remembered as {place}"), "none"))?;
+        let id = *self
+            .memo
+            .get(&place)
+            .ok_or_else(|| self.error(format!("a value remembered as {place}"), "none"))?;
         self.stack.push(id);
         Ok(())
     }
@@ -218,7 +231,9 @@ impl Machine<'_> {
     fn extend_mapping(&mut self, added: &[Id]) -> Result<(), PickleError> {
         let top = self.top()?;
         match (&mut self.nodes[top.0], added.as_chunks()) {
-            (Node::Mapping(entries), (pairs, [])) => entries.extend(pairs.iter().map(|&[key, value]| (key, value))),
+            (Node::Mapping(entries), (pairs, [])) => {
+                entries.extend(pairs.iter().map(|&[key, value]| (key, value)))
+            }
             _ => return Err(self.error("a dictionary and pairs to add to it", "something else")),
         }
         Ok(())
@@ -238,7 +253,8 @@ impl Machine<'_> {
 
     fn reduce(&mut self) -> Result<(), PickleError> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
-        let (Node::Global(callee), Node::Sequence(arguments)) = (&self.nodes[callee.0], &self.nodes[arguments.0])
+        let (Node::Global(callee), Node::Sequence(arguments)) =
+            (&self.nodes[callee.0], &self.nodes[arguments.0])
         else {
             return Err(self.error("a name and its arguments", "something else"));
         };
@@ -246,7 +262,9 @@ impl Machine<'_> {
             (Global::OrderedDict, []) => self.push(Node::Mapping(Vec::new())),
             (Global::RebuildTensor, &[storage, offset, size, stride, ..]) => {
                 let tensor = self.tensor(storage, offset, size, stride);
-                let tensor = tensor.ok_or_else(|| self.error("a storage, an offset, a size and strides", "others"))?;
+                let tensor = tensor.ok_or_else(|| {
+                    self.error("a storage, an offset, a size and strides", "others")
+                })?;
                 self.push(Node::Tensor(tensor));
             }
             (Global::RebuildParameter | Global::Typed, &[first, ..]) => self.stack.push(first),
@@ -259,7 +277,9 @@ impl Machine<'_> {
     }
 
     fn tensor(&self, storage: Id, offset: Id, size: Id, stride: Id) -> Option<StoredTensor> {
-        let (Node::Storage(storage), Node::Number(offset)) = (&self.nodes[storage.0], &self.nodes[offset.0]) else {
+        let (Node::Storage(storage), Node::Number(offset)) =
+            (&self.nodes[storage.0], &self.nodes[offset.0])
+        else {
             return None;
         };
         let (size, stride) = (self.numbers(size)?, self.numbers(stride)?);
@@ -279,23 +299,31 @@ impl Machine<'_> {
         let (_arguments, class) = (self.pop()?, self.pop()?);
         match self.nodes[class.0] {
             Node::Global(Global::Object) => self.push(Node::Object(None)),
-            _ => return Err(self.error("a class of objects that are their attributes", "something else")),
+            _ => {
+                return Err(
+                    self.error("a class of objects that are their attributes", "something else")
+                );
+            }
         }
         Ok(())
     }
 
-    /// Attributes of an object. A dictionary's own attributes (`_metadata` of a state dict) are no weights.
+    /// Attributes of an object. A dictionary's own attributes (`_metadata` of a state dict) are no
+    /// weights.
     fn build(&mut self) -> Result<(), PickleError> {
         let (attributes, object) = (self.pop()?, self.top()?);
         match (&self.nodes[object.0], &self.nodes[attributes.0]) {
-            (Node::Object(None), Node::Mapping(_)) => self.nodes[object.0] = Node::Object(Some(attributes)),
+            (Node::Object(None), Node::Mapping(_)) => {
+                self.nodes[object.0] = Node::Object(Some(attributes))
+            }
             (Node::Mapping(_), Node::Mapping(_)) => {}
             _ => return Err(self.error("an object and its attributes", "something else")),
         }
         Ok(())
     }
 
-    /// `("storage", kind, key, device, length)`; before PyTorch 1.6 with a last field, None: the storage is no part of another.
+    /// `("storage", kind, key, device, length)`; before PyTorch 1.6 with a last field, None: the
+    /// storage is no part of another.
     fn persistent(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
         let fields: Vec<&Node> = match &self.nodes[id.0] {
@@ -310,7 +338,9 @@ impl Machine<'_> {
             &Node::Number(length),
         ] = fields.strip_suffix(&[&Node::Plain]).unwrap_or(&fields)
         else {
-            return Err(self.error("a storage: its kind, name, device and length", "something else"));
+            return Err(
+                self.error("a storage: its kind, name, device and length", "something else")
+            );
         };
         let Some(length) = usize::try_from(length).ok().filter(|_| tag == "storage") else {
             return Err(self.error("a storage: its kind, name, device and length", tag.clone()));

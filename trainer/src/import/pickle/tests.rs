@@ -13,14 +13,26 @@ fn refusal(bytes: &[u8]) -> String {
 #[test]
 fn opcodes_of_other_protocols_are_refused() {
     // Protocol 4 begins with a frame.
-    assert_eq!(refusal(b"\x80\x04\x95"), "byte 3: expected an opcode of torch.save's protocol 2, found 0x95");
+    assert_eq!(
+        refusal(b"\x80\x04\x95"),
+        "byte 3: expected an opcode of torch.save's protocol 2, found 0x95"
+    );
     // INST, which calls what it names.
-    assert_eq!(refusal(b"(ios\nsystem\n."), "byte 2: expected an opcode of torch.save's protocol 2, found 0x69");
+    assert_eq!(
+        refusal(b"(ios\nsystem\n."),
+        "byte 2: expected an opcode of torch.save's protocol 2, found 0x69"
+    );
 }
 
 #[test]
 fn names_that_hold_no_tensors_are_refused() {
-    for name in ["os\nsystem", "builtins\neval", "torch\nload", "torch._utils\n_rebuild_tensor_v3", "__torch\nA"] {
+    for name in [
+        "os\nsystem",
+        "builtins\neval",
+        "torch\nload",
+        "torch._utils\n_rebuild_tensor_v3",
+        "__torch\nA",
+    ] {
         let message = refusal(format!("Nc{name}\n").as_bytes());
         let name = name.replace('\n', ".");
         assert_eq!(message, format!("byte 1: expected only what holds tensors, found {name}"));
@@ -30,21 +42,37 @@ fn names_that_hold_no_tensors_are_refused() {
 #[test]
 fn nothing_but_known_names_can_be_called() {
     // A class of objects is made, never called; nor is a value.
-    assert!(refusal(b"cargparse\nNamespace\n)R.").contains("expected the arguments that PyTorch writes"));
+    assert!(
+        refusal(b"cargparse\nNamespace\n)R.")
+            .contains("expected the arguments that PyTorch writes")
+    );
     assert!(refusal(b"N)R.").contains("expected a name and its arguments"));
     assert!(refusal(b"N)\x81.").contains("expected a class of objects that are their attributes"));
 }
 
 #[test]
 fn a_cut_or_empty_stack_is_an_error() {
-    for bytes in [&b""[..], b".", b"(.", b"K", b"t.", b"X\xff\xff\xff\x7fa", b"h\x00.", b"cos", b"}s.", b"Q", b"}Nb."] {
+    for bytes in [
+        &b""[..],
+        b".",
+        b"(.",
+        b"K",
+        b"t.",
+        b"X\xff\xff\xff\x7fa",
+        b"h\x00.",
+        b"cos",
+        b"}s.",
+        b"Q",
+        b"}Nb.",
+    ] {
         assert!(read(bytes).is_err(), "{bytes:?}");
     }
 }
 
 #[test]
 fn whole_numbers_of_every_length_are_read() {
-    let bytes = b"(K\x07M\x00\x01J\xff\xff\xff\xff\x8a\x00\x8a\x01\x80\x8a\x05\x00\x00\x00\x00\x01t.";
+    let bytes =
+        b"(K\x07M\x00\x01J\xff\xff\xff\xff\x8a\x00\x8a\x01\x80\x8a\x05\x00\x00\x00\x00\x01t.";
     let (Tree { nodes, root }, length) = read(bytes).unwrap();
     assert_eq!(length, bytes.len());
     let Node::Sequence(items) = &nodes[root.0] else { panic!("{nodes:?}") };

@@ -6,7 +6,8 @@ use super::global::Global;
 
 /// Dictionaries in dictionaries deeper than this are no weights.
 const DEPTH: usize = 64;
-/// Values that are looked at. A pickle can mention one dictionary twice in another, and so on: small files, endless trees.
+/// Values that are looked at. A pickle can mention one dictionary twice in another, and so on:
+/// small files, endless trees.
 const VISITS: usize = 1_000_000;
 
 /// The number of a value in a [`Tree`].
@@ -117,7 +118,9 @@ impl Tree {
     ) -> Result<(), String> {
         *visits += 1;
         if path.len() > DEPTH || *visits > VISITS {
-            return Err(format!("more than {DEPTH} dictionaries in each other, or more than {VISITS} values"));
+            return Err(format!(
+                "more than {DEPTH} dictionaries in each other, or more than {VISITS} values"
+            ));
         }
         let mut below = |name: String, child: Id| {
             path.push(name);

@@ -1,13 +1,16 @@
 //! NCCL's functions, loaded while the program runs.
 //!
-//! The types are cudarc's. Its functions are not called: cudarc 0.19.10 looks for `libnccl.so` and `libnccl.so.1`, and the packages of `PyPI` and
-//! Debian have `libnccl.so.2` alone; it ends the program where there is none; and it reads codes as an enum, so that a code of a later NCCL
-//! would be undefined.
+//! The types are cudarc's. Its functions are not called: cudarc 0.19.10 looks for `libnccl.so` and
+//! `libnccl.so.1`, and the packages of `PyPI` and Debian have `libnccl.so.2` alone; it ends the
+//! program where there is none; and it reads codes as an enum, so that a code of a later NCCL would
+//! be undefined.
 #![allow(unsafe_code, reason = "every call of NCCL is a foreign function")]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-use cudarc::nccl::sys::{cudaStream_t, ncclComm_t, ncclConfig_v21700, ncclDataType_t, ncclRedOp_t, ncclUniqueId};
+use cudarc::nccl::sys::{
+    cudaStream_t, ncclComm_t, ncclConfig_v21700, ncclDataType_t, ncclRedOp_t, ncclUniqueId,
+};
 use rszs_cuda::Stream;
 
 /// Names under which the loader knows NCCL, from packages and from a folder of one's own.
@@ -38,13 +41,20 @@ const CODES: [&str; 9] = [
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NcclError {
     #[error(
-        "libnccl.so.2: expected NCCL 2.22 or later, found none ({reason}); install nvidia-nccl-cu13 (or nvidia-nccl-cu12) from PyPI and put its \
-         folder nvidia/nccl/lib into LD_LIBRARY_PATH, or libnccl2 from NVIDIA's Debian repository; libnccl.so was looked for as well"
+        "libnccl.so.2: expected NCCL 2.22 or later, found none ({reason}); install \
+         nvidia-nccl-cu13 (or nvidia-nccl-cu12) from PyPI and put its \
+         folder nvidia/nccl/lib into LD_LIBRARY_PATH, or libnccl2 from NVIDIA's Debian repository; \
+         libnccl.so was looked for as well"
     )]
     Absent { reason: libloading::Error },
-    #[error("libnccl.so.2: expected the function {function}, found none; install NCCL 2.22 or later")]
+    #[error(
+        "libnccl.so.2: expected the function {function}, found none; install NCCL 2.22 or later"
+    )]
     MissingFunction { function: &'static str },
-    #[error("libnccl.so.2: expected NCCL 2.22 or later, found {found}; install a newer nvidia-nccl-cu13 or libnccl2")]
+    #[error(
+        "libnccl.so.2: expected NCCL 2.22 or later, found {found}; install a newer \
+         nvidia-nccl-cu13 or libnccl2"
+    )]
     Old { found: String },
     #[error("{function}: expected success, found {code} ({explanation})")]
     Call { function: &'static str, code: String, explanation: String },
@@ -52,7 +62,13 @@ pub(super) enum NcclError {
 
 type GetVersion = unsafe extern "C" fn(*mut c_int) -> u32;
 type GetUniqueId = unsafe extern "C" fn(*mut ncclUniqueId) -> u32;
-type InitRankConfig = unsafe extern "C" fn(*mut ncclComm_t, c_int, ncclUniqueId, c_int, *mut ncclConfig_v21700) -> u32;
+type InitRankConfig = unsafe extern "C" fn(
+    *mut ncclComm_t,
+    c_int,
+    ncclUniqueId,
+    c_int,
+    *mut ncclConfig_v21700,
+) -> u32;
 type AllReduce = unsafe extern "C" fn(
     *const c_void,
     *mut c_void,
@@ -81,7 +97,8 @@ pub(super) struct Library {
 }
 
 impl Library {
-    /// Loads NCCL, with every function that is called here, in a version that takes what it is given.
+    /// Loads NCCL, with every function that is called here, in a version that takes what it is
+    /// given.
     pub(super) fn open() -> Result<Self, NcclError> {
         let library = load(NAMES)?;
         // SAFETY: the type is that of nccl.h, as are those below.
@@ -125,9 +142,13 @@ impl Library {
         if code == SUCCESS || code == IN_PROGRESS {
             return Ok(());
         }
-        let name = CODES.get(code as usize).map_or_else(|| format!("code {code}"), |name| (*name).to_owned());
-        // SAFETY: both give a string that ends with a zero and lives longer than this call; no group has to be named.
-        let texts = unsafe { [(self.get_error_string)(code), (self.get_last_error)(std::ptr::null_mut())] };
+        let name = CODES
+            .get(code as usize)
+            .map_or_else(|| format!("code {code}"), |name| (*name).to_owned());
+        // SAFETY: both give a string that ends with a zero and lives longer than this call; no
+        // group has to be named.
+        let texts =
+            unsafe { [(self.get_error_string)(code), (self.get_last_error)(std::ptr::null_mut())] };
         let explanation = texts.map(|text| {
             if text.is_null() {
                 return String::new();
@@ -135,20 +156,26 @@ impl Library {
             // SAFETY: as above.
             unsafe { CStr::from_ptr(text) }.to_string_lossy().trim().to_owned()
         });
-        let explanation = explanation.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
+        let explanation =
+            explanation.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
         Err(NcclError::Call { function, code: name, explanation })
     }
 }
 
 fn load([packaged, own]: [&str; 2]) -> Result<&'static libloading::Library, NcclError> {
-    // SAFETY: loading runs the initialisers of NVIDIA's library, which libtorch's CUDA part loads as well.
+    // SAFETY: loading runs the initialisers of NVIDIA's library, which libtorch's CUDA part loads
+    // as well.
     let open = |name| unsafe { libloading::Library::new(name) };
-    let library = open(packaged).or_else(|reason| open(own).map_err(|_| NcclError::Absent { reason }))?;
+    let library =
+        open(packaged).or_else(|reason| open(own).map_err(|_| NcclError::Absent { reason }))?;
     Ok(Box::leak(Box::new(library)))
 }
 
 /// The function `name` of `library`; `T` must be its type.
-unsafe fn function<T: Copy>(library: &'static libloading::Library, name: &'static str) -> Result<T, NcclError> {
+unsafe fn function<T: Copy>(
+    library: &'static libloading::Library,
+    name: &'static str,
+) -> Result<T, NcclError> {
     // SAFETY: the caller vouches for the type.
     let symbol = unsafe { library.get::<T>(name.as_bytes()) };
     symbol.map(|symbol| *symbol).map_err(|_| NcclError::MissingFunction { function: name })
@@ -167,8 +194,14 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Begins to make a group of `size` ranks, this one on the device that is current. It is made once [`Self::is_ready`].
-    pub(super) fn begin(library: Library, size: usize, rank: usize, id: &[u8]) -> Result<Self, NcclError> {
+    /// Begins to make a group of `size` ranks, this one on the device that is current. It is made
+    /// once [`Self::is_ready`].
+    pub(super) fn begin(
+        library: Library,
+        size: usize,
+        rank: usize,
+        id: &[u8],
+    ) -> Result<Self, NcclError> {
         let mut unique = ncclUniqueId { internal: [0; 128] };
         unique.internal.iter_mut().zip(id).for_each(|(letter, byte)| *letter = byte.cast_signed());
         let mut config = ncclConfig_v21700 {
@@ -186,7 +219,8 @@ impl Group {
         let (size, rank) = (size as c_int, rank as c_int);
         let (handle, settings) = (&raw mut group.handle, &raw mut config);
         // SAFETY: NCCL writes one handle and reads the config, which says its own size.
-        let code = unsafe { (group.library.init_rank_config)(handle, size, unique, rank, settings) };
+        let code =
+            unsafe { (group.library.init_rank_config)(handle, size, unique, rank, settings) };
         group.library.check("ncclCommInitRankConfig", code)?;
         Ok(group)
     }
@@ -206,26 +240,36 @@ impl Group {
         Ok(state != IN_PROGRESS)
     }
 
-    /// Begins to replace `count` numbers at `address` by their sums over all ranks. The sum is on `stream` once [`Self::is_ready`].
+    /// Begins to replace `count` numbers at `address` by their sums over all ranks. The sum is on
+    /// `stream` once [`Self::is_ready`].
     ///
     /// # Safety
     ///
-    /// `count` float32 lie at `address`, on the device of `stream`, and stay there until the stream has come behind the sum or this is
-    /// dropped.
-    pub(super) unsafe fn sum(&self, address: *mut c_void, count: usize, stream: &Stream) -> Result<(), NcclError> {
+    /// `count` float32 lie at `address`, on the device of `stream`, and stay there until the stream
+    /// has come behind the sum or this is dropped.
+    pub(super) unsafe fn sum(
+        &self,
+        address: *mut c_void,
+        count: usize,
+        stream: &Stream,
+    ) -> Result<(), NcclError> {
         let (float32, sum) = (ncclDataType_t::ncclFloat32, ncclRedOp_t::ncclSum);
         let stream = stream.handle() as cudaStream_t;
         // SAFETY: the caller vouches for the numbers; group and stream are alive.
-        let code = unsafe { (self.library.all_reduce)(address, address, count, float32, sum, self.handle, stream) };
+        let code = unsafe {
+            (self.library.all_reduce)(address, address, count, float32, sum, self.handle, stream)
+        };
         self.library.check("ncclAllReduce", code)
     }
 }
 
 impl Drop for Group {
-    /// Gives up what is not summed. Every rank has all its sums when a step ends, so an orderly end loses nothing by it, and it waits for nobody.
+    /// Gives up what is not summed. Every rank has all its sums when a step ends, so an orderly end
+    /// loses nothing by it, and it waits for nobody.
     fn drop(&mut self) {
         if !self.handle.is_null() {
-            // SAFETY: the handle is alive and not used again. A failure leaves nothing to do: the process is about to end.
+            // SAFETY: the handle is alive and not used again. A failure leaves nothing to do: the
+            // process is about to end.
             let _ = unsafe { (self.library.abort)(self.handle) };
         }
     }
@@ -243,14 +287,18 @@ mod tests {
 
     #[test]
     fn where_there_is_none_the_error_names_the_packages() {
-        let told = load(["libnccl-of-nobody.so.2", "libnccl-of-nobody.so"]).unwrap_err().to_string();
-        for part in ["libnccl.so.2: expected NCCL 2.22", "nvidia-nccl-cu13", "nvidia-nccl-cu12", "libnccl2"] {
+        let told =
+            load(["libnccl-of-nobody.so.2", "libnccl-of-nobody.so"]).unwrap_err().to_string();
+        for part in
+            ["libnccl.so.2: expected NCCL 2.22", "nvidia-nccl-cu13", "nvidia-nccl-cu12", "libnccl2"]
+        {
             assert!(told.contains(part), "{told}");
         }
     }
 
     #[test]
-    #[ignore = "needs NVIDIA's NCCL in LD_LIBRARY_PATH and a machine without a GPU; run by hand, as SCALING.md says"]
+    #[ignore = "needs NVIDIA's NCCL in LD_LIBRARY_PATH and a machine without a GPU; run by hand, \
+        as SCALING.md says"]
     fn the_real_library_refuses_a_machine_without_a_gpu() {
         let library = Library::open().unwrap();
         tell(&format!("NCCL {}", library.version()));

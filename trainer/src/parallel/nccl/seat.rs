@@ -29,11 +29,12 @@ impl Seat {
     /// Of this rank, on the CUDA device `ordinal`, with its means where it has them.
     pub(super) fn of(ordinal: Option<u32>) -> (Self, Option<Means>) {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let means = ordinal.ok_or_else(|| "it computes on the processor".to_owned()).and_then(|ordinal| {
-            let device = Device::open(ordinal).map_err(|error| error.to_string())?;
-            let library = Library::open().map_err(|error| error.to_string())?;
-            Ok(Means { library, device })
-        });
+        let means =
+            ordinal.ok_or_else(|| "it computes on the processor".to_owned()).and_then(|ordinal| {
+                let device = Device::open(ordinal).map_err(|error| error.to_string())?;
+                let library = Library::open().map_err(|error| error.to_string())?;
+                Ok(Means { library, device })
+            });
         let (means, obstacle) = match means {
             Ok(means) => (Some(means), None),
             Err(obstacle) => (None, Some(obstacle)),
@@ -52,7 +53,9 @@ impl Seat {
 /// The first rank that cannot use NCCL, and why, for a person.
 pub(super) fn obstacle(seats: &[Seat]) -> Option<String> {
     let of_rank = |(rank, seat): (usize, &Seat)| {
-        seat.obstacle.as_ref().map(|obstacle| format!("rank {rank} on host {}: {obstacle}", seat.host))
+        seat.obstacle
+            .as_ref()
+            .map(|obstacle| format!("rank {rank} on host {}: {obstacle}", seat.host))
     };
     seats.iter().enumerate().find_map(of_rank)
 }
@@ -62,13 +65,17 @@ pub(super) fn any_on_cuda(seats: &[Seat]) -> bool {
     seats.iter().any(|seat| seat.ordinal.is_some())
 }
 
-/// Two ranks with one device between them, for a person: NCCL refuses them later, by the device's number on the bus.
+/// Two ranks with one device between them, for a person: NCCL refuses them later, by the device's
+/// number on the bus.
 pub(super) fn shared_device(seats: &[Seat]) -> Option<String> {
     for (second, seat) in seats.iter().enumerate() {
         let same = |other: &Seat| seat.uuid.is_some() && other.uuid == seat.uuid;
         if let Some(first) = seats[..second].iter().position(same) {
             let ordinal = seats[first].ordinal.unwrap_or_default();
-            return Some(format!("rank {first} and rank {second} both on cuda:{ordinal} of host {}", seat.host));
+            return Some(format!(
+                "rank {first} and rank {second} both on cuda:{ordinal} of host {}",
+                seat.host
+            ));
         }
     }
     None
@@ -79,7 +86,12 @@ mod tests {
     use super::*;
 
     fn seat(host: &str, ordinal: u32, uuid: u8) -> Seat {
-        Seat { host: host.to_owned(), ordinal: Some(ordinal), uuid: Some([uuid; 16]), obstacle: None }
+        Seat {
+            host: host.to_owned(),
+            ordinal: Some(ordinal),
+            uuid: Some([uuid; 16]),
+            obstacle: None,
+        }
     }
 
     #[test]
@@ -94,7 +106,10 @@ mod tests {
         let mut seats = [seat("a", 0, 1), Seat::of(None).0];
         assert!(any_on_cuda(&seats));
         seats[1].host = "b".to_owned();
-        assert_eq!(obstacle(&seats).as_deref(), Some("rank 1 on host b: it computes on the processor"));
+        assert_eq!(
+            obstacle(&seats).as_deref(),
+            Some("rank 1 on host b: it computes on the processor")
+        );
         assert_eq!(obstacle(&seats[..1]), None);
         assert!(!any_on_cuda(&seats[1..]));
     }

@@ -8,7 +8,13 @@ const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 /// Fake copies of all five sources, and a folder for the set.
 fn sources() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let writers = [fixtures::open_earth_map, fixtures::love_da, fixtures::deep_globe, fixtures::sota, fixtures::sior];
+    let writers = [
+        fixtures::open_earth_map,
+        fixtures::love_da,
+        fixtures::deep_globe,
+        fixtures::sota,
+        fixtures::sior,
+    ];
     for write in writers {
         write(folder.path()).unwrap();
     }
@@ -21,14 +27,23 @@ fn rebuild(folder: &Path, output: &Path) -> Result<Vec<Rebuilt>, DataError> {
 }
 
 fn counts(rebuilt: &[Rebuilt]) -> Vec<(&str, usize, usize)> {
-    rebuilt.iter().map(|source| (source.source, source.pictures.written, source.pictures.kept)).collect()
+    rebuilt
+        .iter()
+        .map(|source| (source.source, source.pictures.written, source.pictures.kept))
+        .collect()
 }
 
 #[test]
 fn five_fakes_become_a_set_whose_masks_say_what_the_sources_say() {
     let (folder, output) = sources();
     let rebuilt = rebuild(folder.path(), &output).unwrap();
-    let expected = [("OpenEarthMap", 3, 0), ("LoveDA", 4, 0), ("DeepGlobe", 8, 0), ("SOTA", 2, 0), ("SIOR", 3, 0)];
+    let expected = [
+        ("OpenEarthMap", 3, 0),
+        ("LoveDA", 4, 0),
+        ("DeepGlobe", 8, 0),
+        ("SOTA", 2, 0),
+        ("SIOR", 3, 0),
+    ];
     assert_eq!(counts(&rebuilt), expected);
     let set = set::open(&output).unwrap();
     let names: Vec<&str> = set.ids(Split::Train).collect();
@@ -41,8 +56,13 @@ fn five_fakes_become_a_set_whose_masks_say_what_the_sources_say() {
         for (piece, name) in pieces.iter().enumerate() {
             let index = names.iter().position(|found| found == name).unwrap();
             let found = set.sample(split, index).unwrap();
-            let [left, top, right, bottom] = place(sample.mask.width, sample.mask.height, piece, pieces.len());
-            assert_eq!((found.mask.width, found.mask.height), (right - left, bottom - top), "{name}");
+            let [left, top, right, bottom] =
+                place(sample.mask.width, sample.mask.height, piece, pieces.len());
+            assert_eq!(
+                (found.mask.width, found.mask.height),
+                (right - left, bottom - top),
+                "{name}"
+            );
             for (x, y) in (left..right).flat_map(|x| (top..bottom).map(move |y| (x, y))) {
                 let id = sample.mask.id(x, y);
                 let class = RECIPES[source].classes.iter().find(|(known, _)| *known == id);
@@ -77,7 +97,8 @@ fn every_class_of_a_source_has_its_number_and_what_is_left_is_background() {
         let set = catalogue::open(name, folder.path()).unwrap();
         let concepts = set.classes().concepts().iter().map(|concept| concept.positive[0]);
         assert!(concepts.eq(recipe.classes.iter().map(|(id, _)| *id)), "{name}");
-        let stated = set.classes().classes().iter().filter(|class| !set.classes().ignores(class.id)).count();
+        let stated =
+            set.classes().classes().iter().filter(|class| !set.classes().ignores(class.id)).count();
         assert_eq!(stated - recipe.classes.len(), unnumbered, "{name}");
     }
 }
@@ -133,13 +154,17 @@ fn each_source_can_be_trained_on_alone() {
         (part.name().to_owned(), part.len(Split::Train), part.classes() == &set::classes())
     });
     let expected = [("oem", 3), ("loveda", 4), ("deepglobe", 8), ("sota", 2), ("sior", 3)];
-    assert_eq!(counts, expected.map(|(source, count)| (format!("LandDiscover50K_{source}"), count, true)));
+    assert_eq!(
+        counts,
+        expected.map(|(source, count)| (format!("LandDiscover50K_{source}"), count, true))
+    );
     std::fs::remove_dir_all(&output).unwrap();
     fixtures::land_discover(folder.path()).unwrap();
     let message = catalogue::open(set::PARTS[1], folder.path()).unwrap_err().to_string();
     assert_eq!(
         message,
-        "LandDiscover50K_loveda: expected pictures of LandDiscover50K whose names begin with loveda_, found none"
+        "LandDiscover50K_loveda: expected pictures of LandDiscover50K whose names begin with \
+         loveda_, found none"
     );
 }
 
@@ -147,7 +172,10 @@ fn each_source_can_be_trained_on_alone() {
 fn no_source_at_all_and_a_folder_of_something_else_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let message = rebuild(folder.path(), &folder.path().join("out")).unwrap_err().to_string();
-    assert!(message.contains("expected some of the folders OpenEarthMap, LoveDA, DeepGlobe"), "{message}");
+    assert!(
+        message.contains("expected some of the folders OpenEarthMap, LoveDA, DeepGlobe"),
+        "{message}"
+    );
     let (folder, _) = sources();
     let other = fixtures::flair(folder.path()).unwrap();
     let message = rebuild(folder.path(), &other).unwrap_err().to_string();
@@ -164,5 +192,8 @@ fn quarters_cover_a_picture_once() {
         }
     }
     assert!(covered.pixels.iter().all(|&times| times == 1));
-    assert_eq!([0, 3].map(|piece| place(2448, 2448, piece, 4)), [[0, 0, 1224, 1224], [1224, 1224, 2448, 2448]]);
+    assert_eq!(
+        [0, 3].map(|piece| place(2448, 2448, piece, 4)),
+        [[0, 0, 1224, 1224], [1224, 1224, 2448, 2448]]
+    );
 }

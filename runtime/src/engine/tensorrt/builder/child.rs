@@ -19,7 +19,8 @@ use crate::interrupt::Interrupt;
 /// How often the parent hears of lines that are of no use to it but as a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// What this process adds to its score when the system, out of memory, chooses one to kill; the most is 1000.
+/// What this process adds to its score when the system, out of memory, chooses one to kill; the
+/// most is 1000.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
 /// Builds what stdin asks for. The code matters to nobody: a parent goes by messages.
@@ -85,7 +86,8 @@ impl Parent {
     }
 
     fn write(&self, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-        // A message is written in one piece or by a thread that is gone, and then nothing is as it should be anyway.
+        // A message is written in one piece or by a thread that is gone, and then nothing is as it
+        // should be anyway.
         let mut pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pipe.last = Instant::now();
         write(&pipe.file)
@@ -98,7 +100,9 @@ impl Parent {
 
     fn news(&self, news: &BuildNews<'_>) {
         match *news {
-            BuildNews::Phase { name, steps } => self.tell(&Message::Phase { name: name.to_owned(), steps }),
+            BuildNews::Phase { name, steps } => {
+                self.tell(&Message::Phase { name: name.to_owned(), steps })
+            }
             BuildNews::Step { done } => self.tell(&Message::Step { done }),
             // The parent's own news.
             BuildNews::Started { .. }
@@ -112,7 +116,8 @@ impl Parent {
     fn log(&self, line: &LogLine) {
         if line.severity <= Severity::Warning {
             self.tell(&Message::Said { line: line.to_string() });
-        } else if self.0.lock().unwrap_or_else(PoisonError::into_inner).last.elapsed() >= HEARTBEAT {
+        } else if self.0.lock().unwrap_or_else(PoisonError::into_inner).last.elapsed() >= HEARTBEAT
+        {
             self.tell(&Message::Alive {});
         }
     }

@@ -1,4 +1,5 @@
-//! What parent and child write to each other: lines of JSON, and behind those that announce them, bytes.
+//! What parent and child write to each other: lines of JSON, and behind those that announce them,
+//! bytes.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -59,9 +60,15 @@ pub(super) enum Message {
 
 impl Order<'_> {
     pub(super) fn write(&self, mut to: impl Write) -> io::Result<()> {
-        let (timings_bytes, model_bytes) = (self.timings.len() as u64, self.request.model.len() as u64);
-        let line =
-            OrderLine { parent: self.parent, kind: self.kind, request: self.request, timings_bytes, model_bytes };
+        let (timings_bytes, model_bytes) =
+            (self.timings.len() as u64, self.request.model.len() as u64);
+        let line = OrderLine {
+            parent: self.parent,
+            kind: self.kind,
+            request: self.request,
+            timings_bytes,
+            model_bytes,
+        };
         write_line(&mut to, &line)?;
         to.write_all(self.timings)?;
         to.write_all(self.request.model)?;
@@ -102,7 +109,11 @@ pub(super) fn write_built(mut to: impl Write, built: &Built) -> io::Result<()> {
 }
 
 /// Reads what follows [`Message::Built`].
-pub(super) fn read_built(mut from: impl Read, plan_bytes: u64, timings_bytes: Option<u64>) -> io::Result<Built> {
+pub(super) fn read_built(
+    mut from: impl Read,
+    plan_bytes: u64,
+    timings_bytes: Option<u64>,
+) -> io::Result<Built> {
     let plan = read_bytes(&mut from, plan_bytes)?;
     let timings = timings_bytes.map(|bytes| read_bytes(&mut from, bytes)).transpose()?;
     Ok(Built { plan, timings })

@@ -39,7 +39,8 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it has ended. One that has handed over its plan is not waited for: libraries are known to hang at their end.
+        // Both fail only where it has ended. One that has handed over its plan is not waited for:
+        // libraries are known to hang at their end.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -47,13 +48,18 @@ impl Drop for Running {
 
 impl Builder<'_> {
     /// Starts `command`, hands it `order`, and waits for a plan.
-    pub(super) fn build(&self, mut command: Command, order: &Order<'_>) -> Result<Built, TensorRtError> {
+    pub(super) fn build(
+        &self,
+        mut command: Command,
+        order: &Order<'_>,
+    ) -> Result<Built, TensorRtError> {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.map_err(|source| self.not_started(source))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let running = Running(child);
         thread::scope(|scope| {
-            // Dropped in here, before the threads are waited for: they end when the child's ends of their pipes do.
+            // Dropped in here, before the threads are waited for: they end when the child's ends of
+            // their pipes do.
             let mut running = running;
             let (to, from) = channel();
             scope.spawn(move || write(order, stdin));
@@ -62,7 +68,11 @@ impl Builder<'_> {
         })
     }
 
-    fn follow(&self, from: &Receiver<Heard>, running: &mut Running) -> Result<Built, TensorRtError> {
+    fn follow(
+        &self,
+        from: &Receiver<Heard>,
+        running: &mut Running,
+    ) -> Result<Built, TensorRtError> {
         let (mut last, mut said) = (Instant::now(), VecDeque::new());
         loop {
             let heard = from.recv_timeout(PAUSE);
@@ -74,7 +84,10 @@ impl Builder<'_> {
                 Ok(Heard::Built(built)) => return Ok(built),
                 Err(RecvTimeoutError::Timeout) if last.elapsed() < self.silence => continue,
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(self.died(format!("none and no word for {} s (hung?)", self.silence.as_secs()), said));
+                    return Err(self.died(
+                        format!("none and no word for {} s (hung?)", self.silence.as_secs()),
+                        said,
+                    ));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let how = running.0.wait().map_err(|source| self.not_started(source))?;
@@ -83,7 +96,9 @@ impl Builder<'_> {
             };
             last = Instant::now();
             match message {
-                Message::Phase { name, steps } => self.watch.tell(&BuildNews::Phase { name: &name, steps }),
+                Message::Phase { name, steps } => {
+                    self.watch.tell(&BuildNews::Phase { name: &name, steps })
+                }
                 Message::Step { done } => self.watch.tell(&BuildNews::Step { done }),
                 Message::Said { line } => {
                     if said.len() == MOST_LINES {
@@ -128,9 +143,9 @@ fn listen(from: Option<ChildStdout>, to: &Sender<Heard>) {
             }
             Ok(Some(message)) => Heard::Message(message),
             Ok(None) => return,
-            Err(error) => {
-                Heard::Message(Message::Failed { reason: format!("expected news of a build, found: {error}") })
-            }
+            Err(error) => Heard::Message(Message::Failed {
+                reason: format!("expected news of a build, found: {error}"),
+            }),
         };
         let is_last = matches!(&heard, Heard::Built(_) | Heard::Message(Message::Failed { .. }));
         if to.send(heard).is_err() || is_last {
@@ -148,7 +163,8 @@ mod tests {
     use crate::engine::tensorrt::PlanRequest;
     use crate::engine::{EngineKind, EngineOptions};
 
-    /// What becomes of an order, larger than a pipe holds, to a shell that does `script` instead of building.
+    /// What becomes of an order, larger than a pipe holds, to a shell that does `script` instead of
+    /// building.
     fn built_by(script: &str, silence: Duration) -> Result<Built, TensorRtError> {
         let golden = Golden {
             shape: GoldenShape { images: 1, queries: 2, tile_px: 256, joint_width: 512 },
@@ -159,8 +175,14 @@ mod tests {
             tolerance: Tolerance { fp32: 1.0, fp16: 1.0, int8: 1.0 },
         };
         let model = vec![0; 1 << 20];
-        let request = PlanRequest::new(Precision::Fp32, &model, &golden, &EngineOptions::default(), None);
-        let order = Order { parent: std::process::id(), kind: EngineKind::TensorRt, request: &request, timings: b"" };
+        let request =
+            PlanRequest::new(Precision::Fp32, &model, &golden, &EngineOptions::default(), None);
+        let order = Order {
+            parent: std::process::id(),
+            kind: EngineKind::TensorRt,
+            request: &request,
+            timings: b"",
+        };
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         let watch = BuildWatch::default();
@@ -178,15 +200,24 @@ mod tests {
 
     #[test]
     fn a_process_that_says_nothing_any_more_is_ended() {
-        let error = built_by(r#"echo '{"said":{"line":"warning: slow"}}'; exec sleep 60"#, Duration::from_millis(300));
-        let expected = "TensorRT: expected a plan from the process that builds it, found none and no word for 0 s (hung?); the library said last: warning: slow";
+        let error = built_by(
+            r#"echo '{"said":{"line":"warning: slow"}}'; exec sleep 60"#,
+            Duration::from_millis(300),
+        );
+        let expected = "TensorRT: expected a plan from the process that builds it, found none and \
+            no word for 0 s (hung?); the library said last: warning: slow";
         assert_eq!(error.unwrap_err().to_string(), expected);
     }
 
     #[test]
     fn half_a_plan_and_what_is_no_news_are_errors() {
-        let half = built_by(r#"echo '{"built":{"plan_bytes":10,"timings_bytes":null}}'; printf half"#, LONG);
-        assert!(half.unwrap_err().to_string().contains("found that process ended by exit status: 0"));
+        let half = built_by(
+            r#"echo '{"built":{"plan_bytes":10,"timings_bytes":null}}'; printf half"#,
+            LONG,
+        );
+        assert!(
+            half.unwrap_err().to_string().contains("found that process ended by exit status: 0")
+        );
         let other = built_by("echo hello", LONG).unwrap_err();
         assert!(other.to_string().starts_with("expected news of a build, found: "), "{other}");
     }
