@@ -2,7 +2,7 @@
 //! sync.
 //!
 //! `cargo bench -p rszs-bench --bench pipeline`. The engine is the one that `rszs-edge` chooses
-//! here. The pictures are the built-in scene and a JPEG of 4000×2250 made of it, so nothing is
+//! here. The images are the built-in scene and a JPEG of 4000×2250 made of it, so nothing is
 //! needed but the repository.
 #![allow(missing_docs, reason = "criterion's macros make the functions")]
 
@@ -25,9 +25,9 @@ fn plan(line: &[&str]) -> Plan {
     Plan::resolve(&arguments, BuildWatch::default()).expect("the default bundle runs")
 }
 
-/// Segments one picture and writes its results.
-fn segment(plan: &mut Plan, picture: &str) {
-    let jobs = list_inputs(&[picture.into()]);
+/// Segments one image and writes its results.
+fn segment(plan: &mut Plan, image: &str) {
+    let jobs = list_inputs(&[image.into()]);
     let jobs = jobs.into_iter().map(|one| Job {
         image: one.image,
         input: one.input,
@@ -35,7 +35,7 @@ fn segment(plan: &mut Plan, picture: &str) {
     });
     let outcome = plan.run(jobs.collect(), &Interrupt::new(), |news| {
         if let RunNews::Outcome(outcome, _) = news {
-            outcome.result.as_ref().expect("the picture is segmented");
+            outcome.result.as_ref().expect("the image is segmented");
         }
         Ok(())
     });
@@ -47,8 +47,8 @@ fn pipeline(criterion: &mut Criterion) {
     let output = folder.path().join("out").display().to_string();
     let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/assets/scene.jpg");
     let frame = folder.path().join("frame.jpg");
-    let picture = image::open(&scene).expect("the scene is a picture").to_rgb8();
-    resize(&picture, 4000, 2250, FilterType::Triangle).save(&frame).expect("the frame is written");
+    let image = image::open(&scene).expect("the scene is an image").to_rgb8();
+    resize(&image, 4000, 2250, FilterType::Triangle).save(&frame).expect("the frame is written");
     let (scene, frame) = (scene.display().to_string(), frame.display().to_string());
 
     let mut group = criterion.benchmark_group("pipeline");

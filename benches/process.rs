@@ -3,7 +3,7 @@
 //!
 //! `cargo build --release && cargo bench -p rszs-bench --bench process`, after `cargo xtask setup`,
 //! which fetches the Python that the baseline runs in and the ONNX Runtime that both use. Real
-//! pictures where `../shared/data/flood_area` is, else the built-in scene.
+//! images where `../shared/data/flood_area` is, else the built-in scene.
 #![allow(missing_docs, reason = "criterion's macros make the functions")]
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 /// Both programs are told: the default of either is one a core.
 const THREADS: &str = "2";
 const QUERIES: &str = "flood,building";
-const PICTURES: usize = 6;
+const IMAGES: usize = 6;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -34,8 +34,8 @@ fn edge() -> PathBuf {
     edge
 }
 
-/// The first validation pictures of the flood set, or the scene.
-fn pictures() -> Vec<PathBuf> {
+/// The first validation images of the flood set, or the scene.
+fn images() -> Vec<PathBuf> {
     let folder = root().join("../shared/data/flood_area/images");
     let mut found: Vec<PathBuf> = folder
         .read_dir()
@@ -44,7 +44,7 @@ fn pictures() -> Vec<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     found.sort();
-    let chosen: Vec<PathBuf> = found.into_iter().step_by(8).take(PICTURES).collect();
+    let chosen: Vec<PathBuf> = found.into_iter().step_by(8).take(IMAGES).collect();
     if chosen.is_empty() { vec![root().join("runtime/assets/scene.jpg")] } else { chosen }
 }
 
@@ -64,27 +64,27 @@ fn processes(criterion: &mut Criterion) {
         .warm_up_time(Duration::from_secs(2))
         .measurement_time(Duration::from_secs(30));
 
-    let pictures = pictures();
-    group.throughput(Throughput::Elements(pictures.len() as u64));
+    let images = images();
+    group.throughput(Throughput::Elements(images.len() as u64));
     let common = ["--queries", QUERIES, "--threads", THREADS];
     // The baseline runs the float file; which one rszs-edge takes by itself is the bundle's and the
     // processor's matter.
     for (name, more) in [("rszs-edge", &["--precision", "fp32"][..]), ("rszs-edge-by-itself", &[])]
     {
-        group.bench_function(BenchmarkId::new(name, pictures.len()), |bencher| {
+        group.bench_function(BenchmarkId::new(name, images.len()), |bencher| {
             bencher.iter(|| {
                 let mut command = Command::new(&edge);
                 command.args(common).args(more).arg("--bundle").arg(&bundle);
-                finish(command.arg("--output").arg(folder.path().join("edge")).args(&pictures));
+                finish(command.arg("--output").arg(folder.path().join("edge")).args(&images));
             });
         });
     }
-    group.bench_function(BenchmarkId::new("python", pictures.len()), |bencher| {
+    group.bench_function(BenchmarkId::new("python", images.len()), |bencher| {
         bencher.iter(|| {
             let mut command = Command::new(&python);
             command.arg(root().join("benches/python/baseline.py")).args(common);
             command.arg("--bundle").arg(&bundle).arg("--output").arg(folder.path().join("python"));
-            finish(command.args(&pictures));
+            finish(command.args(&images));
         });
     });
 

@@ -3,9 +3,9 @@
 What somebody would write who has the bundle and no rszs-edge: tile, run, blend with a raised cosine, upsample, threshold, write a palette mask and
 an overlay. Same tiles, same thresholds, same thread count; no attempt to be slow, none to be clever.
 
-    third_party/python/bin/python benches/python/baseline.py --queries flood,building --threads 2 --output out PICTURE...
+    third_party/python/bin/python benches/python/baseline.py --queries flood,building --threads 2 --output out IMAGE...
 
-Prints one JSON object per picture with seconds per stage, and one for the whole process.
+Prints one JSON object per image with seconds per stage, and one for the whole process.
 Needs numpy, pillow, onnxruntime (tests/python/requirements.txt).
 """
 
@@ -55,12 +55,12 @@ def ramp(tile_px, overlap_px):
     return weight
 
 
-def segment(session, picture, embeddings, thresholds, tile_px, overlap_px, times):
-    """Masks of a picture `[H, W, 3]`: bool `[K, H, W]`, and the logits they come from."""
-    height, width = picture.shape[:2]
+def segment(session, image, embeddings, thresholds, tile_px, overlap_px, times):
+    """Masks of an image `[H, W, 3]`: bool `[K, H, W]`, and the logits they come from."""
+    height, width = image.shape[:2]
     tops, lefts = (tile_starts(side, tile_px, overlap_px) for side in (height, width))
     bottom, right = max(tops[-1] + tile_px, height), max(lefts[-1] + tile_px, width)
-    padded = np.pad(picture, ((0, bottom - height), (0, right - width), (0, 0)), mode="edge")
+    padded = np.pad(image, ((0, bottom - height), (0, right - width), (0, 0)), mode="edge")
     total = np.zeros((len(embeddings), bottom // STRIDE_PX, right // STRIDE_PX), np.float32)
     weights = np.zeros(total.shape[1:], np.float32)
     side = ramp(tile_px, overlap_px)
@@ -83,7 +83,7 @@ def segment(session, picture, embeddings, thresholds, tile_px, overlap_px, times
     return logits > limits[:, None, None], logits - limits[:, None, None]
 
 
-def write(picture, masks, margins, colours, path):
+def write(image, masks, margins, colours, path):
     """A palette mask and an overlay beside each other in `path`'s folder."""
     best = np.where(masks, margins, -np.inf).argmax(0).astype(np.uint8) + 1
     classes = np.where(masks.any(0), best, 0).astype(np.uint8)
@@ -91,8 +91,8 @@ def write(picture, masks, margins, colours, path):
     palette = np.concatenate([np.zeros((1, 3), np.uint8), colours])
     mask.putpalette(palette.tobytes())
     mask.save(path.with_suffix(".mask.png"), compress_level=1)
-    blend = (picture.astype(np.uint16) + palette[classes]) // 2
-    overlay = np.where((classes > 0)[..., None], blend, picture).astype(np.uint8)
+    blend = (image.astype(np.uint16) + palette[classes]) // 2
+    overlay = np.where((classes > 0)[..., None], blend, image).astype(np.uint8)
     Image.fromarray(overlay).save(path.with_suffix(".overlay.png"), compress_level=1)
 
 
@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--queries", default="flood,building")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("images", nargs="+", type=Path)
     arguments = parser.parse_args()
 
     contract = json.loads((arguments.bundle / "manifest.json").read_text())["engine"]
@@ -119,19 +119,19 @@ def main():
         str(arguments.bundle / "model.fp32.onnx"), options, providers=["CPUExecutionProvider"]
     )
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for path in arguments.pictures:
+    for path in arguments.images:
         times = {"engine_s": 0.0}
         begun = time.perf_counter()
-        picture = np.asarray(Image.open(path).convert("RGB"))
+        image = np.asarray(Image.open(path).convert("RGB"))
         times["decode_s"] = time.perf_counter() - begun
         masks, margins = segment(
-            session, picture, rows[chosen], thresholds, contract["tile_px"], contract["overlap_px"], times
+            session, image, rows[chosen], thresholds, contract["tile_px"], contract["overlap_px"], times
         )
         written = time.perf_counter()
-        write(picture, masks, margins, colours, arguments.output / path.name)
+        write(image, masks, margins, colours, arguments.output / path.name)
         times["write_s"] = time.perf_counter() - written
-        times["picture_s"] = time.perf_counter() - begun
-        print(json.dumps({"picture": str(path), **times}), flush=True)
+        times["image_s"] = time.perf_counter() - begun
+        print(json.dumps({"image": str(path), **times}), flush=True)
     print(json.dumps({"process_s": time.perf_counter() - STARTED}))
 
 

@@ -44,7 +44,7 @@ pub enum NotComparable {
         /// This one.
         now: String,
     },
-    /// Other pictures.
+    /// Other images.
     #[error(
         "expected a report on the same images, {now}, found one on {before}; name the same images \
          in the same way"

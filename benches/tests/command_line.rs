@@ -1,4 +1,4 @@
-//! `rszs-bench` as it is typed, on one small picture and the embedded engine.
+//! `rszs-bench` as it is typed, on one small image and the embedded engine.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
@@ -15,14 +15,14 @@ fn bench(folder: &TempDir, more: &[&str]) -> Output {
 }
 
 fn command(folder: &TempDir, more: &[&str]) -> Command {
-    let picture = folder.path().join("picture.png");
+    let image = folder.path().join("image.png");
     RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90]))
-        .save(&picture)
+        .save(&image)
         .unwrap();
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-bench"));
     command
-        .arg(&picture)
+        .arg(&image)
         .arg("--bundle")
         .arg(bundle)
         .args(["--engine", "embedded", "--frames", "10"])

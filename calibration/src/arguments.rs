@@ -14,7 +14,7 @@ use crate::pool::Weighting;
 /// In place of a file: stdout.
 pub const STDOUT: &str = "-";
 
-/// Measure a bundle on labelled pictures, through the very pipeline that runs in the field
+/// Measure a bundle on labelled images, through the very pipeline that runs in the field
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rszs-calibrate", version, after_help = after_help())]
 pub struct Arguments {
@@ -29,8 +29,8 @@ pub enum Command {
     /// Choose a threshold and a temperature for each query that a set labels, and write them into
     /// the bundle
     ///
-    /// A threshold fits the pictures it was chosen on better than any others: report numbers on
-    /// pictures of another split or another set, not on these. Queries that no set labels keep what
+    /// A threshold fits the images it was chosen on better than any others: report numbers on
+    /// images of another split or another set, not on these. Queries that no set labels keep what
     /// they have, which is a threshold of 0.5 unless somebody set another.
     Thresholds(ThresholdArguments),
     /// Measure masks at the bundle's thresholds: the numbers of a model card, as a Markdown table
@@ -39,7 +39,7 @@ pub enum Command {
     /// Quantize the heavy products to INT8, measure, and write model.int8.onnx into the bundle if
     /// that is worth it
     ///
-    /// Ranges are observed on tiles of training pictures, as the deployed pipeline cuts them. Masks
+    /// Ranges are observed on tiles of training images, as the deployed pipeline cuts them. Masks
     /// of both precisions are then measured on --split, and the time of a tile in one process. INT8
     /// is written if a tile is at least 1.05 times as fast and the mean intersection over union
     /// loses at most one point, and its outputs on the golden set are near enough; otherwise the
@@ -48,7 +48,7 @@ pub enum Command {
     /// Show what half precision does to every node: how near its values come to 65504, and how far
     /// rounding moves them
     ///
-    /// Tiles of training pictures run through the reference interpreter twice: in 32 bits, and with
+    /// Tiles of training images run through the reference interpreter twice: in 32 bits, and with
     /// every value rounded that model.fp16.onnx holds in 16 bits. It is slow, and nothing is
     /// written into the bundle.
     Fp16(Fp16Arguments),
@@ -188,15 +188,15 @@ pub struct MeasureArguments {
     ///
     /// Known by name: `dubai`, `oam_buildings`, `naip_urban_trees`, `flood_area`. Any other name is
     /// a folder with images/, masks/ and classes.txt (a line "index name, synonym" a class), and
-    /// val.txt with the names of its validation pictures.
+    /// val.txt with the names of its validation images.
     #[arg(long = "set", visible_alias = "sets", value_name = "NAMES", value_delimiter = ',')]
     pub sets: Vec<String>,
 
-    /// Pictures to measure on
+    /// Images to measure on
     #[arg(long, value_enum, default_value_t = SplitChoice::Val)]
     pub split: SplitChoice,
 
-    /// Measure on so many pictures of each set, evenly spread, instead of all
+    /// Measure on so many images of each set, evenly spread, instead of all
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 
@@ -213,7 +213,7 @@ pub struct MeasureArguments {
     pub quiet: bool,
 }
 
-/// Which pictures of a set.
+/// Which images of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitChoice {
     /// What the weights saw
@@ -252,14 +252,14 @@ const EXAMPLES: &str = "\
 Examples:
   rszs-calibrate thresholds --bundle bundles/nano --data data --split train
   rszs-calibrate evaluate --bundle bundles/nano --data data --split val
-      Thresholds from the training pictures, numbers from the validation pictures: no picture is \
+      Thresholds from the training images, numbers from the validation images: no image is \
       used for both.
 
   rszs-calibrate int8 --bundle bundles/nano --data data --output nano-int8 --json=int8.json
       INT8 beside FP32, if this processor runs it faster and the masks are as good.
 
   rszs-calibrate fp16 --bundle bundles/nano --data data --json=fp16.json
-      Whether half precision has room for the values of training pictures.
+      Whether half precision has room for the values of training images.
 
   rszs-calibrate thresholds --bundle bundles/nano --data data --set dubai,oam_buildings --target \
   precision=0.9 --dry-run
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_pictures_and_iou_are_the_defaults() {
+    fn validation_images_and_iou_are_the_defaults() {
         let parsed = parse("rszs-calibrate thresholds --bundle b --data d").unwrap();
         let Command::Thresholds(arguments) = parsed.command else { panic!("another command") };
         assert_eq!((arguments.target, arguments.measure.split), (Target::Iou, SplitChoice::Val));

@@ -72,10 +72,10 @@ impl fmt::Display for Target {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum NoThreshold {
     /// Nothing to find.
-    #[error("expected pixels that show it, found none in these pictures")]
+    #[error("expected pixels that show it, found none in these images")]
     NoPositives,
     /// Nothing to tell it from.
-    #[error("expected pixels that do not show it, found none in these pictures")]
+    #[error("expected pixels that do not show it, found none in these images")]
     NoNegatives,
     /// The lowest score wherever it is.
     #[error("expected a score above the lowest one somewhere it is, found none")]

@@ -38,9 +38,9 @@ pub enum Error {
         /// The sets that are known by name.
         known: String,
     },
-    /// The set has no picture in the split.
+    /// The set has no image in the split.
     #[error(
-        "{set}: expected pictures in the split {split}, found none; choose the other one with \
+        "{set}: expected images in the split {split}, found none; choose the other one with \
          --split"
     )]
     EmptySplit {
@@ -66,9 +66,9 @@ pub enum Error {
         /// The words of the bundle.
         known: String,
     },
-    /// No picture to observe ranges on.
+    /// No image to observe ranges on.
     #[error(
-        "--data: expected training pictures to observe ranges on, found none in {sets}; name \
+        "--data: expected training images to observe ranges on, found none in {sets}; name \
          another set with --set"
     )]
     NothingToObserve {
@@ -122,21 +122,21 @@ pub enum Error {
     /// A set cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The runtime does not read a picture.
+    /// The runtime does not read an image.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Picture and mask do not lie over each other.
+    /// Image and mask do not lie over each other.
     #[error("{path}: expected {mask_wide}x{mask_high} pixels like its mask, found {wide}x{high}", path = .path.display())]
     Sizes {
-        /// The picture.
+        /// The image.
         path: PathBuf,
         /// Width of the mask.
         mask_wide: usize,
         /// Height of the mask.
         mask_high: usize,
-        /// Width of the picture.
+        /// Width of the image.
         wide: u32,
-        /// Height of the picture.
+        /// Height of the image.
         high: u32,
     },
     /// The bundle is refused.
@@ -151,10 +151,10 @@ pub enum Error {
     /// No engine runs the bundle.
     #[error(transparent)]
     Engine(#[from] NoEngine),
-    /// A picture could not be segmented.
+    /// An image could not be segmented.
     #[error("{path}: {source}", path = .path.display())]
     Segment {
-        /// The picture.
+        /// The image.
         path: PathBuf,
         /// Why.
         source: SegmentError,
@@ -162,7 +162,7 @@ pub enum Error {
     /// Pixels could not be counted.
     #[error("{path}: {source}", path = .path.display())]
     Count {
-        /// The picture.
+        /// The image.
         path: PathBuf,
         /// Why.
         source: MetricsError,

@@ -139,7 +139,7 @@ mod tests {
     use crate::fake;
 
     #[test]
-    fn a_threshold_chosen_on_these_pictures_is_marked() {
+    fn a_threshold_chosen_on_these_images_is_marked() {
         let mut entry = fake::vocabulary(&["flood"]).entries()[0].clone();
         assert!(!is_chosen_on(&entry, "dubai/val"));
         entry.threshold_source =

@@ -20,7 +20,7 @@ pub struct EvaluationReport {
 pub struct SetEvaluation {
     /// Its name.
     pub set: String,
-    /// Pictures.
+    /// Images.
     pub images: u64,
     /// As stated by its source.
     pub licence: String,
@@ -102,7 +102,7 @@ impl EvaluationReport {
             self.queries()
         );
         if self.sets.iter().flat_map(|set| &set.queries).any(|query| query.is_chosen_here) {
-            text += "\n\\* The threshold was chosen on these very pictures: the numbers are too \
+            text += "\n\\* The threshold was chosen on these very images: the numbers are too \
                 good.\n";
         }
         if self.sets.iter().flat_map(|set| &set.queries).any(|query| !query.is_labelled) {

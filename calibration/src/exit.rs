@@ -15,9 +15,9 @@ pub enum ExitStatus {
     /// The bundle is missing, damaged or not what its manifest says.
     BundleRefused = 3,
     /// No engine could be loaded, or none gave the bundle's golden outputs, or it failed on a
-    /// picture.
+    /// image.
     NoEngine = 4,
-    /// A set is missing, or a picture or mask of it cannot be used. Nothing is measured on a part
+    /// A set is missing, or an image or mask of it cannot be used. Nothing is measured on a part
     /// of a set.
     DataRefused = 5,
     /// The bundle or the report could not be written.
@@ -53,8 +53,8 @@ impl ExitStatus {
             }
             Self::Usage => "usage: arguments that make no sense together",
             Self::BundleRefused => "bundle missing, damaged or refused",
-            Self::NoEngine => "no engine, none passed the self-test, or it failed on a picture",
-            Self::DataRefused => "a set is missing, or one of its pictures cannot be used",
+            Self::NoEngine => "no engine, none passed the self-test, or it failed on an image",
+            Self::DataRefused => "a set is missing, or one of its images cannot be used",
             Self::OutputFailed => "bundle or report could not be written",
             Self::Interrupted => "interrupted; nothing was written",
         }

@@ -1,4 +1,4 @@
-//! For tests: a vocabulary, a set, and an engine that says what the pictures' colours say.
+//! For tests: a vocabulary, a set, and an engine that says what the images' colours say.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_edge::queries::Words;
 use rszs_hot::TileLayout;
 
-/// Tiles so small that every picture has several.
+/// Tiles so small that every image has several.
 pub(crate) const LAYOUT: TileLayout = TileLayout { tile_px: 16, overlap_px: 4, stride_px: 4 };
 
 /// Names, each with a direction of its own.
@@ -56,7 +56,7 @@ impl TileEngine for ColourEngine {
     }
 }
 
-/// Eight pictures of 40 by 28 pixels with the classes flood and building, half of them for
+/// Eight images of 40 by 28 pixels with the classes flood and building, half of them for
 /// validation. Red is high where flood is and green where building is, more or less.
 pub(crate) fn set(root: &Path, seed: u64) -> DenseSet {
     let root = root.join(format!("own_{seed}"));
@@ -85,7 +85,7 @@ pub(crate) fn set(root: &Path, seed: u64) -> DenseSet {
     folder::open(&root).unwrap()
 }
 
-/// As [`set`], but of blue pictures without flood or building, as red and green as those are there.
+/// As [`set`], but of blue images without flood or building, as red and green as those are there.
 pub(crate) fn dry_set(root: &Path) -> DenseSet {
     let wet = set(root, 9);
     let root = root.join("own_9");

@@ -20,7 +20,7 @@ use crate::tile_recorder::tiles_of_sets;
 /// Runs the command.
 pub fn run(arguments: &Fp16Arguments, output: &mut Output) -> Result<ExitStatus, Error> {
     let mut arguments = arguments.clone();
-    // Whatever split was typed: this looks at training pictures.
+    // Whatever split was typed: this looks at training images.
     arguments.measure.split = SplitChoice::Train;
     let sets = open_sets(&arguments.measure)?;
     let bundle = open_bundle(&arguments.measure)?;

@@ -24,7 +24,7 @@ pub struct Identity {
     pub engine: EngineIdentity,
     /// `train` or `val`.
     pub split: &'static str,
-    /// Most pictures of a set; nothing: all of them.
+    /// Most images of a set; nothing: all of them.
     pub limit: Option<u32>,
 }
 
@@ -70,7 +70,7 @@ impl Identity {
     pub fn line(&self) -> String {
         let Self { bundle, engine, split, date, .. } = self;
         let limit =
-            self.limit.map_or(String::new(), |limit| format!(", at most {limit} pictures a set"));
+            self.limit.map_or(String::new(), |limit| format!(", at most {limit} images a set"));
         let (name, counter, precision) = (&bundle.name, bundle.counter, &engine.precision);
         format!(
             "Bundle {name} {counter}, engine {} {precision}, split {split}{limit}, {date}.",

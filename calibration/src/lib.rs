@@ -1,19 +1,19 @@
 //! `rszs-calibrate`: thresholds and numbers, measured on what the field runs.
 //!
 //! ```text
-//! labelled pictures → rszs-edge (decode, tiles, engine, blend, upsample) → scores → histograms → threshold and temperature
+//! labelled images → rszs-edge (decode, tiles, engine, blend, upsample) → scores → histograms → threshold and temperature
 //!                                                                        → masks  → what the model card reports
 //! ```
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`arguments`] | what was typed |
-//! | [`sets`], [`statement`] | labelled pictures; what a set says about the words of a vocabulary |
+//! | [`sets`], [`statement`] | labelled images; what a set says about the words of a vocabulary |
 //! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
 //! | [`flat_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
 //! | [`pool`], [`presence`], [`temperature`], [`choice`] | counts of several sets together; the three numbers taken from them |
 //! | [`thresholds`], [`evaluate`], [`int8`], [`fp16`], [`mask_count`] | the commands, and counting masks |
-//! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training pictures → ranges of activations, products that stay in float |
+//! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training images → ranges of activations, products that stay in float |
 //! | [`migration`], [`quantization`] | outliers moved into weights, and the INT8 graph made of all that |
 //! | [`tensorrt_file`], [`verdict`] | the same steps for `TensorRT`; whether INT8 is worth it |
 //! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`fp16_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |

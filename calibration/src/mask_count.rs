@@ -16,7 +16,7 @@ use crate::statement::{Statement, one_per_concept, query_set};
 /// Masks of one set against its labels.
 #[derive(Debug, Clone)]
 pub struct MaskCount {
-    /// Pictures.
+    /// Images.
     pub images: u64,
     /// One per statement: absent and present, at the bundle's thresholds.
     pub queries: Vec<ConfusionMatrix>,
@@ -33,8 +33,8 @@ pub struct ExclusiveCount {
     pub matrix: ConfusionMatrix,
 }
 
-/// Runs the pictures of `set` through `pipeline` and counts the masks that the runtime would write.
-/// `step` hears of each picture and may stop the run.
+/// Runs the images of `set` through `pipeline` and counts the masks that the runtime would write.
+/// `step` hears of each image and may stop the run.
 pub fn count_masks(
     set: &DenseSet,
     statements: &[Statement],
@@ -53,9 +53,9 @@ pub fn count_masks(
     let mut queries = vec![matrix(2); statements.len()];
     let mut exclusive = matrix(classes.len().max(1));
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
-    let pictures = chosen(set, split, arguments.limit);
-    let images = pictures.len() as u64;
-    for index in pictures {
+    let indices = chosen(set, split, arguments.limit);
+    let images = indices.len() as u64;
+    for index in indices {
         let path = set.image_path(split, index);
         let failed = |source| Error::Count { path: path.to_owned(), source };
         let sample = set.sample(split, index)?;

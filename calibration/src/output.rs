@@ -29,19 +29,19 @@ impl Output {
         }
     }
 
-    /// Before the first of `pictures`.
-    pub fn begin(&mut self, pictures: usize) {
+    /// Before the first of `images`.
+    pub fn begin(&mut self, images: usize) {
         if !self.quiet && io::stderr().is_terminal() {
-            self.progress = ProgressBar::new(pictures as u64);
+            self.progress = ProgressBar::new(images as u64);
             if let Ok(style) =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")
+                ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left")
             {
                 self.progress.set_style(style);
             }
         }
     }
 
-    /// After each picture.
+    /// After each image.
     pub fn step(&self) {
         self.progress.inc(1);
     }

@@ -1,4 +1,4 @@
-//! The runtime's frame path, one labelled picture after the other.
+//! The runtime's frame path, one labelled image after the other.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Reads the picture of `sample` from `path`, which the runtime's decoder must see in the size
+    /// Reads the image of `sample` from `path`, which the runtime's decoder must see in the size
     /// of its mask.
     pub fn read(&mut self, path: &Path, sample: &Sample) -> Result<(), Error> {
         self.reader.read(&Input::File(path.to_owned()), &mut self.frame)?;
@@ -57,7 +57,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Segments the picture that was read last; `path` is what errors name.
+    /// Segments the image that was read last; `path` is what errors name.
     pub fn segment(
         &mut self,
         path: &Path,
@@ -70,7 +70,7 @@ impl Pipeline {
         Ok(&self.found)
     }
 
-    /// Segments the picture that was read last, once for each of `variants`: the same queries,
+    /// Segments the image that was read last, once for each of `variants`: the same queries,
     /// decided in other ways. The engine runs once.
     pub fn segment_each(
         &mut self,

@@ -1,7 +1,7 @@
 //! Presence thresholds: below which presence of a query in a tile the tile shows none of it.
 //!
 //! The network gives a presence, a cosine, for every query and tile (paper, section 3.6: the
-//! alignment of a whole picture with a text). A query that is absent from a tile by its presence
+//! alignment of a whole image with a text). A query that is absent from a tile by its presence
 //! gets no pixel there: a filter against false alarms that costs nothing. Every candidate is tried
 //! on the same tiles, and the score threshold that goes with it is chosen afresh: a filter that
 //! keeps dry places out lets the threshold fall.

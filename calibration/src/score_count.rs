@@ -18,7 +18,7 @@ use crate::statement::{Statement, query_set};
 /// Scores of the labelled pixels of one set.
 #[derive(Debug, Clone)]
 pub struct ScoreCount {
-    /// Pictures.
+    /// Images.
     pub images: u64,
     /// For each of [`CANDIDATES`] one per query: flat scores of its labelled pixels under that
     /// presence threshold.
@@ -42,10 +42,10 @@ fn uncalibrated(
 }
 
 /// Runs the images at these indices of a set through `pipeline` and counts the score that the
-/// runtime would decide by, of every pixel that `statements` label. `step` hears of each picture
+/// runtime would decide by, of every pixel that `statements` label. `step` hears of each image
 /// and may stop the run.
 pub fn count_scores(
-    (set, pictures): (&DenseSet, &[usize]),
+    (set, indices): (&DenseSet, &[usize]),
     statements: &[Statement],
     words: Words<'_>,
     arguments: &MeasureArguments,
@@ -68,8 +68,8 @@ pub fn count_scores(
     ];
     let (mut plain, mut flat) = (Vec::new(), Vec::new());
     let (mut scores, mut truth) = (Vec::new(), Vec::new());
-    let images = pictures.len() as u64;
-    for &index in pictures {
+    let images = indices.len() as u64;
+    for &index in indices {
         let path = set.image_path(split, index);
         let sample = set.sample(split, index)?;
         pipeline.read(path, &sample)?;

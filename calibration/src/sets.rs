@@ -11,7 +11,7 @@ use crate::thresholds::nothing_labelled;
 /// A set with what it says about the vocabulary.
 pub type LabelledSet = (DenseSet, Vec<Statement>);
 
-/// Opens the sets that were named, or all known ones in the data folder. Each has pictures in the
+/// Opens the sets that were named, or all known ones in the data folder. Each has images in the
 /// split.
 pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
     let mut names: Vec<&str> = arguments.sets.iter().map(|name| name.trim()).collect();
@@ -57,7 +57,7 @@ pub fn labelled(sets: Vec<DenseSet>, bundle: &Bundle) -> Result<Vec<LabelledSet>
         .collect())
 }
 
-/// Indices of the pictures to measure on: all of the split, or `limit` of them, evenly spread.
+/// Indices of the images to measure on: all of the split, or `limit` of them, evenly spread.
 pub fn chosen(
     set: &DenseSet,
     split: Split,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_and_a_set_without_pictures_in_the_split_are_usage_errors() {
+    fn an_unknown_name_and_a_set_without_images_in_the_split_are_usage_errors() {
         let folder = tempfile::tempdir().unwrap();
         let unknown = open(folder.path(), &["--set", "mars"]).unwrap_err();
         assert!(unknown.to_string().contains("flood_area"), "{unknown}");

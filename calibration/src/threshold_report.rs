@@ -35,7 +35,7 @@ pub struct ThresholdReport {
 pub struct QueryReport {
     /// Name in the vocabulary.
     pub name: String,
-    /// Pictures.
+    /// Images.
     pub images: u64,
     /// Labelled pixels.
     pub pixels: u64,
@@ -98,7 +98,7 @@ pub struct Setting {
 pub struct SetReport {
     /// Name and split.
     pub set: String,
-    /// Pictures.
+    /// Images.
     pub images: u64,
     /// Labelled pixels.
     pub pixels: u64,
@@ -312,7 +312,7 @@ impl ThresholdReport {
         };
         format!(
             "{}\nBest by {}; {counting}.\n\n{table}\n{remarks}{written}\n\
-             These pictures chose the thresholds: report numbers on pictures of another split or \
+             These images chose the thresholds: report numbers on images of another split or \
              set.\n",
             self.identity.line(),
             self.target

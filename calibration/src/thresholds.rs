@@ -138,7 +138,7 @@ fn measure_sets(
     let Deployed { bundle, started, pipeline, interrupt, .. } = deployed;
     let words = Words::from(&*bundle);
     let mut measured = Vec::with_capacity(sets.len());
-    // A set goes with its decoded pictures as soon as it is counted.
+    // A set goes with its decoded images as soon as it is counted.
     for (set, statements) in
         sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty())
     {

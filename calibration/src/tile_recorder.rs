@@ -12,8 +12,8 @@ use crate::pipeline::Pipeline;
 use crate::sets::{LabelledSet, chosen};
 use crate::statement::{Statement, query_set};
 
-/// Pictures of a set that tiles are taken from; more places, not more tiles of one.
-const PICTURES: u32 = 16;
+/// Images of a set that tiles are taken from; more places, not more tiles of one.
+const IMAGES: u32 = 16;
 
 /// Takes the place of an engine and keeps what it is given. Its scores are all zero.
 #[derive(Debug, Default)]
@@ -32,8 +32,8 @@ impl TileEngine for TileRecorder {
     }
 }
 
-/// `count` tiles of the training pictures of `set`, evenly spread, each `[H, W, 3]`; none if it has
-/// no such pictures.
+/// `count` tiles of the training images of `set`, evenly spread, each `[H, W, 3]`; none if it has
+/// no such images.
 pub fn training_tiles(
     set: &DenseSet,
     statements: &[Statement],
@@ -43,7 +43,7 @@ pub fn training_tiles(
 ) -> Result<Vec<Vec<u8>>, Error> {
     let queries = query_set(statements, Decision::Multilabel, words)?;
     let mut recorder = TileRecorder::default();
-    for index in chosen(set, Split::Train, Some(PICTURES)) {
+    for index in chosen(set, Split::Train, Some(IMAGES)) {
         let path = set.image_path(Split::Train, index);
         let sample = set.sample(Split::Train, index)?;
         pipeline.read(path, &sample)?;
@@ -79,7 +79,7 @@ mod tests {
     use crate::statement::statements;
 
     #[test]
-    fn tiles_are_those_of_training_pictures_spread_over_all_of_them() {
+    fn tiles_are_those_of_training_images_spread_over_all_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let set = fake::set(folder.path(), 1);
         let vocabulary = fake::vocabulary(&["flood", "building"]);

@@ -70,7 +70,7 @@ fn int8(bundle: &Path, data: &Path, more: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A set of the golden tiles: ranges of other pictures would clip them, and the file would rightly
+/// A set of the golden tiles: ranges of other images would clip them, and the file would rightly
 /// fail the self-test.
 fn golden_tiles(root: &Path, side: usize) {
     std::fs::create_dir_all(root.join("images")).unwrap();
@@ -78,8 +78,8 @@ fn golden_tiles(root: &Path, side: usize) {
     let bytes: Vec<u8> = tiles(side).values.iter().map(|&value| value as u8).collect();
     let ids = (0..side * side).map(|pixel| u8::from(pixel % side < side / 2)).collect();
     let mask = IndexMask { width: side, height: side, ids };
-    let pictures = bytes.chunks_exact(side * side * 3);
-    for (name, pixels) in ["train_1", "train_2", "val"].iter().zip(pictures.cycle()) {
+    let images = bytes.chunks_exact(side * side * 3);
+    for (name, pixels) in ["train_1", "train_2", "val"].iter().zip(images.cycle()) {
         let image = RgbImage { width: side, height: side, pixels: pixels.to_vec() };
         image.write_png(&root.join(format!("images/{name}.png"))).unwrap();
         mask.write_png(&root.join(format!("masks/{name}.png"))).unwrap();
@@ -148,8 +148,8 @@ fn int8_is_written_exactly_when_the_verdict_says_so() {
     }
 }
 
-/// A set of pictures of one dark colour: what is observed on them is far from what any other
-/// picture makes.
+/// A set of images of one dark colour: what is observed on them is far from what any other
+/// image makes.
 fn darkness(root: &Path, side: usize) {
     golden_tiles(root, side);
     for name in ["train_1", "train_2"] {
@@ -209,8 +209,8 @@ fn the_embedded_engine_cannot_calibrate_int8_and_says_what_can() {
 }
 
 #[test]
-fn a_set_without_training_pictures_gives_nothing_to_observe() {
-    let test = "a_set_without_training_pictures_gives_nothing_to_observe";
+fn a_set_without_training_images_gives_nothing_to_observe() {
+    let test = "a_set_without_training_images_gives_nothing_to_observe";
     let Some(nano) = default_bundle(test) else { return };
     if !has_onnx_runtime(&Bundle::open(&nano, &VerifyOptions::default()).unwrap(), test) {
         return;
@@ -225,7 +225,7 @@ fn a_set_without_training_pictures_gives_nothing_to_observe() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(
-        text.contains("expected training pictures to observe ranges on, found none in own_set"),
+        text.contains("expected training images to observe ranges on, found none in own_set"),
         "{text}"
     );
 }

@@ -106,7 +106,7 @@ pub(crate) struct BundleArguments {
     #[arg(long, value_name = "PX")]
     pub(crate) overlap_px: Option<u32>,
 
-    /// Metres a pixel of the training pictures, smallest and largest, as 0.05,0.5
+    /// Metres a pixel of the training images, smallest and largest, as 0.05,0.5
     #[arg(long, value_name = "LOW,HIGH", value_parser = range)]
     pub(crate) training_gsd_m: Option<[f64; 2]>,
 

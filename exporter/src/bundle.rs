@@ -52,7 +52,7 @@ pub struct BundleRequest {
     pub counter: u64,
     /// By how much tiles overlap; a quarter of a tile if nothing is said.
     pub overlap_px: Option<u32>,
-    /// Metres a pixel of the training pictures, smallest and largest.
+    /// Metres a pixel of the training images, smallest and largest.
     pub training_gsd_m: Option<[f64; 2]>,
     /// Licence of the weights.
     pub licence: String,

@@ -23,7 +23,7 @@ const UNSEEN_ENGINES: f32 = 10.0;
 /// measured by calibration, not here.
 const INT8_BOUND: f32 = 0.1;
 
-/// Two tiles as `[2, side, side, 3]` bytes. The first has what pictures from above have: soft
+/// Two tiles as `[2, side, side, 3]` bytes. The first has what images from above have: soft
 /// ground at several scales, hard-edged roofs and a road; the second is noise of all byte values,
 /// which no trained weight is tuned to.
 pub fn tiles(side: usize) -> Tensor {

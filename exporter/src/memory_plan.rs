@@ -16,7 +16,7 @@ const GIB: f64 = (1_u64 << 30) as f64;
 /// gradient, what is positive and what is labelled. Source: `trainer/src/loss.rs`.
 const LOSS_MAPS: u64 = 4;
 
-/// How many pictures and words a pass has, and what must hold it.
+/// How many images and words a pass has, and what must hold it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanRequest {
     /// N, on one GPU.
@@ -67,7 +67,7 @@ pub struct PlanRow {
     pub trainable: u64,
     /// In the order of [`Switches::ALL`].
     pub memory: [TrainingMemory; 4],
-    /// The first switches that fit, and with how many pictures: fewer than asked for only if no
+    /// The first switches that fit, and with how many images: fewer than asked for only if no
     /// switches fit those.
     pub fit: Option<(Switches, usize)>,
 }
@@ -186,7 +186,7 @@ impl fmt::Display for MemoryPlan {
                     writeln!(f, "  {}", switches.advice())?
                 }
                 Some((switches, fitting)) => writeln!(f, "  N = {fitting} {}", switches.advice())?,
-                None => writeln!(f, "  does not fit, not even one picture")?,
+                None => writeln!(f, "  does not fit, not even one image")?,
             }
         }
         writeln!(
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(
             fit(least - 1).map(|(_, images)| images),
             Some(1),
-            "no switch is enough for two pictures"
+            "no switch is enough for two images"
         );
         assert_eq!(fit(1 << 20), None);
     }
@@ -246,10 +246,7 @@ mod tests {
             assert_eq!(table.lines().filter(|found| found.starts_with(line)).count(), 1, "{table}");
         }
         assert_eq!(
-            table
-                .lines()
-                .filter(|line| line.ends_with("does not fit, not even one picture"))
-                .count(),
+            table.lines().filter(|line| line.ends_with("does not fit, not even one image")).count(),
             9,
             "{table}"
         );

@@ -13,7 +13,7 @@ pub enum TemplateSet {
     Plain,
     /// "A photo of a {} in the scene", the one sentence of the CAT-Seg family
     Scene,
-    /// Five sentences about pictures from above; what `nano` is trained with
+    /// Five sentences about images from above; what `nano` is trained with
     Aerial,
 }
 

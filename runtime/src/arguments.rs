@@ -142,7 +142,7 @@ Examples:
       vocabulary does not have.
 
   rszs-edge --queries building,road --gsd 0.017 flight/
-      Pictures of 1.7 cm a pixel: areas in square metres, objects shown to the
+      Images of 1.7 cm a pixel: areas in square metres, objects shown to the
       network at the size it knows.
 
   rszs-edge --queries flood --json --rle flight/ > flood.jsonl

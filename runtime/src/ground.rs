@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Most metres a pixel: coarser pictures show no object that a tile could hold.
+/// Most metres a pixel: coarser images show no object that a tile could hold.
 const LARGEST_M: f64 = 1000.0;
 
 /// Ground sampling distance: metres of ground along the side of one pixel of the image.

@@ -43,16 +43,16 @@ fn segment_with(bundle: &Path, output: &Path, more: &[&str]) -> Run {
     edge(&[&["--engine", "embedded", "--bundle", bundle, "--output", output], more].concat())
 }
 
-fn picture(width: u32, height: u32) -> RgbImage {
+fn image(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) % 256) as u8])
     })
 }
 
-/// Writes a picture and gives its path as text.
-fn written(folder: &TempDir, name: &str, picture: &RgbImage, format: ImageFormat) -> String {
+/// Writes an image and gives its path as text.
+fn written(folder: &TempDir, name: &str, image: &RgbImage, format: ImageFormat) -> String {
     let path = folder.path().join(name);
-    picture.save_with_format(&path, format).unwrap();
+    image.save_with_format(&path, format).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
@@ -68,7 +68,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 #[test]
 fn verbose_names_every_engine_that_would_have_been_better() {
     let folder = tempfile::tempdir().unwrap();
-    let image = written(&folder, "a.png", &picture(32, 32), ImageFormat::Png);
+    let image = written(&folder, "a.png", &image(32, 32), ImageFormat::Png);
     let (bundle, output) = (bundle(), folder.path().join("out"));
     let arguments = [
         "--queries",
@@ -114,10 +114,10 @@ fn what_makes_no_sense_is_a_usage_error() {
 }
 
 #[test]
-fn a_picture_gives_a_mask_of_its_size_and_an_overlay() {
+fn an_image_gives_a_mask_of_its_size_and_an_overlay() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("out");
-    let input = written(&folder, "field.png", &picture(301, 203), ImageFormat::Png);
+    let input = written(&folder, "field.png", &image(301, 203), ImageFormat::Png);
     let run = segment(&output, &[&input]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(names_in(&output), ["field.mask.png", "field.overlay.png"]);
@@ -132,7 +132,7 @@ fn a_picture_gives_a_mask_of_its_size_and_an_overlay() {
 #[test]
 fn json_lines_are_begin_masks_end_and_summary() {
     let folder = TempDir::new().unwrap();
-    let input = written(&folder, "field.jpg", &picture(300, 200), ImageFormat::Jpeg);
+    let input = written(&folder, "field.jpg", &image(300, 200), ImageFormat::Jpeg);
     let run =
         segment_for("flood=0.25,house", &folder.path().join("out"), &[&input, "--json", "--rle"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -164,7 +164,7 @@ fn json_lines_are_begin_masks_end_and_summary() {
 #[test]
 fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower() {
     let folder = TempDir::new().unwrap();
-    let input = written(&folder, "field.png", &picture(64, 64), ImageFormat::Png);
+    let input = written(&folder, "field.png", &image(64, 64), ImageFormat::Png);
     let run = segment_for("solar panels", &folder.path().join("out"), &[&input, "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let Event::Begin(begin) = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap()
@@ -176,11 +176,11 @@ fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower() {
 }
 
 #[test]
-fn folders_and_globs_name_their_pictures() {
+fn folders_and_globs_name_their_images() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("out");
     for name in ["a.png", "b.png"] {
-        written(&folder, name, &picture(64, 48), ImageFormat::Png);
+        written(&folder, name, &image(64, 48), ImageFormat::Png);
     }
     let glob = format!("{}/*.png", folder.path().display());
     assert_eq!(segment(&output, &[&glob, "--no-overlay"]).code, 0);
@@ -191,10 +191,10 @@ fn folders_and_globs_name_their_pictures() {
 }
 
 #[test]
-fn pictures_of_one_pixel_and_of_twenty_thousand_rows_get_masks() {
+fn images_of_one_pixel_and_of_twenty_thousand_rows_get_masks() {
     let folder = TempDir::new().unwrap();
-    let one = written(&folder, "one.png", &picture(1, 1), ImageFormat::Png);
-    let tall = written(&folder, "tall.png", &picture(1, 20_000), ImageFormat::Png);
+    let one = written(&folder, "one.png", &image(1, 1), ImageFormat::Png);
+    let tall = written(&folder, "tall.png", &image(1, 20_000), ImageFormat::Png);
     let output = folder.path().join("out");
     let run = segment(&output, &[&one, &tall, "--no-overlay"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -205,14 +205,13 @@ fn pictures_of_one_pixel_and_of_twenty_thousand_rows_get_masks() {
 /// Every kind of bad input, with a word that its error must hold.
 fn bad_inputs(folder: &TempDir) -> Vec<(String, &'static str)> {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let jpeg =
-        fs::read(written(folder, "whole.jpg", &picture(200, 200), ImageFormat::Jpeg)).unwrap();
+    let jpeg = fs::read(written(folder, "whole.jpg", &image(200, 200), ImageFormat::Jpeg)).unwrap();
     fs::remove_file(path("whole.jpg")).unwrap();
     fs::write(path("truncated.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
     fs::write(path("empty.jpg"), b"").unwrap();
-    fs::write(path("text.jpg"), b"this is no picture").unwrap();
-    let mislabelled = written(folder, "mislabelled.jpg", &picture(8, 8), ImageFormat::Png);
-    let mut huge = fs::read(written(folder, "huge.png", &picture(8, 8), ImageFormat::Png)).unwrap();
+    fs::write(path("text.jpg"), b"this is no image").unwrap();
+    let mislabelled = written(folder, "mislabelled.jpg", &image(8, 8), ImageFormat::Png);
+    let mut huge = fs::read(written(folder, "huge.png", &image(8, 8), ImageFormat::Png)).unwrap();
     huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
     fs::write(path("huge.png"), huge).unwrap();
     vec![
@@ -229,7 +228,7 @@ fn bad_inputs(folder: &TempDir) -> Vec<(String, &'static str)> {
 fn bad_inputs_are_named_and_the_others_are_segmented() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("out");
-    let good = written(&folder, "good.png", &picture(64, 64), ImageFormat::Png);
+    let good = written(&folder, "good.png", &image(64, 64), ImageFormat::Png);
     let bad = bad_inputs(&folder);
     let mut inputs: Vec<&str> = bad.iter().map(|(path, _)| path.as_str()).collect();
     inputs.push(&good);
@@ -245,9 +244,9 @@ fn bad_inputs_are_named_and_the_others_are_segmented() {
 }
 
 #[test]
-fn the_size_of_a_pixel_gives_areas_and_shows_fine_pictures_smaller() {
+fn the_size_of_a_pixel_gives_areas_and_shows_fine_images_smaller() {
     let folder = TempDir::new().unwrap();
-    let input = written(&folder, "field.png", &picture(701, 503), ImageFormat::Png);
+    let input = written(&folder, "field.png", &image(701, 503), ImageFormat::Png);
     let run = segment(&folder.path().join("out"), &[&input, "--gsd", "0.02", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let events: Vec<Event> =
@@ -323,7 +322,7 @@ fn an_output_that_cannot_be_a_folder_is_an_output_error() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, b"in the way").unwrap();
-    let input = written(&folder, "field.png", &picture(64, 64), ImageFormat::Png);
+    let input = written(&folder, "field.png", &image(64, 64), ImageFormat::Png);
     let run = segment(&file, &[&input]);
     assert_eq!(run.code, 6, "{}", run.stderr);
     assert_eq!(fs::read(&file).unwrap(), b"in the way");

@@ -24,9 +24,9 @@ fn edge(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
 }
 
-/// A picture of one tile.
-fn picture(folder: &TempDir) -> String {
-    let path = folder.path().join("picture.png");
+/// An image of one tile.
+fn image(folder: &TempDir) -> String {
+    let path = folder.path().join("image.png");
     RgbImage::from_fn(120, 90, |x, y| Rgb([(x * 2) as u8, (y * 2) as u8, 90])).save(&path).unwrap();
     path.display().to_string()
 }
@@ -94,7 +94,7 @@ fn an_engine_agrees_with_itself_on_every_name_of_the_vocabulary() {
     let side = format!("{}@embedded", bundle());
     let folder = tempfile::tempdir().unwrap();
     let (code, stdout, stderr) =
-        edge(&["compare", &side, &side, "--json", "--images", &picture(&folder)]);
+        edge(&["compare", &side, &side, "--json", "--images", &image(&folder)]);
     assert_eq!(code, 0, "{stderr}");
     let lines = lines(&stdout);
     assert!(lines.iter().any(|line| line["query"] == "flood"));
@@ -118,7 +118,7 @@ fn an_engine_agrees_with_itself_on_every_name_of_the_vocabulary() {
 fn images_that_cannot_be_read_are_named_and_the_rest_is_compared() {
     let side = format!("{}@embedded", bundle());
     let folder = tempfile::tempdir().unwrap();
-    let images = ["--queries", "flood", "--images", "missing.jpg", &picture(&folder)];
+    let images = ["--queries", "flood", "--images", "missing.jpg", &image(&folder)];
     let (code, stdout, stderr) = edge(&[&["compare", &side, &side], &images[..]].concat());
     assert_eq!(code, 1);
     assert!(stderr.contains("missing.jpg: expected an image file"), "{stderr}");

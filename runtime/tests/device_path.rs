@@ -135,7 +135,7 @@ fn what_is_not_finite_is_told_in_the_same_words() {
     }
 }
 
-/// Pictures of several sizes, and one that is none in between.
+/// Images of several sizes, and one that is none in between.
 fn jobs(folder: &Path) -> Vec<Job> {
     for (name, (width_px, height_px)) in
         [("a", (131, 77)), ("c", (40, 160)), ("d", (131, 77)), ("e", (131, 77))]
@@ -150,7 +150,7 @@ fn jobs(folder: &Path) -> Vec<Job> {
         )
         .unwrap();
     }
-    std::fs::write(folder.join("b.png"), "no picture").unwrap();
+    std::fs::write(folder.join("b.png"), "no image").unwrap();
     let listed = list_inputs(&[folder.into()]).into_iter();
     listed
         .map(|one| Job { name: file_name(&one.image), image: one.image, input: one.input })

@@ -33,8 +33,8 @@ fn segment<S: AsRef<OsStr>>(output: &Path, more: impl IntoIterator<Item = S>) ->
     Run { code, stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// Writes a small picture under a name of any bytes.
-fn picture(folder: &TempDir, name: &[u8]) -> PathBuf {
+/// Writes a small image under a name of any bytes.
+fn image(folder: &TempDir, name: &[u8]) -> PathBuf {
     let path = folder.path().join(OsStr::from_bytes(name));
     RgbImage::from_fn(16, 16, |x, y| image::Rgb([x as u8, y as u8, 0]))
         .save_with_format(&path, image::ImageFormat::Png)
@@ -45,7 +45,7 @@ fn picture(folder: &TempDir, name: &[u8]) -> PathBuf {
 #[test]
 fn a_slip_of_the_pen_is_told_with_what_was_meant() {
     let folder = TempDir::new().unwrap();
-    let image = picture(&folder, b"a.png");
+    let image = image(&folder, b"a.png");
     let run = segment(
         folder.path(),
         [OsStr::new("--queries"), OsStr::new("flod,building,Flood Water=0.5"), image.as_os_str()],
@@ -66,7 +66,7 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
 #[test]
 fn many_free_words_are_counted_not_listed_and_more_threads_than_processors_are_told() {
     let folder = TempDir::new().unwrap();
-    let image = picture(&folder, b"a.png");
+    let image = image(&folder, b"a.png");
     let words: Vec<String> = (0..9).map(|number| format!("word{number}")).collect();
     // One more than there are shows as much as a thousand would, and leaves the machine to the
     // other tests.
@@ -92,7 +92,7 @@ fn names_of_any_bytes_and_any_length_get_results_and_never_reach_the_terminal_ra
     let output = folder.path().join("out");
     let long = [&[b'l'; 251][..], b".png"].concat();
     let names: [&[u8]; 4] = [b"bad\xff\xfe.png", b"new\nline.png", b"esc\x1b[31mred.png", &long];
-    let images = names.map(|name| picture(&folder, name));
+    let images = names.map(|name| image(&folder, name));
     fs::write(folder.path().join("not\nan\nimage.png"), b"x").unwrap();
     let broken = folder.path().join("not\nan\nimage.png");
     let all = ["--queries", "flood", "--scores"]
@@ -118,7 +118,7 @@ fn names_of_any_bytes_and_any_length_get_results_and_never_reach_the_terminal_ra
 #[test]
 fn a_run_that_cannot_go_on_says_in_json_how_far_it_came() {
     let folder = TempDir::new().unwrap();
-    let images = [picture(&folder, b"a.png"), picture(&folder, b"b.png")];
+    let images = [image(&folder, b"a.png"), image(&folder, b"b.png")];
     let output = folder.path().join("out");
     // A folder in the place of a result cannot be replaced by a file.
     fs::create_dir_all(output.join("b.mask.png/full")).unwrap();
@@ -136,7 +136,7 @@ fn a_run_that_cannot_go_on_says_in_json_how_far_it_came() {
 #[test]
 fn what_a_killed_run_left_is_gone_after_the_next() {
     let folder = TempDir::new().unwrap();
-    let image = picture(&folder, b"a.png");
+    let image = image(&folder, b"a.png");
     let output = folder.path().join("out");
     fs::create_dir(&output).unwrap();
     fs::write(output.join(".big.mask.png.4650.part"), b"half").unwrap();

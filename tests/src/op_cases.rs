@@ -176,7 +176,7 @@ fn norm() -> Vec<Case> {
             real(b, &[3, 16]).affine(0.0, 0.0).l2_normalize()
         }),
         case("softmax sums to one", |b| real(b, &[3, 40]).affine(20.0, 0.0).softmax()),
-        case("mean over the picture", |b| real(b, &[4, 3, 5]).mean(&[2, 3])),
+        case("mean over the image", |b| real(b, &[4, 3, 5]).mean(&[2, 3])),
         case("mean over one axis", |b| real(b, &[4, 3, 5]).mean(&[1])),
     ]
 }

@@ -1,5 +1,5 @@
 //! Whether sending gradients during the backward pass saves time: a step of `nano` on two ranks of
-//! this machine, one thread each, over TCP, with buckets of several sizes, in turn. Random pictures
+//! this machine, one thread each, over TCP, with buckets of several sizes, in turn. Random images
 //! and words; nothing is read.
 //!
 //! `cargo run --release -p rszs-train --example overlap -- [rounds] [images a rank]`
@@ -83,7 +83,7 @@ fn rank(rounds: i64, images: i64) -> Result<(), TrainError> {
     if communicator.leads() {
         let gradients = parameters.trainable().map(|(_, tensor)| tensor.numel()).sum::<usize>() * 4;
         report(&format!(
-            "{RANKS} ranks with {images} pictures each, {:.1} MB of gradients, medians of {rounds} \
+            "{RANKS} ranks with {images} images each, {:.1} MB of gradients, medians of {rounds} \
              rounds (least to most), ms",
             gradients as f64 / 1e6
         ))?;

@@ -1,5 +1,5 @@
 //! How long a training step takes on one core, which ops take it, and what memory, or how long it
-//! takes on a CUDA device. Random pictures and words; nothing is read. Linux only.
+//! takes on a CUDA device. Random images and words; nothing is read. Linux only.
 //!
 //! `cargo run --release -p rszs-train --example step_time -- [images] [queries] [steps] [PRECISION]
 //! [recompute] [preset=NAME] [cuda] [write=FILE]`

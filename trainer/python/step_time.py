@@ -356,7 +356,7 @@ def read_safetensors(path):
 
 
 def batch_of(reference, images):
-    """The reference's pictures and targets, repeated or cut to so many."""
+    """The reference's images and targets, repeated or cut to so many."""
     tiles, targets = (reference[name] for name in ["tiles", "targets"])
     turns = -(-images // len(tiles))
     return tiles.repeat(turns, 1, 1, 1)[:images], reference["queries"], targets.repeat(turns, 1, 1, 1)[:images]

@@ -26,7 +26,7 @@ struct SetDigest {
 }
 
 impl DataDigest {
-    /// Asks the size of every picture and mask of `sets`, which lie below `root`.
+    /// Asks the size of every image and mask of `sets`, which lie below `root`.
     pub(crate) fn of<'a>(
         root: &Path,
         sets: impl IntoIterator<Item = &'a DenseSet>,

@@ -1,7 +1,7 @@
 //! Where a command computes: the processor, or one CUDA device.
 //!
 //! Parameters, their average, moments, batches and losses are on that device. Files are written
-//! from copies on the processor and read there, pictures are decoded there, and what an evaluation
+//! from copies on the processor and read there, images are decoded there, and what an evaluation
 //! counts comes back there.
 
 use std::env;

@@ -167,7 +167,7 @@ pub enum TrainError {
     #[error(
         "{}: step {step}: {what} is not finite; its batch is in this folder and no checkpoint was \
          touched: look at the \
-         pictures, lower the learning rate, then give the same command again", folder.display()
+         images, lower the learning rate, then give the same command again", folder.display()
     )]
     NotFiniteBatch {
         /// Where the batch was saved.

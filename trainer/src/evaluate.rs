@@ -42,11 +42,11 @@ pub use table::table;
 pub struct EvaluateSettings {
     /// What neighbouring tiles share at least.
     pub overlap_px: u32,
-    /// Tiles, or views of a picture, a forward pass.
+    /// Tiles, or views of an image, a forward pass.
     pub batch_size: usize,
-    /// Pictures per set of the evaluations while training.
+    /// Images per set of the evaluations while training.
     pub quick_images: usize,
-    /// Pictures per set of which an overlay is written.
+    /// Images per set of which an overlay is written.
     pub overlays: usize,
 }
 
@@ -57,9 +57,9 @@ pub struct EvaluateOptions {
     pub weights: PathBuf,
     /// Sets, by the names of the catalogue.
     pub sets: Vec<String>,
-    /// Pictures of each set; all without it.
+    /// Images of each set; all without it.
     pub limit: Option<usize>,
-    /// How a picture becomes scores.
+    /// How an image becomes scores.
     pub protocol: Protocol,
     /// Words that training did not see, whose classes get a mean of their own. Without any, the
     /// sets that papers compare on have their published split.
@@ -139,16 +139,16 @@ pub struct SetEvaluation<'a> {
     pub set: &'a DenseSet,
     /// The section `[evaluate]`.
     pub settings: &'a EvaluateSettings,
-    /// Pictures, spread over the split; all without it.
+    /// Images, spread over the split; all without it.
     pub limit: Option<usize>,
-    /// How a picture becomes scores.
+    /// How an image becomes scores.
     pub protocol: Protocol,
     /// Classes that training did not see.
     pub novel: Novel,
 }
 
 impl SetEvaluation<'_> {
-    /// Scores of `model`. `seen` is shown every picture by its place, with the scores of each
+    /// Scores of `model`. `seen` is shown every image by its place, with the scores of each
     /// query, a byte a pixel.
     pub fn scores(
         &self,
@@ -159,7 +159,7 @@ impl SetEvaluation<'_> {
         let images = set.len(Split::Val).min(self.limit.unwrap_or(usize::MAX));
         if images == 0 {
             let expected =
-                "at least one validation picture to evaluate (a set that only trains, or --limit \
+                "at least one validation image to evaluate (a set that only trains, or --limit \
                  0?)"
                 .to_owned();
             return Err(DataError::Empty { path: set.name().into(), expected }.into());
@@ -197,7 +197,7 @@ fn check_known(novel: &[String], sets: &[DenseSet]) -> Result<(), TrainError> {
     }
 }
 
-/// Picture `index` of `chosen` spread evenly over `all`.
+/// Image `index` of `chosen` spread evenly over `all`.
 fn spread(index: usize, chosen: usize, all: usize) -> usize {
     index * all / chosen.max(1)
 }

@@ -55,7 +55,7 @@ pub enum Experiment {
     Table6,
     /// What people said of masks: the paper's numbers alone
     Table7,
-    /// Each source of training pictures alone, and all of them
+    /// Each source of training images alone, and all of them
     Figure3,
     /// Parameters, multiply-accumulates and latency of every preset; trains nothing
     Figure4,
@@ -70,9 +70,9 @@ pub struct ExperimentOptions {
     pub runs: PathBuf,
     /// Sets to evaluate on.
     pub sets: Vec<String>,
-    /// Pictures of each set; all without it.
+    /// Images of each set; all without it.
     pub limit: Option<usize>,
-    /// How a picture becomes scores.
+    /// How an image becomes scores.
     pub protocol: Protocol,
     /// Words that [`Experiment::Table4`] hides from training.
     pub novel: Vec<String>,

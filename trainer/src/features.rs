@@ -1,6 +1,6 @@
-//! Pictures of one size and what the teacher sees in them, computed once and kept in a file.
+//! Images of one size and what the teacher sees in them, computed once and kept in a file.
 //!
-//! Letters: N pictures, T cells of the teacher's grid, P components that are kept of its channels.
+//! Letters: N images, T cells of the teacher's grid, P components that are kept of its channels.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::TrainError;
 use crate::run::{tell, write_atomically};
 use crate::teacher::Teacher;
 
-/// Pictures that pass through the teacher at once.
+/// Images that pass through the teacher at once.
 const CHUNK: usize = 16;
 
 /// What is distilled.
@@ -30,13 +30,13 @@ pub struct TeacherSettings {
     /// Each component is divided by its variance to this power: 0 keeps the teacher's scale, 0.5
     /// makes all equally large.
     pub whitening: f64,
-    /// Random crops of each mask set's training pictures.
+    /// Random crops of each mask set's training images.
     pub crops_per_set: usize,
     /// Shortest and longest side of a crop before it is resized.
     pub crop_side_px: [usize; 2],
 }
 
-/// Square pictures `U8 [N, S, S, 3]`, and the name of each.
+/// Square images `U8 [N, S, S, 3]`, and the name of each.
 #[derive(Debug)]
 pub struct Tiles {
     /// The bytes.
@@ -46,18 +46,18 @@ pub struct Tiles {
 }
 
 impl Tiles {
-    /// All pictures of one split, in its order.
+    /// All images of one split, in its order.
     pub fn aid_rsicd(set: &AidRsicd, split: Split, side_px: usize) -> Result<Self, TrainError> {
-        let pictures = set.pictures();
-        let names: Vec<String> = pictures.ids(split).map(str::to_owned).collect();
+        let images = set.images();
+        let names: Vec<String> = images.ids(split).map(str::to_owned).collect();
         let mut tiles = Vec::with_capacity(names.len());
         for index in 0..names.len() {
-            tiles.push(resized(&RgbImage::read(pictures.image_path(split, index))?, side_px)?);
+            tiles.push(resized(&RgbImage::read(images.image_path(split, index))?, side_px)?);
         }
         Ok(Self { tiles: Tensor::f_stack(&tiles, 0)?, names })
     }
 
-    /// Random square crops of the training pictures of every mask set. Their masks are not used.
+    /// Random square crops of the training images of every mask set. Their masks are not used.
     pub fn crops(
         data_root: &Path,
         settings: &TeacherSettings,
@@ -66,10 +66,10 @@ impl Tiles {
     ) -> Result<Self, TrainError> {
         let (mut tiles, mut names) = (Vec::new(), Vec::new());
         for set in catalogue::NAMES {
-            let pictures = catalogue::open(set, data_root)?;
+            let images = catalogue::open(set, data_root)?;
             for number in 0..settings.crops_per_set {
                 let mut rng = Rng::keyed(&[seed, hash_name(set), number as u64]);
-                let (name, crop) = random_crop(&pictures, settings.crop_side_px, &mut rng)?;
+                let (name, crop) = random_crop(&images, settings.crop_side_px, &mut rng)?;
                 tiles.push(resized(&crop, side_px)?);
                 names.push(format!("{set}/{name}"));
             }
@@ -115,7 +115,7 @@ fn resized(image: &RgbImage, side_px: usize) -> Result<Tensor, TchError> {
 }
 
 /// The teacher's features as targets: `F16 [N, T, P]`, centred, decorrelated, scaled. Read from
-/// `folder` if a run with the same pictures and settings has left them there. The teacher runs on
+/// `folder` if a run with the same images and settings has left them there. The teacher runs on
 /// `device`; its features come back to the processor, which has room for all of them and is not
 /// slow with float64.
 pub fn targets(
@@ -163,7 +163,7 @@ fn compute(
             done += chunk.size()[0];
             if features.len().is_multiple_of(64) {
                 let rate = done as f64 / started.elapsed().as_secs_f64();
-                tell(&format!("teacher: {done}/{total} pictures, {rate:.1}/s"));
+                tell(&format!("teacher: {done}/{total} images, {rate:.1}/s"));
             }
         }
     }
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resized_picture_of_one_colour_keeps_it() {
+    fn a_resized_image_of_one_colour_keeps_it() {
         for side in [8, 20] {
             let tile = resized(&RgbImage::filled(12, 12, [10, 200, 30]), side).unwrap();
             assert_eq!(tile.size(), [side as i64, side as i64, 3]);
@@ -319,10 +319,10 @@ mod tests {
     #[test]
     fn crops_stay_inside_and_repeat_with_the_seed() {
         let folder = tempfile::tempdir().unwrap();
-        let picture = folder.path().join("a.png");
+        let path = folder.path().join("a.png");
         let mut image = RgbImage::filled(9, 7, [0, 0, 0]);
         (0..63).for_each(|at| image.set_pixel(at % 9, at / 9, [at as u8, 0, 0]));
-        image.write_png(&picture).unwrap();
+        image.write_png(&path).unwrap();
         let provenance = rszs_data::dense_set::Provenance {
             name: "one".to_owned(),
             metres_per_px: None,
@@ -330,11 +330,11 @@ mod tests {
             credit: String::new(),
             research_only: false,
         };
-        let set = DenseSet::of_pictures(provenance, [(Split::Train, "a".to_owned(), picture)]);
+        let set = DenseSet::of_images(provenance, [(Split::Train, "a".to_owned(), path)]);
         for number in 0..30 {
             let (name, crop) = random_crop(&set, [4, 8], &mut Rng::new(number)).unwrap();
             assert!((4..=7).contains(&crop.width) && crop.width == crop.height, "{name}");
-            // The picture's numbers grow by 1 to the right and by 9 downwards.
+            // The image's numbers grow by 1 to the right and by 9 downwards.
             let first = crop.pixel(0, 0)[0];
             assert_eq!(
                 crop.pixel(crop.width - 1, crop.height - 1)[0],

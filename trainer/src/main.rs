@@ -38,7 +38,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Data made ready before training: large pictures in squares, masks of two values as indices,
+    /// Data made ready before training: large images in squares, masks of two values as indices,
     /// LandDiscover50K from its sources.
     ///
     /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole
@@ -126,8 +126,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         weights: PathBuf,
         #[command(flatten)]
-        pictures: Pictures,
-        /// How a picture becomes scores.
+        images: Images,
+        /// How an image becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Deployment)]
         protocol: Protocol,
         /// Words that training did not see, for means over base and novel classes: flood,water.
@@ -161,8 +161,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
         #[command(flatten)]
-        pictures: Pictures,
-        /// How a picture becomes scores.
+        images: Images,
+        /// How an image becomes scores.
         #[arg(long, value_enum, default_value_t = Protocol::Gsnet)]
         protocol: Protocol,
         /// Words that table4 hides from training and counts as novel: flood,water. Without it, and
@@ -182,12 +182,12 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct Pictures {
+struct Images {
     /// Sets to evaluate on.
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
           default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
     sets: Vec<String>,
-    /// Only so many pictures of each set.
+    /// Only so many images of each set.
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
 }
@@ -302,13 +302,7 @@ fn run(command: Command) -> Result<Ending> {
                 Communicator::from_environment(&job(&config, &options)?, transport, device)?;
             return Ok(train_together(&config, &options, &mut run, device, communicator, &stop)?);
         }
-        Command::Evaluate {
-            common,
-            weights,
-            pictures: Pictures { sets, limit },
-            protocol,
-            novel,
-        } => {
+        Command::Evaluate { common, weights, images: Images { sets, limit }, protocol, novel } => {
             let (config, run, device) = common.open()?;
             let options = EvaluateOptions { weights, sets, limit, protocol, novel };
             report(&table(&evaluate(&config, &options, &run, device)?))?;
@@ -319,7 +313,7 @@ fn run(command: Command) -> Result<Ending> {
             set,
             runs,
             from,
-            pictures,
+            images,
             protocol,
             novel,
             plan: only_plan,
@@ -327,7 +321,7 @@ fn run(command: Command) -> Result<Ending> {
             device,
         } => {
             tch::set_num_threads(i32::from(threads));
-            let Pictures { sets, limit } = pictures;
+            let Images { sets, limit } = images;
             let config = Description { config, set }.read()?;
             let plan = Plan::new(
                 name,

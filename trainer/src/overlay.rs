@@ -1,4 +1,4 @@
-//! Pictures for people: what the model saw, what it should have found, what it found.
+//! Images for people: what the model saw, what it should have found, what it found.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub(crate) fn write_overlay(
     Ok(())
 }
 
-/// Picture, truth and scores side by side. Truth is dark where the set does not say.
+/// Image, truth and scores side by side. Truth is dark where the set does not say.
 pub(crate) fn overlay(sample: &Sample, set: &DenseSet, scores: &[Vec<u8>]) -> RgbImage {
     let (width, height) = (sample.image.width, sample.image.height);
     let mut sheet = RgbImage::filled(width * 3, height, [0, 0, 0]);

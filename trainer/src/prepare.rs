@@ -27,9 +27,9 @@ use crate::run::{report, tell};
 /// Where each source belongs and what its indices become; the same as the module `land_discover` of
 /// `rszs_data::prepare`.
 const SOURCES: &str = "\
-Sources, pictures that come of each, and what their indices become (anything else becomes 0):
+Sources, images that come of each, and what their indices become (anything else becomes 0):
   OpenEarthMap   3,500  <region>/images/*.tif, <region>/labels/*.tif, train.txt, val.txt;
-                        the pictures of xBD have to be added, as its page says
+                        the images of xBD have to be added, as its page says
                         1 to 8 stay
   LoveDA         4,191  {Train,Val}/{Rural,Urban}/{images_png,masks_png}/*.png
                         building 8, road 4, water 6, barren 10, forest 9, agriculture 7
@@ -43,12 +43,12 @@ Sources, pictures that come of each, and what their indices become (anything els
 /// What to make.
 #[derive(Debug, Subcommand)]
 pub enum Prepare {
-    /// Cut the large pictures of a set and their masks into squares.
+    /// Cut the large images of a set and their masks into squares.
     ///
     /// Training then need not decode 6000 x 6000 pixels for a crop of 512. The squares are a set
     /// like any other: a folder with images/, masks/, classes.txt and val.txt, read by its name
     /// where sets are named. They stand side by side; the last of a row and of a column ends with
-    /// the picture. Indices that the set's evaluation leaves out become 255. For Potsdam, whose
+    /// the image. Indices that the set's evaluation leaves out become 255. For Potsdam, whose
     /// squares in a folder of that name have the published evaluation, and for FloodNet:
     ///
     /// rszs-train prepare squares Potsdam --data data --out data/PotsdamSplit
@@ -63,10 +63,10 @@ pub enum Prepare {
         /// Folder of the squares, new or begun by the same command.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
-        /// Side of a square, in pixels; a picture that is smaller stays whole.
+        /// Side of a square, in pixels; an image that is smaller stays whole.
         #[arg(long, value_name = "PIXELS", default_value = "512")]
         side: NonZeroUsize,
-        /// How many pictures at once.
+        /// How many images at once.
         #[command(flatten)]
         threads: Threads,
     },
@@ -112,16 +112,16 @@ pub enum Prepare {
         /// Folder of the set, new or begun by the same command.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
-        /// How many pictures at once.
+        /// How many images at once.
         #[command(flatten)]
         threads: Threads,
     },
 }
 
-/// How many pictures are worked on at once.
+/// How many images are worked on at once.
 #[derive(Debug, clap::Args)]
 pub struct Threads {
-    /// Pictures that are worked on at once; as many as there are cores without it. Each takes 4
+    /// Images that are worked on at once; as many as there are cores without it. Each takes 4
     /// bytes a pixel, and its squares as much again.
     #[arg(long, value_name = "COUNT")]
     threads: Option<NonZeroUsize>,
@@ -141,11 +141,11 @@ impl Prepare {
         match self {
             Self::Squares { set, data, out, side, threads } => {
                 let set = catalogue::open(set, data)?;
-                let mut pictures = Pictures::start();
+                let mut images = Images::start();
                 let squares = prepare::squares(set, out, *side, threads.count(), |done, of| {
-                    pictures.show(done, of)
+                    images.show(done, of)
                 })?;
-                drop(pictures);
+                drop(images);
                 report(&format!(
                     "{}: {} squares written, {} were there",
                     out.display(),
@@ -159,12 +159,11 @@ impl Prepare {
                 report(&format!("{}: {written} masks written", out.display()))
             }
             Self::LandDiscover50k { sources, out, threads } => {
-                let mut pictures = Pictures::start();
+                let mut images = Images::start();
                 let count = threads.count();
-                let rebuilt = prepare::land_discover(sources, out, count, |done, of| {
-                    pictures.show(done, of)
-                })?;
-                drop(pictures);
+                let rebuilt =
+                    prepare::land_discover(sources, out, count, |done, of| images.show(done, of))?;
+                drop(images);
                 report(&table(&rebuilt))
             }
         }
@@ -172,18 +171,18 @@ impl Prepare {
 }
 
 /// A bar on a terminal, otherwise a line a minute. On stderr.
-struct Pictures {
+struct Images {
     bar: ProgressBar,
     last_line: Instant,
 }
 
-impl Pictures {
+impl Images {
     /// Without a terminal, this often.
     const LINE_EVERY: Duration = Duration::from_mins(1);
 
     fn start() -> Self {
         let style =
-            ProgressStyle::with_template("{bar:30} {pos}/{len} pictures {elapsed} left {eta}");
+            ProgressStyle::with_template("{bar:30} {pos}/{len} images {elapsed} left {eta}");
         let bar =
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, last_line: Instant::now() }
@@ -194,12 +193,12 @@ impl Pictures {
         self.bar.set_position(done as u64);
         if self.bar.is_hidden() && self.last_line.elapsed() >= Self::LINE_EVERY {
             self.last_line = Instant::now();
-            tell(&format!("{done} of {of} pictures"));
+            tell(&format!("{done} of {of} images"));
         }
     }
 }
 
-impl Drop for Pictures {
+impl Drop for Images {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
@@ -212,7 +211,7 @@ fn table(rebuilt: &[Rebuilt]) -> String {
     };
     let mut rows = vec![row("source", ["written", "kept", "published"].map(str::to_owned), "")];
     for source in rebuilt {
-        let there = source.pictures.written + source.pictures.kept;
+        let there = source.images.written + source.images.kept;
         let note = match (source.found, there.cmp(&source.published)) {
             (false, _) => format!("left out: no folder {} below --sources", source.source),
             (true, std::cmp::Ordering::Equal) => String::new(),
@@ -223,11 +222,11 @@ fn table(rebuilt: &[Rebuilt]) -> String {
                 format!("{} more than published", there - source.published)
             }
         };
-        let counts = [source.pictures.written, source.pictures.kept, source.published];
+        let counts = [source.images.written, source.images.kept, source.published];
         rows.push(row(source.source, counts.map(|count| count.to_string()), &note));
     }
     let sum = |count: fn(&Rebuilt) -> usize| rebuilt.iter().map(count).sum::<usize>().to_string();
-    let sums = [sum(|of| of.pictures.written), sum(|of| of.pictures.kept), sum(|of| of.published)];
+    let sums = [sum(|of| of.images.written), sum(|of| of.images.kept), sum(|of| of.published)];
     let whole = rebuilt.iter().filter(|source| source.is_whole()).count();
     rows.push(row("all", sums, &format!("{whole} of {} sources as published", rebuilt.len())));
     rows.join("\n")
@@ -243,7 +242,7 @@ mod tests {
         let source = |source, found, written, kept, published| Rebuilt {
             source,
             found,
-            pictures: Prepared { written, kept },
+            images: Prepared { written, kept },
             published,
         };
         let table = table(&[

@@ -1,9 +1,9 @@
 //! The first stage: both image streams and the text tower, before any mask.
 //!
 //! One loop, five losses. Each stream reproduces a teacher's features cell by cell through a linear
-//! map that is thrown away afterwards; the text tower reproduces real CLIP text vectors; pictures
-//! and their sentences, and pictures and the names of their scenes, are brought together. Letters:
-//! N pictures, T cells, C channels, D joint width, P components of the teacher.
+//! map that is thrown away afterwards; the text tower reproduces real CLIP text vectors; images
+//! and their sentences, and images and the names of their scenes, are brought together. Letters:
+//! N images, T cells, C channels, D joint width, P components of the teacher.
 
 pub mod batch;
 mod data;
@@ -57,15 +57,15 @@ const LARGEST_LOG_SCALE: f64 = 4.605_17;
 pub struct PretrainSettings {
     /// Seed of weights and batches.
     pub seed: u64,
-    /// Side of the pictures; a multiple of the patch side and of the teacher's stride.
+    /// Side of the images; a multiple of the patch side and of the teacher's stride.
     pub tile_px: usize,
     /// Type of the factors of matrix products and convolutions.
     pub precision: Precision,
-    /// Pictures with sentences a step.
+    /// Images with sentences a step.
     pub described: usize,
     /// Crops without sentences a step.
     pub plain: usize,
-    /// How well a sentence about another picture of the same scene fits, 0 to 1.
+    /// How well a sentence about another image of the same scene fits, 0 to 1.
     pub same_scene: f32,
     /// Evaluate after this many steps.
     pub evaluate_every: u64,
@@ -77,7 +77,7 @@ pub struct PretrainSettings {
     pub teacher: TeacherSettings,
     /// The text tower's own task.
     pub text: TextSettings,
-    /// Learning rate of the steps with pictures.
+    /// Learning rate of the steps with images.
     pub schedule: Schedule,
     /// Learning rate of the text tower alone.
     pub text_alone: Schedule,
@@ -93,9 +93,9 @@ pub struct LossWeights {
     pub rsi_distillation: f64,
     /// Teacher to vision-language stream.
     pub vlm_distillation: f64,
-    /// Pictures and sentences.
+    /// Images and sentences.
     pub sentences: f64,
-    /// Pictures and scene names.
+    /// Images and scene names.
     pub scenes: f64,
     /// Names and CLIP vectors.
     pub names: f64,
@@ -196,7 +196,7 @@ impl<'a> Stage<'a> {
         let settings = self.settings;
         let teacher = self.data.teacher_neighbours()?;
         tell(&format!(
-            "teacher: five neighbours name the scene of {teacher:.3} of the held-out pictures"
+            "teacher: five neighbours name the scene of {teacher:.3} of the held-out images"
         ));
         run.record(&serde_json::json!({
             "type": "begin", "step": self.origin.step, "settings": settings, "teacher_scene_neighbours": teacher,
@@ -305,7 +305,7 @@ impl<'a> Stage<'a> {
         )?)
     }
 
-    /// Name, weight, value of each loss of a step with pictures.
+    /// Name, weight, value of each loss of a step with images.
     fn losses(
         &self,
         batch: &Batch,
@@ -316,7 +316,7 @@ impl<'a> Stage<'a> {
             Ok(loss::distillation(&cells.f_matmul(self.parameters.get(head)?)?, &batch.targets)?)
         };
         let described = batch.captions.len() as i64;
-        let pictures = pooled(&vlm_dense.f_narrow(0, 0, described)?)?;
+        let images = pooled(&vlm_dense.f_narrow(0, 0, described)?)?;
 
         let scenes = self.scene_prompts(step);
         let (rows, names) = self.draw_names(self.settings.text.names_beside, step);
@@ -333,12 +333,12 @@ impl<'a> Stage<'a> {
             (
                 "sentences",
                 weights.sentences,
-                loss::contrast(&pictures, &parts[0], &scale, &batch.positives)?,
+                loss::contrast(&images, &parts[0], &scale, &batch.positives)?,
             ),
             (
                 "scenes",
                 weights.scenes,
-                loss::scene_naming(&pictures, &parts[1], &scale, &batch.scenes)?,
+                loss::scene_naming(&images, &parts[1], &scale, &batch.scenes)?,
             ),
             ("names", weights.names, self.names_loss(&parts[2], &rows)?),
         ])

@@ -11,7 +11,7 @@ use crate::TrainError;
 
 const METRICS: &str = "metrics.jsonl";
 
-/// A run's folder: `metrics.jsonl`, checkpoints, pictures.
+/// A run's folder: `metrics.jsonl`, checkpoints, images.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,

@@ -1,4 +1,4 @@
-//! The picture teacher: an ImageNet ResNet-50 v2 without its fourth stage, run in evaluation mode
+//! The image teacher: an ImageNet ResNet-50 v2 without its fourth stage, run in evaluation mode
 //! only.
 //!
 //! Its features are what the two image streams are first taught to reproduce ([`crate::pretrain`]);

@@ -1,8 +1,8 @@
-//! Curves and pictures for `TensorBoard`: one event file a start of a run.
+//! Curves and images for `TensorBoard`: one event file a start of a run.
 //!
 //! The file is a row of records (tensorflow `core/lib/io/record_writer.h`), each a protobuf
 //! (tensorflow `core/util/event.proto` and `core/framework/summary.proto`), of which this file
-//! knows what a scalar and a picture need.
+//! knows what a scalar and an image need.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -71,17 +71,17 @@ impl EventFile {
         })
     }
 
-    /// Adds a picture to a row of them, as a JPEG: for looking at, not for measuring.
-    pub(crate) fn picture(
+    /// Adds an image to a row of them, as a JPEG: for looking at, not for measuring.
+    pub(crate) fn image(
         &mut self,
         step: u64,
         tag: &str,
-        picture: &RgbImage,
+        image: &RgbImage,
     ) -> Result<(), TrainError> {
-        let (width, height) = (picture.width as u32, picture.height as u32);
+        let (width, height) = (image.width as u32, image.height as u32);
         let mut encoded = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut encoded, JPEG_QUALITY)
-            .write_image(&picture.pixels, width, height, image::ExtendedColorType::Rgb8)
+            .write_image(&image.pixels, width, height, image::ExtendedColorType::Rgb8)
             .map_err(|error| TrainError::Write {
                 path: self.path.clone(),
                 source: std::io::Error::other(error),
@@ -207,10 +207,10 @@ mod tests {
         let point =
             |tag: &str, value| Value { tag: tag.to_owned(), number: Some(value), image: None };
         let image = Image { height: 2, width: 300, colorspace: RGB, encoded: b"JPEG".to_vec() };
-        let picture =
+        let image =
             Value { tag: "evaluation/a/overlay".to_owned(), number: None, image: Some(image) };
         let summary = Summary {
-            values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0), picture],
+            values: vec![point("train/loss", 0.75), point("train/images_per_s", 0.0), image],
         };
         let events = [
             Event { wall_time: 1.5e9, step: 0, what: Some(What::FileVersion(VERSION.to_owned())) },
@@ -227,7 +227,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut events = EventFile::create(folder.path(), 2).unwrap();
         events.scalars(300, [("train/loss", 0.75)]).unwrap();
-        events.picture(300, "overlay", &RgbImage::filled(6, 2, [0, 90, 9])).unwrap();
+        events.image(300, "overlay", &RgbImage::filled(6, 2, [0, 90, 9])).unwrap();
         let mut bytes = &std::fs::read(&events.path).unwrap()[..];
         let mut steps = Vec::new();
         while let Some((length, _)) = bytes.split_first_chunk::<8>() {

@@ -29,7 +29,7 @@ pub struct TextSettings {
     pub target_template_share: f32,
     /// Names a step when nothing else is trained.
     pub names_alone: usize,
-    /// Names a step beside pictures.
+    /// Names a step beside images.
     pub names_beside: usize,
     /// Divides cosines before the softmax over all names.
     pub temperature: f64,
@@ -174,7 +174,7 @@ pub fn tokenizer(
     templates: &[String],
     vocabulary: usize,
 ) -> Tokenizer {
-    let captions = (0..aid_rsicd.pictures().len(Split::Train))
+    let captions = (0..aid_rsicd.images().len(Split::Train))
         .flat_map(|index| aid_rsicd.captions(Split::Train, index));
     let corpus = captions.chain(aid_rsicd.scenes()).chain(names).chain(words).chain(templates);
     train_merges(corpus.map(String::as_str), vocabulary)

@@ -155,15 +155,14 @@ fn a_novel_word_that_no_set_asks_for_is_refused() {
 }
 
 #[test]
-fn a_set_without_validation_pictures_is_an_error_and_no_score() {
+fn a_set_without_validation_images_is_an_error_and_no_score() {
     let folder = tempfile::tempdir().unwrap();
     fixtures::land_discover(folder.path()).unwrap();
     let message = evaluated_on(folder.path(), &["LandDiscover50K"], Protocol::Deployment, &[])
         .unwrap_err()
         .to_string();
     assert!(
-        message
-            .starts_with("LandDiscover50K: expected at least one validation picture to evaluate"),
+        message.starts_with("LandDiscover50K: expected at least one validation image to evaluate"),
         "{message}"
     );
 }

@@ -1,4 +1,4 @@
-//! Every experiment on generated pictures with a tiny network: the real path, whose numbers mean
+//! Every experiment on generated images with a tiny network: the real path, whose numbers mean
 //! nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -32,7 +32,7 @@ fn changes(folder: &Path, steps: u64) -> Vec<String> {
     changes
 }
 
-/// The same with the sizes of pictures and patches left to the preset.
+/// The same with the sizes of images and patches left to the preset.
 fn changes_of_any_preset(folder: &Path) -> Vec<String> {
     let of_size = |change: &String| {
         !["network.tile_px", "network.vlm", "network.rsi"].iter().any(|key| change.starts_with(key))

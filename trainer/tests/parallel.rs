@@ -18,8 +18,8 @@ use rustix::process::Signal;
 const SECONDS: Duration = Duration::from_secs(20);
 
 #[test]
-fn two_ranks_with_two_pictures_give_the_gradients_of_one_rank_with_four() {
-    job::two_ranks_with_two_pictures_give_the_gradients_of_one_rank_with_four(Launcher::Nproc);
+fn two_ranks_with_two_images_give_the_gradients_of_one_rank_with_four() {
+    job::two_ranks_with_two_images_give_the_gradients_of_one_rank_with_four(Launcher::Nproc);
 }
 
 #[test]

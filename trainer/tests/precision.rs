@@ -64,7 +64,7 @@ fn float16_gives_the_direction_of_float32_and_is_nearer_to_its_logits_than_bfloa
 const OF_16_BITS: [(Precision, Kind); 2] =
     [(Precision::BFloat16, Kind::BFloat16), (Precision::Float16, Kind::Half)];
 
-/// Blank pictures, words and tokens for the inputs of `graph`: types do not depend on numbers.
+/// Blank images, words and tokens for the inputs of `graph`: types do not depend on numbers.
 fn blank(graph: &Graph) -> BTreeMap<&str, Tensor> {
     let inputs = graph.inputs().map(|(node, element)| {
         let shape: Vec<i64> = node.shape.0.iter().map(|dim| dim.at(2, 3) as i64).collect();

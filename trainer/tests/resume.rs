@@ -176,8 +176,8 @@ fn a_number_that_is_not_finite_leaves_its_batch_and_the_states() {
     assert_eq!((&batch["step"], &batch["words"][0]), (&3.into(), &"flood".into()));
     assert_eq!(batch["crops"].as_array().unwrap().len(), 2);
     assert_eq!(batch["crops"][0]["set"], "flood_area");
-    let picture: usize = batch["crops"][0]["picture"].as_str().unwrap().parse().unwrap();
-    assert!((1..9).contains(&picture), "{batch}");
+    let image: usize = batch["crops"][0]["image"].as_str().unwrap().parse().unwrap();
+    assert!((1..9).contains(&image), "{batch}");
     let tiles = rszs_data::RgbImage::read(&folder.join("tiles.png")).unwrap();
     assert_eq!((tiles.width, tiles.height), (64, 128));
 }

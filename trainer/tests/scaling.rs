@@ -9,7 +9,7 @@ use rszs_network::{Config, Policy, Purpose, StreamPolicy, TextPolicy, image_grap
 
 /// W.
 const RANKS: f64 = 8.0;
-/// Pictures of a rank in a step, and LandDiscover50K's prompts.
+/// Images of a rank in a step, and LandDiscover50K's prompts.
 const IMAGES: usize = 2;
 const QUERIES: usize = 40;
 /// Multiplications and additions a second that a GPU sustains in this network: assumed, not

@@ -150,18 +150,18 @@ fn a_full_disk_stops_the_run_by_the_name_of_the_file_and_leaves_the_last_state()
 }
 
 #[test]
-fn a_damaged_picture_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_lets_it_go_on() {
+fn a_damaged_image_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_lets_it_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     support::start(folder);
     train(folder, "run", 2);
     let before = support::states(&folder.join("run"));
-    let pictures: Vec<_> = std::fs::read_dir(folder.join("flood_area/images"))
+    let images: Vec<_> = std::fs::read_dir(folder.join("flood_area/images"))
         .unwrap()
         .map(|e| e.unwrap().path())
         .collect();
-    let whole: Vec<Vec<u8>> = pictures.iter().map(|path| std::fs::read(path).unwrap()).collect();
-    for (path, bytes) in pictures.iter().zip(&whole) {
+    let whole: Vec<Vec<u8>> = images.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    for (path, bytes) in images.iter().zip(&whole) {
         std::fs::write(path, &bytes[..bytes.len() - 40]).unwrap();
     }
     let output = Command::new(PROGRAM).args(arguments(folder, "run", 4)).output().unwrap();
@@ -169,12 +169,12 @@ fn a_damaged_picture_in_the_middle_of_a_run_stops_it_by_name_and_a_repaired_one_
     assert_eq!(output.status.code(), Some(1), "{message}");
     let error = message.lines().find(|line| line.starts_with("error: ")).unwrap();
     assert!(
-        error.contains("flood_area/images/") && error.contains("expected a readable JPEG picture"),
+        error.contains("flood_area/images/") && error.contains("expected a readable JPEG image"),
         "{message}"
     );
     assert!(support::states(&folder.join("run")) == before);
 
-    for (path, bytes) in pictures.iter().zip(&whole) {
+    for (path, bytes) in images.iter().zip(&whole) {
         std::fs::write(path, bytes).unwrap();
     }
     train(folder, "run", 4);
@@ -215,10 +215,10 @@ fn changed_data_and_settings_are_told_when_a_run_goes_on() {
     train(folder, "run", 1);
     let told = train(folder, "run", 1);
     assert!(told.contains("going on at step 1") && !told.contains("changed"), "{told}");
-    // A picture with a byte after its end is a picture still.
-    let picture = folder.join("flood_area/images/003.jpg");
-    let longer = [std::fs::read(&picture).unwrap(), vec![0]].concat();
-    std::fs::write(&picture, longer).unwrap();
+    // An image with a byte after its end is an image still.
+    let image = folder.join("flood_area/images/003.jpg");
+    let longer = [std::fs::read(&image).unwrap(), vec![0]].concat();
+    std::fs::write(&image, longer).unwrap();
     let told = train(folder, "run", 2);
     assert!(
         told.contains("the data changed since")
@@ -228,7 +228,7 @@ fn changed_data_and_settings_are_told_when_a_run_goes_on() {
 }
 
 #[test]
-fn a_slow_picture_shows_in_how_long_its_step_waited_for_data() {
+fn a_slow_image_shows_in_how_long_its_step_waited_for_data() {
     const DELAY: Duration = Duration::from_millis(500);
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -259,7 +259,7 @@ fn a_slow_picture_shows_in_how_long_its_step_waited_for_data() {
     let waits_s: Vec<f64> = records.filter_map(|record| record["data_wait_s"].as_f64()).collect();
     assert_eq!(waits_s.len(), 30);
     assert!(waits_s[0] > 0.9 * DELAY.as_secs_f64(), "{waits_s:?}");
-    // All pictures are in memory by then.
+    // All images are in memory by then.
     assert!(waits_s[20..].iter().any(|&wait_s| wait_s < 0.1 * DELAY.as_secs_f64()), "{waits_s:?}");
 }
 

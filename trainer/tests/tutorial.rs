@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// What `IoU` must exceed on pictures that training did not see.
+/// What `IoU` must exceed on images that training did not see.
 const LEARNT: f64 = 0.5;
 
 fn repository() -> PathBuf {
@@ -76,7 +76,7 @@ fn every_command_of_the_tutorial_works_and_the_class_is_learnt() {
     let iou = query["iou"].as_f64().unwrap();
     assert!(
         iou > LEARNT,
-        "IoU of tarpaulins on validation pictures: expected above {LEARNT}, found {iou}: {query}"
+        "IoU of tarpaulins on validation images: expected above {LEARNT}, found {iou}: {query}"
     );
     assert!(folder.path().join("runs/tarpaulins/out/000.overlay.png").is_file());
 }

@@ -130,7 +130,7 @@ fn a_temperature_leaves_the_masks_as_they_are_and_lowers_the_calibration_error()
 fn every_labelled_pixel_is_counted_once_and_no_other() {
     let (_folder, set, vocabulary) = example();
     let measured = measured(&set, &vocabulary, &arguments(""));
-    // 4 pictures of 40 by 28, whose first column is not labelled
+    // 4 images of 40 by 28, whose first column is not labelled
     assert!(
         measured.count.histograms[0]
             .iter()

@@ -40,11 +40,11 @@ pub struct Entry {
 pub enum ThresholdSource {
     /// Not measured: the stated default.
     Default,
-    /// Chosen on labelled pictures.
+    /// Chosen on labelled images.
     Calibrated {
         /// Name of the set.
         set: String,
-        /// How many pictures.
+        /// How many images.
         images: u64,
     },
 }

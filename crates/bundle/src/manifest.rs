@@ -27,7 +27,7 @@ pub struct Manifest {
     /// `queries` input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Vec<Name>>,
-    /// Ground sampling distance of the training pictures in metres per pixel, smallest and largest.
+    /// Ground sampling distance of the training images in metres per pixel, smallest and largest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_gsd_m: Option<[f64; 2]>,
     /// What the text tower expects and gives; with it go `text.fp32.onnx` and `tokenizer.json`.

@@ -1,6 +1,6 @@
-//! Writes the built-in scene: a picture and its mask.
+//! Writes the built-in scene: an image and its mask.
 //!
-//! `cargo run --release -p rszs-data --example scene -- PICTURE.jpg MASK.png [SEED] [WIDTH HEIGHT]`
+//! `cargo run --release -p rszs-data --example scene -- IMAGE.jpg MASK.png [SEED] [WIDTH HEIGHT]`
 //!
 //! The runtime ships the JPEG of seed 1, 1024 by 768. A name that ends in `.png` is written as PNG.
 
@@ -15,14 +15,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number =
         |at: usize, default: u64| arguments.get(at).map_or(Ok(default), |text| text.parse());
-    let [picture, mask] = [0, 1].map(|at| arguments.get(at).map(Path::new));
-    let picture = picture.ok_or("expected PICTURE.jpg MASK.png [SEED] [WIDTH HEIGHT]")?;
-    let mask = mask.ok_or("expected MASK.png after the picture")?;
+    let [image, mask] = [0, 1].map(|at| arguments.get(at).map(Path::new));
+    let image = image.ok_or("expected IMAGE.jpg MASK.png [SEED] [WIDTH HEIGHT]")?;
+    let mask = mask.ok_or("expected MASK.png after the image")?;
     let scene = scene::generate(number(2, 1)?, number(3, 1024)? as usize, number(4, 768)? as usize);
-    if picture.extension().is_some_and(|extension| extension == "png") {
-        scene.image.write_png(picture)?;
+    if image.extension().is_some_and(|extension| extension == "png") {
+        scene.image.write_png(image)?;
     } else {
-        scene.image.write_jpeg(picture, QUALITY)?;
+        scene.image.write_jpeg(image, QUALITY)?;
     }
     let colours =
         [[40, 40, 40], [0, 90, 255], [200, 160, 90], [150, 150, 150], [255, 0, 40], [0, 170, 60]];

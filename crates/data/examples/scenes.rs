@@ -4,8 +4,8 @@
 //! `cargo run --release -p rszs-data --example scenes -- data/scenes`
 //!
 //! Half of them show a whole valley at 30 cm a pixel, half a street from low above, at 10 cm: dry
-//! asphalt that fills a picture is no flood. Seeds begin at 1001: the scene that the runtime ships,
-//! seed 1, is not among them. What a model makes of that picture is no test of it all the same.
+//! asphalt that fills an image is no flood. Seeds begin at 1001: the scene that the runtime ships,
+//! seed 1, is not among them. What a model makes of that image is no test of it all the same.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -3,8 +3,8 @@
 //!
 //! `cargo run --release -p rszs-data --example tarpaulins -- data/tarpaulins`
 //!
-//! Generated pictures of 30 cm a pixel with exact masks, in the folder format of
-//! `rszs_data::folder`: what one's own labelled pictures look like.
+//! Generated images of 30 cm a pixel with exact masks, in the folder format of
+//! `rszs_data::folder`: what one's own labelled images look like.
 
 use std::error::Error;
 use std::f32::consts::PI;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use rszs_data::scene::generate;
 use rszs_data::{IndexMask, RgbImage, Rng};
 
-const PICTURES: u64 = 32;
+const IMAGES: u64 = 32;
 const VALIDATION: u64 = 6;
 const WIDTH: usize = 512;
 const HEIGHT: usize = 384;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(root.join("images"))?;
     std::fs::create_dir_all(root.join("masks"))?;
     let mut validation = Vec::new();
-    for number in 0..PICTURES {
+    for number in 0..IMAGES {
         let mut image = generate(100 + number, WIDTH, HEIGHT).image;
         let mut mask = IndexMask::filled(WIDTH, HEIGHT, 0);
         let mut rng = Rng::keyed(&[number]);

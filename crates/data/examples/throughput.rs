@@ -1,9 +1,9 @@
-//! How many training crops a second one core makes, from JPEG and PNG files of real pictures, and
+//! How many training crops a second one core makes, from JPEG and PNG files of real images, and
 //! how much of that is decoding. Linux only.
 //!
 //! `cargo run --release -p rszs-data --example throughput -- DATA_FOLDER [SET] [SECONDS]`
 //!
-//! Every crop decodes its picture and its mask anew, as in a set that does not fit into memory; the
+//! Every crop decodes its image and its mask anew, as in a set that does not fit into memory; the
 //! last lines keep them decoded.
 
 use std::error::Error;
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes the training pictures of `set` as a folder set of PNG files.
+/// Writes the training images of `set` as a folder set of PNG files.
 fn as_png(set: &DenseSet, folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut classes = String::new();
     for class in set.classes().classes() {
@@ -94,7 +94,7 @@ fn crops(
     };
     let sampler = Arc::new(Sampler::new(vec![source], Split::Train, BATCH_SIZE, 1)?);
     let mut prefetch = Prefetch::start(&sampler, 0, threads, AHEAD);
-    // Until every thread is at work and, in a set that is kept, most pictures are decoded.
+    // Until every thread is at work and, in a set that is kept, most images are decoded.
     for _ in 0..16 {
         prefetch.next_batch()?;
     }

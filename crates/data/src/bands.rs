@@ -1,4 +1,4 @@
-//! TIFF files with more bands than a picture has colours: aerial surveys deliver red, green, blue,
+//! TIFF files with more bands than an image has colours: aerial surveys deliver red, green, blue,
 //! near infrared and elevation in one file.
 
 use std::io::{Cursor, Read, Seek};
@@ -13,7 +13,7 @@ use crate::image::{ImageLimits, RgbImage};
 /// Red, green and blue, which come first.
 const COLOURS: usize = 3;
 
-/// Reads the first three of the bands of a TIFF that names no colours; none if it is a picture that
+/// Reads the first three of the bands of a TIFF that names no colours; none if it is an image that
 /// the `image` crate reads. Samples have 8 bits, interleaved or one plane a band.
 pub(crate) fn decode(
     encoded: &[u8],
@@ -51,7 +51,7 @@ pub(crate) fn decode(
     Ok(Some(RgbImage { width: width as usize, height: height as usize, pixels }))
 }
 
-/// Width and height of such a file, from its header; none if it is a picture that the `image` crate
+/// Width and height of such a file, from its header; none if it is an image that the `image` crate
 /// reads.
 pub(crate) fn dimensions(file: impl Read + Seek) -> TiffResult<Option<(usize, usize)>> {
     let Some((mut decoder, ..)) = open(file, ImageLimits::default())? else { return Ok(None) };
@@ -86,11 +86,11 @@ mod tests {
         [x * 10 + 1, y * 10 + 2, x * 5 + y * 3 + 3, 200 - x * 9, y * 20 + 5][band] as u8
     }
 
-    fn assert_colours(picture: &RgbImage, writer: &str) {
-        assert_eq!((picture.width, picture.height), (8, 6), "{writer}");
+    fn assert_colours(image: &RgbImage, writer: &str) {
+        assert_eq!((image.width, image.height), (8, 6), "{writer}");
         for (x, y) in (0..6).flat_map(|y| (0..8).map(move |x| (x, y))) {
             assert_eq!(
-                picture.pixel(x, y),
+                image.pixel(x, y),
                 [0, 1, 2].map(|band| sample(band, x, y)),
                 "{writer}, ({x}, {y})"
             );
@@ -120,14 +120,14 @@ mod tests {
             ),
         ];
         for (writer, encoded) in golden {
-            let picture =
+            let image =
                 RgbImage::decode(encoded, Path::new(writer), ImageLimits::default()).unwrap();
-            assert_colours(&picture, writer);
+            assert_colours(&image, writer);
         }
     }
 
     #[test]
-    fn two_bands_are_no_picture_and_five_no_mask() {
+    fn two_bands_are_no_image_and_five_no_mask() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("two.tif");
         std::fs::write(&path, include_bytes!("../tests/golden/two_bands.tif")).unwrap();

@@ -34,7 +34,7 @@ pub const NARROW: [&str; 9] = [
     "neon_tree_boxes",
 ];
 
-/// AID's pictures, labelled by their scene: weak labels to train on, nothing to evaluate on.
+/// AID's images, labelled by their scene: weak labels to train on, nothing to evaluate on.
 pub const SCENES: &str = "aid_rsicd";
 
 /// Names of the sets that papers of the field train and evaluate on, which are also the folders
@@ -115,7 +115,7 @@ pub fn protocol(name: &str) -> Option<&'static Protocol> {
     }
 }
 
-/// What a person must know of a copy of a published set that holds more or fewer pictures than its
+/// What a person must know of a copy of a published set that holds more or fewer images than its
 /// publishers give out; none where all is as it should be, and where their count is not known. A
 /// split that the copy leaves out whole is no difference: GSNet's copy of `FloodNet` has no
 /// training part.
@@ -124,7 +124,7 @@ pub fn count_note(set: &DenseSet) -> Option<String> {
         let found = set.len(split);
         let part = format!("{split:?}").to_lowercase();
         (found > 0 && found != published)
-            .then(|| format!("{found} pictures in {part}, published are {published}"))
+            .then(|| format!("{found} images in {part}, published are {published}"))
     };
     let differing: Vec<String> =
         published_counts(set.name()).iter().copied().filter_map(differs).collect();
@@ -191,7 +191,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fixtures::flood_net(folder.path()).unwrap();
         let note = count_note(&open("FloodNet", folder.path()).unwrap());
-        let expected = "FloodNet: 3 pictures in train, published are 1445; 3 pictures in val, \
+        let expected = "FloodNet: 3 images in train, published are 1445; 3 images in val, \
             published are 898 (incomplete copy?)";
         assert_eq!(note.as_deref(), Some(expected));
         fixtures::fast(folder.path()).unwrap();
@@ -229,6 +229,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fixtures::flood_net_held_out(folder.path()).unwrap();
         let note = count_note(&open("FloodNet", folder.path()).unwrap()).unwrap();
-        assert!(!note.contains("train") && note.contains("2 pictures in val"), "{note}");
+        assert!(!note.contains("train") && note.contains("2 images in val"), "{note}");
     }
 }

@@ -150,7 +150,7 @@ impl ClassTable {
         }
     }
 
-    /// A table of pictures without masks: no class, no concept, every pixel [`IGNORE`].
+    /// A table of images without masks: no class, no concept, every pixel [`IGNORE`].
     pub fn unlabelled() -> Self {
         Self {
             classes: Vec::new(),

@@ -1,4 +1,4 @@
-//! A set of pictures with masks: pairs of files, a split, a class table, and where it comes from.
+//! A set of images with masks: pairs of files, a split, a class table, and where it comes from.
 
 mod label;
 
@@ -33,7 +33,7 @@ pub enum Split {
 pub struct Provenance {
     /// Short name, also the folder's.
     pub name: String,
-    /// Ground sample distance of the pictures, where it is known and one for all.
+    /// Ground sample distance of the images, where it is known and one for all.
     pub metres_per_px: Option<f32>,
     /// Licence as stated by the source.
     pub licence: String,
@@ -43,14 +43,14 @@ pub struct Provenance {
     pub research_only: bool,
 }
 
-/// One picture and its mask, of one size.
+/// One image and its mask, of one size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// File name without its extension; unique in the set.
     pub id: String,
     /// `[H, W, 3]`.
     pub image: RgbImage,
-    /// `[H, W]`; [`IGNORE`] everywhere for a picture without a mask.
+    /// `[H, W]`; [`IGNORE`] everywhere for an image without a mask.
     pub mask: IndexMask,
 }
 
@@ -110,27 +110,27 @@ impl DenseSet {
         classes: ClassTable,
         split_of: impl Fn(&str, usize) -> Split,
     ) -> Result<Self, DataError> {
-        let pictures = files_by_stem(&root.join("images"))?;
+        let images = files_by_stem(&root.join("images"))?;
         let masks = files_by_stem(&root.join("masks"))?;
-        let count = pictures.len();
-        let stems: BTreeSet<&str> = pictures.iter().map(|(stem, _)| stem.as_str()).collect();
+        let count = images.len();
+        let stems: BTreeSet<&str> = images.iter().map(|(stem, _)| stem.as_str()).collect();
         if let Some((stem, mask)) = masks.iter().find(|(stem, _)| !stems.contains(stem.as_str())) {
             let path = root.join("images").join(format!("{stem}.jpg"));
             return Err(DataError::Unpaired {
                 path,
                 other: mask.clone(),
-                pictures: count,
+                images: count,
                 masks: masks.len(),
             });
         }
         let mut set = Self::empty(provenance, classes);
-        for (index, (id, image)) in pictures.into_iter().enumerate() {
+        for (index, (id, image)) in images.into_iter().enumerate() {
             let mask = root.join("masks").join(format!("{id}.png"));
             if !mask.is_file() {
                 return Err(DataError::Unpaired {
                     path: mask,
                     other: image,
-                    pictures: count,
+                    images: count,
                     masks: masks.len(),
                 });
             }
@@ -160,7 +160,7 @@ impl DenseSet {
             if !ids.insert(id.clone()) {
                 return Err(DataError::malformed(
                     &image,
-                    "one picture a name in the whole set",
+                    "one image a name in the whole set",
                     format!("{id} twice"),
                 ));
             }
@@ -172,24 +172,24 @@ impl DenseSet {
         Ok(set)
     }
 
-    /// Pictures without masks, `(split, id, file)`. They teach what a picture looks like and say
+    /// Images without masks, `(split, id, file)`. They teach what an image looks like and say
     /// nothing about classes.
-    pub fn of_pictures(
+    pub fn of_images(
         provenance: Provenance,
-        pictures: impl IntoIterator<Item = (Split, String, PathBuf)>,
+        images: impl IntoIterator<Item = (Split, String, PathBuf)>,
     ) -> Self {
-        let pictures = pictures.into_iter().map(|(split, id, image)| (split, id, image, IGNORE));
-        Self::of_scenes(provenance, ClassTable::unlabelled(), pictures)
+        let images = images.into_iter().map(|(split, id, image)| (split, id, image, IGNORE));
+        Self::of_scenes(provenance, ClassTable::unlabelled(), images)
     }
 
-    /// Pictures that show one thing from edge to edge, `(split, id, file, index of every pixel)`.
+    /// Images that show one thing from edge to edge, `(split, id, file, index of every pixel)`.
     pub fn of_scenes(
         provenance: Provenance,
         classes: ClassTable,
-        pictures: impl IntoIterator<Item = (Split, String, PathBuf, u8)>,
+        images: impl IntoIterator<Item = (Split, String, PathBuf, u8)>,
     ) -> Self {
         let mut set = Self::empty(provenance, classes);
-        for (split, id, image, index) in pictures {
+        for (split, id, image, index) in images {
             assert!(set.classes.allows(index), "{id}: index {index} is no class of {}", set.name());
             set.push(
                 split,
@@ -297,7 +297,7 @@ impl DenseSet {
         self.train.retain(|entry| entry.id.starts_with(prefix));
         self.val.retain(|entry| entry.id.starts_with(prefix));
         if self.train.is_empty() && self.val.is_empty() {
-            let expected = format!("pictures of {} whose names begin with {prefix}", self.name());
+            let expected = format!("images of {} whose names begin with {prefix}", self.name());
             return Err(DataError::Empty { path: name.into(), expected });
         }
         name.clone_into(&mut self.provenance.name);
@@ -359,7 +359,7 @@ impl DenseSet {
         }
     }
 
-    /// The picture file of a sample.
+    /// The image file of a sample.
     pub fn image_path(&self, split: Split, index: usize) -> &Path {
         &self.entries(split)[index].image
     }
@@ -418,7 +418,7 @@ impl DenseSet {
 /// The files of a folder by stem, in sorted order. Hidden files are left out; anything else that is
 /// not a file is left out too.
 fn files_by_stem(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
-    let expected = "a folder of pictures";
+    let expected = "a folder of images";
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(DataError::io(folder, expected))? {
         let path = entry.map_err(DataError::io(folder, expected))?.path();

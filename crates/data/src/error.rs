@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-/// An unusable picture, mask, table or array.
+/// An unusable image, mask, table or array.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The file or folder cannot be opened, listed, read or written.
@@ -28,13 +28,13 @@ pub enum DataError {
         /// What the operating system answered.
         source: std::io::Error,
     },
-    /// The first bytes belong to no picture format that this crate reads.
+    /// The first bytes belong to no image format that this crate reads.
     #[error(
-        "{path}: expected a PNG, JPEG, TIFF, WebP or BMP picture, found a file that begins with \
+        "{path}: expected a PNG, JPEG, TIFF, WebP or BMP image, found a file that begins with \
          {found} \
-         (a damaged download, or another kind of file under a picture's name?)"
+         (a damaged download, or another kind of file under an image's name?)"
     )]
-    NotAPicture {
+    NotAImage {
         /// The file.
         path: PathBuf,
         /// Its first bytes, in hexadecimal, or "nothing" for an empty file.
@@ -42,7 +42,7 @@ pub enum DataError {
     },
     /// The format is known and the content is broken.
     #[error(
-        "{path}: expected a readable {format} picture, found {found} (copy the file again from its \
+        "{path}: expected a readable {format} image, found {found} (copy the file again from its \
          source)"
     )]
     Damaged {
@@ -53,7 +53,7 @@ pub enum DataError {
         /// What the decoder says.
         found: String,
     },
-    /// The picture would not fit the limits of [`crate::ImageLimits`].
+    /// The image would not fit the limits of [`crate::ImageLimits`].
     #[error(
         "{path}: expected at most {side_px} pixels a side and {allocation_bytes} bytes decoded, \
          found {width}x{height} and {found_bytes} bytes (cut it into tiles or raise the limit)"
@@ -84,20 +84,20 @@ pub enum DataError {
         /// Colour type and depth of the file.
         found: String,
     },
-    /// A mask whose size is not its picture's.
+    /// A mask whose size is not its image's.
     #[error(
         "{mask}: expected {image_width}x{image_height}, the size of {image}, found \
          {mask_width}x{mask_height} \
-         (they must be the same picture at the same scale)"
+         (they must be the same image at the same scale)"
     )]
     SizesDiffer {
         /// The mask file.
         mask: PathBuf,
-        /// The picture file.
+        /// The image file.
         image: PathBuf,
-        /// Width of the picture.
+        /// Width of the image.
         image_width: usize,
-        /// Height of the picture.
+        /// Height of the image.
         image_height: usize,
         /// Width of the mask.
         mask_width: usize,
@@ -138,9 +138,9 @@ pub enum DataError {
         /// Row of the first such pixel.
         y: usize,
     },
-    /// A picture without its mask, or a mask without its picture.
+    /// An image without its mask, or a mask without its image.
     #[error(
-        "{path}: expected this file beside {other}, found none among {pictures} pictures and \
+        "{path}: expected this file beside {other}, found none among {images} images and \
          {masks} masks \
          (incomplete copy of the set?)"
     )]
@@ -149,12 +149,12 @@ pub enum DataError {
         path: PathBuf,
         /// The file that needs it.
         other: PathBuf,
-        /// How many pictures there are.
-        pictures: usize,
+        /// How many images there are.
+        images: usize,
         /// How many masks there are.
         masks: usize,
     },
-    /// A listed picture that is not there.
+    /// A listed image that is not there.
     #[error("{path}: expected this file beside {list}, found none (incomplete copy of the set?)")]
     Missing {
         /// The missing file.
@@ -169,7 +169,7 @@ pub enum DataError {
     Layout {
         /// The folder of the set.
         root: PathBuf,
-        /// Patterns of the pictures and masks, of each layout that is read.
+        /// Patterns of the images and masks, of each layout that is read.
         expected: String,
         /// The first folder that the nearest of these layouts lacks.
         missing: &'static str,

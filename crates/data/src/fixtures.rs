@@ -28,13 +28,13 @@ pub use published::{
 };
 pub use sources::{deep_globe, flair_tiff, sior, sota};
 
-/// One picture and mask for each tile of `dubai`, every class in each mask, one row unlabelled.
+/// One image and mask for each tile of `dubai`, every class in each mask, one row unlabelled.
 pub fn dubai(root: &Path) -> Result<PathBuf, DataError> {
     let names = [2, 3, 5, 6, 7, 8].map(|tile| format!("tile{tile}_p001"));
     pairs(root, "dubai", &names, |x, y| if y == 0 { 255 } else { 1 + (x % 5) as u8 })
 }
 
-/// Two pictures of each place of `oam_buildings`, a building in the middle.
+/// Two images of each place of `oam_buildings`, a building in the middle.
 pub fn oam_buildings(root: &Path) -> Result<PathBuf, DataError> {
     let places = ["kampala_ug", "virac_ph", "zanzibar_tz"];
     let names = places.map(|place| [format!("{place}_1_2_19"), format!("{place}_1_3_19")]).concat();
@@ -43,7 +43,7 @@ pub fn oam_buildings(root: &Path) -> Result<PathBuf, DataError> {
     })
 }
 
-/// One picture of each city of `naip_urban_trees`, its left half vegetation.
+/// One image of each city of `naip_urban_trees`, its left half vegetation.
 pub fn naip_urban_trees(root: &Path) -> Result<PathBuf, DataError> {
     let cities = ["bishop", "chico", "claremont", "long_beach", "palm_springs", "riverside"];
     pairs(root, "naip_urban_trees", &cities.map(|city| format!("{city}_2020_0")), |x, _| {
@@ -51,13 +51,13 @@ pub fn naip_urban_trees(root: &Path) -> Result<PathBuf, DataError> {
     })
 }
 
-/// Nine pictures of `flood_area`, the lower part flooded.
+/// Nine images of `flood_area`, the lower part flooded.
 pub fn flood_area(root: &Path) -> Result<PathBuf, DataError> {
     let names: Vec<String> = (0..9).map(|number| format!("{number:03}")).collect();
     pairs(root, "flood_area", &names, |_, y| u8::from(y > 6))
 }
 
-/// Forty pictures of two scenes of `aid_rsicd`, with captions that name their picture.
+/// Forty images of two scenes of `aid_rsicd`, with captions that name their image.
 pub fn aid_rsicd(root: &Path) -> Result<PathBuf, DataError> {
     let root = root.join("aid_rsicd");
     let mut lines = String::new();
@@ -66,7 +66,7 @@ pub fn aid_rsicd(root: &Path) -> Result<PathBuf, DataError> {
         create(&folder)?;
         for number in 0..20 {
             let name = format!("{}_{number}", scene.to_lowercase());
-            picture(number).write_jpeg(&folder.join(format!("{name}.jpg")), 90)?;
+            image(number).write_jpeg(&folder.join(format!("{name}.jpg")), 90)?;
             let captions = [format!("this is {scene}/{name} ."), "a place from above .".to_owned()];
             let line = serde_json::json!({
                 "image": format!("{scene}/{name}.jpg"), "cls": scene, "split": "train", "captions": captions,
@@ -134,18 +134,18 @@ fn pairs(
     create(&root.join("images"))?;
     create(&root.join("masks"))?;
     for (number, name) in names.iter().enumerate() {
-        let picture = picture(number);
-        picture.write_jpeg(&root.join("images").join(format!("{name}.jpg")), 90)?;
-        let ids = (0..picture.height).flat_map(|y| (0..picture.width).map(move |x| (x, y)));
+        let image = image(number);
+        image.write_jpeg(&root.join("images").join(format!("{name}.jpg")), 90)?;
+        let ids = (0..image.height).flat_map(|y| (0..image.width).map(move |x| (x, y)));
         let ids = ids.map(|(x, y)| id(x, y)).collect();
-        let mask = IndexMask { width: picture.width, height: picture.height, ids };
+        let mask = IndexMask { width: image.width, height: image.height, ids };
         mask.write_png(&root.join("masks").join(format!("{name}.png")))?;
     }
     Ok(root)
 }
 
-/// A picture whose colour tells its number.
-fn picture(number: usize) -> RgbImage {
+/// An image whose colour tells its number.
+fn image(number: usize) -> RgbImage {
     RgbImage::filled(16, 12, [(number * 12) as u8, 100, 200])
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //! A dash is an index that nobody asks for, such as the background; it is a negative for all
 //! others. 255 is always [`crate::IGNORE`]. `val.txt`, when there, lists the stems of the
-//! validation pictures, one a line; without it all pictures train. `provenance.json`, when there,
+//! validation images, one a line; without it all images train. `provenance.json`, when there,
 //! is a [`Provenance`]; without it the set counts as research only.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::mask::IGNORE;
 
-/// The list of validation pictures.
+/// The list of validation images.
 pub(crate) const VAL: &str = "val.txt";
 /// Where the set is from.
 pub(crate) const PROVENANCE: &str = "provenance.json";
@@ -54,7 +54,7 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     {
         return Err(DataError::malformed(
             &path,
-            "names of pictures without their extension",
+            "names of images without their extension",
             unknown,
         ));
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_every_picture_trains() {
+    fn without_a_list_every_image_trains() {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::folder(folder.path()).unwrap();
         std::fs::remove_file(root.join("val.txt")).unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_validation_name_without_a_picture_is_named() {
+    fn a_validation_name_without_an_image_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::folder(folder.path()).unwrap();
         std::fs::write(root.join("val.txt"), "b\nzebra\n").unwrap();

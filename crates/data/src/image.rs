@@ -1,4 +1,4 @@
-//! Pictures as bytes in memory, read within limits and written.
+//! Images as bytes in memory, read within limits and written.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
@@ -9,18 +9,18 @@ use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 use crate::bands;
 use crate::error::DataError;
 
-/// What a reader refuses before it allocates. A header of a few bytes can announce a picture of
+/// What a reader refuses before it allocates. A header of a few bytes can announce an image of
 /// many gigabytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
     /// Largest width and largest height.
     pub side_px: u32,
-    /// Largest file, and largest decoded picture.
+    /// Largest file, and largest decoded image.
     pub allocation_bytes: u64,
 }
 
 impl ImageLimits {
-    /// Refuses a picture of these sides that takes `found_bytes` decoded, if either is beyond the
+    /// Refuses an image of these sides that takes `found_bytes` decoded, if either is beyond the
     /// limits.
     pub(crate) fn expect(
         self,
@@ -48,7 +48,7 @@ impl Default for ImageLimits {
     }
 }
 
-/// A picture. `pixels: [H, W, 3]`, red, green, blue, 8 bits each.
+/// An image. `pixels: [H, W, 3]`, red, green, blue, 8 bits each.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RgbImage {
     /// Columns.
@@ -66,18 +66,18 @@ impl std::fmt::Debug for RgbImage {
 }
 
 impl RgbImage {
-    /// A picture of one colour.
+    /// An image of one colour.
     pub fn filled(width: usize, height: usize, colour: [u8; 3]) -> Self {
         Self { width, height, pixels: colour.repeat(width * height) }
     }
 
-    /// The colour at column `x`, row `y`. Panics outside the picture.
+    /// The colour at column `x`, row `y`. Panics outside the image.
     pub fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
         let at = (y * self.width + x) * 3;
         [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
     }
 
-    /// Sets the colour at column `x`, row `y`. Panics outside the picture.
+    /// Sets the colour at column `x`, row `y`. Panics outside the image.
     pub fn set_pixel(&mut self, x: usize, y: usize, colour: [u8; 3]) {
         let at = (y * self.width + x) * 3;
         self.pixels[at..at + 3].copy_from_slice(&colour);
@@ -101,9 +101,9 @@ impl RgbImage {
     /// [`RgbImage::read_within`] of bytes already in memory; `path` is only what errors name.
     pub fn decode(encoded: &[u8], path: &Path, limits: ImageLimits) -> Result<Self, DataError> {
         if sniff(encoded) == Some(ImageFormat::Tiff)
-            && let Some(picture) = bands::decode(encoded, path, limits)?
+            && let Some(image) = bands::decode(encoded, path, limits)?
         {
-            return Ok(picture);
+            return Ok(image);
         }
         let rgb = decode_as_stored(encoded, path, limits)?.into_rgb8();
         Ok(Self {
@@ -156,7 +156,7 @@ impl RgbImage {
                 self.height as u32,
                 image::ExtendedColorType::Rgb8,
             )
-            .map_err(|error| DataError::malformed(path, "a picture the format can hold", error))
+            .map_err(|error| DataError::malformed(path, "an image the format can hold", error))
     }
 }
 
@@ -174,12 +174,12 @@ pub(crate) fn cut(
     (top..bottom).flat_map(row).copied().collect()
 }
 
-/// Width and height of the picture that [`RgbImage::read`] makes of a file, from its header.
+/// Width and height of the image that [`RgbImage::read`] makes of a file, from its header.
 pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
-    let expected = "a picture file";
+    let expected = "an image file";
     let mut file = BufReader::new(File::open(path).map_err(DataError::io(path, expected))?);
     let start = file.fill_buf().map_err(DataError::io(path, expected))?;
-    let format = sniff(start).ok_or_else(|| DataError::NotAPicture {
+    let format = sniff(start).ok_or_else(|| DataError::NotAImage {
         path: path.to_path_buf(),
         found: first_bytes(start),
     })?;
@@ -207,7 +207,7 @@ pub(crate) fn dimensions(path: &Path) -> Result<(usize, usize), DataError> {
 /// The bytes of a file, as many of them as the limits allow: what is larger is cut and does not
 /// decode.
 pub(crate) fn read_file(path: &Path, limits: ImageLimits) -> Result<Vec<u8>, DataError> {
-    let expected = "a picture file";
+    let expected = "an image file";
     let file = File::open(path).map_err(DataError::io(path, expected))?;
     let mut encoded = Vec::new();
     BufReader::new(file)
@@ -223,7 +223,7 @@ pub(crate) fn decode_as_stored(
     path: &Path,
     limits: ImageLimits,
 ) -> Result<DynamicImage, DataError> {
-    let format = sniff(encoded).ok_or_else(|| DataError::NotAPicture {
+    let format = sniff(encoded).ok_or_else(|| DataError::NotAImage {
         path: path.to_path_buf(),
         found: first_bytes(encoded),
     })?;
@@ -250,10 +250,10 @@ pub(crate) fn decode_as_stored(
     decoder_limits.max_alloc = Some(limits.allocation_bytes);
     decoder.set_limits(decoder_limits).map_err(|error| damaged(error.to_string()))?;
     let orientation = decoder.orientation().map_err(|error| damaged(error.to_string()))?;
-    let mut picture =
+    let mut image =
         DynamicImage::from_decoder(decoder).map_err(|error| damaged(error.to_string()))?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 /// The formats this crate reads, by their first bytes.

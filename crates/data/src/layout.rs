@@ -1,4 +1,4 @@
-//! Where the files of a published set are: patterns for pictures and masks, as its publishers
+//! Where the files of a published set are: patterns for images and masks, as its publishers
 //! unpack it.
 
 use std::collections::BTreeMap;
@@ -9,16 +9,16 @@ use crate::dense_set::{DenseSet, Pair, Provenance, Split};
 use crate::error::DataError;
 use crate::mask::MaskFormat;
 
-/// The split of a picture by its name; `None` leaves it out.
+/// The split of an image by its name; `None` leaves it out.
 pub(crate) type SplitOf = fn(&str) -> Option<Split>;
 
-/// Every picture of a part trains.
+/// Every image of a part trains.
 pub(crate) const TRAIN: SplitOf = |_| Some(Split::Train);
-/// Every picture of a part is held out.
+/// Every image of a part is held out.
 pub(crate) const VAL: SplitOf = |_| Some(Split::Val);
 
-/// Pictures in one folder, or in several, and their masks in another. In all patterns the star is
-/// the name that a picture and its mask share: `val/val-org-img/*.jpg` and
+/// Images in one folder, or in several, and their masks in another. In all patterns the star is
+/// the name that an image and its mask share: `val/val-org-img/*.jpg` and
 /// `val/val-label-img/*_lab.png`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
@@ -67,12 +67,12 @@ pub(crate) fn open(
     };
     let mut pairs = Vec::new();
     for part in layout.parts {
-        let images = pictures(root, part)?;
+        let images = images(root, part)?;
         let masks = Pattern::new(part.masks).files(root)?;
         let unpaired = |path: PathBuf, other: &PathBuf| DataError::Unpaired {
             path,
             other: other.clone(),
-            pictures: images.len(),
+            images: images.len(),
             masks: masks.len(),
         };
         if let Some((name, mask)) = masks.iter().find(|(name, _)| !images.contains_key(*name)) {
@@ -91,21 +91,21 @@ pub(crate) fn open(
     DenseSet::of_pairs(provenance, classes, pairs)
 }
 
-/// The pictures of a part by name.
-fn pictures(root: &Path, part: &Part) -> Result<BTreeMap<String, PathBuf>, DataError> {
-    let mut pictures = BTreeMap::new();
+/// The images of a part by name.
+fn images(root: &Path, part: &Part) -> Result<BTreeMap<String, PathBuf>, DataError> {
+    let mut images = BTreeMap::new();
     for pattern in part.images {
         for (name, path) in Pattern::new(pattern).files(root)? {
-            if let Some(other) = pictures.insert(name, path.clone()) {
+            if let Some(other) = images.insert(name, path.clone()) {
                 return Err(DataError::malformed(
                     &path,
-                    "one picture a name",
+                    "one image a name",
                     format!("{} as well", other.display()),
                 ));
             }
         }
     }
-    Ok(pictures)
+    Ok(images)
 }
 
 /// `folder/prefix*suffix`.

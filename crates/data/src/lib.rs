@@ -1,10 +1,10 @@
-//! Pictures, masks, class tables, one file per data set, augmentation, sampling, and the built-in
+//! Images, masks, class tables, one file per data set, augmentation, sampling, and the built-in
 //! scene.
 //!
-//! Letters used everywhere: N images, K queries, H W pixels, C channels. Pictures are `[H, W, C]`
+//! Letters used everywhere: N images, K queries, H W pixels, C channels. Images are `[H, W, C]`
 //! bytes, C = 3 in the order red, green, blue; masks are `[H, W]` bytes.
 //!
-//! The path of a training crop: [`dense_set::DenseSet`] reads a picture and its mask once and keeps
+//! The path of a training crop: [`dense_set::DenseSet`] reads an image and its mask once and keeps
 //! them decoded, [`sampler::Sampler`] chooses and [`augment::Augment`] cuts, [`prefetch::Prefetch`]
 //! does so ahead of the trainer. What a pixel means for a query is
 //! [`class_table::ClassTable::targets`]: positive, negative, or nothing at all.

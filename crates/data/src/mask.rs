@@ -230,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn a_colour_picture_and_a_jpeg_are_no_masks() {
+    fn a_colour_image_and_a_jpeg_are_no_masks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mask.png");
-        let picture = RgbImage::filled(4, 4, [1, 2, 3]);
-        picture.write_png(&path).unwrap();
+        let image = RgbImage::filled(4, 4, [1, 2, 3]);
+        image.write_png(&path).unwrap();
         let message = IndexMask::read(&path).unwrap_err().to_string();
         assert!(message.contains("found Rgb with 8 bits a sample"), "{message}");
-        picture.write_jpeg(&path, 90).unwrap();
+        image.write_jpeg(&path, 90).unwrap();
         let message = IndexMask::read(&path).unwrap_err().to_string();
         assert!(message.contains("begins with ff d8"), "{message}");
     }

@@ -2,7 +2,7 @@
 //! as in DACS (Tranheden et al. 2021).
 //!
 //! Sets differ in what they label and in how they look. Without mixing, a model learns the look
-//! instead of the thing: that pictures of floods hold no buildings, because the set that shows
+//! instead of the thing: that images of floods hold no buildings, because the set that shows
 //! floods never says where one is. A roof from another set on a flooded street says otherwise.
 
 use crate::augment::Crop;

@@ -11,7 +11,7 @@ use crate::mask::IndexMask;
 pub struct Palette(pub &'static [(u8, [u8; 3])]);
 
 impl Palette {
-    /// Reads a picture in which every pixel has exactly one of the colours. One that was resampled,
+    /// Reads an image in which every pixel has exactly one of the colours. One that was resampled,
     /// or went through JPEG, is refused at its first other colour: the nearest one would be a
     /// guess.
     pub fn read(&self, path: &Path) -> Result<IndexMask, DataError> {
@@ -21,19 +21,16 @@ impl Palette {
     /// The same for colours of which every channel is 0 or 255, in files that were compressed: from
     /// 128 on, a channel is full. This is what `DeepGlobe` asks its readers to do.
     pub fn read_binary(&self, path: &Path) -> Result<IndexMask, DataError> {
-        let mut picture = RgbImage::read(path)?;
-        picture
-            .pixels
-            .iter_mut()
-            .for_each(|channel| *channel = if *channel < 128 { 0 } else { 255 });
-        self.indices(&picture, path)
+        let mut image = RgbImage::read(path)?;
+        image.pixels.iter_mut().for_each(|channel| *channel = if *channel < 128 { 0 } else { 255 });
+        self.indices(&image, path)
     }
 
-    fn indices(&self, picture: &RgbImage, path: &Path) -> Result<IndexMask, DataError> {
-        let mut ids = Vec::with_capacity(picture.width * picture.height);
+    fn indices(&self, image: &RgbImage, path: &Path) -> Result<IndexMask, DataError> {
+        let mut ids = Vec::with_capacity(image.width * image.height);
         // Neighbours mostly have one colour.
         let mut last = self.0[0];
-        for pixel in picture.pixels.as_chunks::<3>().0 {
+        for pixel in image.pixels.as_chunks::<3>().0 {
             if *pixel != last.1 {
                 last = *self.0.iter().find(|(_, colour)| colour == pixel).ok_or_else(|| {
                     DataError::UnknownColour {
@@ -45,17 +42,17 @@ impl Palette {
                             .collect::<Vec<_>>()
                             .join(" "),
                         colour: triple(*pixel),
-                        x: ids.len() % picture.width,
-                        y: ids.len() / picture.width,
+                        x: ids.len() % image.width,
+                        y: ids.len() / image.width,
                     }
                 })?;
             }
             ids.push(last.0);
         }
-        Ok(IndexMask { width: picture.width, height: picture.height, ids })
+        Ok(IndexMask { width: image.width, height: image.height, ids })
     }
 
-    /// The picture of a mask. Panics at an index without a colour.
+    /// The image of a mask. Panics at an index without a colour.
     pub fn paint(&self, mask: &IndexMask) -> RgbImage {
         let colour = |id: &u8| {
             self.0.iter().find(|(known, _)| known == id).expect("an index of the palette").1
@@ -101,9 +98,9 @@ mod tests {
     fn another_colour_is_named_with_its_pixel() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mask.png");
-        let mut picture = PALETTE.paint(&IndexMask::filled(4, 3, 3));
-        picture.set_pixel(2, 1, [0, 1, 255]);
-        picture.write_png(&path).unwrap();
+        let mut image = PALETTE.paint(&IndexMask::filled(4, 3, 3));
+        image.set_pixel(2, 1, [0, 1, 255]);
+        image.write_png(&path).unwrap();
         assert_eq!(
             PALETTE.read(&path).unwrap_err().to_string(),
             format!(

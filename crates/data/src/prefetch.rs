@@ -94,7 +94,7 @@ mod tests {
             std::fs::write(file.unwrap().path(), "x").unwrap();
         }
         let mut prefetch = Prefetch::start(&sampler, 0, 2, 1);
-        assert!(matches!(prefetch.next_batch(), Err(DataError::NotAPicture { .. })));
+        assert!(matches!(prefetch.next_batch(), Err(DataError::NotAImage { .. })));
     }
 
     #[test]

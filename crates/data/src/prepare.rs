@@ -1,4 +1,4 @@
-//! Sets made from other sets, once: large pictures cut into squares, LandDiscover50K put together
+//! Sets made from other sets, once: large images cut into squares, LandDiscover50K put together
 //! from its sources, and `nyc_maps` from pairs of photos and maps.
 //!
 //! A call that was interrupted is taken up by the next one: every file comes whole or not at all,
@@ -19,7 +19,7 @@ use crate::dense_set::Provenance;
 use crate::error::DataError;
 use crate::folder::{self, PROVENANCE};
 
-/// How many files a call wrote, and how many were there already; of a picture and its mask, one.
+/// How many files a call wrote, and how many were there already; of an image and its mask, one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Prepared {
     /// Written by this call.

@@ -1,4 +1,4 @@
-//! Cutting a square out of a picture at another scale.
+//! Cutting a square out of an image at another scale.
 
 use crate::image::RgbImage;
 use crate::mask::{IGNORE, IndexMask};
@@ -11,7 +11,7 @@ pub(crate) struct Window {
     pub x: f32,
     /// Upper edge.
     pub y: f32,
-    /// Source pixels for one output pixel: above 1 the picture shrinks.
+    /// Source pixels for one output pixel: above 1 the image shrinks.
     pub step: f32,
     /// Side of the output.
     pub side_px: usize,
@@ -24,7 +24,7 @@ struct Taps {
     weights: Vec<f32>,
 }
 
-/// A triangle of half-width `max(1, step)`: bilinear when the picture grows, an area average when
+/// A triangle of half-width `max(1, step)`: bilinear when the image grows, an area average when
 /// it shrinks.
 fn taps(origin: f32, step: f32, side_px: usize) -> Vec<Taps> {
     let radius = step.max(1.0);
@@ -51,7 +51,7 @@ fn reflect(at: isize, size: usize) -> usize {
     (if folded < size { folded } else { 2 * size - 1 - folded }) as usize
 }
 
-/// The window of `source`. Outside the picture its mirror image continues.
+/// The window of `source`. Outside the image its mirror image continues.
 pub(crate) fn cut_image(source: &RgbImage, window: Window) -> RgbImage {
     let side = window.side_px;
     let columns = taps(window.x, window.step, side);
@@ -116,13 +116,13 @@ mod tests {
     use super::*;
 
     fn ramp(width: usize, height: usize) -> RgbImage {
-        let mut picture = RgbImage::filled(width, height, [0; 3]);
+        let mut image = RgbImage::filled(width, height, [0; 3]);
         for y in 0..height {
             for x in 0..width {
-                picture.set_pixel(x, y, [(x * 10) as u8, (y * 10) as u8, 128]);
+                image.set_pixel(x, y, [(x * 10) as u8, (y * 10) as u8, 128]);
             }
         }
-        picture
+        image
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_and_growing_do_not_move_the_picture() {
+    fn shrinking_and_growing_do_not_move_the_image() {
         for step in [0.5, 1.0, 2.0, 3.0] {
             let side_px = (12.0 / step) as usize;
             let cut = cut_image(&ramp(24, 24), Window { x: 6.0, y: 6.0, step, side_px });
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_the_picture_lies_its_mirror_image_and_an_ignored_mask() {
+    fn outside_the_image_lies_its_mirror_image_and_an_ignored_mask() {
         let window = Window { x: -2.0, y: 0.0, step: 1.0, side_px: 7 };
         let cut = cut_image(&ramp(3, 7), window);
         assert_eq!([0, 1, 2, 3, 4, 5, 6].map(|x| cut.pixel(x, 0)[0]), [10, 0, 0, 10, 20, 20, 10]);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_one_pixel_fills_a_window_of_any_size() {
+    fn an_image_of_one_pixel_fills_a_window_of_any_size() {
         let cut = cut_image(
             &RgbImage::filled(1, 1, [7, 8, 9]),
             Window { x: -30.0, y: 11.0, step: 0.7, side_px: 40 },
@@ -184,18 +184,18 @@ mod tests {
 
     #[test]
     fn image_and_mask_are_cut_at_the_same_place() {
-        let mut picture = RgbImage::filled(100, 80, [0; 3]);
+        let mut image = RgbImage::filled(100, 80, [0; 3]);
         let mut mask = IndexMask::filled(100, 80, 0);
         for y in 31..54 {
             for x in 22..71 {
-                picture.set_pixel(x, y, [255; 3]);
+                image.set_pixel(x, y, [255; 3]);
                 mask.ids[y * 100 + x] = 1;
             }
         }
         for (x, y, step) in [(5.3, 8.7, 0.6), (2.0, 1.0, 1.3), (0.4, -9.5, 2.4), (10.1, 20.2, 1.0)]
         {
             let window = Window { x, y, step, side_px: 32 };
-            let (cut, ids) = (cut_image(&picture, window), cut_mask(&mask, window).ids);
+            let (cut, ids) = (cut_image(&image, window), cut_mask(&mask, window).ids);
             let bright = |value: u8| u8::from(value > 127);
             let wrong = cut
                 .pixels

@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_source_without_samples_in_the_split_is_refused() {
-        let set = DenseSet::of_pictures(sampler(1).sources[0].set.provenance().clone(), []);
+        let set = DenseSet::of_images(sampler(1).sources[0].set.provenance().clone(), []);
         let source = Source {
             set: Arc::new(set),
             weight: 1.0,

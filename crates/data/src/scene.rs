@@ -1,7 +1,7 @@
-//! A generated aerial picture with its ground truth: a river in flood, a village, roads, fields,
+//! A generated aerial image with its ground truth: a river in flood, a village, roads, fields,
 //! trees.
 //!
-//! It is what a program shows that was given no picture. Everything is drawn as reflectance and
+//! It is what a program shows that was given no image. Everything is drawn as reflectance and
 //! elevation, then lit by one sun, so roofs, crowns and shadows agree with each other. The same
 //! seed gives the same scene.
 
@@ -37,7 +37,7 @@ const ROAD: u8 = 3;
 const BUILDING: u8 = 4;
 const VEGETATION: u8 = 5;
 
-/// Ground sample distance of the picture, at any size.
+/// Ground sample distance of the image, at any size.
 pub const METRES_PER_PX: f32 = 0.3;
 /// Ground sample distance of [`close_up`].
 pub const CLOSE_UP_METRES_PER_PX: f32 = 0.1;
@@ -46,7 +46,7 @@ const COMPOSED_M: Point = [307.2, 230.4];
 /// Spots for one pixel, each way.
 const OVERSAMPLING: usize = 2;
 
-/// A picture and what it shows.
+/// An image and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scene {
     /// `[H, W, 3]`.

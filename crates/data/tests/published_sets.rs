@@ -114,9 +114,9 @@ fn sources_of_land_discover_train_whole_and_say_nothing_of_what_has_no_label() {
     assert_eq!(says(&set, Split::Train, 0, "urban land"), POSITIVE);
     assert_eq!(says(&set, Split::Train, 6, "urban land"), UNLABELLED);
     let mask = root.join("train/119_mask.png");
-    let mut picture = RgbImage::read(&mask).unwrap();
-    picture.set_pixel(4, 2, [200, 20, 20]);
-    picture.write_png(&mask).unwrap();
+    let mut image = RgbImage::read(&mask).unwrap();
+    image.set_pixel(4, 2, [200, 20, 20]);
+    image.write_png(&mask).unwrap();
     let message = reopen(&root).unwrap().sample(Split::Train, 0).unwrap_err().to_string();
     assert!(message.contains("found (255, 0, 0) at x 4, y 2"), "{message}");
 
@@ -136,7 +136,7 @@ fn sources_of_land_discover_train_whole_and_say_nothing_of_what_has_no_label() {
     )
     .unwrap();
     assert!(
-        error(&root).contains("00001.jpg: expected one picture a name, found"),
+        error(&root).contains("00001.jpg: expected one image a name, found"),
         "{}",
         error(&root)
     );
@@ -275,13 +275,13 @@ fn open_earth_map_is_split_by_its_lists() {
     assert_eq!(says(&set, Split::Train, 8, "buildings"), POSITIVE);
     assert_eq!(says(&set, Split::Train, 3, "road"), NEGATIVE);
     assert_eq!(says(&set, Split::Train, 0, "road"), UNLABELLED);
-    let picture = root.join("tokyo/images/tokyo_7.tif");
-    std::fs::remove_file(&picture).unwrap();
+    let image = root.join("tokyo/images/tokyo_7.tif");
+    std::fs::remove_file(&image).unwrap();
     let expected = format!(
-        "{}: expected a picture and a mask for each of 2 names, found 1 files missing, the first \
+        "{}: expected an image and a mask for each of 2 names, found 1 files missing, the first \
          {}",
         root.join("train.txt").display(),
-        picture.display()
+        image.display()
     );
     assert_eq!(error(&root), expected);
     std::fs::write(root.join("train.txt"), "aachen_1.tif\n").unwrap();
@@ -338,12 +338,12 @@ fn a_set_that_is_not_there_names_its_first_folder() {
 }
 
 #[test]
-fn a_missing_mask_and_a_missing_picture_are_named_with_both_counts() {
+fn a_missing_mask_and_a_missing_image_are_named_with_both_counts() {
     let (_folder, root, _) = open(fixtures::land_discover);
     let [image, mask] = ["TR_Image/aachen_1.png", "GT_ID/aachen_1.png"].map(|file| root.join(file));
-    let message = |path: &Path, other: &Path, pictures: usize, masks: usize| {
+    let message = |path: &Path, other: &Path, images: usize, masks: usize| {
         format!(
-            "{}: expected this file beside {}, found none among {pictures} pictures and {masks} \
+            "{}: expected this file beside {}, found none among {images} images and {masks} \
              masks \
              (incomplete copy of the set?)",
             path.display(),
@@ -380,7 +380,7 @@ fn a_name_in_two_parts_is_refused() {
         std::fs::rename(from, root.join(format!("Val/Urban/{folder}/0.png"))).unwrap();
     }
     let expected = format!(
-        "{}: expected one picture a name in the whole set, found 0 twice",
+        "{}: expected one image a name in the whole set, found 0 twice",
         root.join("Val/Urban/images_png/0.png").display()
     );
     assert_eq!(error(&root), expected);
@@ -405,9 +405,9 @@ fn an_index_out_of_range_is_named_with_its_pixel() {
 fn a_colour_that_stands_for_nothing_is_named_with_its_pixel() {
     let (_folder, root, _) = open(fixtures::potsdam);
     let path = root.join("5_Labels_all_noBoundary/top_potsdam_7_13_label_noBoundary.tif");
-    let mut picture = RgbImage::read(&path).unwrap();
-    picture.set_pixel(5, 9, [252, 255, 0]);
-    picture.write_png(&path).unwrap();
+    let mut image = RgbImage::read(&path).unwrap();
+    image.set_pixel(5, 9, [252, 255, 0]);
+    image.write_png(&path).unwrap();
     let expected = format!(
         "{}: expected the colours (255, 255, 255) (0, 0, 255) (0, 255, 255) (0, 255, 0) (255, 255, \
          0) (255, 0, 0) (0, 0, 0), \

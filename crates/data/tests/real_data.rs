@@ -85,17 +85,17 @@ fn narrow_sets_have_the_documented_counts_and_indices() {
 }
 
 #[test]
-fn aid_rsicd_has_8973_described_pictures_and_about_a_twentieth_is_validation() {
+fn aid_rsicd_has_8973_described_images_and_about_a_twentieth_is_validation() {
     let Some(root) = data_root("aid_rsicd") else { return };
     let set = AidRsicd::open(&root.join("aid_rsicd")).unwrap();
-    let [train, val] = BOTH.map(|split| set.pictures().len(split));
+    let [train, val] = BOTH.map(|split| set.images().len(split));
     assert_eq!(train + val, 8_973);
-    assert!((400..500).contains(&val), "{val} validation pictures");
+    assert!((400..500).contains(&val), "{val} validation images");
     assert_eq!(set.scenes().len(), 30);
     let seen: BTreeSet<usize> = (0..val).map(|index| set.scene(Split::Val, index)).collect();
     assert_eq!(seen.len(), 30, "every scene is in the validation split");
     for index in 0..val {
-        let sample = set.pictures().sample(Split::Val, index).unwrap();
+        let sample = set.images().sample(Split::Val, index).unwrap();
         assert_eq!((sample.image.width, sample.image.height), (150, 150));
         assert!(set.captions(Split::Val, index).iter().all(|caption| caption.len() > 10));
     }
@@ -148,11 +148,11 @@ fn teacher_backbones_have_the_documented_arrays() {
 }
 
 #[test]
-fn drone_frames_with_bytes_after_the_picture_are_read() {
+fn drone_frames_with_bytes_after_the_image_are_read() {
     let Some(root) = data_root("georef") else { return };
     let folder = root.join("georef/brighton");
     for frame in std::fs::read_dir(&folder).unwrap() {
-        let picture = RgbImage::read(&frame.unwrap().path()).unwrap();
-        assert_eq!((picture.width, picture.height), (4_000, 2_250));
+        let image = RgbImage::read(&frame.unwrap().path()).unwrap();
+        assert_eq!((image.width, image.height), (4_000, 2_250));
     }
 }

@@ -30,7 +30,7 @@ fn every_class_has_a_sensible_share() {
 }
 
 #[test]
-fn the_shipped_picture_is_this_scene() {
+fn the_shipped_image_is_this_scene() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/assets/scene.jpg");
     let shipped = RgbImage::read(&path).unwrap();
     let drawn = &SCENE.image;
@@ -43,7 +43,7 @@ fn the_shipped_picture_is_this_scene() {
 }
 
 #[test]
-fn the_shipped_picture_is_small() {
+fn the_shipped_image_is_small() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/assets/scene.jpg");
     assert!(std::fs::metadata(&path).unwrap().len() <= 300_000);
 }

@@ -1,4 +1,4 @@
-//! The normalisation of a picture folded into the convolution that cuts it into patches, so that
+//! The normalisation of an image folded into the convolution that cuts it into patches, so that
 //! bytes become 8-bit steps without any error.
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //! 16-bit scales by ONNX Runtime, most of which are nearly zero). What the convolution reads are
 //! then whole multiples of 1/128 from -1 to 127/128, which steps of 1/128 hold exactly; and weights
 //! keep a magnitude whose scale 16 bits can hold. In floats the result is the same up to rounding.
-//! Convolutions with padding are left alone: around a picture, zero would stand for another colour.
+//! Convolutions with padding are left alone: around an image, zero would stand for another colour.
 
 use std::collections::BTreeMap;
 
@@ -168,7 +168,7 @@ mod tests {
 
     const INIT: Init = Init::Normal { standard_deviation: 0.5 };
 
-    /// Two streams of patches of one picture, one without a bias, and one that sees it resized.
+    /// Two streams of patches of one image, one without a bias, and one that sees it resized.
     fn example() -> Graph {
         let b = &Builder::new();
         let tiles = b.input("tiles", Element::U8, [N, 4.into(), 4.into(), 3.into()]);

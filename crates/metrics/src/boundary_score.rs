@@ -3,40 +3,40 @@
 use crate::confusion_matrix::mean;
 use crate::{IGNORE, MetricsError};
 
-/// Up to this share of the picture's diagonal, a pixel of an outline has met the other outline.
+/// Up to this share of the image's diagonal, a pixel of an outline has met the other outline.
 ///
 /// Source: Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013
-/// (7.5 px in a picture of 800 x 600). Others differ and do not compare: DAVIS takes 0.8 % rounded
+/// (7.5 px in an image of 800 x 600). Others differ and do not compare: DAVIS takes 0.8 % rounded
 /// up to whole pixels and outlines between pixels, and gives 0.83 where this gives 0.71
 /// (`tests/golden/boundary.py`); Boundary `IoU` (Cheng et al. 2021) takes 2 % and areas along the
 /// outline.
 pub const BOUNDARY_TOLERANCE: f64 = 0.0075;
 
-/// Boundary F1 (BF) of one label a pixel, counted picture by picture; same source as
+/// Boundary F1 (BF) of one label a pixel, counted image by image; same source as
 /// [`BOUNDARY_TOLERANCE`].
 ///
 /// The outline of a class is made of its pixels that have something else above, below, left or
 /// right. Precision is the share of the predicted outline within the tolerance of the true one,
 /// recall the reverse, F1 their harmonic mean. A class with an outline on one side only scores 0;
-/// one without any outline in a picture does not count there. The score of a picture is the mean
-/// over its classes, that of a set the mean over its pictures.
+/// one without any outline in an image does not count there. The score of an image is the mean
+/// over its classes, that of a set the mean over its images.
 ///
 /// Pixels whose ground truth is [`IGNORE`] belong to no outline, and no outline runs along them or
-/// along the picture's edge.
+/// along the image's edge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundaryScore {
-    classes: Vec<PictureMean>,
-    pictures: PictureMean,
+    classes: Vec<ImageMean>,
+    images: ImageMean,
 }
 
-/// A mean over the pictures that have a score.
+/// A mean over the images that have a score.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct PictureMean {
+struct ImageMean {
     sum: f64,
-    pictures: u64,
+    images: u64,
 }
 
-/// Labels of one picture. `labels: [H, W]`.
+/// Labels of one image. `labels: [H, W]`.
 #[derive(Clone, Copy)]
 struct LabelMap<'a> {
     labels: &'a [u8],
@@ -50,13 +50,10 @@ impl BoundaryScore {
         if !(1..=usize::from(IGNORE)).contains(&classes) {
             return Err(MetricsError::Classes { found: classes });
         }
-        Ok(Self {
-            classes: vec![PictureMean::default(); classes],
-            pictures: PictureMean::default(),
-        })
+        Ok(Self { classes: vec![ImageMean::default(); classes], images: ImageMean::default() })
     }
 
-    /// Counts one picture: `truth` and `predictions` are `[H, W]`, rows of `width` pixels. On an
+    /// Counts one image: `truth` and `predictions` are `[H, W]`, rows of `width` pixels. On an
     /// error nothing is counted.
     pub fn add(
         &mut self,
@@ -76,11 +73,11 @@ impl BoundaryScore {
         for (counted, score) in self.classes.iter_mut().zip(&scores) {
             counted.add(*score);
         }
-        self.pictures.add(mean(scores.into_iter().flatten()));
+        self.images.add(mean(scores.into_iter().flatten()));
         Ok(())
     }
 
-    /// Adds the pictures of another.
+    /// Adds the images of another.
     pub fn merge(&mut self, other: &Self) -> Result<(), MetricsError> {
         if self.classes.len() != other.classes.len() {
             return Err(MetricsError::Merge {
@@ -88,33 +85,33 @@ impl BoundaryScore {
                 right: other.classes.len(),
             });
         }
-        let more = other.classes.iter().chain([&other.pictures]);
-        for (counted, more) in self.classes.iter_mut().chain([&mut self.pictures]).zip(more) {
+        let more = other.classes.iter().chain([&other.images]);
+        for (counted, more) in self.classes.iter_mut().chain([&mut self.images]).zip(more) {
             counted.sum += more.sum;
-            counted.pictures += more.pictures;
+            counted.images += more.images;
         }
         Ok(())
     }
 
-    /// Mean F1 of one class over the pictures where it has an outline, true or predicted.
+    /// Mean F1 of one class over the images where it has an outline, true or predicted.
     pub fn class_f1(&self, class: usize) -> Option<f64> {
         self.classes[class].value()
     }
 
-    /// Mean over pictures.
+    /// Mean over images.
     pub fn mean_f1(&self) -> Option<f64> {
-        self.pictures.value()
+        self.images.value()
     }
 }
 
-impl PictureMean {
+impl ImageMean {
     fn add(&mut self, score: Option<f64>) {
         self.sum += score.unwrap_or(0.0);
-        self.pictures += u64::from(score.is_some());
+        self.images += u64::from(score.is_some());
     }
 
     fn value(self) -> Option<f64> {
-        (self.pictures > 0).then(|| self.sum / self.pictures as f64)
+        (self.images > 0).then(|| self.sum / self.images as f64)
     }
 }
 
@@ -137,7 +134,7 @@ impl LabelMap<'_> {
     }
 }
 
-/// F1 of one class in one picture, `[truth, predictions]`; none if neither has an outline of it.
+/// F1 of one class in one image, `[truth, predictions]`; none if neither has an outline of it.
 fn f1(maps: [LabelMap<'_>; 2], class: u8, tolerance_px: f64) -> Option<f64> {
     let width = maps[0].width;
     if !maps.iter().any(|map| map.labels.contains(&class)) {
@@ -191,7 +188,7 @@ fn rows_to_nearest(outline: &[bool], width: usize) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    /// Two classes, one picture, rows of 4 pixels.
+    /// Two classes, one image, rows of 4 pixels.
     fn counted(truth: &[u8], predictions: &[u8]) -> BoundaryScore {
         let mut score = BoundaryScore::new(2).unwrap();
         score.add(4, truth, predictions).unwrap();
@@ -200,7 +197,7 @@ mod tests {
 
     #[test]
     fn scores_are_those_counted_by_hand() {
-        // The tolerance of a picture this small is below a pixel: outlines have to coincide.
+        // The tolerance of an image this small is below a pixel: outlines have to coincide.
         let truth = [0, 0, 1, 1, 0, 0, 1, 1];
         let predictions = [0, 0, 1, 1, 0, 1, 1, 1];
         // Class 0: true outline (1, 0), (1, 1); predicted (1, 0), (0, 1): precision 1/2, recall
@@ -278,7 +275,7 @@ mod tests {
 
     #[test]
     fn outlines_of_four_classes_score_as_scipy_counts_them() {
-        // The pictures of `tests/golden/boundary.py`, and what it prints.
+        // The images of `tests/golden/boundary.py`, and what it prints.
         let (width, height) = (320_usize, 240_usize);
         let places = || (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
         let truth = places().map(|(x, y)| {
@@ -303,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn merged_pictures_equal_the_whole() {
+    fn merged_images_equal_the_whole() {
         let (truth, wrong) = ([0, 0, 1, 1, 0, 0, 1, 1], [0; 8]);
         let mut both = counted(&truth, &truth);
         both.add(4, &truth, &wrong).unwrap();
@@ -316,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_do_not_fill_the_picture_are_refused() {
+    fn rows_that_do_not_fill_the_image_are_refused() {
         let mut score = BoundaryScore::new(2).unwrap();
         assert_eq!(
             score.add(3, &[0; 4], &[0; 4]),

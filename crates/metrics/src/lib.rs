@@ -45,12 +45,12 @@ pub enum MetricsError {
         /// Predictions.
         predictions: usize,
     },
-    /// Rows of this width do not fill the picture.
+    /// Rows of this width do not fill the image.
     #[error("ground truth: expected rows of {width} pixels, found {pixels} pixels")]
     Width {
         /// Pixels of a row.
         width: usize,
-        /// Pixels of the picture.
+        /// Pixels of the image.
         pixels: usize,
     },
     /// A score is not in [0, 1].

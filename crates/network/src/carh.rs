@@ -2,7 +2,7 @@
 //!
 //! Paper, section 3.4. `A_k`, "the attention of category k", cannot come from a softmax over one
 //! query; it is `sigmoid(s · ⟨W_q E(t_k), W_k F(p)⟩ / √d + b)` per attention head, averaged. The
-//! value path is what `FiLM` needs: F pooled by the query's softmax over the picture gives each
+//! value path is what `FiLM` needs: F pooled by the query's softmax over the image gives each
 //! query a gain and a bias per channel (arXiv:1709.07871).
 //!
 //! What makes a further query nearly free: the first projection Z = W F is a 1×1 convolution, which
@@ -107,7 +107,7 @@ fn gate<'g>(b: &'g Builder, scores: Value<'g>, head: &HeadConfig) -> Value<'g> {
     (scores * gain + bias).sigmoid().mean(&[1])
 }
 
-/// The value path: F pooled by each query's softmax over the picture, `[N, K, heads · head_width]`.
+/// The value path: F pooled by each query's softmax over the image, `[N, K, heads · head_width]`.
 fn pooled_context<'g>(
     b: &'g Builder,
     tokens: Value<'g>,

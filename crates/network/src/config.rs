@@ -14,7 +14,7 @@ const IMAGENET_PIXELS: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VitConfig {
-    /// Side of the square picture that the stream sees; tiles are resized to it inside the graph.
+    /// Side of the square image that the stream sees; tiles are resized to it inside the graph.
     pub input_px: usize,
     /// Side of one patch.
     pub patch_px: usize,

@@ -43,7 +43,7 @@ pub struct Query {
 pub enum ThresholdOrigin {
     /// From the command line.
     Typed,
-    /// Measured on labelled pictures and shipped in the bundle.
+    /// Measured on labelled images and shipped in the bundle.
     Calibrated,
     /// Even odds, because nobody measured.
     Default,

@@ -3,7 +3,7 @@
 /// Parts of 256 that a mask's colour takes in its inside; the rest is the image.
 const COLOUR_PARTS: u16 = 102;
 
-/// Pixels of the longer side for each pixel of a border's width: seen as a whole, a large picture
+/// Pixels of the longer side for each pixel of a border's width: seen as a whole, a large image
 /// still shows its borders.
 const SIDE_PER_BORDER_PX: usize = 1000;
 
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn borders_of_large_pictures_are_wider() {
+    fn borders_of_large_images_are_wider() {
         let wide = 2500;
         let mut classes = vec![0; wide];
         classes[1000..2000].fill(1);

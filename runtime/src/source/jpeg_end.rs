@@ -1,6 +1,6 @@
 //! Whether a JPEG file is all there.
 //!
-//! JPEG decoders fill what is missing with grey and say nothing, so half a picture would become
+//! JPEG decoders fill what is missing with grey and say nothing, so half an image would become
 //! half a mask. The end-of-image marker tells: it stands outside every segment and after the
 //! compressed data, where a thumbnail's own marker cannot be mistaken for it. Source: ITU-T T.81,
 //! annex B.

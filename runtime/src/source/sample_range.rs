@@ -1,22 +1,22 @@
 //! Whether samples of more than 8 bits use their range.
 //!
 //! Satellites and radars store 10 to 14 bits in 16, and reflectances or bytes as floats. Reduced to
-//! 8 bits such a picture is black or white, and a mask of that would say "nothing found" about a
-//! picture that nobody has seen.
+//! 8 bits such an image is black or white, and a mask of that would say "nothing found" about a
+//! image that nobody has seen.
 
 use image::{DynamicImage, ImageBuffer, Pixel, Primitive};
 
-/// Part of its range that a picture must reach: 14 bits in 16 do not.
+/// Part of its range that an image must reach: 14 bits in 16 do not.
 const LEAST_PART: f32 = 0.25;
 
-/// How many times the range a picture may reach: reflectances of bright things exceed 1.
+/// How many times the range an image may reach: reflectances of bright things exceed 1.
 const MOST_PART: f32 = 2.0;
 
 /// Samples that would be seen as black or white.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
     "expected samples that use their range, 0 to {full}, found {largest} as the largest: the \
-     picture would be seen {seen}; stretch it to 8 bits first, for example with gdal_translate -ot \
+     image would be seen {seen}; stretch it to 8 bits first, for example with gdal_translate -ot \
      Byte -scale 0 {largest} 0 255"
 )]
 pub struct BadRange {
@@ -29,7 +29,7 @@ pub struct BadRange {
 }
 
 /// Refuses samples of more than 8 bits that use too small a part of their range, or far more than
-/// it. A picture of nothing but 0 is black and may be.
+/// it. An image of nothing but 0 is black and may be.
 pub(super) fn check_range(image: &DynamicImage) -> Result<(), BadRange> {
     let sixteen = f32::from(u16::MAX);
     let (largest, full) = match image {

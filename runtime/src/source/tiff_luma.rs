@@ -35,7 +35,7 @@ impl<'a> LumaTiff<'a> {
         is_luma.then_some(Self { decoder, dimensions })
     }
 
-    /// How the picture is to be turned.
+    /// How the image is to be turned.
     pub(super) fn orientation(&mut self) -> Orientation {
         let tag = self.decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
         tag.and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms)

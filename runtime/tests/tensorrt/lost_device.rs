@@ -1,6 +1,6 @@
 //! A device that is lost, or full, in the middle of a run.
 //!
-//! The self-test is the first run of an engine, the trial of a capture the second; each picture
+//! The self-test is the first run of an engine, the trial of a capture the second; each image
 //! below is one tile.
 
 use std::fs;
@@ -9,20 +9,20 @@ use rszs_edge::events::Event;
 
 use crate::installation::{Installation, Run, bundle};
 
-/// Segments pictures `a`, `b`, … of these sizes.
+/// Segments images `a`, `b`, … of these sizes.
 fn segment(machine: &Installation, sizes: &[u32], more: &[&str]) -> Run {
-    let pictures: Vec<String> =
+    let images: Vec<String> =
         ["a", "b", "c", "d", "e"].map(|name| machine.path(&format!("{name}.png"))).to_vec();
-    for (picture, &side) in pictures.iter().zip(sizes) {
+    for (image, &side) in images.iter().zip(sizes) {
         image::RgbImage::from_fn(side, side, |x, y| image::Rgb([x as u8, y as u8, 90]))
-            .save(picture)
+            .save(image)
             .unwrap();
     }
     let (bundle, output) = (bundle(), machine.path("out"));
     let mut arguments =
         vec!["--bundle", &bundle, "--queries", "flood", "--output", &output, "--json"];
     arguments.extend(more);
-    arguments.extend(pictures.iter().map(String::as_str).take(sizes.len()));
+    arguments.extend(images.iter().map(String::as_str).take(sizes.len()));
     machine.edge(&arguments)
 }
 
@@ -30,7 +30,7 @@ fn events(run: &Run) -> Vec<Event> {
     run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What became of each picture: its error, or nothing.
+/// What became of each image: its error, or nothing.
 fn ends(run: &Run) -> Vec<Option<String>> {
     events(run)
         .into_iter()
@@ -41,7 +41,7 @@ fn ends(run: &Run) -> Vec<Option<String>> {
         .collect()
 }
 
-/// The device is lost with the run of the fourth picture: the first two have been collected then,
+/// The device is lost with the run of the fourth image: the first two have been collected then,
 /// the third may have been or not. The trial of a capture fails: what is captured is not asked for
 /// again.
 fn lose_at_the_fourth(machine: &Installation, code: i32) {
@@ -60,17 +60,17 @@ fn another_engine_takes_over_at_the_image_where_the_device_was_lost() {
         let machine = Installation::new(110_400);
         lose_at_the_fourth(&machine, code);
         let run = segment(&machine, &[256; 4], &[]);
-        assert_eq!(run.code, 0, "every picture is segmented: {}", run.stderr);
+        assert_eq!(run.code, 0, "every image is segmented: {}", run.stderr);
         assert_eq!(ends(&run), [None, None, None, None]);
         let events = events(&run);
         let change = events.iter().position(|event| matches!(event, Event::Engine(_))).unwrap();
         let Event::Engine(engine) = &events[change] else { panic!() };
         assert!(["cpu", "embedded"].contains(&engine.name.as_str()), "{engine:?}");
         let lost = &engine.skipped[0];
-        let is_of_a_picture =
-            ["/c.png: ", "/d.png: "].iter().any(|picture| lost.reason.contains(picture));
+        let is_of_an_image =
+            ["/c.png: ", "/d.png: "].iter().any(|image| lost.reason.contains(image));
         assert!(
-            lost.name == "tensorrt" && is_of_a_picture && lost.reason.contains(name),
+            lost.name == "tensorrt" && is_of_an_image && lost.reason.contains(name),
             "{lost:?}"
         );
         let warning = format!(

@@ -98,14 +98,14 @@ fn masks_come_from_tensorrt_and_one_query_is_two_rows() {
 #[test]
 fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     let machine = Installation::new(100_300);
-    let (picture, output) = (machine.path("picture.png"), machine.path("out"));
+    let (image, output) = (machine.path("image.png"), machine.path("out"));
     image::RgbImage::from_fn(900, 500, |x, y| image::Rgb([x as u8, y as u8, 90]))
-        .save(&picture)
+        .save(&image)
         .unwrap();
     let arguments =
         ["--bundle", &bundle(), "--queries", "flood,building", "--engine", "tensorrt", "--json"];
     let run =
-        machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &picture]].concat());
+        machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &image]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     let Some(Event::End(end)) = run
         .stdout

@@ -1,4 +1,4 @@
-//! What the runtime would decide for one picture.
+//! What the runtime would decide for one image.
 
 use rszs_data::RgbImage;
 use rszs_hot::{

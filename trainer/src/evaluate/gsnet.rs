@@ -1,4 +1,4 @@
-//! The protocol of `GSNet` and `CAT-Seg`: five views of a squashed picture.
+//! The protocol of `GSNet` and `CAT-Seg`: five views of a squashed image.
 //!
 //! Their sizes are of a network with tiles of 384 px; a network with tiles of T keeps their
 //! proportions:
@@ -12,10 +12,10 @@
 //! 1. The shorter side becomes that of the square, averaged where it shrinks (detectron2's
 //!    `ResizeShortestEdge`).
 //! 2. Bilinear without averaging: to the square, aspect ratio lost, of which 2 x 2 windows of T are
-//!    cut; and to T, the whole picture.
+//!    cut; and to T, the whole image.
 //! 3. Logits grow to T x T, then become scores. Windows are averaged where they overlap; so are,
-//!    half and half, their square and the whole picture's scores.
-//! 4. Scores come back to the size of the picture; a pixel's query is the one with the largest
+//!    half and half, their square and the whole image's scores.
+//! 4. Scores come back to the size of the image; a pixel's query is the one with the largest
 //!    score.
 //!
 //! One difference: views are rounded to bytes, which is what this network takes; there they stay
@@ -34,7 +34,7 @@ use super::bilinear::resize;
 use super::prediction::Prediction;
 use crate::TrainError;
 
-/// Windows and the whole picture.
+/// Windows and the whole image.
 const VIEWS: usize = 5;
 
 /// Sizes of the five views.
@@ -60,14 +60,14 @@ pub(super) fn predict(
         all_logits.extend(logits(batch)?);
     }
     let per_query = (tile_px / LOGIT_STRIDE_PX as usize).pow(2);
-    let picture = [image.width, image.height];
+    let size = [image.width, image.height];
     let mut largest = vec![f32::NEG_INFINITY; image.width * image.height];
     let mut prediction = Prediction { scores: Vec::new(), exclusive: vec![0; largest.len()] };
     for query in 0..queries {
         let views: [&[f32]; VIEWS] = std::array::from_fn(|view| {
             &all_logits[(view * queries + query) * per_query..][..per_query]
         });
-        let scores = resize(&sizes.square_scores(views), sizes.square(), picture);
+        let scores = resize(&sizes.square_scores(views), sizes.square(), size);
         for ((largest, winner), &score) in
             largest.iter_mut().zip(&mut prediction.exclusive).zip(&scores)
         {
@@ -100,7 +100,7 @@ impl Sizes {
         [[0, 0], [far, 0], [0, far], [far, far]]
     }
 
-    /// `[5, T, T, 3]`: the windows row by row, then the whole picture.
+    /// `[5, T, T, 3]`: the windows row by row, then the whole image.
     fn views(self, image: &RgbImage) -> Vec<u8> {
         let image = self.shorter_side_resized(image);
         let square = squashed(&image, self.square_px());
@@ -116,7 +116,7 @@ impl Sizes {
         bytes
     }
 
-    /// The picture with the square's side as its shorter one, and no side above four of it.
+    /// The image with the square's side as its shorter one, and no side above four of it.
     fn shorter_side_resized(self, image: &RgbImage) -> RgbImage {
         let (short, long) = (image.width.min(image.height), image.width.max(image.height));
         let square = self.square_px() as f64;
@@ -128,7 +128,7 @@ impl Sizes {
             image.height as u32,
             image.pixels.clone(),
         )
-        .expect("a picture has three bytes a pixel");
+        .expect("an image has three bytes a pixel");
         let resized = image::imageops::resize(&pixels, width, height, FilterType::Triangle);
         RgbImage { width: width as usize, height: height as usize, pixels: resized.into_raw() }
     }
@@ -159,7 +159,7 @@ impl Sizes {
     }
 }
 
-/// The picture as a square of `side_px`, whatever its shape.
+/// The image as a square of `side_px`, whatever its shape.
 fn squashed(image: &RgbImage, side_px: usize) -> RgbImage {
     let mut square = RgbImage::filled(side_px, side_px, [0; 3]);
     for channel in 0..3 {

@@ -16,7 +16,7 @@ pub struct LabelScores {
     pub mean_accuracy: Option<f64>,
     /// Share of all labelled pixels that are right.
     pub pixel_accuracy: Option<f64>,
-    /// Boundary F1, mean over pictures.
+    /// Boundary F1, mean over images.
     pub boundary_f1: Option<f64>,
     /// `mIoU` over base and novel classes, where the set has classes that were said to be novel.
     pub base_novel: Option<BaseNovel>,
@@ -41,11 +41,11 @@ pub struct LabelClass {
     /// Of the confusion matrix; recall is the accuracy of the class.
     #[serde(flatten)]
     pub pixels: ClassScores,
-    /// Boundary F1, mean over the pictures where the class has an outline.
+    /// Boundary F1, mean over the images where the class has an outline.
     pub boundary_f1: Option<f64>,
 }
 
-/// Counts over the pictures of a set.
+/// Counts over the images of a set.
 pub(super) struct LabelCounts {
     confusion: ConfusionMatrix,
     boundary: BoundaryScore,
@@ -60,7 +60,7 @@ impl LabelCounts {
         })
     }
 
-    /// Counts one picture, rows of `width` pixels: each true query or 255, and 1 + each predicted
+    /// Counts one image, rows of `width` pixels: each true query or 255, and 1 + each predicted
     /// query.
     pub(super) fn add(
         &mut self,

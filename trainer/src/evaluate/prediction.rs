@@ -1,4 +1,4 @@
-//! What a protocol says about one picture.
+//! What a protocol says about one image.
 
 /// Scores of each query and the query of each pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]

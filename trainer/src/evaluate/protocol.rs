@@ -16,19 +16,19 @@ use crate::{PromptSettings, TrainError};
 /// The one prompt of GSNet's training and evaluation.
 const GSNET_PROMPT: &str = "A photo of a {} in the scene";
 
-/// How a picture becomes scores.
+/// How an image becomes scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
-    /// Tiles at the picture's own size, blended as the runtime does: what a device will see
+    /// Tiles at the image's own size, blended as the runtime does: what a device will see
     Deployment,
-    /// Five views of the squashed picture and one prompt, "A photo of a {} in the scene", as GSNet
+    /// Five views of the squashed image and one prompt, "A photo of a {} in the scene", as GSNet
     /// is evaluated: for tables beside its own
     Gsnet,
 }
 
 impl Protocol {
-    /// What `model` says about a picture; `vectors: [K, D]`.
+    /// What `model` says about an image; `vectors: [K, D]`.
     pub(super) fn predict(
         self,
         model: &Model,

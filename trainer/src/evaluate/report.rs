@@ -41,8 +41,8 @@ pub(super) fn write_report(folder: &Path, scores: &SetScores) -> Result<(), Trai
         .iter()
         .filter_map(|query| Some((query.query.as_str(), curve(query)?)))
         .collect();
-    let pictures = if scores.images == 1 { "picture" } else { "pictures" };
-    let title = format!("{}, {} {pictures}, {}", scores.set, scores.images, scores.protocol.name());
+    let images = if scores.images == 1 { "image" } else { "images" };
+    let title = format!("{}, {} {images}, {}", scores.set, scores.images, scores.protocol.name());
     write_atomically(
         &folder.join("precision_recall.svg"),
         plot::precision_recall(&title, &curves).as_bytes(),

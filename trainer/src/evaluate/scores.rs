@@ -1,4 +1,4 @@
-//! Scores of a set, from counts over its pictures.
+//! Scores of a set, from counts over its images.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use crate::TrainError;
 pub struct SetScores {
     /// Name of the set.
     pub set: String,
-    /// How pictures became scores.
+    /// How images became scores.
     pub protocol: Protocol,
-    /// Pictures evaluated.
+    /// Images evaluated.
     pub images: usize,
     /// One per query, in the order of the class table.
     pub queries: Vec<QueryScores>,
@@ -62,7 +62,7 @@ impl SetScores {
         format!("{}: mIoU {:.3}{exclusive} ({})", self.set, self.mean_iou_best, queries.join(", "))
     }
 
-    /// Words without a true pixel in the pictures evaluated. They have no score and are in no mean.
+    /// Words without a true pixel in the images evaluated. They have no score and are in no mean.
     pub fn without_pixels(&self) -> Vec<&str> {
         self.queries
             .iter()
@@ -86,7 +86,7 @@ impl SetScores {
     }
 }
 
-/// Counts over the pictures of a set.
+/// Counts over the images of a set.
 pub(super) struct Counts {
     histograms: Vec<ScoreHistogram>,
     labels: Option<LabelCounts>,
@@ -105,7 +105,7 @@ impl Counts {
         Ok(Self { histograms, labels })
     }
 
-    /// Counts one picture, of which `prediction` says something for each concept and then for each
+    /// Counts one image, of which `prediction` says something for each concept and then for each
     /// competing word. A pixel that goes to a competing word is lost to its true class and counts
     /// for no other.
     pub(super) fn add(
@@ -192,7 +192,7 @@ mod tests {
     use crate::evaluate::table;
     use rszs_data::{Split, fixtures};
 
-    /// A set, its first validation picture, and scores of 255 where `right` accepts the index, 0
+    /// A set, its first validation image, and scores of 255 where `right` accepts the index, 0
     /// elsewhere.
     fn count(set: &DenseSet, right: impl Fn(usize, u8) -> bool) -> SetScores {
         let sample = set.sample(Split::Val, 0).unwrap();

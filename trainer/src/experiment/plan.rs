@@ -26,9 +26,9 @@ pub struct Plan {
     /// Why there is no number of ours for other sets, a sentence each.
     #[serde(skip)]
     pub missing: Vec<String>,
-    /// Pictures of each; all without it.
+    /// Images of each; all without it.
     pub limit: Option<usize>,
-    /// How a picture becomes scores.
+    /// How an image becomes scores.
     pub protocol: Protocol,
     /// Words that no run sees, and that count as novel; without any, [`Experiment::Table4`] takes
     /// each set's published split.

@@ -22,7 +22,7 @@ pub(super) struct SetResult {
     pub(super) images: usize,
     pub(super) mean_iou: f64,
     /// Whether every pixel is labelled, so that the largest score decides. Otherwise each query has
-    /// the threshold that is best on these very pictures.
+    /// the threshold that is best on these very images.
     pub(super) exclusive: bool,
     pub(super) base: Option<f64>,
     pub(super) novel: Option<f64>,

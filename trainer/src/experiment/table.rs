@@ -200,20 +200,20 @@ fn notes(plan: &Plan, results: &[RunResult]) -> Vec<String> {
         )),
         Some(RunResult::Scores(sets)) => {
             let steps = plan.runs.iter().map(|run| run.steps).max().unwrap_or_default();
-            let pictures: Vec<String> =
+            let images: Vec<String> =
                 sets.iter().map(|set| format!("{} of {}", set.images, set.set)).collect();
             notes.push(format!(
-                "Ours: mIoU in percent, protocol {}, pictures: {}; {steps} steps, one seed: small \
+                "Ours: mIoU in percent, protocol {}, images: {}; {steps} steps, one seed: small \
                  differences may be chance.",
                 plan.protocol.name(),
-                pictures.join(", ")
+                images.join(", ")
             ));
             let partly: Vec<&str> =
                 sets.iter().filter(|set| !set.exclusive).map(|set| set.set.as_str()).collect();
             if !partly.is_empty() {
                 notes.push(format!(
                     "Not every pixel is labelled in {}: there, each query at the threshold that is \
-                     best on these pictures.",
+                     best on these images.",
                     partly.join(", ")
                 ));
             }

@@ -10,7 +10,7 @@ use crate::TrainError;
 /// τ of the contrastive form: where CLIP's starts (arXiv:2103.00020, section 2.5).
 const TEMPERATURE: f64 = 0.07;
 
-/// `1 - cos(aligned, mean of E(t_k) over the queries with a positive pixel)`, mean over pictures
+/// `1 - cos(aligned, mean of E(t_k) over the queries with a positive pixel)`, mean over images
 /// that have one.
 pub(super) fn cosine_alignment(
     aligned: &Tensor,
@@ -30,8 +30,8 @@ pub(super) fn cosine_alignment(
 
 /// `InfoNCE` with several positives (arXiv:2004.11362, equation 2): minus the logarithm of the
 /// share that a query with a positive pixel has in the softmax of `cos(aligned, E(t_k)) / τ` over
-/// all queries with a labelled pixel; mean over those with a positive pixel, then over pictures
-/// that have one. A query of which a picture says nothing is no negative.
+/// all queries with a labelled pixel; mean over those with a positive pixel, then over images
+/// that have one. A query of which an image says nothing is no negative.
 pub(super) fn contrastive_alignment(
     aligned: &Tensor,
     queries: &Tensor,
@@ -42,7 +42,7 @@ pub(super) fn contrastive_alignment(
     let unknown =
         shows(targets, POSITIVE)?.f_logical_or(&shows(targets, NEGATIVE)?)?.f_logical_not()?;
     let scores = aligned.f_matmul(&queries.f_transpose(0, 1)?)?.f_div_scalar(TEMPERATURE)?;
-    // Far below any cosine over τ, and finite: a picture without a labelled query must not divide
+    // Far below any cosine over τ, and finite: an image without a labelled query must not divide
     // by 0.
     let shares = scores.f_masked_fill(&unknown, -1e4)?.f_log_softmax(1, Kind::Float)?;
     let sums = shares.f_mul(&present)?.f_sum_dim_intlist([1].as_slice(), false, Kind::Float)?;

@@ -18,7 +18,7 @@ fn number(tensor: &Tensor) -> f64 {
     tensor.double_value(&[])
 }
 
-/// One picture, one query, two by two pixels, logits of the same size.
+/// One image, one query, two by two pixels, logits of the same size.
 fn segmentation(logits: [f32; 4], targets: [u8; 4]) -> f64 {
     let logits = Tensor::from_slice(&logits).reshape([1, 1, 2, 2]);
     let targets = labels(&targets, [1, 1, 2, 2]);
@@ -136,7 +136,7 @@ fn alignment_is_with_the_queries_that_are_present() {
 }
 
 #[test]
-fn pictures_without_a_query_do_not_dilute_the_alignment_of_others() {
+fn images_without_a_query_do_not_dilute_the_alignment_of_others() {
     let queries = Tensor::from_slice(&[0.0_f32, 1.0]).reshape([1, 2]);
     let aligned = Tensor::from_slice(&[1.0_f32, 0.0, 1.0, 0.0]).reshape([2, 2]);
     let targets = labels(&[P, O, U, U], [2, 1, 1, 2]);

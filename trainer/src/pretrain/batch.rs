@@ -1,7 +1,7 @@
-//! One step's pictures, targets and sentences; a step's batch depends on the seed and its number
+//! One step's images, targets and sentences; a step's batch depends on the seed and its number
 //! only.
 //!
-//! Letters: N pictures (the first A of them have sentences), T cells, P components of the teacher.
+//! Letters: N images (the first A of them have sentences), T cells, P components of the teacher.
 
 use rszs_data::{AidRsicd, Rng, Split};
 use tch::{Device, Kind, TchError, Tensor};
@@ -15,9 +15,9 @@ pub struct Batch {
     pub tiles: Tensor,
     /// `F32 [N, T, P]`.
     pub targets: Tensor,
-    /// One sentence for each of the first A pictures.
+    /// One sentence for each of the first A images.
     pub captions: Vec<String>,
-    /// `[A, A]`: how well sentence j fits picture i.
+    /// `[A, A]`: how well sentence j fits image i.
     pub positives: Tensor,
     /// `i64 [A]`: the scene of each.
     pub scenes: Tensor,
@@ -39,7 +39,7 @@ impl Batch {
     }
 }
 
-/// Pictures with their targets.
+/// Images with their targets.
 #[derive(Debug)]
 pub struct Pool {
     /// `U8 [M, S, S, 3]`.
@@ -53,13 +53,13 @@ pub struct Pool {
 pub struct Batches<'a> {
     /// Sentences and scenes of `described`.
     pub aid_rsicd: &'a AidRsicd,
-    /// Pictures with sentences, in the order of the training split.
+    /// Images with sentences, in the order of the training split.
     pub described: &'a Pool,
-    /// Pictures without.
+    /// Images without.
     pub plain: &'a Pool,
     /// How many of each in a batch.
     pub counts: [usize; 2],
-    /// How well a sentence about another picture of the same scene fits, 0 to 1.
+    /// How well a sentence about another image of the same scene fits, 0 to 1.
     pub same_scene: f32,
     /// Seed of all choices.
     pub seed: u64,
@@ -81,18 +81,18 @@ impl Batches<'_> {
         );
         let plain =
             shuffled(self.plain.tiles.size()[0] as usize, self.counts[1], step, &[self.seed, 3]);
-        let (tiles, targets) = self.pictures(&described, &plain)?;
+        let (tiles, targets) = self.images(&described, &plain)?;
         let (tiles, targets) = turned(&tiles, &targets, &mut rng)?;
         let captions: Vec<String> =
             described.iter().map(|&index| self.caption(index, &mut rng)).collect();
         let scene = |index: usize| self.aid_rsicd.scene(Split::Train, index);
         let scenes: Vec<i64> = described.iter().map(|&index| scene(index) as i64).collect();
         let mut positives = Vec::with_capacity(described.len().pow(2));
-        for &picture in &described {
-            let own = self.aid_rsicd.captions(Split::Train, picture);
+        for &image in &described {
+            let own = self.aid_rsicd.captions(Split::Train, image);
             positives.extend(described.iter().zip(&captions).map(|(&other, caption)| match () {
                 () if own.contains(caption) => 1.0,
-                () if scene(picture) == scene(other) => self.same_scene,
+                () if scene(image) == scene(other) => self.same_scene,
                 () => 0.0,
             }));
         }
@@ -111,7 +111,7 @@ impl Batches<'_> {
         captions[rng.below(captions.len())].clone()
     }
 
-    fn pictures(&self, described: &[usize], plain: &[usize]) -> Result<(Tensor, Tensor), TchError> {
+    fn images(&self, described: &[usize], plain: &[usize]) -> Result<(Tensor, Tensor), TchError> {
         let rows = |indices: &[usize]| {
             Tensor::f_from_slice(&indices.iter().map(|&i| i as i64).collect::<Vec<_>>())
         };
@@ -130,7 +130,7 @@ fn shuffled(total: usize, count: usize, step: u64, key: &[u64]) -> Vec<usize> {
     if count == 0 {
         return Vec::new();
     }
-    assert!(total >= count, "{total} pictures for batches of {count}");
+    assert!(total >= count, "{total} images for batches of {count}");
     let steps_per_epoch = (total / count) as u64;
     let (epoch, place) = (step / steps_per_epoch, (step % steps_per_epoch) as usize);
     let mut rng = Rng::keyed(&[key, &[epoch]].concat());
@@ -141,7 +141,7 @@ fn shuffled(total: usize, count: usize, step: u64, key: &[u64]) -> Vec<usize> {
     order[place * count..][..count].to_vec()
 }
 
-/// One of the eight symmetries of the square for each eighth of the batch, the same for pictures
+/// One of the eight symmetries of the square for each eighth of the batch, the same for images
 /// and targets.
 fn turned(tiles: &Tensor, targets: &Tensor, rng: &mut Rng) -> Result<(Tensor, Tensor), TchError> {
     let (count, cells, components) = targets.size3()?;
@@ -170,7 +170,7 @@ fn symmetry(x: &Tensor, number: usize) -> Result<Tensor, TchError> {
     if number & 4 != 0 { flipped.f_transpose(1, 2) } else { Ok(flipped) }
 }
 
-/// Another gain and offset for every colour of every picture.
+/// Another gain and offset for every colour of every image.
 fn recoloured(tiles: &Tensor, rng: &mut Rng) -> Result<Tensor, TchError> {
     let count = tiles.size()[0];
     let mut draw = |centre: f32, spread: f32| -> Vec<f32> {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_shows_every_picture_once_and_the_next_one_in_another_order() {
+    fn an_epoch_shows_every_image_once_and_the_next_one_in_another_order() {
         let epoch = |first: u64| -> Vec<usize> {
             (first..first + 3).flat_map(|step| shuffled(6, 2, step, &[7])).collect()
         };
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_targets_turn_together() {
+    fn images_and_targets_turn_together() {
         // Each cell of the target holds the number of its own patch of 2×2 pixels, for all eight
         // symmetries.
         let cells = Tensor::arange(4, (Kind::Float, tch::Device::Cpu))

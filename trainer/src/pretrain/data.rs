@@ -1,4 +1,4 @@
-//! What the first stage reads: pictures, targets of the teacher, vectors of names, the tokenizer.
+//! What the first stage reads: images, targets of the teacher, vectors of names, the tokenizer.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::run::{Run, tell, write_atomically};
 use crate::text_training::{self, TextTargets};
 use crate::{PromptSettings, RunConfig, TrainError};
 
-/// Everything that is read before the first step. Pictures and targets of the teacher stay on the
+/// Everything that is read before the first step. Images and targets of the teacher stay on the
 /// processor: all of them may not fit on a device.
 pub(super) struct Data {
     pub(super) aid_rsicd: AidRsicd,
@@ -59,7 +59,7 @@ impl Data {
             TextTargets::new(&clip_text, &needed, settings.text.held_out_names, settings.seed)?
                 .on(device)?;
 
-        tell("reading pictures");
+        tell("reading images");
         let train = Tiles::aid_rsicd(&aid_rsicd, Split::Train, settings.tile_px)?;
         let val = Tiles::aid_rsicd(&aid_rsicd, Split::Val, settings.tile_px)?;
         let crops = Tiles::crops(root, &settings.teacher, settings.tile_px, settings.seed)?;

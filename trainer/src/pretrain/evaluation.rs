@@ -1,6 +1,6 @@
-//! What the towers know about pictures that they were not trained on.
+//! What the towers know about images that they were not trained on.
 //!
-//! Letters: N pictures, S scenes, C channels, D joint width, P components of the teacher.
+//! Letters: N images, S scenes, C channels, D joint width, P components of the teacher.
 
 use rszs_data::{AidRsicd, Split};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::text_training::{TextReport, unit_rows};
 /// Neighbours that vote for a scene.
 const NEIGHBOURS: i64 = 5;
 
-/// Numbers on the pictures that were held out.
+/// Numbers on the images that were held out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// Steps taken.
@@ -21,21 +21,21 @@ pub struct Report {
     pub rsi_teacher_cosine: f64,
     /// The same of the vision-language stream.
     pub vlm_teacher_cosine: f64,
-    /// Share of pictures whose scene the five nearest training pictures name, by mean features of
+    /// Share of images whose scene the five nearest training images name, by mean features of
     /// the remote-sensing stream.
     pub rsi_scene_neighbours: f64,
-    /// Share of pictures whose own scene's name is the nearest of all names. The names were trained
+    /// Share of images whose own scene's name is the nearest of all names. The names were trained
     /// with.
     pub scene_naming: f64,
-    /// Share of pictures with one of their own sentences first, and among the first five, of all
+    /// Share of images with one of their own sentences first, and among the first five, of all
     /// held-out sentences.
     pub sentence_at_1: f64,
     /// See `sentence_at_1`.
     pub sentence_at_5: f64,
-    /// Share of sentences with a picture that they describe first, and among the first five.
-    pub picture_at_1: f64,
-    /// See `picture_at_1`.
-    pub picture_at_5: f64,
+    /// Share of sentences with an image that they describe first, and among the first five.
+    pub image_at_1: f64,
+    /// See `image_at_1`.
+    pub image_at_5: f64,
     /// Names that were held out from the text tower.
     pub text: TextReport,
 }
@@ -43,11 +43,11 @@ pub struct Report {
 /// Scenes of one split, `i64 [N]`.
 pub fn scenes(set: &AidRsicd, split: Split) -> Result<Tensor, TchError> {
     let scenes: Vec<i64> =
-        (0..set.pictures().len(split)).map(|index| set.scene(split, index) as i64).collect();
+        (0..set.images().len(split)).map(|index| set.scene(split, index) as i64).collect();
     Tensor::f_from_slice(&scenes)
 }
 
-/// Leave-one-out is not needed: `queries: [Q, C]` are other pictures than `known: [N, C]`. Features
+/// Leave-one-out is not needed: `queries: [Q, C]` are other images than `known: [N, C]`. Features
 /// are centred and scaled to unit length; a tie goes to the scene of the nearest neighbour.
 pub fn neighbour_accuracy(
     known: &Tensor,
@@ -95,9 +95,9 @@ pub fn recall(scores: &Tensor, fits: &Tensor, rank: i64) -> Result<f64, TchError
         .f_double_value(&[])
 }
 
-/// Every different sentence of a split, sorted, and which picture each fits: `bool [N, C]`.
+/// Every different sentence of a split, sorted, and which image each fits: `bool [N, C]`.
 pub fn sentences(set: &AidRsicd, split: Split) -> Result<(Vec<String>, Tensor), TchError> {
-    let count = set.pictures().len(split);
+    let count = set.images().len(split);
     let all: std::collections::BTreeSet<&String> =
         (0..count).flat_map(|index| set.captions(split, index)).collect();
     let fits: Vec<bool> = (0..count)

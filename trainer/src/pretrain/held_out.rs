@@ -1,4 +1,4 @@
-//! What a stage knows about pictures, sentences and names that it was not trained on.
+//! What a stage knows about images, sentences and names that it was not trained on.
 
 use rszs_data::Split;
 use tch::{Kind, Tensor};
@@ -10,23 +10,23 @@ use crate::device::upload;
 use crate::text_training::{self, TARGET_TEMPLATE, unit_rows};
 use crate::{Mode, TrainError};
 
-/// Pictures a pass of an evaluation.
+/// Images a pass of an evaluation.
 const CHUNK: i64 = 50;
-/// Training pictures whose features vote for a scene.
-const KNOWN_PICTURES: i64 = 2000;
+/// Training images whose features vote for a scene.
+const KNOWN_IMAGES: i64 = 2000;
 
 impl Stage<'_> {
     pub(super) fn evaluate(&self) -> Result<Report, TrainError> {
         let _guard = tch::no_grad_guard();
         let data = self.data;
         let val = self.known(&data.val, data.val.tiles.size()[0])?;
-        let train = self.known(&data.train, KNOWN_PICTURES)?;
+        let train = self.known(&data.train, KNOWN_IMAGES)?;
         let train_scenes =
             evaluation::scenes(&data.aid_rsicd, Split::Train)?.f_index_select(0, &train.rows)?;
         let val_scenes = evaluation::scenes(&data.aid_rsicd, Split::Val)?;
         let (sentences, fits) = evaluation::sentences(&data.aid_rsicd, Split::Val)?;
-        let scores = val.pictures.f_matmul(&self.embed_all(&sentences)?.f_transpose(0, 1)?)?;
-        let naming = val.pictures.f_matmul(&self.scene_vectors()?.f_transpose(0, 1)?)?;
+        let scores = val.images.f_matmul(&self.embed_all(&sentences)?.f_transpose(0, 1)?)?;
+        let naming = val.images.f_matmul(&self.scene_vectors()?.f_transpose(0, 1)?)?;
 
         let held_out: Vec<String> = data
             .names
@@ -52,8 +52,8 @@ impl Stage<'_> {
             scene_naming: evaluation::naming_accuracy(&naming, &val_scenes)?,
             sentence_at_1: evaluation::recall(&scores, &fits, 1)?,
             sentence_at_5: evaluation::recall(&scores, &fits, 5)?,
-            picture_at_1: evaluation::recall(&by_sentence.0, &by_sentence.1, 1)?,
-            picture_at_5: evaluation::recall(&by_sentence.0, &by_sentence.1, 5)?,
+            image_at_1: evaluation::recall(&by_sentence.0, &by_sentence.1, 1)?,
+            image_at_5: evaluation::recall(&by_sentence.0, &by_sentence.1, 5)?,
             text,
         })
     }
@@ -79,13 +79,13 @@ impl Stage<'_> {
         Ok(Tensor::f_cat(&parts?, 0)?)
     }
 
-    /// What the streams make of `count` pictures, spread evenly over a pool.
+    /// What the streams make of `count` images, spread evenly over a pool.
     fn known(&self, pool: &Pool, count: i64) -> Result<Known, TrainError> {
         let total = pool.tiles.size()[0];
         let count = count.min(total);
         let rows: Vec<i64> = (0..count).map(|row| row * total / count).collect();
         let rows = Tensor::f_from_slice(&rows)?;
-        let (mut rsi, mut pictures, mut cosines) = (Vec::new(), Vec::new(), [0.0; 2]);
+        let (mut rsi, mut images, mut cosines) = (Vec::new(), Vec::new(), [0.0; 2]);
         for chunk in rows.f_split(CHUNK, 0)? {
             let device = self.parameters.device();
             let [tiles, target] = [&pool.tiles, &pool.targets]
@@ -100,26 +100,26 @@ impl Stage<'_> {
                 // sync: twice a chunk
                 *sum += cosine.f_double_value(&[])? * chunk.size()[0] as f64 / count as f64;
             }
-            pictures.push(pooled(&outputs[0])?);
+            images.push(pooled(&outputs[0])?);
             rsi.push(outputs[1].f_mean_dim([1].as_slice(), false, Kind::Float)?);
         }
         Ok(Known {
             rows,
             rsi: Tensor::f_cat(&rsi, 0)?,
-            pictures: Tensor::f_cat(&pictures, 0)?,
+            images: Tensor::f_cat(&images, 0)?,
             teacher_cosines: cosines,
         })
     }
 }
 
-/// What the streams make of some pictures.
+/// What the streams make of some images.
 struct Known {
     /// Rows of the pool.
     rows: Tensor,
     /// Mean token, `[N, C]`.
     rsi: Tensor,
     /// `[N, D]`, rows of length 1.
-    pictures: Tensor,
+    images: Tensor,
     /// Of the vision-language stream and of the remote-sensing stream.
     teacher_cosines: [f64; 2],
 }

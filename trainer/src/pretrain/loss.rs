@@ -1,6 +1,6 @@
 //! What the image streams are told: the teacher's features and the sentences.
 //!
-//! Letters: N pictures, T cells, P components of the teacher, C sentences, D joint width.
+//! Letters: N images, T cells, P components of the teacher, C sentences, D joint width.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -13,16 +13,16 @@ pub fn distillation(predicted: &Tensor, target: &Tensor) -> Result<Tensor, TchEr
 
 /// Softmax contrast in both directions with graded positives.
 ///
-/// `pictures: [N, D]` and `sentences: [C, D]`, rows of length 1; `scale`: one number, the inverse
+/// `images: [N, D]` and `sentences: [C, D]`, rows of length 1; `scale`: one number, the inverse
 /// temperature; `positives: [N, C]`, not negative, with a positive number in every row and column:
 /// how well each sentence fits. Source: CLIP, arXiv:2103.00020, with soft targets.
 pub fn contrast(
-    pictures: &Tensor,
+    images: &Tensor,
     sentences: &Tensor,
     scale: &Tensor,
     positives: &Tensor,
 ) -> Result<Tensor, TchError> {
-    let logits = pictures.f_matmul(&sentences.f_transpose(0, 1)?)?.f_mul(scale)?;
+    let logits = images.f_matmul(&sentences.f_transpose(0, 1)?)?.f_mul(scale)?;
     let direction = |axis: i64| {
         let wanted = positives.f_div(&positives.f_sum_dim_intlist(
             [axis].as_slice(),
@@ -39,15 +39,15 @@ pub fn contrast(
     direction(1)?.f_add(&direction(0)?)?.f_mul_scalar(0.5)
 }
 
-/// Cross-entropy of each picture over all scene names. `pictures: [N, D]`, `scenes: [S, D]`,
+/// Cross-entropy of each image over all scene names. `images: [N, D]`, `scenes: [S, D]`,
 /// `shown: i64 [N]`.
 pub fn scene_naming(
-    pictures: &Tensor,
+    images: &Tensor,
     scenes: &Tensor,
     scale: &Tensor,
     shown: &Tensor,
 ) -> Result<Tensor, TchError> {
-    pictures.f_matmul(&scenes.f_transpose(0, 1)?)?.f_mul(scale)?.f_cross_entropy_loss::<Tensor>(
+    images.f_matmul(&scenes.f_transpose(0, 1)?)?.f_mul(scale)?.f_cross_entropy_loss::<Tensor>(
         shown,
         None,
         tch::Reduction::Mean,
@@ -93,26 +93,26 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_that_fits_two_pictures_is_no_mistake_for_either() {
-        let pictures = rows(&[1.0, 0.0, 1.0, 0.0]);
+    fn a_sentence_that_fits_two_images_is_no_mistake_for_either() {
+        let images = rows(&[1.0, 0.0, 1.0, 0.0]);
         let sentences = rows(&[1.0, 0.0]);
         let loss = contrast(
-            &pictures,
+            &images,
             &sentences,
             &Tensor::from(1.0_f32),
             &Tensor::from_slice(&[1.0_f32, 1.0]).reshape([2, 1]),
         );
-        // One sentence to choose from: certain. Two equal pictures, both right: ln 2 is the entropy
+        // One sentence to choose from: certain. Two equal images, both right: ln 2 is the entropy
         // of the target itself.
         assert!((number(&loss.unwrap()) - 0.5 * std::f64::consts::LN_2).abs() < FLOAT32);
     }
 
     #[test]
     fn naming_the_scene_is_a_softmax_over_the_names() {
-        let pictures = rows(&[1.0, 0.0]);
+        let images = rows(&[1.0, 0.0]);
         let scenes = rows(&[1.0, 0.0, 0.0, 1.0]);
         let loss =
-            scene_naming(&pictures, &scenes, &Tensor::from(2.0_f32), &Tensor::from_slice(&[0_i64]))
+            scene_naming(&images, &scenes, &Tensor::from(2.0_f32), &Tensor::from_slice(&[0_i64]))
                 .unwrap();
         assert!((number(&loss) - (1.0 + (-2.0_f64).exp()).ln()).abs() < FLOAT32);
     }

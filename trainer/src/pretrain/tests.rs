@@ -1,4 +1,4 @@
-//! Pretraining on generated pictures, a few steps of a tiny network.
+//! Pretraining on generated images, a few steps of a tiny network.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -86,7 +86,7 @@ fn data(folder: &Path) -> Data {
     let aid_rsicd = AidRsicd::open(&fixtures::aid_rsicd(folder).unwrap()).unwrap();
     let clip_text = ClipText::open(&fixtures::clip_text(folder).unwrap()).unwrap();
     let needed = BTreeSet::from(["river".to_owned()]);
-    let count = |split| aid_rsicd.pictures().len(split);
+    let count = |split| aid_rsicd.images().len(split);
     Data {
         train: pool(count(Split::Train), 1),
         val: pool(count(Split::Val), 2),

@@ -23,8 +23,8 @@ struct Description<'a> {
 #[derive(Serialize)]
 struct Crop<'a> {
     set: &'a str,
-    picture: String,
-    /// Set and picture that ClassMix took pixels from.
+    image: String,
+    /// Set and image that ClassMix took pixels from.
     laid_over: Option<[String; 2]>,
 }
 
@@ -41,11 +41,11 @@ pub(super) fn save_batch(
     let name = |origin: &Origin| sampler.sources()[origin.source].set.name();
     let mut crops = Vec::new();
     for (origin, laid_over) in batch.origins.iter().zip(&batch.laid_over) {
-        let picture = |origin: Origin| Ok::<_, TrainError>(sampler.sample(origin)?.id.clone());
+        let image = |origin: Origin| Ok::<_, TrainError>(sampler.sample(origin)?.id.clone());
         let over = laid_over
-            .map(|over| Ok::<_, TrainError>([name(&over).to_owned(), picture(over)?]))
+            .map(|over| Ok::<_, TrainError>([name(&over).to_owned(), image(over)?]))
             .transpose()?;
-        crops.push(Crop { set: name(origin), picture: picture(*origin)?, laid_over: over });
+        crops.push(Crop { set: name(origin), image: image(*origin)?, laid_over: over });
     }
     let description = Description { step: batch.step, what, words, crops };
     write_atomically(&folder.join("batch.json"), &serde_json::to_vec_pretty(&description)?)?;

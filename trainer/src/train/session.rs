@@ -385,7 +385,7 @@ impl Session {
         for source in self.sampler.sources() {
             if source.set.is_empty(Split::Val) {
                 tell(&format!(
-                    "step {step}: {}: not evaluated, it has no validation pictures",
+                    "step {step}: {}: not evaluated, it has no validation images",
                     source.set.name()
                 ));
                 continue;
@@ -407,7 +407,7 @@ impl Session {
             let scores = evaluation.scores(&model, |index, sample, scores| {
                 // One a set: event files hold every evaluation of a run.
                 if index == 0 {
-                    curves.picture(step, &tag, &overlay(sample, &source.set, scores))
+                    curves.image(step, &tag, &overlay(sample, &source.set, scores))
                 } else {
                     Ok(())
                 }

@@ -20,7 +20,7 @@ use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
 pub struct TrainSettings {
     /// Seed of everything random.
     pub seed: u64,
-    /// N, the pictures of a forward and backward pass.
+    /// N, the images of a forward and backward pass.
     pub batch_size: usize,
     /// Passes a step: their gradients add up to those of one batch this many times as large, in the
     /// memory of one pass.
@@ -79,7 +79,7 @@ pub struct TrainSettings {
 }
 
 impl TrainSettings {
-    /// Pictures a step, of each process.
+    /// Images a step, of each process.
     pub fn step_images(&self) -> usize {
         self.batch_size * self.accumulate.get()
     }
@@ -189,13 +189,13 @@ pub struct SourceSettings {
     pub weight: f32,
     /// What a labelled pixel counts in the loss, for weak labels: 1 without it.
     pub loss_weight: Option<f32>,
-    /// Smallest scale, crop pixels a picture pixel.
+    /// Smallest scale, crop pixels an image pixel.
     pub scale_min: f32,
     /// Largest scale.
     pub scale_max: f32,
     /// Up stays up: no turns, no mirror up and down.
     pub oblique: bool,
     /// How often a crop of one index alone is kept, where it differs from the rest: 1 where a
-    /// picture has but one.
+    /// image has but one.
     pub uniform_probability: Option<f32>,
 }

@@ -1,4 +1,4 @@
-"""Writes gsnet.safetensors: GSNet's sliding-window evaluation in PyTorch, on an invented picture and random logits.
+"""Writes gsnet.safetensors: GSNet's sliding-window evaluation in PyTorch, on an invented image and random logits.
 
 The steps are those of `GSNet.forward` with TEST.SLIDING_WINDOW (yecy749/GSNet, gs_net/GSNet.py), behind detectron2's ResizeShortestEdge and
 before its sem_seg_postprocess, written anew with a tile of 16 in the place of 384. Nothing here is needed to run the tests.
@@ -20,15 +20,15 @@ SQUARE = [KERNEL + STRIDE] * 2
 WIDTH, HEIGHT = 45, 30
 
 
-def resize_shortest_edge(picture):
+def resize_shortest_edge(image):
     """detectron2: the shorter side becomes that of the square, by Pillow, antialiased."""
     scale = SQUARE[0] / min(WIDTH, HEIGHT)
     size = [int(side * scale + 0.5) for side in (WIDTH, HEIGHT)]
-    return numpy.asarray(Image.fromarray(picture).resize(size, Image.BILINEAR))
+    return numpy.asarray(Image.fromarray(image).resize(size, Image.BILINEAR))
 
 
-def views(picture):
-    image = torch.from_numpy(picture.copy()).float().permute(2, 0, 1)[None]
+def views(image):
+    image = torch.from_numpy(image.copy()).float().permute(2, 0, 1)[None]
     square = F.interpolate(image, size=SQUARE, mode="bilinear", align_corners=False)
     windows = torch.nn.Unfold(KERNEL, stride=STRIDE)(square)
     windows = windows[0].T.reshape(-1, 3, KERNEL, KERNEL)
@@ -50,10 +50,10 @@ def scores(logits):
 torch.set_num_threads(1)
 torch.manual_seed(1)
 y, x = numpy.mgrid[0:HEIGHT, 0:WIDTH]
-picture = numpy.stack([x * 7 % 256, y * 5 % 256, x * y % 256], axis=-1).astype(numpy.uint8)
+image = numpy.stack([x * 7 % 256, y * 5 % 256, x * y % 256], axis=-1).astype(numpy.uint8)
 logits = torch.randn(5, QUERIES, KERNEL // 4, KERNEL // 4) * 3
 tensors = {
-    "views": views(resize_shortest_edge(picture)).permute(0, 2, 3, 1).contiguous(),
+    "views": views(resize_shortest_edge(image)).permute(0, 2, 3, 1).contiguous(),
     "logits": logits,
     "scores": scores(logits),
 }

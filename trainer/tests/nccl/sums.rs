@@ -9,7 +9,7 @@ use rszs_train::checkpoint::Checkpoint;
 use crate::rank::Job;
 use crate::support;
 
-/// Mean gradients after one step of `size` ranks, each with `batch` pictures.
+/// Mean gradients after one step of `size` ranks, each with `batch` images.
 fn gradients(folder: &Path, size: usize, batch: usize) -> Values {
     let name = format!("run_{size}_{batch}");
     let job = Job::new(size, "train").with("TEST_FOLDER", folder.display()).with("TEST_RUN", &name);

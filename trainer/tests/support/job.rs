@@ -140,7 +140,7 @@ fn step(
     (support::gradients(&state), records[1]["loss"].as_f64().expect("a number"))
 }
 
-pub(crate) fn two_ranks_with_two_pictures_give_the_gradients_of_one_rank_with_four(
+pub(crate) fn two_ranks_with_two_images_give_the_gradients_of_one_rank_with_four(
     launcher: Launcher,
 ) {
     let folder = tempfile::tempdir().expect("a folder");

@@ -71,7 +71,7 @@ pub(crate) struct Step {
     pub(crate) finished: Vec<String>,
 }
 
-/// Forward and backward over two random pictures and three random queries: logits, and parameters
+/// Forward and backward over two random images and three random queries: logits, and parameters
 /// with gradients.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
 pub(crate) fn step(config: &Config, precision: Precision) -> (Tensor, Parameters) {
@@ -158,7 +158,7 @@ pub(crate) fn changes(folder: &Path, steps: u64) -> Vec<String> {
     changes
 }
 
-/// Writes what a run starts from below `folder`: pictures with masks, a text tower, its tokenizer.
+/// Writes what a run starts from below `folder`: images with masks, a text tower, its tokenizer.
 #[allow(dead_code, reason = "not every test that shares this file needs it")]
 pub(crate) fn start(folder: &Path) -> TrainOptions {
     fixtures::flood_area(folder).expect("a folder to write to");

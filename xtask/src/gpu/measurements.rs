@@ -7,7 +7,7 @@ use super::numbers::{self, Findings};
 use super::plan::{Context, Tested, on_device, step, why_not};
 use super::step::Step;
 
-/// Presets that are trained, with as many pictures as a card of 24 GB holds, and words.
+/// Presets that are trained, with as many images as a card of 24 GB holds, and words.
 pub(super) const TRAINED: [(&str, &str, u64); 3] =
     [("nano", "64", 60), ("b16", "4", 120), ("l14", "2", 150)];
 const QUERIES: &str = "6";

@@ -48,7 +48,7 @@ pub(crate) struct GpuArguments {
     #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
 
-    /// Pictures to compare and to measure with [default: the built-in scene]
+    /// Images to compare and to measure with [default: the built-in scene]
     #[arg(long, value_name = "IMAGE", num_args = 1..)]
     images: Vec<OsString>,
 

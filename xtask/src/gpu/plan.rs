@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pub(crate) python: PathBuf,
     /// The bundle that was given.
     pub(crate) bundle: PathBuf,
-    /// Pictures for the comparisons and the benches; none: the built-in scene.
+    /// Images for the comparisons and the benches; none: the built-in scene.
     pub(crate) images: Vec<OsString>,
     /// Where what is made on the way lies, to be deleted.
     pub(crate) work: PathBuf,

@@ -26,7 +26,7 @@ fn a_sample_for_which_there_is_no_room_is_decoded_again() {
 }
 
 #[test]
-fn a_picture_without_its_mask_and_a_mask_without_its_picture_are_named() {
+fn an_image_without_its_mask_and_a_mask_without_its_image_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let root = fixtures::flood_area(folder.path()).unwrap();
     std::fs::rename(root.join("masks/003.png"), root.join("masks/999.png")).unwrap();

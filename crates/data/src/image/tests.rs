@@ -5,22 +5,22 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn gradient(width: usize, height: usize) -> RgbImage {
-    let mut picture = RgbImage::filled(width, height, [0; 3]);
+    let mut image = RgbImage::filled(width, height, [0; 3]);
     for y in 0..height {
         for x in 0..width {
-            picture.set_pixel(x, y, [(x * 7) as u8, (y * 5) as u8, ((x + y) * 3) as u8]);
+            image.set_pixel(x, y, [(x * 7) as u8, (y * 5) as u8, ((x + y) * 3) as u8]);
         }
     }
-    picture
+    image
 }
 
 #[test]
 fn a_written_png_reads_back_unchanged() {
     let folder = folder();
     let path = folder.path().join("a.png");
-    let picture = gradient(31, 17);
-    picture.write_png(&path).unwrap();
-    assert_eq!(RgbImage::read(&path).unwrap(), picture);
+    let image = gradient(31, 17);
+    image.write_png(&path).unwrap();
+    assert_eq!(RgbImage::read(&path).unwrap(), image);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn the_content_decides_the_format_and_the_name_does_not() {
 }
 
 #[test]
-fn a_text_file_under_a_picture_name_is_refused_by_its_first_bytes() {
+fn a_text_file_under_an_image_name_is_refused_by_its_first_bytes() {
     let folder = folder();
     let path = folder.path().join("page.png");
     std::fs::write(&path, "<html>").unwrap();
@@ -54,10 +54,10 @@ fn an_empty_and_a_missing_file_are_two_different_errors() {
 #[test]
 fn a_file_cut_short_anywhere_is_refused_in_every_format() {
     let folder = folder();
-    let path = folder.path().join("picture");
-    for write in [RgbImage::write_png as fn(&RgbImage, &Path) -> _, |picture, path| {
-        picture.write_jpeg(path, 80)
-    }] {
+    let path = folder.path().join("image");
+    for write in
+        [RgbImage::write_png as fn(&RgbImage, &Path) -> _, |image, path| image.write_jpeg(path, 80)]
+    {
         write(&gradient(64, 48), &path).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for kept in [whole.len() / 4, whole.len() / 2, whole.len() * 3 / 4, whole.len() - 8] {
@@ -74,7 +74,7 @@ fn a_file_cut_short_anywhere_is_refused_in_every_format() {
 #[test]
 fn bytes_after_the_end_of_a_jpeg_do_not_matter() {
     let folder = folder();
-    let path = folder.path().join("picture.jpg");
+    let path = folder.path().join("image.jpg");
     gradient(16, 16).write_jpeg(&path, 80).unwrap();
     let mut encoded = std::fs::read(&path).unwrap();
     encoded.extend_from_slice(b"appended by a camera");
@@ -82,7 +82,7 @@ fn bytes_after_the_end_of_a_jpeg_do_not_matter() {
 }
 
 #[test]
-fn a_picture_over_the_limits_is_refused_before_it_is_decoded() {
+fn an_image_over_the_limits_is_refused_before_it_is_decoded() {
     let folder = folder();
     let path = folder.path().join("wide.png");
     RgbImage::filled(300, 2, [9; 3]).write_png(&path).unwrap();
@@ -103,18 +103,15 @@ fn extreme_shapes_are_read() {
     let path = folder.path().join("shape.png");
     for (width, height) in [(1, 1), (1, 20_000), (20_000, 1)] {
         RgbImage::filled(width, height, [1, 2, 3]).write_png(&path).unwrap();
-        let picture = RgbImage::read(&path).unwrap();
-        assert_eq!(
-            (picture.width, picture.height, picture.pixel(0, 0)),
-            (width, height, [1, 2, 3])
-        );
+        let image = RgbImage::read(&path).unwrap();
+        assert_eq!((image.width, image.height, image.pixel(0, 0)), (width, height, [1, 2, 3]));
     }
 }
 
 #[test]
 fn gray_alpha_sixteen_bit_and_palette_become_rgb() {
     let folder = folder();
-    let path = folder.path().join("picture.png");
+    let path = folder.path().join("image.png");
     let cases = [
         (
             DynamicImage::ImageLuma8(image::GrayImage::from_pixel(2, 2, image::Luma([77]))),
@@ -133,8 +130,8 @@ fn gray_alpha_sixteen_bit_and_palette_become_rgb() {
             [255, 128, 1],
         ),
     ];
-    for (picture, expected) in cases {
-        picture.save(&path).unwrap();
+    for (image, expected) in cases {
+        image.save(&path).unwrap();
         assert_eq!(RgbImage::read(&path).unwrap().pixel(1, 1), expected);
     }
     crate::mask::IndexMask { width: 2, height: 1, ids: vec![0, 1] }
@@ -144,10 +141,10 @@ fn gray_alpha_sixteen_bit_and_palette_become_rgb() {
 }
 
 #[test]
-fn exif_orientation_turns_the_picture() {
+fn exif_orientation_turns_the_image() {
     let folder = folder();
     let path = folder.path().join("turned.jpg");
-    // EXIF orientation 6: the top of the scene is at the right of the stored picture.
+    // EXIF orientation 6: the top of the scene is at the right of the stored image.
     let mut stored = RgbImage::filled(32, 16, [0; 3]);
     (0..16).for_each(|y| (16..32).for_each(|x| stored.set_pixel(x, y, [255; 3])));
     stored.write_jpeg(&path, 95).unwrap();
@@ -157,9 +154,9 @@ fn exif_orientation_turns_the_picture() {
     segment.extend_from_slice(&(tiff.len() as u16 + 2).to_be_bytes());
     segment.extend_from_slice(tiff);
     encoded.splice(2..2, segment);
-    let picture = RgbImage::decode(&encoded, &path, ImageLimits::default()).unwrap();
-    assert_eq!((picture.width, picture.height), (16, 32));
+    let image = RgbImage::decode(&encoded, &path, ImageLimits::default()).unwrap();
+    assert_eq!((image.width, image.height), (16, 32));
     std::fs::write(&path, &encoded).unwrap();
     assert_eq!(dimensions(&path).unwrap(), (16, 32));
-    assert!(picture.pixel(8, 4)[0] < 20 && picture.pixel(8, 28)[0] > 235);
+    assert!(image.pixel(8, 4)[0] < 20 && image.pixel(8, 28)[0] > 235);
 }

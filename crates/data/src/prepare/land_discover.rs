@@ -1,17 +1,17 @@
 //! LandDiscover50K from its public sources.
 //!
-//! | source | pictures | what becomes of it |
+//! | source | images | what becomes of it |
 //! |---|---|---|
 //! | OpenEarthMap, train and val | 3,500 | indices stay |
 //! | LoveDA, Train and Val | 4,191 | |
-//! | DeepGlobe, train | 3,212 | 803 pictures in quarters |
-//! | SOTA (SAMRS, pictures of DOTA 2.0) | 17,480 | |
-//! | SIOR (SAMRS, pictures of DIOR) | 23,463 | |
+//! | DeepGlobe, train | 3,212 | 803 images in quarters |
+//! | SOTA (SAMRS, images of DOTA 2.0) | 17,480 | |
+//! | SIOR (SAMRS, images of DIOR) | 23,463 | |
 //!
 //! GSNet publishes the result and not the script that made it. The counts add up to its 51,846
 //! exactly, which is what speaks for these parts and for the quarters. The indices follow from the
 //! order of its 40 classes: 1 to 8 are OpenEarthMap's, 12 to 29 SOTA's, 30 to 39 what SIOR has
-//! beyond those. Open remain the names of its files, to which split a picture belonged, and whether
+//! beyond those. Open remain the names of its files, to which split an image belonged, and whether
 //! LoveDA's pixels without data and the unknown ones of DeepGlobe are its 0, as they are here.
 //! Names here begin with their source: `sior_00001`.
 
@@ -36,8 +36,8 @@ pub struct Rebuilt {
     pub source: &'static str,
     /// Whether its folder was there.
     pub found: bool,
-    /// Pictures of the set that come from it.
-    pub pictures: Prepared,
+    /// Images of the set that come from it.
+    pub images: Prepared,
     /// As many as LandDiscover50K has of it.
     pub published: usize,
 }
@@ -45,7 +45,7 @@ pub struct Rebuilt {
 impl Rebuilt {
     /// Whether the source gave what the published set has of it.
     pub fn is_whole(&self) -> bool {
-        self.pictures.written + self.pictures.kept == self.published
+        self.images.written + self.images.kept == self.published
     }
 }
 
@@ -53,10 +53,10 @@ impl Rebuilt {
 struct Recipe {
     /// In the catalogue, and its folder.
     name: &'static str,
-    /// What names of its pictures begin with.
+    /// What names of its images begin with.
     prefix: &'static str,
     published: usize,
-    /// A picture becomes four.
+    /// An image becomes four.
     in_quarters: bool,
     /// `(index of the source, class of the set)`; every other index becomes 0.
     classes: &'static [(u8, &'static str)],
@@ -185,10 +185,10 @@ impl Recipe {
 }
 
 /// Puts the set together in `output` from the folders `OpenEarthMap`, `LoveDA`, `DeepGlobe`, `SOTA`
-/// and `SIOR` below `sources`, with so many threads. `progress` hears how many pictures of the
+/// and `SIOR` below `sources`, with so many threads. `progress` hears how many images of the
 /// sources are done, and of how many.
 ///
-/// A source without a folder is left out, and one that gives more or fewer pictures than the
+/// A source without a folder is left out, and one that gives more or fewer images than the
 /// published set has is taken as it is; both show in what is returned, which is also in
 /// `sources.json`. Anything wrong inside a source is an error, as is no source at all.
 pub fn land_discover(
@@ -215,7 +215,7 @@ pub fn land_discover(
         output,
         &Provenance { name: "LandDiscover50K from its sources".to_owned(), ..set::provenance() },
     )?;
-    let note = b"Some pictures are missing. Give the command that makes this folder again.\n";
+    let note = b"Some images are missing. Give the command that makes this folder again.\n";
     write(&output.join(UNFINISHED), note)?;
     [IMAGES, GT].iter().try_for_each(|folder| make_folder(&output.join(folder)))?;
 
@@ -245,11 +245,11 @@ pub fn land_discover(
         .map(|(recipe, set)| Rebuilt {
             source: recipe.name,
             found: set.is_some(),
-            pictures: Prepared::default(),
+            images: Prepared::default(),
             published: recipe.published,
         })
         .collect();
-    jobs.iter().zip(done).for_each(|(job, counts)| rebuilt[job.source].pictures += counts);
+    jobs.iter().zip(done).for_each(|(job, counts)| rebuilt[job.source].images += counts);
     write_json(&output.join("sources.json"), &rebuilt)?;
     let unfinished = output.join(UNFINISHED);
     std::fs::remove_file(&unfinished)
@@ -257,7 +257,7 @@ pub fn land_discover(
     Ok(rebuilt)
 }
 
-/// One picture of a source.
+/// One image of a source.
 struct Job<'a> {
     /// Place in [`RECIPES`].
     source: usize,
@@ -268,7 +268,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Writes the picture as the pieces `names`, one or four, unless they are there.
+    /// Writes the image as the pieces `names`, one or four, unless they are there.
     fn write(
         &self,
         names: &[String],
@@ -286,8 +286,8 @@ impl Job<'_> {
             mask.ids.iter_mut().for_each(|id| *id = indices[usize::from(*id)]);
             for (piece, name) in names.iter().enumerate().filter(|(_, name)| is_missing(name)) {
                 let place = place(mask.width, mask.height, piece, names.len());
-                let [picture, ids] = paths(name);
-                write(&picture, &sample.image.cut(place).to_png(&picture)?)?;
+                let [image, ids] = paths(name);
+                write(&image, &sample.image.cut(place).to_png(&image)?)?;
                 write(&ids, &mask.cut(place).to_png(&ids)?)?;
             }
         }
@@ -295,7 +295,7 @@ impl Job<'_> {
     }
 }
 
-/// Where piece `piece` of `pieces`, one or four, of a picture lies; row by row.
+/// Where piece `piece` of `pieces`, one or four, of an image lies; row by row.
 fn place(width: usize, height: usize, piece: usize, pieces: usize) -> Place {
     let across = if pieces == 1 { 1 } else { 2 };
     let (column, row) = (piece % across, piece / across);

@@ -1,8 +1,8 @@
-//! Cutting the large pictures of a set into squares, so that training need not decode 6000 by 6000
+//! Cutting the large images of a set into squares, so that training need not decode 6000 by 6000
 //! pixels for a crop of 512.
 //!
 //! What is written is a folder set: see [`crate::folder`]. Squares stand side by side from the
-//! upper left; the last of a row and of a column is moved back to end with the picture. A picture
+//! upper left; the last of a row and of a column is moved back to end with the image. An image
 //! smaller than a square stays whole. These are the places where mmsegmentation's converter for
 //! Potsdam cuts, and the names of its files.
 
@@ -17,8 +17,8 @@ use crate::folder::{self, CLASSES_FILE, VAL};
 use crate::image::{self, Place, RgbImage};
 use crate::mask::{IGNORE, IndexMask};
 
-/// Cuts every picture and mask of `set` into squares of `side_px` below `output`, with so many
-/// threads. `progress` hears how many pictures are done, and of how many.
+/// Cuts every image and mask of `set` into squares of `side_px` below `output`, with so many
+/// threads. `progress` hears how many images are done, and of how many.
 ///
 /// `classes.txt` comes last, without which the folder is no set. Indices that the set's evaluation
 /// leaves out become [`IGNORE`]. Refused are a folder that holds anything else, and a set whose
@@ -40,12 +40,12 @@ pub fn squares(
     claim(output, &Provenance { name, ..set.provenance().clone() })?;
     ["images", "masks"].iter().try_for_each(|folder| make_folder(&output.join(folder)))?;
     let ignored: Vec<bool> = (0..=255).map(|id| set.classes().ignores(id)).collect();
-    let pictures: Vec<(Split, usize, &str)> = [Split::Train, Split::Val]
+    let images: Vec<(Split, usize, &str)> = [Split::Train, Split::Val]
         .into_iter()
         .flat_map(|split| set.ids(split).enumerate().map(move |(index, id)| (split, index, id)))
         .collect();
-    let cut = |picture: usize| {
-        let (split, index, id) = pictures[picture];
+    let cut = |image: usize| {
+        let (split, index, id) = images[image];
         let (width, height) = image::dimensions(set.image_path(split, index))?;
         let squares: Vec<Square> =
             places(width, height, side_px).map(|place| Square::new(id, place)).collect();
@@ -61,9 +61,9 @@ pub fn squares(
         let names: Vec<String> = squares.into_iter().map(|square| square.name).collect();
         Ok((counts, names))
     };
-    let done = in_parallel(threads, pictures.len(), cut, progress)?;
+    let done = in_parallel(threads, images.len(), cut, progress)?;
     let (mut prepared, mut val) = (Prepared::default(), String::new());
-    for ((split, ..), (counts, names)) in pictures.iter().zip(done) {
+    for ((split, ..), (counts, names)) in images.iter().zip(done) {
         prepared += counts;
         if *split == Split::Val {
             val.extend(names.iter().flat_map(|name| [name.as_str(), "\n"]));
@@ -74,7 +74,7 @@ pub fn squares(
     Ok(prepared)
 }
 
-/// The places of the squares of a picture, row by row.
+/// The places of the squares of an image, row by row.
 fn places(width: usize, height: usize, side_px: usize) -> impl Iterator<Item = Place> {
     let starts = move |length: usize| {
         (0..length).step_by(side_px).map(move |at| at.min(length.saturating_sub(side_px)))
@@ -85,7 +85,7 @@ fn places(width: usize, height: usize, side_px: usize) -> impl Iterator<Item = P
     })
 }
 
-/// A square of one picture.
+/// A square of one image.
 struct Square {
     /// Of its files, without the extension.
     name: String,
@@ -98,7 +98,7 @@ impl Square {
         Self { name: format!("{id}_{left}_{top}_{right}_{bottom}"), place }
     }
 
-    /// Its picture and its mask.
+    /// Its image and its mask.
     fn paths(&self, output: &Path) -> [std::path::PathBuf; 2] {
         ["images", "masks"].map(|folder| output.join(folder).join(format!("{}.png", self.name)))
     }
@@ -108,9 +108,9 @@ impl Square {
     }
 
     fn write(&self, output: &Path, image: &RgbImage, mask: &IndexMask) -> Result<(), DataError> {
-        let [picture, indices] = self.paths(output);
-        write(&picture, &image.cut(self.place).to_png(&picture)?)?;
-        write(&indices, &mask.cut(self.place).to_png(&indices)?)
+        let [image_file, mask_file] = self.paths(output);
+        write(&image_file, &image.cut(self.place).to_png(&image_file)?)?;
+        write(&mask_file, &mask.cut(self.place).to_png(&mask_file)?)
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_counts_pictures() {
+    fn progress_counts_images() {
         let (_folder, root, output) = potsdam();
         let mut heard = Vec::new();
         squares(potsdam::open(&root).unwrap(), &output, SIDE_PX, THREADS, |done, total| {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn squares_cover_a_picture_and_stay_inside() {
+    fn squares_cover_an_image_and_stay_inside() {
         for (width, height, side_px, count) in
             [(6000, 6000, 512, 144), (4000, 3000, 1024, 12), (16, 12, 8, 4), (5, 7, 8, 1)]
         {

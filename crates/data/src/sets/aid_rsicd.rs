@@ -1,4 +1,4 @@
-//! Aerial scenes with sentences: 8,973 pictures of AID, the scene each shows, and RSICD's captions.
+//! Aerial scenes with sentences: 8,973 images of AID, the scene each shows, and RSICD's captions.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,11 +10,11 @@ use crate::dense_set::{DenseSet, Provenance, Split};
 use crate::error::DataError;
 use crate::rng::hash_name;
 
-/// The set. `pictures` has no masks; sample `index` of a split has the captions and the scene of
+/// The set. `images` has no masks; sample `index` of a split has the captions and the scene of
 /// that index here.
 #[derive(Debug)]
 pub struct AidRsicd {
-    pictures: Arc<DenseSet>,
+    images: Arc<DenseSet>,
     scenes: Vec<String>,
     train: Vec<Description>,
     val: Vec<Description>,
@@ -35,7 +35,7 @@ struct Line {
 }
 
 impl AidRsicd {
-    /// Opens the folder `aid_rsicd`. One picture in twenty, chosen by a hash of its name, is
+    /// Opens the folder `aid_rsicd`. One image in twenty, chosen by a hash of its name, is
     /// validation.
     pub fn open(root: &Path) -> Result<Self, DataError> {
         let path = root.join("captions.jsonl");
@@ -61,7 +61,7 @@ impl AidRsicd {
             {
                 return Err(DataError::malformed(
                     &path,
-                    "picture names inside the folder images",
+                    "image names inside the folder images",
                     &line.image,
                 ));
             }
@@ -80,7 +80,7 @@ impl AidRsicd {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
-        let (mut train, mut val, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut train, mut val, mut images) = (Vec::new(), Vec::new(), Vec::new());
         for (line, image) in lines {
             let scene = scenes.binary_search(&words(&line.cls)).expect("every scene was collected");
             let description = Description { scene, captions: line.captions };
@@ -89,15 +89,15 @@ impl AidRsicd {
                 Split::Train => train.push(description),
                 Split::Val => val.push(description),
             }
-            pictures.push((split, line.image.trim_end_matches(".jpg").to_owned(), image));
+            images.push((split, line.image.trim_end_matches(".jpg").to_owned(), image));
         }
-        let pictures = Arc::new(DenseSet::of_pictures(provenance(), pictures));
-        Ok(Self { pictures, scenes, train, val })
+        let images = Arc::new(DenseSet::of_images(provenance(), images));
+        Ok(Self { images, scenes, train, val })
     }
 
-    /// The pictures, without masks.
-    pub fn pictures(&self) -> &Arc<DenseSet> {
-        &self.pictures
+    /// The images, without masks.
+    pub fn images(&self) -> &Arc<DenseSet> {
+        &self.images
     }
 
     /// The scene names in lower case, sorted: "airport", "bare land", …
@@ -105,12 +105,12 @@ impl AidRsicd {
         &self.scenes
     }
 
-    /// Place in [`AidRsicd::scenes`] of what picture `index` shows.
+    /// Place in [`AidRsicd::scenes`] of what image `index` shows.
     pub fn scene(&self, split: Split, index: usize) -> usize {
         self.descriptions(split)[index].scene
     }
 
-    /// The sentences about picture `index`, at least one. Other pictures may have the same
+    /// The sentences about image `index`, at least one. Other images may have the same
     /// sentence.
     pub fn captions(&self, split: Split, index: usize) -> &[String] {
         &self.descriptions(split)[index].captions
@@ -156,16 +156,16 @@ mod tests {
     use crate::fixtures;
 
     #[test]
-    fn captions_and_scenes_follow_their_picture_into_its_split() {
+    fn captions_and_scenes_follow_their_image_into_its_split() {
         let folder = tempfile::tempdir().unwrap();
         let set = AidRsicd::open(&fixtures::aid_rsicd(folder.path()).unwrap()).unwrap();
         assert_eq!(set.scenes(), ["bare land", "river"]);
         let total: usize =
-            [Split::Train, Split::Val].into_iter().map(|split| set.pictures().len(split)).sum();
+            [Split::Train, Split::Val].into_iter().map(|split| set.images().len(split)).sum();
         assert_eq!(total, 40);
-        assert!(!set.pictures().is_empty(Split::Val));
+        assert!(!set.images().is_empty(Split::Val));
         for split in [Split::Train, Split::Val] {
-            for (index, id) in set.pictures().ids(split).enumerate() {
+            for (index, id) in set.images().ids(split).enumerate() {
                 assert_eq!(set.captions(split, index)[0], format!("this is {id} ."));
                 let scene = &set.scenes()[set.scene(split, index)];
                 assert_eq!(scene.starts_with("river"), id.starts_with("River"), "{id} is {scene}");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_picture_that_is_not_there_and_a_broken_line_are_named() {
+    fn a_listed_image_that_is_not_there_and_a_broken_line_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::aid_rsicd(folder.path()).unwrap();
         std::fs::remove_file(root.join("images/River/river_3.jpg")).unwrap();

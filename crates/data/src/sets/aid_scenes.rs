@@ -1,4 +1,4 @@
-//! AID's pictures with what the name of a scene says about every pixel: a forest is vegetation all
+//! AID's images with what the name of a scene says about every pixel: a forest is vegetation all
 //! over, and no road.
 //!
 //! Only such scenes label a word as are, by and large, one thing from edge to edge. Weak labels: a
@@ -13,7 +13,7 @@ use crate::error::DataError;
 use crate::sets::aid_rsicd::AidRsicd;
 use crate::words::{BARE_GROUND, BUILDING, FLOOD, ROAD, VEGETATION, WATER};
 
-/// What an AID picture shows from edge to edge: the words, the scenes that are it, and the scenes
+/// What an AID image shows from edge to edge: the words, the scenes that are it, and the scenes
 /// that hold none of it worth mentioning.
 const WORDS: &[(&[&str], &[&str], &[&str])] = &[
     (BARE_GROUND, &["bare land", "desert"], &["forest", "meadow", "parking"]),
@@ -122,7 +122,7 @@ const WITHOUT_TREES: &[&str] = &[
 ];
 
 /// Words that no scene is from edge to edge, and scenes that show none of it worth mentioning. No
-/// AID picture is of a flood; river, pond and shore are left open, as elsewhere.
+/// AID image is of a flood; river, pond and shore are left open, as elsewhere.
 const RULED_OUT: &[(&[&str], &[&str])] = &[
     (
         WATER,
@@ -168,18 +168,18 @@ const RULED_OUT: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-/// Opens the folder `aid_rsicd` as a set of which every pixel of a picture has the index of its
+/// Opens the folder `aid_rsicd` as a set of which every pixel of an image has the index of its
 /// scene.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     let set = AidRsicd::open(root)?;
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     for split in [Split::Train, Split::Val] {
-        for (index, id) in set.pictures().ids(split).enumerate() {
-            let path = set.pictures().image_path(split, index).to_owned();
-            pictures.push((split, id.to_owned(), path, set.scene(split, index) as u8));
+        for (index, id) in set.images().ids(split).enumerate() {
+            let path = set.images().image_path(split, index).to_owned();
+            images.push((split, id.to_owned(), path, set.scene(split, index) as u8));
         }
     }
-    Ok(DenseSet::of_scenes(set.pictures().provenance().clone(), classes(set.scenes()), pictures))
+    Ok(DenseSet::of_scenes(set.images().provenance().clone(), classes(set.scenes()), images))
 }
 
 /// What `scenes` say, an index each in their order. Scenes that the tables of this file do not
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pixel_of_a_picture_has_its_scene() {
+    fn every_pixel_of_an_image_has_its_scene() {
         let folder = tempfile::tempdir().unwrap();
         let set = open(&fixtures::aid_rsicd(folder.path()).unwrap()).unwrap();
         for index in 0..set.len(Split::Val) {

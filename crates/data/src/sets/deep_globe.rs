@@ -1,4 +1,4 @@
-//! DeepGlobe land cover: satellite pictures of 2448 pixels a side at 0.5 m, six classes. A source
+//! DeepGlobe land cover: satellite images of 2448 pixels a side at 0.5 m, six classes. A source
 //! of LandDiscover50K.
 
 use std::path::Path;
@@ -57,7 +57,7 @@ fn provenance() -> Provenance {
         name: "DeepGlobe".to_owned(),
         metres_per_px: Some(0.5),
         licence: "not stated; a challenge for research".to_owned(),
-        credit: "Demir et al. 2018; pictures of DigitalGlobe".to_owned(),
+        credit: "Demir et al. 2018; images of DigitalGlobe".to_owned(),
         research_only: true,
     }
 }

@@ -1,4 +1,4 @@
-//! Dubai: 54 satellite pictures of nine places, every pixel labelled with one of five classes.
+//! Dubai: 54 satellite images of nine places, every pixel labelled with one of five classes.
 
 use std::path::Path;
 

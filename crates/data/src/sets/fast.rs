@@ -148,7 +148,7 @@ fn provenance() -> Provenance {
         name: "FAST".to_owned(),
         metres_per_px: None,
         licence: "not stated".to_owned(),
-        credit: "SAMRS (Wang et al. 2023), pictures of FAIR1M 2.0".to_owned(),
+        credit: "SAMRS (Wang et al. 2023), images of FAIR1M 2.0".to_owned(),
         research_only: true,
     }
 }

@@ -98,7 +98,7 @@ fn open_tiff(root: &Path) -> Result<DenseSet, DataError> {
             |(number, path)| DataError::Unpaired {
                 path: root.join(format!("{other}{number}.tif")),
                 other: path.clone(),
-                pictures: patches.len(),
+                images: patches.len(),
                 masks: masks.len(),
             },
         )

@@ -1,4 +1,4 @@
-//! Floods: 181 oblique and nadir pictures from drones and helicopters, flood water outlined.
+//! Floods: 181 oblique and nadir images from drones and helicopters, flood water outlined.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
 }
 
 /// Only "flood" is labelled. The set is no statement about "water", on neither side of its outline:
-/// the rest of a picture may hold a river or a pool that nobody outlined, and with the flooded half
-/// alone as positives a model would learn that in pictures of this kind everything is water. Flood
+/// the rest of an image may hold a river or a pool that nobody outlined, and with the flooded half
+/// alone as positives a model would learn that in images of this kind everything is water. Flood
 /// water is no building: muddy water looks like a flat roof. A set that rules a thing out and never
-/// shows it teaches that pictures of its kind hold none (measured: "building" at 0.0 % of every
-/// flood picture), unless crops are mixed: [`crate::Sampler::mixing`] puts roofs of other sets into
-/// these pictures.
+/// shows it teaches that images of its kind hold none (measured: "building" at 0.0 % of every
+/// flood image), unless crops are mixed: [`crate::Sampler::mixing`] puts roofs of other sets into
+/// these images.
 pub fn classes() -> ClassTable {
     ClassTable::exclusive(&[(0, "other"), (1, "flood water")], &[(1, FLOOD)])
         .ruling_out(BUILDING, &[1])

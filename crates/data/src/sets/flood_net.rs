@@ -1,4 +1,4 @@
-//! FloodNet: 2,343 drone pictures after hurricane Harvey, nine classes, with what was flooded told
+//! FloodNet: 2,343 drone images after hurricane Harvey, nine classes, with what was flooded told
 //! from what was not.
 
 use std::path::Path;
@@ -64,7 +64,7 @@ const LAYOUTS: [Layout; 2] = [
 
 /// Opens the folder `FloodNet`: the content of FloodNet-Supervised_v1.0, or GSNet's copy of its two
 /// held-out parts. GSNet evaluates on validation and test together, so both are held out here. The
-/// colour masks of the other archive are smaller than the pictures and are not read.
+/// colour masks of the other archive are smaller than the images and are not read.
 pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }

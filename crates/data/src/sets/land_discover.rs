@@ -1,4 +1,4 @@
-//! LandDiscover50K: 51,846 satellite and aerial pictures, 39 classes and their absence. The
+//! LandDiscover50K: 51,846 satellite and aerial images, 39 classes and their absence. The
 //! training set of GSNet and RS-ZeroSeg.
 //!
 //! It is made of OpenEarthMap, LoveDA, DeepGlobe and the DOTA and DIOR parts of SAMRS. The archive
@@ -72,7 +72,7 @@ pub const PARTS: [&str; 5] = [
     "LandDiscover50K_sota",
     "LandDiscover50K_sior",
 ];
-/// Folders of the pictures and of their masks.
+/// Folders of the images and of their masks.
 pub(crate) const IMAGES: &str = "TR_Image";
 pub(crate) const GT: &str = "GT_ID";
 /// Lies in the folder as long as [`crate::prepare::land_discover`] is not done with it.
@@ -85,13 +85,13 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     if root.join(UNFINISHED).exists() {
         let found = "some of them (rszs-train prepare landdiscover50k was interrupted: give its \
             command again)";
-        return Err(DataError::malformed(root, "all pictures of the sources", found));
+        return Err(DataError::malformed(root, "all images of the sources", found));
     }
     layout::open(root, provenance(), classes(), &LAYOUTS)
 }
 
 /// The part of the set that comes from one source, for comparisons of training data. `name` is one
-/// of [`PARTS`]. Only a set that [`crate::prepare::land_discover`] put together names its pictures
+/// of [`PARTS`]. Only a set that [`crate::prepare::land_discover`] put together names its images
 /// after their sources.
 pub fn open_part(root: &Path, name: &str) -> Result<DenseSet, DataError> {
     let source = name.rsplit('_').next().unwrap_or_default();
@@ -100,7 +100,7 @@ pub fn open_part(root: &Path, name: &str) -> Result<DenseSet, DataError> {
 
 /// Index 0 is none of the 39 and a negative for each, as GSNet trains on it: its loss gives such
 /// pixels an all-zero target. That is a weak negative. The sources labelled different things, and a
-/// picture that came for its ships has its trees under index 0.
+/// image that came for its ships has its trees under index 0.
 pub fn classes() -> ClassTable {
     let classes: Vec<(u8, &str)> =
         PROMPTS.iter().enumerate().map(|(id, &prompt)| (id as u8, prompt)).collect();

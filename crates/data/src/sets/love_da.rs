@@ -69,8 +69,7 @@ fn provenance() -> Provenance {
         name: "LoveDA".to_owned(),
         metres_per_px: Some(0.3),
         licence: "CC BY-NC-SA 4.0, academic use only".to_owned(),
-        credit: "Wang et al. 2021 (RSIDEA, Wuhan University); pictures from Google Earth"
-            .to_owned(),
+        credit: "Wang et al. 2021 (RSIDEA, Wuhan University); images from Google Earth".to_owned(),
         research_only: true,
     }
 }

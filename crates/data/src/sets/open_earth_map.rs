@@ -1,6 +1,6 @@
 //! OpenEarthMap: land cover of 97 regions at 0.25 to 0.5 m, eight classes.
 //!
-//! The archive lacks the pictures that come from xBD; its authors publish a script that adds them.
+//! The archive lacks the images that come from xBD; its authors publish a script that adds them.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
         let files = listed.iter().flat_map(|pair| [&pair.image, &pair.mask]);
         let absent: Vec<_> = files.filter(|path| !path.is_file()).collect();
         if let Some(first) = absent.first() {
-            let expected = format!("a picture and a mask for each of {} names", listed.len());
+            let expected = format!("an image and a mask for each of {} names", listed.len());
             let found = format!("{} files missing, the first {}", absent.len(), first.display());
             return Err(DataError::malformed(&list, expected, found));
         }

@@ -1,4 +1,4 @@
-//! OVRSIS95K: about 95,000 pictures, 34 classes and their absence. The training set of Pi-Seg
+//! OVRSIS95K: about 95,000 images, 34 classes and their absence. The training set of Pi-Seg
 //! (arXiv:2604.15652).
 
 use std::path::Path;

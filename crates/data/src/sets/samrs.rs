@@ -1,4 +1,4 @@
-//! SOTA and SIOR: the pictures of DOTA 2.0 and DIOR with objects outlined by SAM, two of the three
+//! SOTA and SIOR: the images of DOTA 2.0 and DIOR with objects outlined by SAM, two of the three
 //! parts of SAMRS and sources of LandDiscover50K. The third is [`crate::sets::fast`].
 //!
 //! Folders have the names that SAMRS's own scripts use, below one folder a part. How its archives
@@ -106,7 +106,7 @@ pub fn open_sota(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance("SOTA", "DOTA 2.0"), classes(&SOTA), &SOTA_LAYOUTS)
 }
 
-/// Opens the folder `SIOR`: pictures of DIOR, all its parts. Everything trains.
+/// Opens the folder `SIOR`: images of DIOR, all its parts. Everything trains.
 pub fn open_sior(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance("SIOR", "DIOR"), classes(&SIOR), &SIOR_LAYOUTS)
 }
@@ -121,12 +121,12 @@ fn classes(names: &'static [&'static str]) -> ClassTable {
     )
 }
 
-fn provenance(name: &str, pictures: &str) -> Provenance {
+fn provenance(name: &str, images: &str) -> Provenance {
     Provenance {
         name: name.to_owned(),
         metres_per_px: None,
         licence: "not stated".to_owned(),
-        credit: format!("SAMRS (Wang et al. 2023), pictures of {pictures}"),
+        credit: format!("SAMRS (Wang et al. 2023), images of {images}"),
         research_only: true,
     }
 }

@@ -27,9 +27,9 @@ pub(super) enum Hidden {
     Mask,
     /// Two numbers for each row of the last axis.
     RowStatistics,
-    /// Two numbers for each group of each picture.
+    /// Two numbers for each group of each image.
     GroupStatistics {
-        /// Groups a picture.
+        /// Groups an image.
         groups: usize,
     },
     /// One number for each sample of the first axis.

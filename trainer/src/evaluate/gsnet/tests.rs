@@ -5,19 +5,19 @@ use super::*;
 
 const TILE_PX: usize = 16;
 
-/// A picture in which no two places look the same.
-fn picture(width: usize, height: usize) -> RgbImage {
-    let mut picture = RgbImage::filled(width, height, [0; 3]);
+/// An image in which no two places look the same.
+fn image(width: usize, height: usize) -> RgbImage {
+    let mut image = RgbImage::filled(width, height, [0; 3]);
     for y in 0..height {
         for x in 0..width {
-            picture.set_pixel(
+            image.set_pixel(
                 x,
                 y,
                 [(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x * y) % 256) as u8],
             );
         }
     }
-    picture
+    image
 }
 
 /// Two logits of a cell: how red and how green its first pixel is, about 0.
@@ -62,11 +62,11 @@ fn seen(
     sum
 }
 
-/// The protocol at one pixel of the picture, from the outside in. `logit(view, x, y)` is one
+/// The protocol at one pixel of the image, from the outside in. `logit(view, x, y)` is one
 /// query's, in cells.
 fn score_at(
     logit: &dyn Fn(usize, usize, usize) -> f64,
-    picture: [usize; 2],
+    image: [usize; 2],
     x: usize,
     y: usize,
 ) -> f64 {
@@ -86,7 +86,7 @@ fn score_at(
         }
         0.5 * sum / count + 0.5 * seen(&|x, y| view(4, x, y), [TILE_PX; 2], [square; 2], x, y)
     };
-    seen(&on_square, [square; 2], picture, x, y)
+    seen(&on_square, [square; 2], image, x, y)
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn constant_logits_come_out_as_their_scores() {
             .flat_map(|_| [vec![0.0; 16], vec![3.0_f32.ln(); 16], vec![-9.0; 16]].concat())
             .collect())
     };
-    let prediction = predict(&picture(31, 19), TILE_PX, 2, 3, constant).unwrap();
+    let prediction = predict(&image(31, 19), TILE_PX, 2, 3, constant).unwrap();
     // Scores of 0.5, 0.75 and 0.0001.
     for (scores, expected) in prediction.scores.iter().zip([128, 191, 0]) {
         assert_eq!(*scores, vec![expected; 31 * 19]);
@@ -118,7 +118,7 @@ fn constant_logits_come_out_as_their_scores() {
 #[test]
 fn scores_are_those_of_the_slow_reading_at_every_pixel() {
     for [width, height] in [[31, 19], [26, 26], [12, 40]] {
-        let image = picture(width, height);
+        let image = image(width, height);
         let logits = colours(&Sizes::of(TILE_PX).views(&image));
         let prediction = predict(&image, TILE_PX, 2, 2, |tiles| Ok(colours(tiles))).unwrap();
         for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
@@ -160,7 +160,7 @@ fn golden(name: &str) -> Vec<f32> {
 #[test]
 fn views_and_scores_are_those_of_the_predecessors_steps_in_pytorch() {
     let [width, height] = [45, 30];
-    let image = picture(width, height);
+    let image = image(width, height);
     let views = Sizes::of(TILE_PX).views(&image);
     let expected = golden("views");
     assert_eq!(views.len(), expected.len());
@@ -193,8 +193,8 @@ fn views_and_scores_are_those_of_the_predecessors_steps_in_pytorch() {
 
 #[test]
 fn windows_show_their_parts_of_the_square_and_the_last_view_shows_all() {
-    // A picture of the square's own size is not resized before it is cut.
-    let image = picture(26, 26);
+    // An image of the square's own size is not resized before it is cut.
+    let image = image(26, 26);
     let views = Sizes::of(TILE_PX).views(&image);
     let pixel = |view: usize, x: usize, y: usize| {
         let at = ((view * TILE_PX + y) * TILE_PX + x) * 3;
@@ -214,7 +214,7 @@ fn windows_show_their_parts_of_the_square_and_the_last_view_shows_all() {
 }
 
 #[test]
-fn a_long_picture_is_no_longer_than_four_squares_before_it_is_squashed() {
+fn a_long_image_is_no_longer_than_four_squares_before_it_is_squashed() {
     let resized = |width, height| {
         let image =
             Sizes::of(TILE_PX).shorter_side_resized(&RgbImage::filled(width, height, [9; 3]));
@@ -225,10 +225,10 @@ fn a_long_picture_is_no_longer_than_four_squares_before_it_is_squashed() {
 }
 
 #[test]
-fn a_picture_shrinks_as_pillow_shrinks_it() {
+fn an_image_shrinks_as_pillow_shrinks_it() {
     // Pillow 13.0.0, which detectron2 resizes with: Image.resize((39, 26), Image.BILINEAR) of the
-    // same picture.
-    let image = Sizes::of(TILE_PX).shorter_side_resized(&picture(90, 60));
+    // same image.
+    let image = Sizes::of(TILE_PX).shorter_side_resized(&image(90, 60));
     assert_eq!([image.width, image.height], [39, 26]);
     for ((x, y), expected) in [
         ((0, 0), [6, 4, 1]),

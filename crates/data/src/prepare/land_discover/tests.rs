@@ -29,7 +29,7 @@ fn rebuild(folder: &Path, output: &Path) -> Result<Vec<Rebuilt>, DataError> {
 fn counts(rebuilt: &[Rebuilt]) -> Vec<(&str, usize, usize)> {
     rebuilt
         .iter()
-        .map(|source| (source.source, source.pictures.written, source.pictures.kept))
+        .map(|source| (source.source, source.images.written, source.images.kept))
         .collect()
 }
 
@@ -113,7 +113,7 @@ fn a_second_call_writes_what_is_missing_and_nothing_else() {
     let rebuilt = rebuild(folder.path(), &output).unwrap();
     assert_eq!(counts(&rebuilt)[2], ("DeepGlobe", 1, 7));
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    assert_eq!(rebuilt.iter().map(|source| source.pictures.written).sum::<usize>(), 1);
+    assert_eq!(rebuilt.iter().map(|source| source.images.written).sum::<usize>(), 1);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn each_source_can_be_trained_on_alone() {
     let message = catalogue::open(set::PARTS[1], folder.path()).unwrap_err().to_string();
     assert_eq!(
         message,
-        "LandDiscover50K_loveda: expected pictures of LandDiscover50K whose names begin with \
+        "LandDiscover50K_loveda: expected images of LandDiscover50K whose names begin with \
          loveda_, found none"
     );
 }
@@ -184,7 +184,7 @@ fn no_source_at_all_and_a_folder_of_something_else_are_refused() {
 }
 
 #[test]
-fn quarters_cover_a_picture_once() {
+fn quarters_cover_an_image_once() {
     let mut covered = RgbImage::filled(7, 5, [0; 3]);
     for [left, top, right, bottom] in (0..4).map(|piece| place(7, 5, piece, 4)) {
         for (x, y) in (left..right).flat_map(|x| (top..bottom).map(move |y| (x, y))) {

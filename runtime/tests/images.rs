@@ -1,4 +1,4 @@
-//! Pictures as the field brings them: read as everybody else sees them, or refused with a reason
+//! Images as the field brings them: read as everybody else sees them, or refused with a reason
 //! that helps.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const WIDTH_PX: u16 = 48;
 const HEIGHT_PX: u16 = 32;
 
-fn picture() -> RgbImage {
+fn image() -> RgbImage {
     RgbImage::from_fn(WIDTH_PX.into(), HEIGHT_PX.into(), |x, y| {
         Rgb([(x * 5) as u8, (y * 7) as u8, 90])
     })
@@ -95,7 +95,7 @@ const LUMA_AND_CHROMA: u32 = 6;
 #[test]
 fn a_tiff_with_jpeg_inside_has_the_pixels_of_that_jpeg() {
     let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&picture()).unwrap();
+    JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&image()).unwrap();
     let expected = image::load_from_memory(&jpeg).unwrap().into_rgb8();
     let frame = read_bytes("map.tif", &tiff(&tags(JPEG, LUMA_AND_CHROMA, 3, 1, jpeg.len()), &jpeg))
         .unwrap();
@@ -107,7 +107,7 @@ fn a_tiff_with_jpeg_inside_has_the_pixels_of_that_jpeg() {
 #[test]
 fn a_tiff_with_jpeg_inside_is_turned_upright() {
     let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&picture()).unwrap();
+    JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&image()).unwrap();
     let turned_right = 6;
     let frame = read_bytes(
         "map.tif",
@@ -161,15 +161,15 @@ fn a_tiff_with_long_offsets_is_a_tiff() {
     let path = folder.path().join("big.tif");
     let file = fs::File::create(&path).unwrap();
     let mut encoder = tiff::encoder::TiffEncoder::new_big(file).unwrap();
-    let picture = picture();
+    let image = image();
     encoder
         .write_image::<tiff::encoder::colortype::RGB8>(
-            picture.width(),
-            picture.height(),
-            picture.as_raw(),
+            image.width(),
+            image.height(),
+            image.as_raw(),
         )
         .unwrap();
-    assert_eq!(read(path).unwrap().rgb, picture.into_raw());
+    assert_eq!(read(path).unwrap().rgb, image.into_raw());
 }
 
 #[test]
