@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rszs_bundle::{Bundle, Golden, VerifyOptions};
-use rszs_edge::engine::{
-    Engine, EngineOptions, Started, TileBatch, TileEngine, TileScores, attempts,
-};
+use rszs_engine::{Engine, EngineOptions, Started, TileBatch, TileEngine, TileScores, attempts};
 use rszs_hot::LOGIT_STRIDE_PX;
 
 const QUERIES: [usize; 4] = [2, 8, 16, 64];

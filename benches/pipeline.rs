@@ -13,12 +13,12 @@ use clap::Parser;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::imageops::{FilterType, resize};
 use rszs_edge::arguments::Arguments;
-use rszs_edge::engine::BuildWatch;
-use rszs_edge::interrupt::Interrupt;
 use rszs_edge::pipeline::Job;
 use rszs_edge::plan::Plan;
 use rszs_edge::run::RunNews;
 use rszs_edge::source::list_inputs;
+use rszs_engine::BuildWatch;
+use rszs_engine::Interrupt;
 
 fn plan(line: &[&str]) -> Plan {
     let arguments = Arguments::parse_from([&["rszs-edge"], line].concat());

@@ -25,7 +25,7 @@ pub enum Error {
     Network(#[from] rszs_graph::GraphError),
     /// The engine does not run one large product.
     #[error("one large product: {0}")]
-    Gemm(#[from] rszs_edge::engine::LoadError),
+    Gemm(#[from] rszs_engine::LoadError),
     /// No report of this program.
     #[error("{path}: expected a report of rszs-bench --json, schema {schema}, found: {found}", path = path.display(), schema = crate::report::SCHEMA)]
     Report {

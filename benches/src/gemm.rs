@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
-use rszs_edge::engine::{EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput, Values};
+use rszs_engine::{EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput, Values};
 use rszs_export::lower::lower;
 use rszs_graph::{Builder, Element, Init, N, Tensor};
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use rszs_bench::allocations::Counting;
 use rszs_bench::arguments::Arguments;
-use rszs_edge::engine::serve_builds;
+use rszs_engine::serve_builds;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

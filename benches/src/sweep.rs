@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rszs_bundle::{Manifest, Precision};
 use rszs_edge::compare::{Difference, Side, SideName};
-use rszs_edge::engine::{BuildWatch, EngineOptions, Started};
 use rszs_edge::engine_arguments::EngineArguments;
 use rszs_edge::error::Error as EdgeError;
 use rszs_edge::ground::GroundSample;
@@ -16,6 +15,7 @@ use rszs_edge::queries::parse_queries;
 use rszs_edge::segment::{Keep, Segmentation};
 use rszs_edge::sink::{Products, Sink};
 use rszs_edge::source::{Frame, ImageReader, Input, list_inputs};
+use rszs_engine::{BuildWatch, EngineOptions, Started};
 use rszs_graph::Graph;
 use rszs_network::{Config, Purpose, image_graph};
 

@@ -1,9 +1,10 @@
 //! A bundle as the field runs it: verified, in an engine that passed the self-test.
 
 use rszs_bundle::{Bundle, VerifyOptions};
-use rszs_edge::engine::{self, Started};
-use rszs_edge::interrupt::Interrupt;
+use rszs_edge::interrupt;
 use rszs_edge::layout::layout;
+use rszs_engine::Interrupt;
+use rszs_engine::{self as engine, Started};
 
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
@@ -32,7 +33,7 @@ pub fn open_bundle(arguments: &MeasureArguments) -> Result<Bundle, Error> {
 impl Deployed {
     /// Starts the engine of `bundle` as `arguments` ask.
     pub fn start(bundle: Bundle, arguments: &MeasureArguments) -> Result<Self, Error> {
-        let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
+        let interrupt = interrupt::on_signals().map_err(Error::Signals)?;
         let options = arguments.engine.options()?;
         let layout = layout(&bundle, None)?;
         let started = engine::start(&bundle, &options)?;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use rszs_bundle::{BundleError, ScoreError, VocabularyError, WriteError};
 use rszs_data::DataError;
-use rszs_edge::engine::{EngineError, LoadError, NoEngine};
 use rszs_edge::engine_arguments::EngineConflict;
 use rszs_edge::layout::LayoutError;
 use rszs_edge::queries::QueryError;
 use rszs_edge::segment::SegmentError;
 use rszs_edge::source::SourceError;
+use rszs_engine::{EngineError, LoadError, NoEngine};
 use rszs_export::bundle::ExportError;
 use rszs_export::lower::HalfError;
 use rszs_export::unpack::UnpackError;

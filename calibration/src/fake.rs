@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rszs_bundle::{Entry, Name, Vocabulary};
 use rszs_data::{DenseSet, IndexMask, RgbImage, Rng, Split, folder};
-use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_edge::queries::Words;
+use rszs_engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_hot::TileLayout;
 
 /// Tiles so small that every image has several.

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use rszs_bundle::{Bundle, BundleWriter, Precision, SignatureState};
-use rszs_edge::engine::{Engine, EngineKind, LoadError, TileBatch, TileEngine, TileScores, prove};
 use rszs_edge::engine_arguments::{EngineChoice, PrecisionChoice};
 use rszs_edge::queries::Words;
+use rszs_engine::{Engine, EngineKind, LoadError, TileBatch, TileEngine, TileScores, prove};
 use rszs_export::bundle::model;
 use rszs_export::unpack::unpack;
 use rszs_network::{Purpose, image_graph};

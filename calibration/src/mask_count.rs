@@ -1,9 +1,9 @@
 //! Counting masks against labels.
 
 use rszs_data::DenseSet;
-use rszs_edge::engine::TileEngine;
 use rszs_edge::queries::Words;
 use rszs_edge::segment::Keep;
+use rszs_engine::TileEngine;
 use rszs_hot::{Decision, words_per_row};
 use rszs_metrics::{ConfusionMatrix, IGNORE};
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use rszs_data::Sample;
-use rszs_edge::engine::TileEngine;
 use rszs_edge::queries::QuerySet;
 use rszs_edge::segment::{
     Composer, Keep, ScoredTiles, SegmentError, Segmentation, Segmenter, TileRunner,
 };
 use rszs_edge::source::{Frame, ImageReader, Input};
+use rszs_engine::TileEngine;
 use rszs_hot::{TileGrid, TileLayout};
 
 use crate::error::Error;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rszs_bundle::Vocabulary;
-use rszs_edge::engine::{EngineKind, EngineOptions, NamedInput, NamedOutput, Session, Values};
+use rszs_engine::{EngineKind, EngineOptions, NamedInput, NamedOutput, Session, Values};
 use rszs_export::bundle::model;
 use rszs_export::checkpoint::Checkpoint;
 use rszs_graph::Graph;

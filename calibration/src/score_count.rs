@@ -2,9 +2,9 @@
 
 use rszs_bundle::{PresenceThreshold, Temperature, Threshold};
 use rszs_data::DenseSet;
-use rszs_edge::engine::TileEngine;
 use rszs_edge::queries::{QuerySet, Words};
 use rszs_edge::segment::Keep;
+use rszs_engine::TileEngine;
 use rszs_hot::Decision;
 use rszs_metrics::{HistogramResolution, ScoreHistogram};
 

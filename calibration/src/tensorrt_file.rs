@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rszs_bundle::{Deviation, Golden, GoldenError, Precision};
-use rszs_edge::engine::{Engine, LoadError, prove};
+use rszs_engine::{Engine, LoadError, prove};
 use rszs_export::bundle::half_model;
 use rszs_export::lower::interpret_half;
 use rszs_graph::Tensor;

@@ -1,9 +1,9 @@
 //! The tiles that the deployed pipeline hands to its engine.
 
 use rszs_data::{DenseSet, Split};
-use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_edge::queries::Words;
 use rszs_edge::segment::Keep;
+use rszs_engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_hot::Decision;
 
 use crate::deployed::Deployed;

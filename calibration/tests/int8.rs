@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_data::{IndexMask, RgbImage, fixtures};
-use rszs_edge::engine::{EngineKind, EngineOptions, start};
+use rszs_engine::{EngineKind, EngineOptions, start};
 use rszs_export::golden::tiles;
 use support::default_bundle;
 

@@ -167,7 +167,7 @@ pub(crate) struct EngineArguments {
     /// Library of ONNX Runtime to check with; without it, the variable `ORT_DYLIB_PATH` and
     /// `third_party/onnxruntime/lib` are tried
     #[arg(long, value_name = "FILE")]
-    pub(crate) ort_lib: Option<PathBuf>,
+    pub(crate) onnxruntime: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

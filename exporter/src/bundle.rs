@@ -59,7 +59,7 @@ pub struct BundleRequest {
     /// Model card; a short one is written if there is none.
     pub model_card: Option<String>,
     /// The only library of ONNX Runtime to try.
-    pub ort_library: Option<PathBuf>,
+    pub onnxruntime: Option<PathBuf>,
 }
 
 /// Why no bundle was written. What stood at the target before still does.
@@ -157,12 +157,12 @@ pub fn export_bundle(
     let case = golden_case(&image, parameters, config.tile_px, queries.as_ref())?;
     let smaller = case.first(&image, 1, case.queries.saturating_sub(1).max(1));
     let cases = [case, smaller];
-    let (_, report) = check(&image_model, &image, &cases, request.ort_library.as_deref())
+    let (_, report) = check(&image_model, &image, &cases, request.onnxruntime.as_deref())
         .map_err(|source| ExportError::Check { file: "model.fp32.onnx", source })?;
     progress(&CheckedFile { file: "model.fp32.onnx", report });
     let half_model = request.half.then(|| half_model(HALF_FILE, &image, checkpoint)).transpose()?;
     if let Some(model) = &half_model {
-        let report = check_half(model, &image, parameters, &cases, request.ort_library.as_deref())
+        let report = check_half(model, &image, parameters, &cases, request.onnxruntime.as_deref())
             .map_err(|source| ExportError::Check { file: HALF_FILE, source })?;
         progress(&CheckedFile { file: HALF_FILE, report });
     }
@@ -246,7 +246,7 @@ fn encode(
     let count = feeds["tokens"].shape[0];
     let case = Case::new(graph, feeds, &checkpoint.parameters, 1, count)?;
     let cases = [case.first(graph, 1, 1), case];
-    let (engine, report) = check(model, graph, &cases, request.ort_library.as_deref())
+    let (engine, report) = check(model, graph, &cases, request.onnxruntime.as_deref())
         .map_err(|source| ExportError::Check { file: "text.fp32.onnx", source })?;
     let mut tower = TextTower { graph, engine, tokenizer, context };
     Ok((tower.rows(&words, &request.templates)?, report))

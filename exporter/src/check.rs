@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use rszs_engine::LoadError;
 use rszs_graph::{Graph, InterpretError, Shape, Tensor, interpret};
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, RunError};
 use crate::lower::{HalfError, Peak, interpret_half};
 use crate::tolerance::Tolerance;
 
@@ -95,9 +96,12 @@ pub enum CheckError {
         /// Name and version of the engine.
         engine: String,
     },
-    /// An engine cannot load or run the file.
+    /// An engine cannot load the file.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Load(#[from] LoadError),
+    /// An engine cannot run the file.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// The oracle cannot run it in half precision.
     #[error(transparent)]
     Half(#[from] HalfError),
@@ -162,7 +166,7 @@ pub fn check(
             best = engine;
         }
         // A library that was asked for by name must be there.
-        Err(error @ EngineError::NoLibrary { .. }) if library.is_none() => {
+        Err(error @ LoadError::NoLibrary(_)) if library.is_none() => {
             report.without_onnx_runtime = Some(error.to_string());
         }
         Err(error) => return Err(error.into()),
@@ -203,11 +207,11 @@ fn compare_all(
     tolerance: Tolerance,
 ) -> Result<Comparison, CheckError> {
     let mut comparison =
-        Comparison { engine: engine.name(), sizes: cases.len(), outputs: Vec::new() };
+        Comparison { engine: engine.name().to_owned(), sizes: cases.len(), outputs: Vec::new() };
     for case in cases {
         let found = engine.run(graph, &case.feeds)?;
         for (name, expected) in &case.expected {
-            let difference = compare(&engine.name(), name, expected, &found, tolerance)?;
+            let difference = compare(engine.name(), name, expected, &found, tolerance)?;
             match comparison.outputs.iter_mut().find(|(output, _)| output == name) {
                 Some((_, largest)) if largest.share() >= difference.share() => {}
                 Some((_, largest)) => *largest = difference,

@@ -42,7 +42,7 @@ pub(crate) fn bundle(arguments: &BundleArguments) -> Result<()> {
         training_gsd_m: arguments.training_gsd_m,
         licence: arguments.licence.clone(),
         model_card: arguments.model_card.as_deref().map(read_card).transpose()?,
-        ort_library: arguments.engine.ort_lib.clone(),
+        onnxruntime: arguments.engine.onnxruntime.clone(),
     };
     let bundle = export_bundle(
         &checkpoint,
@@ -129,7 +129,7 @@ pub(crate) fn onnx(arguments: &OnnxArguments) -> Result<()> {
             .encode_to_vec();
     let smaller = case.first(&graph, 1, 1);
     let (_, checked) =
-        check(&model, &graph, &[case, smaller], arguments.engine.ort_lib.as_deref())?;
+        check(&model, &graph, &[case, smaller], arguments.engine.onnxruntime.as_deref())?;
     for line in checked.to_string().lines() {
         report::progress(line);
     }

@@ -6,7 +6,7 @@ use rszs_bundle::Template;
 use rszs_graph::{Graph, Tensor};
 use rszs_tokenizer::Tokenizer;
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, RunError};
 use crate::words::Word;
 
 /// Sentences a call: enough to fill an engine, small enough for its memory.
@@ -54,7 +54,7 @@ pub enum TextError {
     },
     /// The engine failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] RunError),
 }
 
 impl TextTower<'_> {

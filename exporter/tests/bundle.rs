@@ -7,10 +7,11 @@ use std::path::Path;
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_checkpoint::CheckpointError;
+use rszs_engine::LoadError;
 use rszs_export::bundle::{BundleRequest, ExportError, export_bundle};
 use rszs_export::check::CheckError;
 use rszs_export::checkpoint::Checkpoint;
-use rszs_export::engine::{Engine, EngineError};
+use rszs_export::engine::Engine;
 use rszs_export::template_set::TemplateSet;
 use rszs_export::tolerance::Tolerance;
 use rszs_export::words::parse_words;
@@ -62,7 +63,7 @@ fn request() -> BundleRequest {
         training_gsd_m: Some([0.05, 0.5]),
         licence: "MIT OR Apache-2.0".to_owned(),
         model_card: None,
-        ort_library: None,
+        onnxruntime: None,
     }
 }
 
@@ -160,10 +161,7 @@ fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
     let bundle = match export_bundle(&checkpoint, path, &request, &target, |file| {
         checked.push(file.clone())
     }) {
-        Err(ExportError::Check {
-            file,
-            source: CheckError::Engine(EngineError::NoLibrary { .. }),
-        }) => {
+        Err(ExportError::Check { file, source: CheckError::Load(LoadError::NoLibrary(_)) }) => {
             assert_eq!(
                 (file, target.exists()),
                 ("model.fp16.onnx", false),

@@ -191,7 +191,7 @@ fn a_library_that_was_asked_for_and_is_not_there_stops_the_export() {
     run(&["random", "--preset", "nano", "--output", &checkpoint]);
     let inputs = ["--checkpoint", &checkpoint, "--graph", "text", "--output", &model];
     let output =
-        run(&[&["onnx"], &inputs[..], &["--ort-lib", "/nowhere/libonnxruntime.so"]].concat());
+        run(&[&["onnx"], &inputs[..], &["--onnxruntime", "/nowhere/libonnxruntime.so"]].concat());
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stderr).contains("/nowhere/libonnxruntime.so"),

@@ -7,9 +7,9 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::engine::{BuildNews, BuildWatch};
-use crate::interrupt::Interrupt;
 use crate::sink::SinkError;
+use rszs_engine::Interrupt;
+use rszs_engine::{BuildNews, BuildWatch};
 
 /// The terminal, or what stands in for one.
 #[derive(Debug)]

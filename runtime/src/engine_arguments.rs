@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rszs_bundle::Precision;
 
-use crate::engine::{EngineKind, EngineOptions};
+use rszs_engine::{EngineKind, EngineOptions};
 
 /// Engine, threads, batch.
 #[derive(Debug, Clone, Args)]
@@ -115,7 +115,7 @@ impl PrecisionChoice {
 pub struct EngineConflict;
 
 impl EngineArguments {
-    /// As [`start`](crate::engine::start) takes it.
+    /// As [`start`](rszs_engine::start) takes it.
     pub fn options(&self) -> Result<EngineOptions, EngineConflict> {
         if self.onnxruntime.is_some() && !self.engine.takes_library() {
             return Err(EngineConflict);

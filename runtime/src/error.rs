@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use rszs_bundle::BundleError;
 
 use crate::compare::DifferenceError;
-use crate::engine::NoEngine;
 use crate::engine_arguments::EngineConflict;
 use crate::exit::ExitStatus;
 use crate::layout::LayoutError;
 use crate::queries::QueryError;
 use crate::sink::SinkError;
 use crate::text::TextError;
+use rszs_engine::NoEngine;
 
 /// A run that did not happen or stopped. Inputs that fail are no such error: the run goes on
 /// without them.

@@ -10,7 +10,6 @@
 //! | [`ground`], [`layout`] | metres per pixel → areas, how small the network sees an image |
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
-//! | [`engine`] | TensorRT, ONNX Runtime or the embedded engine, proven on the bundle's golden set |
 //! | [`device`] | the frame path on a CUDA device |
 //! | [`segment`] | the frame path, without allocations after the first frame |
 //! | [`pipeline`] | many frames, one stage per thread |
@@ -32,7 +31,6 @@ pub mod console;
 mod default_bundle;
 mod describe;
 pub mod device;
-pub mod engine;
 pub mod engine_arguments;
 pub mod error;
 pub mod events;
@@ -53,10 +51,10 @@ pub mod source;
 pub mod text;
 
 use arguments::Arguments;
-use engine::EngineOptions;
 use error::Error;
 use exit::ExitStatus;
-use interrupt::Interrupt;
+use rszs_engine::EngineOptions;
+
 use plan::Plan;
 use report::Report;
 
@@ -80,7 +78,7 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         )?)?;
         return Ok(ExitStatus::Done);
     }
-    let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
+    let interrupt = interrupt::on_signals().map_err(Error::Signals)?;
     report.warn_of_threads(arguments.engine.threads);
     let mut plan = Plan::resolve(arguments, report.build_watch(interrupt.clone()))?;
     report.begin(&plan)?;

@@ -10,7 +10,6 @@ use rszs_hot::{Decision, TileLayout};
 
 use crate::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
-use crate::engine::{self, BuildWatch, EngineKind, EngineOptions, Started};
 use crate::error::Error;
 use crate::ground::GroundSample;
 use crate::layout::layout;
@@ -20,6 +19,7 @@ use crate::segment::Keep;
 use crate::sink::{Products, Sink, SinkError, result_names};
 use crate::source::list_inputs;
 use crate::text::TextTower;
+use rszs_engine::{self as engine, BuildWatch, EngineKind, EngineOptions, Started};
 
 /// A run in all detail. Once there is a plan, only images and disks can fail.
 #[derive(Debug)]

@@ -10,16 +10,16 @@ use rszs_bundle::{Bundle, Entry, ThresholdSource};
 use crate::arguments::Arguments;
 use crate::console::{Console, visible};
 use crate::describe;
-use crate::engine::BuildWatch;
 use crate::events::{EngineIdentity, Event, Summary};
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
-use crate::interrupt::Interrupt;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::{QuerySet, ThresholdOrigin};
 use crate::run::RunNews;
 use crate::sink::SinkError;
+use rszs_engine::BuildWatch;
+use rszs_engine::Interrupt;
 
 /// Free words of which each is told; of more, only the number.
 const MOST_FREE_WORDS: usize = 5;

@@ -8,12 +8,12 @@
 use rszs_cuda::Device;
 
 use crate::device::frame_path;
-use crate::engine::{self, EngineOptions, Started};
-use crate::interrupt::Interrupt;
 use crate::pipeline::{self, ImageError, Job, Outcome, Settings};
 use crate::plan::{Plan, open_bundle};
 use crate::queries::QuerySet;
 use crate::sink::SinkError;
+use rszs_engine::Interrupt;
+use rszs_engine::{self as engine, EngineOptions, Started};
 
 /// What is told while images are segmented.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use rszs_bundle::{Bundle, TextContract};
 use rszs_tokenizer::{Tokenizer, TokenizerError};
 
-use crate::engine::{
+use rszs_engine::{
     EngineError, EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput, Session, Values,
 };
 

@@ -12,13 +12,13 @@ use fake::{ColourEngine, LAYOUT, frame, queries, vocabulary};
 use on_stream::on_stream;
 use rszs_bundle::{PresenceThreshold, Vocabulary};
 use rszs_edge::device::DeviceSegmenter;
-use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
-use rszs_edge::interrupt::Interrupt;
 use rszs_edge::pipeline::{self, Job, Settings};
 use rszs_edge::queries::{QuerySet, Words, parse_queries};
 use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
 use rszs_edge::sink::{Products, Sink, SinkError};
 use rszs_edge::source::{Frame, list_inputs};
+use rszs_engine::Interrupt;
+use rszs_engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_hot::Decision;
 
 /// What was found out about a frame, with floats as bits.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use prost::Message as _;
-use rszs_export::engine::{Engine, EngineError};
+use rszs_engine::LoadError;
+use rszs_export::engine::Engine;
 use rszs_graph::Tensor;
 use rszs_tests::{Case, Tolerance};
 
@@ -44,7 +45,8 @@ fn onnx(case: &Case) -> Vec<u8> {
     model.unwrap_or_else(|error| panic!("{}: {error}", case.name)).encode_to_vec()
 }
 
-fn on_engine(engine: Result<Engine, EngineError>, case: &Case) -> BTreeMap<String, Tensor> {
-    let outputs = engine.and_then(|mut engine| engine.run(&case.graph, &case.feeds));
+fn on_engine(engine: Result<Engine, LoadError>, case: &Case) -> BTreeMap<String, Tensor> {
+    let mut engine = engine.unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let outputs = engine.run(&case.graph, &case.feeds);
     outputs.unwrap_or_else(|error| panic!("{}: {error}", case.name)).into_iter().collect()
 }

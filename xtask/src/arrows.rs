@@ -29,6 +29,10 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-hot", Allowed::Only(&[])),
     ("rszs-network", Allowed::Only(&["rszs-graph"])),
     (
+        "rszs-engine",
+        Allowed::Only(&["rszs-bundle", "rszs-hot", "rszs-tensorrt", "rszs-cuda", "rszs-durable"]),
+    ),
+    (
         "rszs-train",
         Allowed::Only(&[
             "rszs-network",
@@ -52,6 +56,7 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-tokenizer",
             "rszs-durable",
             "rszs-checkpoint",
+            "rszs-engine",
         ]),
     ),
     (
@@ -59,6 +64,7 @@ const TABLE: &[(&str, Allowed)] = &[
         Allowed::Only(&[
             "rszs-export",
             "rszs-edge",
+            "rszs-engine",
             "rszs-data",
             "rszs-metrics",
             "rszs-bundle",
@@ -74,6 +80,7 @@ const TABLE: &[(&str, Allowed)] = &[
             "rszs-hot",
             "rszs-durable",
             "rszs-bundle",
+            "rszs-engine",
             "rszs-tokenizer",
             "rszs-tensorrt",
             "rszs-cuda",

@@ -1,7 +1,7 @@
 //! Thresholds against the masks of the runtime's own code.
 
 use clap::Parser;
-use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
+use rszs_engine::{EngineError, TileBatch, TileEngine, TileScores};
 use tempfile::TempDir;
 
 use super::*;

@@ -1,4 +1,4 @@
-// Logits to pixels: bilinear, half-pixel centres, edges repeated. Twin: runtime/hot/src/upsample.rs.
+// Logits to pixels: bilinear, half-pixel centres, edges repeated. Twin: crates/hot/src/upsample.rs.
 
 // Pixels that one thread decides: a byte of a mask row. A stride divides them or is divided by them.
 #define GROUP_PX 8

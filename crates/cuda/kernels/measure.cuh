@@ -15,7 +15,7 @@ struct RegionRecord {
 };
 static_assert(sizeof(RegionRecord) == 56, "src/frame/job.rs has this size too");
 
-// exp(x) of x held to [-80, 80]. Twin: runtime/hot/src/sigmoid.rs.
+// exp(x) of x held to [-80, 80]. Twin: crates/hot/src/sigmoid.rs.
 __device__ static inline float exponential(float x) {
     const float to_integer = 12582912.0f;
     x = x < -80.0f ? -80.0f : x;

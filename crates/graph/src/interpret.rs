@@ -157,6 +157,18 @@ pub fn interpret_rounded(
         .collect())
 }
 
+/// The shapes of a graph's outputs for these inputs, by name, in the graph's order.
+pub fn output_shapes(
+    graph: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+) -> Result<Vec<(String, Vec<usize>)>, InterpretError> {
+    let Symbols { images, queries } = Symbols::of(graph, feeds)?;
+    let outputs = graph.outputs.iter();
+    Ok(outputs
+        .map(|(name, id)| (name.clone(), graph.node(*id).shape.at(images, queries)))
+        .collect())
+}
+
 fn fed<'a>(
     node: &Node,
     element: Element,

@@ -48,7 +48,7 @@ pub use cost::{Cost, NodeCost, Parameters, Totals};
 pub use dim::{Dim, K, N, Shape};
 pub use graph::{Graph, GraphError, Node, NodeId};
 pub use initial::{initial_parameters, initial_value};
-pub use interpret::{InterpretError, interpret, interpret_rounded, interpret_with};
+pub use interpret::{InterpretError, interpret, interpret_rounded, interpret_with, output_shapes};
 pub use memory::{BlockOf, Training, TrainingMemory};
 pub use migrate::Migration;
 pub use narrow_results::narrow_results;

@@ -58,10 +58,9 @@ fn a_file_in_half_precision_with_other_weights_is_not_shipped() {
         match check_half(&model, &graph, &parameters, &cases, None) {
             Ok(report) => assert!(is_right, "{report}"),
             Err(CheckError::Mismatch { tolerance: Tolerance::Float16, .. }) => assert!(!is_right),
-            Err(error) => assert!(
-                matches!(error, CheckError::Engine(EngineError::NoLibrary { .. })),
-                "{error}"
-            ),
+            Err(error) => {
+                assert!(matches!(error, CheckError::Load(LoadError::NoLibrary(_))), "{error}")
+            }
         }
     }
 }
@@ -70,5 +69,5 @@ fn a_file_in_half_precision_with_other_weights_is_not_shipped() {
 fn what_is_no_model_is_refused() {
     let (graph, parameters) = example();
     let error = check(b"no model", &graph, &[case(&graph, &parameters)], None).unwrap_err();
-    assert!(matches!(error, CheckError::Engine(EngineError::Load { .. })), "{error}");
+    assert!(matches!(error, CheckError::Load(LoadError::Model { .. })), "{error}");
 }

@@ -23,8 +23,8 @@ use std::fs;
 use std::path::Path;
 
 use super::engine_line::EngineLine;
-use crate::engine::EngineKind;
 use crate::machine::{Machine, file_line};
+use rszs_engine::EngineKind;
 
 /// NVIDIA's number among makers of PCI devices.
 const NVIDIA: &str = "0x10de";

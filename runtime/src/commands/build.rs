@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::engine_line::EngineLine;
 use crate::console::Console;
-use crate::engine::{self, BuildNews, EngineOptions, NoEngine};
 use crate::engine_arguments::EngineArguments;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::interrupt::Interrupt;
+use crate::interrupt;
 use crate::plan::open_bundle;
+use rszs_engine::{self as engine, BuildNews, EngineOptions, NoEngine};
 
 /// What `rszs-edge build` is told.
 ///
@@ -73,7 +73,7 @@ struct BuildLine {
 
 impl BuildArguments {
     pub(super) fn run(&self, console: &Console) -> Result<ExitStatus, Error> {
-        let interrupt = Interrupt::on_signals().map_err(Error::Signals)?;
+        let interrupt = interrupt::on_signals().map_err(Error::Signals)?;
         let built = Arc::new(Mutex::new(None));
         let (told, keep) = (console.build_watch(interrupt.clone()), Arc::clone(&built));
         let watch = told.and(move |news| {

@@ -8,17 +8,17 @@ use serde::Serialize;
 
 use crate::compare::{Difference, Side, SideName};
 use crate::console::Console;
-use crate::engine::EngineOptions;
 use crate::engine_arguments::EngineArguments;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::ground::GroundSample;
-use crate::interrupt::Interrupt;
 use crate::pipeline::ImageError;
 use crate::plan::open_bundle;
 use crate::queries::{TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::source::{Frame, ImageReader, Listed, list_inputs};
+use rszs_engine::EngineOptions;
+use rszs_engine::Interrupt;
 
 /// What `rszs-edge compare` is told.
 #[derive(Debug, Clone, Args)]

@@ -10,12 +10,12 @@ use serde::Serialize;
 use super::advice::{Platform, advice};
 use super::engine_line::EngineLine;
 use crate::console::Console;
-use crate::engine::{self, EngineOptions};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 use crate::plan::open_bundle;
+use rszs_engine::Interrupt;
+use rszs_engine::{self as engine, EngineOptions};
 
 /// What `rszs-edge doctor` is told.
 #[derive(Debug, Clone, Args)]

@@ -3,7 +3,7 @@
 use rszs_bundle::Bundle;
 use serde::Serialize;
 
-use crate::engine::{Skipped, Started};
+use rszs_engine::{Skipped, Started};
 
 /// One engine's result, a line of `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

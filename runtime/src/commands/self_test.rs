@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::engine_line::EngineLine;
 use crate::console::Console;
-use crate::engine::{self, EngineOptions};
 use crate::engine_arguments::EngineArguments;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::interrupt::Interrupt;
 use crate::plan::open_bundle;
+use rszs_engine::Interrupt;
+use rszs_engine::{self as engine, EngineOptions};
 
 /// What `rszs-edge selftest` is told.
 ///

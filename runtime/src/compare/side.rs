@@ -10,7 +10,6 @@ use rszs_bundle::Bundle;
 use rszs_hot::Decision;
 
 use crate::device::{DeviceSegmenter, frame_path};
-use crate::engine::{self, BuildWatch, EngineOptions, SharedTensorRt, Started};
 use crate::engine_arguments::{EngineArguments, EngineChoice, PrecisionChoice};
 use crate::error::Error;
 use crate::ground::GroundSample;
@@ -20,6 +19,7 @@ use crate::queries::{QuerySet, TypedQuery};
 use crate::segment::{FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
 use crate::source::Frame;
 use crate::text::TextTower;
+use rszs_engine::{self as engine, BuildWatch, EngineOptions, SharedTensorRt, Started};
 
 /// `[BUNDLE][@ENGINE[:PRECISION]]`: a bundle's folder, an engine, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,9 +10,9 @@ pub use segmenter::DeviceSegmenter;
 
 use rszs_hot::TileLayout;
 
-use crate::engine::{BuildWatch, Engine, SharedTensorRt};
 use crate::queries::QuerySet;
 use crate::segment::Keep;
+use rszs_engine::{BuildWatch, Engine, SharedTensorRt};
 
 /// The frame path on the device that `engine` computes on; nothing where it computes on none. Where
 /// the path cannot be had, the `watch` hears why: the masks are the same either way, only the way

@@ -30,14 +30,14 @@ use rszs_hot::TileLayout;
 
 pub use message::{FrameTimes, ImageError, ImageResult, Outcome};
 
-use crate::engine::TileEngine;
-use crate::interrupt::Interrupt;
 use crate::queries::QuerySet;
 use crate::segment::{FrameSegmenter, Keep, ScoredTiles, Segmentation};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, Input, SourceError};
 use device_stage::DeviceStage;
 use pool::Pool;
+use rszs_engine::Interrupt;
+use rszs_engine::TileEngine;
 
 /// Frames in memory: one being read, one in the engine, one being written.
 const FRAMES: usize = 3;

@@ -4,7 +4,7 @@ use rszs_hot::{BlendError, DecideError, LogitRowsError, TileError};
 
 use rszs_cuda::frame::FrameError;
 
-use crate::engine::EngineError;
+use rszs_engine::EngineError;
 
 /// One frame could not be segmented.
 #[derive(Debug, thiserror::Error)]

@@ -23,9 +23,9 @@ pub use error::SegmentError;
 pub use runner::{BatchTimes, ScoredTiles, TileRunner};
 pub use segmentation::{Keep, Segmentation};
 
-use crate::engine::TileEngine;
 use crate::queries::QuerySet;
 use crate::source::Frame;
+use rszs_engine::TileEngine;
 
 /// Time spent on one frame.
 ///

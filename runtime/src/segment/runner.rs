@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rszs_hot::{TileGrid, fill_tile};
 
 use super::SegmentError;
-use crate::engine::{TileBatch, TileEngine, TileScores};
 use crate::queries::QuerySet;
 use crate::source::Frame;
+use rszs_engine::{TileBatch, TileEngine, TileScores};
 
 /// Bytes of one RGB pixel.
 const PIXEL_BYTES: usize = 3;

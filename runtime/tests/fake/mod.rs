@@ -5,9 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use rszs_bundle::{Entry, Name, Vocabulary};
-use rszs_edge::engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_edge::queries::{QuerySet, Words, parse_queries};
 use rszs_edge::source::Frame;
+use rszs_engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_hot::{Decision, TileLayout};
 
 /// Tiles of 32 pixels that share 8.

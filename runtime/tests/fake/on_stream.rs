@@ -3,7 +3,7 @@
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda::{Device, Stream};
 use rszs_cuda_simulator::Simulator;
-use rszs_edge::engine::{TileBatch, TileEngine, TileScores};
+use rszs_engine::{TileBatch, TileEngine, TileScores};
 
 /// An engine of the host on a stream of the simulator.
 #[derive(Debug, Clone, Copy)]

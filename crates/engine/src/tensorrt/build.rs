@@ -6,7 +6,7 @@ use rszs_bundle::{OnnxSummary, Precision};
 use rszs_tensorrt::{BuildProgress, Builder, BuilderConfig, BuilderFlag, Library, Network};
 
 use super::{PlanRequest, TensorRtError};
-use crate::engine::{BuildNews, BuildWatch};
+use crate::{BuildNews, BuildWatch};
 
 /// What a build gives.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,8 +80,8 @@ mod tests {
     use rszs_tensorrt::{Family, Logger};
 
     use super::*;
-    use crate::engine::EngineOptions;
-    use crate::interrupt::Interrupt;
+    use crate::EngineOptions;
+    use crate::Interrupt;
 
     /// TensorRT-RTX where `cargo xtask tensorrt` has put it.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]

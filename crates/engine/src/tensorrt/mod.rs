@@ -13,7 +13,7 @@ mod request;
 mod session;
 mod shared;
 
-use std::path::Path;
+use std::fs;
 use std::time::Instant;
 
 use rszs_bundle::Sha256;
@@ -29,7 +29,12 @@ pub use shared::SharedTensorRt;
 
 use super::cache::{CacheFault, CacheKey, CacheLock, EngineCache, Surroundings, Trial};
 use super::{BuildNews, EngineKind, EngineOptions, ORDINAL};
-use crate::machine::file_line;
+
+/// What the kernel's NVIDIA driver says of itself; nothing where there is none.
+fn kernel_driver() -> Option<String> {
+    let text = fs::read_to_string("/proc/driver/nvidia/version").ok()?;
+    text.lines().next().map(|line| line.trim().to_owned())
+}
 
 /// A session whose plan is on trial until the caller has seen that it runs.
 #[derive(Debug)]
@@ -108,8 +113,7 @@ impl<'a> PlanSource<'a> {
         options: &'a EngineOptions,
     ) -> Self {
         let description = device.description();
-        let (name, kernel_driver) =
-            (library::name_of(library), file_line(Path::new("/proc/driver/nvidia/version")));
+        let (name, kernel_driver) = (library::name_of(library), kernel_driver());
         let surroundings = Surroundings {
             library: &name,
             device: &description.name,

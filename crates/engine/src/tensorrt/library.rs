@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use rszs_tensorrt::{Family, Library, LoadError, Logger};
 
-use crate::engine::EngineKind;
+use crate::EngineKind;
 
 /// Loaded for good: NVIDIA's libraries do not survive an unloading.
 static TENSORRT: OnceLock<Library> = OnceLock::new();
@@ -34,7 +34,7 @@ pub(super) fn library(kind: EngineKind, logger: Logger) -> Result<&'static Libra
 }
 
 /// Version and file of a library, once it is loaded.
-pub(in crate::engine) fn library_name(family: Family) -> String {
+pub(crate) fn library_name(family: Family) -> String {
     place(family).get().map_or_else(String::new, |library| {
         format!("{} ({})", library.version(), library.file().display())
     })

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use rten::{
-    Model, ModelOptions, NodeId, RunOptions, ThreadPool, TryFromValueError, ValueOrView, ValueView,
-};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
 
 use super::session::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
@@ -53,16 +51,15 @@ impl EmbeddedSession {
             .run(values, &wanted, Some(options))
             .map_err(|error| EngineError::Run(error.to_string()))?;
         for (output, result) in outputs.iter_mut().zip(results) {
-            let name = output.name;
-            let wrong = |error: TryFromValueError| EngineError::Run(format!("{name}: {error}"));
-            // The contracts have outputs of two and of four sizes.
-            if output.shape.len() == 2 {
-                let (shape, values) = result.into_shape_vec::<f32, 2>().map_err(wrong)?;
-                output.take(&shape, &values)?;
-            } else {
-                let (shape, values) = result.into_shape_vec::<f32, 4>().map_err(wrong)?;
-                output.take(&shape, &values)?;
-            }
+            // The library hands out shapes of a rank that the compiler knows.
+            match output.shape.len() {
+                0 => take::<0>(output, result),
+                1 => take::<1>(output, result),
+                2 => take::<2>(output, result),
+                3 => take::<3>(output, result),
+                4 => take::<4>(output, result),
+                _ => take::<5>(output, result),
+            }?;
         }
         Ok(())
     }
@@ -70,6 +67,13 @@ impl EmbeddedSession {
     fn node(&self, name: &str) -> Result<NodeId, EngineError> {
         self.model.node_id(name).map_err(|error| EngineError::Run(error.to_string()))
     }
+}
+
+fn take<const RANK: usize>(output: &mut NamedOutput<'_>, result: Value) -> Result<(), EngineError> {
+    let (shape, values) = result
+        .into_shape_vec::<f32, RANK>()
+        .map_err(|error| EngineError::Run(format!("{}: {error}", output.name)))?;
+    output.take(&shape, &values)
 }
 
 /// The input where it lies: nothing is copied.

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::message::{Message, Order, read_built};
-use crate::engine::tensorrt::TensorRtError;
-use crate::engine::tensorrt::build::Built;
-use crate::engine::{BuildNews, BuildWatch};
+use crate::tensorrt::TensorRtError;
+use crate::tensorrt::build::Built;
+use crate::{BuildNews, BuildWatch};
 
 /// How often somebody who wants to stop is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -160,8 +160,8 @@ mod tests {
     use rszs_bundle::{Golden, GoldenShape, Precision, Tolerance};
 
     use super::*;
-    use crate::engine::tensorrt::PlanRequest;
-    use crate::engine::{EngineKind, EngineOptions};
+    use crate::tensorrt::PlanRequest;
+    use crate::{EngineKind, EngineOptions};
 
     /// What becomes of an order, larger than a pipe holds, to a shell that does `script` instead of
     /// building.

@@ -10,7 +10,7 @@ use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, Loade
 
 use super::buffers::Buffers;
 use super::{PlanRequest, TensorRtError};
-use crate::engine::{EngineError, NamedInput, NamedOutput, Values};
+use crate::{EngineError, NamedInput, NamedOutput, Values};
 
 /// Pixels per logit.
 pub(super) const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
@@ -163,7 +163,7 @@ impl TensorRtSession {
     }
 
     /// Runs with values of the host: copies them to the device, runs, copies the results back.
-    pub(in crate::engine) fn run(
+    pub(crate) fn run(
         &mut self,
         inputs: &[NamedInput<'_>],
         outputs: &mut [NamedOutput<'_>],

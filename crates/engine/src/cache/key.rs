@@ -12,31 +12,31 @@ const FORMAT: &str = "rszs engine cache 1";
 
 /// Name of a file in the cache: a digest of everything that its content depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct CacheKey {
+pub(crate) struct CacheKey {
     digest: Sha256,
     ending: &'static str,
 }
 
 /// Where an engine is built.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::engine) struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// Family and version of the library.
-    pub(in crate::engine) library: &'a str,
+    pub(crate) library: &'a str,
     /// Name of the device.
-    pub(in crate::engine) device: &'a str,
+    pub(crate) device: &'a str,
     /// Its identity.
-    pub(in crate::engine) device_uuid: [u8; 16],
+    pub(crate) device_uuid: [u8; 16],
     /// Its compute capability.
-    pub(in crate::engine) compute_capability: (u32, u32),
+    pub(crate) compute_capability: (u32, u32),
     /// Version of CUDA that the driver is of.
-    pub(in crate::engine) driver: (u32, u32),
+    pub(crate) driver: (u32, u32),
     /// The kernel's driver, as it describes itself; nothing where it does not.
-    pub(in crate::engine) kernel_driver: Option<&'a str>,
+    pub(crate) kernel_driver: Option<&'a str>,
 }
 
 impl CacheKey {
     /// Of a plan for `model` with `shapes`.
-    pub(in crate::engine) fn of_plan(
+    pub(crate) fn of_plan(
         surroundings: &Surroundings<'_>,
         model: Sha256,
         precision: Precision,
@@ -48,7 +48,7 @@ impl CacheKey {
     }
 
     /// Of the timings of kernels, which are the same for every model.
-    pub(in crate::engine) fn of_timings(surroundings: &Surroundings<'_>) -> Self {
+    pub(crate) fn of_timings(surroundings: &Surroundings<'_>) -> Self {
         const TIMINGS: &str = "timings";
         Self { digest: digest(TIMINGS, &[surroundings.described()]), ending: TIMINGS }
     }

@@ -1,11 +1,22 @@
 //! What computes the network: one enum, one match, chosen at start-up.
 //!
 //! An engine is used only after it gave the bundle's golden outputs on this machine ([`start`]).
-//! Nothing else in this crate knows which engine runs.
+//! Nothing else knows which engine runs. The runtime serves through it, and the exporter, the
+//! calibrator and the tests prove files on it: on the very library that serves.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `kind`, `options`, `start` | which engines there are, what is asked of them, self-test |
+//! | `session` | one loaded model: named inputs in, named outputs out |
+//! | `onnxruntime`, `library`, `placement` | ONNX Runtime, where it lies, what it puts where |
+//! | `embedded` | the engine inside the program |
+//! | `tensorrt`, `cache`, `watch` | plans: built by a child process, kept, waited for |
+//! | `interrupt` | a flag that asks work to stop |
 
 mod cache;
 mod embedded;
 mod error;
+mod interrupt;
 mod kind;
 mod library;
 mod onnxruntime;
@@ -21,13 +32,13 @@ use rszs_cuda::Device;
 
 pub use embedded::EmbeddedSession;
 pub use error::{EngineError, LoadError, NoEngine};
+pub use interrupt::Interrupt;
 pub use kind::EngineKind;
 pub use library::Refusal;
 pub use onnxruntime::{OnnxRuntimeSession, Provider};
 pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
-pub(crate) use start::first_of_each;
-pub use start::{Skipped, Started, attempts, prove, start};
+pub use start::{Skipped, Started, attempts, first_of_each, prove, start};
 pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession, serve_builds};
 pub use watch::{BuildNews, BuildWatch};
 
@@ -66,7 +77,7 @@ pub trait TileEngine {
 }
 
 /// The device that engines of `kind` compute on; nothing for those on the processor.
-pub(crate) fn device_of(kind: EngineKind) -> Option<Device> {
+pub fn device_of(kind: EngineKind) -> Option<Device> {
     kind.is_gpu().then(|| Device::open(ORDINAL).ok()).flatten()
 }
 
@@ -87,7 +98,7 @@ impl Engine {
 
     /// Keeps what the library holds until the process ends: destructors would call into a device
     /// that answers with errors, and what they free is gone with it.
-    pub(crate) fn leak(&self) {
+    pub fn leak(&self) {
         match &self.session {
             Session::TensorRt(session) => std::mem::forget(session.clone()),
             Session::OnnxRuntime(session) => session.leak(),

@@ -6,7 +6,7 @@ use rszs_bundle::{Golden, Precision};
 use rszs_tensorrt::ProfileShapes;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::EngineOptions;
+use crate::EngineOptions;
 
 /// Rows of queries that kernels are chosen for: what people type.
 const USUAL_ROWS: usize = 8;
@@ -15,7 +15,7 @@ const LEAST_ROWS: usize = 2;
 
 /// A model and the sizes that it is to be built for.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::engine) struct PlanRequest<'a> {
+pub(crate) struct PlanRequest<'a> {
     /// Bytes of the ONNX file.
     #[serde(skip)]
     pub(super) model: &'a [u8],
@@ -36,7 +36,7 @@ pub(in crate::engine) struct PlanRequest<'a> {
 
 impl<'a> PlanRequest<'a> {
     /// For calls as `options` have them and for the golden set. `row_limit` is the model's own.
-    pub(in crate::engine) fn new(
+    pub(crate) fn new(
         precision: Precision,
         model: &'a [u8],
         golden: &Golden,

@@ -23,7 +23,7 @@ pub(super) use trial::Trial;
 
 use rszs_durable::{PendingFile, sync_folder};
 
-use crate::engine::BuildWatch;
+use crate::BuildWatch;
 
 /// Ending of plans.
 const PLAN: &str = "plan";

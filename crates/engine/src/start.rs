@@ -61,7 +61,7 @@ pub fn attempts<'a>(
 }
 
 /// For each engine that `options` allow, the first model file that passes, or why none does.
-pub(crate) fn first_of_each<'a>(
+pub fn first_of_each<'a>(
     bundle: &'a Bundle,
     options: &'a EngineOptions,
 ) -> impl Iterator<Item = Result<Started, Skipped>> + 'a {

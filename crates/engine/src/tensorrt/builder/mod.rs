@@ -24,7 +24,7 @@ use rszs_tensorrt::Library;
 use super::build::{self, Built};
 use super::library::name_of;
 use super::{PlanRequest, TensorRtError};
-use crate::engine::{BuildWatch, EngineKind};
+use crate::{BuildWatch, EngineKind};
 
 /// What a program is started with to build a plan. No command of the help's: only a parent knows
 /// what to write to stdin.

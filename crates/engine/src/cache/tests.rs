@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rszs_bundle::{Precision, Sha256};
 
 use super::*;
-use crate::interrupt::Interrupt;
+use crate::Interrupt;
 
 const HERE: Surroundings<'static> = Surroundings {
     library: "TensorRT 10.3.0",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use super::CacheFault;
-use crate::engine::{BuildNews, BuildWatch};
+use crate::{BuildNews, BuildWatch};
 
 /// How often a lock that another process holds is tried.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -17,10 +17,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Held until it is dropped, or until the process ends in whatever way: the system lets go of the
 /// lock of a process that was killed.
 #[derive(Debug)]
-pub(in crate::engine) struct CacheLock {
+pub(crate) struct CacheLock {
     _file: File,
     /// Another process held it before: what it built may be there now.
-    pub(in crate::engine) has_waited: bool,
+    pub(crate) has_waited: bool,
 }
 
 impl CacheLock {

@@ -16,7 +16,7 @@ const MOST_DEATHS: u64 = 2;
 /// holds a byte for every process that has tried the plan and not come to an end with it. It is not
 /// synced: what takes the machine down is not known to be the plan.
 #[derive(Debug)]
-pub(in crate::engine) struct Trial {
+pub(crate) struct Trial {
     _file: File,
     path: PathBuf,
 }

@@ -7,7 +7,7 @@ use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda::{Device, Stream};
 
 use super::{TensorRtError, TensorRtSession};
-use crate::engine::{EngineError, NamedInput, NamedOutput};
+use crate::{EngineError, NamedInput, NamedOutput};
 
 /// A session that clones share, one call at a time.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl SharedTensorRt {
         self.lock().try_capture()
     }
 
-    pub(in crate::engine) fn run(
+    pub(crate) fn run(
         &self,
         inputs: &[NamedInput<'_>],
         outputs: &mut [NamedOutput<'_>],

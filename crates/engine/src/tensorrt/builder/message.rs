@@ -6,9 +6,9 @@ use std::io::{self, BufRead, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::EngineKind;
-use crate::engine::tensorrt::PlanRequest;
-use crate::engine::tensorrt::build::Built;
+use crate::EngineKind;
+use crate::tensorrt::PlanRequest;
+use crate::tensorrt::build::Built;
 
 /// What the parent wants, all that is ever written to the child's stdin.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +44,9 @@ pub(super) struct ReadOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Message {
-    /// [`BuildNews::Phase`](crate::engine::BuildNews::Phase).
+    /// [`BuildNews::Phase`](crate::BuildNews::Phase).
     Phase { name: String, steps: u32 },
-    /// [`BuildNews::Step`](crate::engine::BuildNews::Step).
+    /// [`BuildNews::Step`](crate::BuildNews::Step).
     Step { done: u32 },
     /// A warning or an error of the library's log, for the case that it is the last.
     Said { line: String },

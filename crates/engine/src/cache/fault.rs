@@ -10,7 +10,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// Something of the cache that is not used. Never a reason to stop: the engine is built instead.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::engine) enum CacheFault {
+pub(crate) enum CacheFault {
     /// No variable tells where.
     #[error(
         "engine cache: expected XDG_CACHE_HOME or HOME to name a folder, found neither; name one \

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::interrupt::Interrupt;
+use crate::Interrupt;
 
 /// News of a build.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ impl BuildWatch {
     }
 
     /// The same, with one more listener.
-    pub(crate) fn and(self, listener: impl Fn(&BuildNews<'_>) + Send + Sync + 'static) -> Self {
+    pub fn and(self, listener: impl Fn(&BuildNews<'_>) + Send + Sync + 'static) -> Self {
         let interrupt = self.interrupt.clone();
         let both = move |news: &BuildNews<'_>| {
             self.tell(news);
@@ -71,19 +71,19 @@ impl BuildWatch {
         Self::new(both, interrupt)
     }
 
-    pub(super) fn tell(&self, news: &BuildNews<'_>) {
+    pub(crate) fn tell(&self, news: &BuildNews<'_>) {
         if let Some(listener) = &self.listener {
             listener(news);
         }
     }
 
     /// Tells of something that is slower than it could be.
-    pub(crate) fn warn(&self, text: &str) {
+    pub fn warn(&self, text: &str) {
         self.tell(&BuildNews::Warning(text));
     }
 
     /// Whether somebody asked to stop.
-    pub(super) fn is_interrupted(&self) -> bool {
+    pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupt.is_raised()
     }
 }

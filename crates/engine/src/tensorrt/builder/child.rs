@@ -11,10 +11,10 @@ use rszs_tensorrt::{LogLine, Logger, Severity};
 use rustix::process::{Pid, getppid};
 
 use super::message::{Message, ReadOrder, write_built};
-use crate::engine::tensorrt::build::{self, Built};
-use crate::engine::tensorrt::{PlanRequest, TensorRtError, library};
-use crate::engine::{BuildNews, BuildWatch, ORDINAL};
-use crate::interrupt::Interrupt;
+use crate::Interrupt;
+use crate::tensorrt::build::{self, Built};
+use crate::tensorrt::{PlanRequest, TensorRtError, library};
+use crate::{BuildNews, BuildWatch, ORDINAL};
 
 /// How often the parent hears of lines that are of no use to it but as a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(1);
