@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use prost::Message as _;
 use rszs_engine::{EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput, Values};
 use rszs_export::lower::lower;
-use rszs_graph::{Builder, Element, Init, N, Tensor};
+use rszs_graph::{Builder, DType, Init, N, Tensor};
 
 /// Rows and columns of all three matrices: 12 MB, beyond the caches of a core.
 const SIDE: usize = 1024;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// the fastest of its runs.
 pub fn macs_per_s(kind: EngineKind, options: &EngineOptions) -> Result<f64, LoadError> {
     let builder = Builder::new();
-    let x = builder.input("x", Element::F32, [N, SIDE.into()]);
+    let x = builder.input("x", DType::F32, [N, SIDE.into()]);
     let y = x.matmul(builder.param("weight", [SIDE, SIDE], Init::Constant(0.5)));
     let graph = builder.finish(&[("y", y.id())]).expect("both matrices are square and of one size");
     let parameters = BTreeMap::from([("weight".to_owned(), Tensor::filled([SIDE, SIDE], 0.5))]);

@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rszs_data::Split;
 use rszs_edge::engine_arguments::EngineArguments;
 
-use crate::choice::Target;
 use crate::exit::ExitStatus;
 use crate::observer::Observer;
-use crate::pool::Weighting;
+use crate::pooled_histogram::Weighting;
+use crate::threshold_choice::Target;
 
 /// In place of a file: stdout.
 pub const STDOUT: &str = "-";

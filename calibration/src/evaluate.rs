@@ -13,10 +13,10 @@ use crate::evaluation_report::{
 };
 use crate::exit::ExitStatus;
 use crate::identity::Identity;
+use crate::label_mapping::{LabelMapping, mappings};
 use crate::mask_count::{ExclusiveCount, MaskCount, count_masks};
 use crate::output::Output;
 use crate::sets::{chosen, open_sets};
-use crate::statement::{Statement, statements};
 use crate::thresholds::nothing_labelled;
 
 /// Runs the command.
@@ -25,7 +25,7 @@ pub fn run(arguments: &EvaluateArguments, output: &mut Output) -> Result<ExitSta
     let sets = open_sets(measure)?;
     let bundle = open_bundle(measure)?;
     let stated: Vec<_> =
-        sets.iter().map(|set| statements(set.classes(), bundle.vocabulary())).collect();
+        sets.iter().map(|set| mappings(set.classes(), bundle.vocabulary())).collect();
     if stated.iter().all(Vec::is_empty) {
         return Err(nothing_labelled(&bundle, &sets));
     }
@@ -37,8 +37,7 @@ pub fn run(arguments: &EvaluateArguments, output: &mut Output) -> Result<ExitSta
     let Deployed { bundle, started, pipeline, interrupt, .. } = &mut deployed;
     let entries = bundle.vocabulary().entries();
     let mut evaluated = Vec::with_capacity(sets.len());
-    for (set, statements) in
-        sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty())
+    for (set, mappings) in sets.into_iter().zip(stated).filter(|(_, mappings)| !mappings.is_empty())
     {
         let step = || {
             output.step();
@@ -46,29 +45,27 @@ pub fn run(arguments: &EvaluateArguments, output: &mut Output) -> Result<ExitSta
         };
         let words = Words::from(&*bundle);
         let count =
-            count_masks(&set, &statements, words, measure, pipeline, &mut started.engine, step)?;
-        evaluated.push(evaluation(&set, measure.split.name(), &statements, &count, entries));
+            count_masks(&set, &mappings, words, measure, pipeline, &mut started.engine, step)?;
+        evaluated.push(evaluation(&set, measure.split.name(), &mappings, &count, entries));
     }
     let report = EvaluationReport { identity, sets: evaluated };
     output.results(&report.table(), &report)?;
     Ok(ExitStatus::Done)
 }
 
-/// The numbers of one set. `entries` are those of the vocabulary that `statements` speak of.
+/// The numbers of one set. `entries` are those of the vocabulary that `mappings` speak of.
 pub fn evaluation(
     set: &DenseSet,
     split: &'static str,
-    statements: &[Statement],
+    mappings: &[LabelMapping],
     count: &MaskCount,
     entries: &[Entry],
 ) -> SetEvaluation {
     let label = format!("{}/{split}", set.name());
-    let queries: Vec<QueryEvaluation> = statements
+    let queries: Vec<QueryEvaluation> = mappings
         .iter()
         .zip(&count.queries)
-        .map(|(statement, matrix)| {
-            query_evaluation(&entries[statement.row], statement, matrix, &label)
-        })
+        .map(|(mapping, matrix)| query_evaluation(&entries[mapping.row], mapping, matrix, &label))
         .collect();
     let found: Vec<f64> = queries.iter().filter_map(|query| query.iou).collect();
     SetEvaluation {
@@ -83,7 +80,7 @@ pub fn evaluation(
 
 fn query_evaluation(
     entry: &Entry,
-    statement: &Statement,
+    mapping: &LabelMapping,
     matrix: &ConfusionMatrix,
     label: &str,
 ) -> QueryEvaluation {
@@ -91,7 +88,7 @@ fn query_evaluation(
     let negatives = matrix.pixels(0, 0) + matrix.pixels(0, 1);
     QueryEvaluation {
         query: entry.name.to_string(),
-        is_labelled: statement.is_labelled(),
+        is_labelled: mapping.is_labelled(),
         threshold: entry.threshold.get(),
         temperature: entry.temperature.get(),
         is_calibrated: entry.threshold_source != ThresholdSource::Default,
@@ -119,8 +116,8 @@ fn exclusive_evaluation(count: &ExclusiveCount) -> ExclusiveEvaluation {
     let classes = count.classes.iter().zip(&scores.classes);
     ExclusiveEvaluation {
         classes: classes
-            .map(|(statement, scores)| ClassEvaluation {
-                query: statement.name.to_string(),
+            .map(|(mapping, scores)| ClassEvaluation {
+                query: mapping.name.to_string(),
                 iou: scores.iou,
                 precision: scores.precision,
                 recall: scores.recall,

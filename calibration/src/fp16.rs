@@ -86,14 +86,14 @@ impl Ranges {
 
 #[cfg(test)]
 mod tests {
-    use rszs_graph::{Builder, Element, Init, N};
+    use rszs_graph::{Builder, DType, Init, N};
 
     use super::*;
 
     #[test]
     fn the_worst_of_all_tiles_is_kept_and_an_overflow_is_seen() {
         let builder = Builder::new();
-        let x = builder.input("x", Element::F32, [N, 1.into()]);
+        let x = builder.input("x", DType::F32, [N, 1.into()]);
         let y = x.matmul(builder.param("weight", [1, 1], Init::Constant(1.0))).softmax();
         let graph = builder.finish(&[("y", y.id())]).unwrap();
         let parameters = [("weight".to_owned(), Tensor::new([1, 1], vec![2.0]))].into();

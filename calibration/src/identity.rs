@@ -4,7 +4,8 @@ use rszs_edge::events::{BundleIdentity, EngineIdentity, SkippedEngine};
 use serde::Serialize;
 
 use crate::arguments::MeasureArguments;
-use crate::date::today;
+use time::OffsetDateTime;
+
 use crate::deployed::Deployed;
 
 /// The head of a report.
@@ -40,7 +41,7 @@ impl Identity {
             format: Self::FORMAT,
             program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
             command,
-            date: today(),
+            date: OffsetDateTime::now_utc().date().to_string(),
             bundle: BundleIdentity {
                 name: bundle.manifest().name.clone(),
                 sha256: bundle.hash().to_string(),

@@ -22,7 +22,7 @@ use crate::identity::Identity;
 use crate::int8_report::{Int8Report, Measured, SelfTest, TensorRt};
 use crate::mask_count::count_masks;
 use crate::output::Output;
-use crate::probe::Bench;
+use crate::probe::ProbeContext;
 use crate::quantization::quantize;
 use crate::sets::{LabelledSet, chosen, labelled, open_sets};
 use crate::tensorrt_file::tensorrt_file;
@@ -59,19 +59,19 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     let identity = Identity::new("int8", &deployed, &arguments.measure);
     let tiles = tiles_of_sets(&sets, &mut deployed, arguments.tiles as usize)?;
     let options = arguments.measure.engine.options()?;
-    let bench = Bench {
+    let context = ProbeContext {
         checkpoint: &checkpoint,
         vocabulary: deployed.bundle.vocabulary(),
         kind: deployed.started.kind,
         options: &options,
     };
     output.tell(format_args!("observing {} tiles", tiles.len()));
-    let (network, quantized) = quantize(&graph, &tiles, arguments, bench, || {
+    let (network, quantized) = quantize(&graph, &tiles, arguments, context, || {
         if deployed.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
     })?;
     let onnx = model("model.int8.onnx", &network.graph, &network.checkpoint)?;
     let golden = deployed.bundle.golden();
-    let proven = match prove(bench.kind, Precision::Int8, &onnx, golden, &options) {
+    let proven = match prove(context.kind, Precision::Int8, &onnx, golden, &options) {
         Ok((engine, deviation)) => Ok((engine, SelfTest::of(deviation, golden, Precision::Int8))),
         Err(LoadError::Golden(error)) => {
             Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?)
@@ -96,7 +96,7 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
     };
     let tensorrt = arguments
         .tensorrt_unmeasured
-        .then(|| tensorrt_file(&network, golden, bench))
+        .then(|| tensorrt_file(&network, golden, context))
         .transpose()?;
 
     let words: usize = deployed.bundle.vocabulary().entries().len();
@@ -192,17 +192,17 @@ fn evaluate(
     let Deployed { bundle, started, pipeline, interrupt, .. } = deployed;
     let engine = engine.unwrap_or(&mut started.engine);
     let mut evaluated = Vec::with_capacity(sets.len());
-    for (set, statements) in sets {
+    for (set, mappings) in sets {
         let step = || {
             output.step();
             if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
         };
         let count =
-            count_masks(set, statements, Words::from(&*bundle), arguments, pipeline, engine, step)?;
+            count_masks(set, mappings, Words::from(&*bundle), arguments, pipeline, engine, step)?;
         evaluated.push(evaluation(
             set,
             arguments.split.name(),
-            statements,
+            mappings,
             &count,
             bundle.vocabulary().entries(),
         ));

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::evaluation_report::SetEvaluation;
 use crate::identity::Identity;
-use crate::migration::Migrated;
 use crate::quantization::Quantized;
 use crate::table::{Table, percent};
 use crate::tensorrt_file::TensorRtReport;
@@ -88,13 +87,12 @@ impl Int8Report {
             None => "nothing written".to_owned(),
         };
         let quantization = format!(
-            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. {} \
+            "{}\n\n{} products in INT8 with ranges by {:?} over {} training tiles, {left}. \
              Logits change by {:.3} (root mean square).\n",
             self.identity.line(),
             quantized.products,
             quantized.observer,
             quantized.tiles,
-            migrated(&quantized.migrations),
             quantized.noise,
         );
         let measured = match &self.measured {
@@ -130,17 +128,6 @@ impl Int8Report {
                 percent(Some(report.iou)),
             ),
         }
-    }
-}
-
-/// A sentence on outliers.
-fn migrated(migrations: &[Migrated]) -> String {
-    let moved = migrations.iter().filter(|one| one.alpha.is_some()).count();
-    match migrations.len() {
-        0 => "No activation has uneven channels.".to_owned(),
-        uneven => format!(
-            "Outliers of {moved} of {uneven} activations with uneven channels moved into weights."
-        ),
     }
 }
 

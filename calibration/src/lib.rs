@@ -8,10 +8,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`arguments`] | what was typed |
-//! | [`sets`], [`statement`] | labelled images; what a set says about the words of a vocabulary |
+//! | [`sets`], [`label_mapping`] | labelled images; what a set says about the words of a vocabulary |
 //! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
-//! | [`flat_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
-//! | [`pool`], [`presence`], [`temperature`], [`choice`] | counts of several sets together; the three numbers taken from them |
+//! | [`tempered_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
+//! | [`pooled_histogram`], [`presence`], [`temperature`], [`threshold_choice`] | counts of several sets together; the three numbers taken from them |
 //! | [`thresholds`], [`evaluate`], [`int8`], [`fp16`], [`mask_count`] | the commands, and counting masks |
 //! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training images → ranges of activations, products that stay in float |
 //! | [`migration`], [`quantization`] | outliers moved into weights, and the INT8 graph made of all that |
@@ -24,35 +24,33 @@
 //! Letters: N tiles, K queries, D joint width, H W pixels.
 
 pub mod arguments;
-pub mod choice;
-mod date;
 pub mod deployed;
 pub mod error;
 pub mod evaluate;
 pub mod evaluation_report;
 pub mod exit;
-pub mod flat_score;
 pub mod fp16;
 pub mod fp16_report;
 pub mod identity;
 pub mod int8;
 pub mod int8_report;
+pub mod label_mapping;
 pub mod mask_count;
-pub mod migration;
 pub mod observer;
 pub mod output;
 pub mod pipeline;
-pub mod pool;
+pub mod pooled_histogram;
 pub mod presence;
 pub mod probe;
 pub mod quantization;
 pub mod score_count;
 pub mod sensitivity;
 pub mod sets;
-pub mod statement;
 pub mod table;
 pub mod temperature;
+pub mod tempered_score;
 pub mod tensorrt_file;
+pub mod threshold_choice;
 pub mod threshold_report;
 pub mod thresholds;
 pub mod tile_recorder;

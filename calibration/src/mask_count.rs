@@ -9,16 +9,16 @@ use rszs_metrics::{ConfusionMatrix, IGNORE};
 
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
+use crate::label_mapping::{LabelMapping, one_per_concept, query_set};
 use crate::pipeline::Pipeline;
 use crate::sets::chosen;
-use crate::statement::{Statement, one_per_concept, query_set};
 
 /// Masks of one set against its labels.
 #[derive(Debug, Clone)]
 pub struct MaskCount {
     /// Images.
     pub images: u64,
-    /// One per statement: absent and present, at the bundle's thresholds.
+    /// One per mapping: absent and present, at the bundle's thresholds.
     pub queries: Vec<ConfusionMatrix>,
     /// The classes of a set with several, when a pixel gets one of them.
     pub exclusive: Option<ExclusiveCount>,
@@ -28,7 +28,7 @@ pub struct MaskCount {
 #[derive(Debug, Clone)]
 pub struct ExclusiveCount {
     /// The classes.
-    pub classes: Vec<Statement>,
+    pub classes: Vec<LabelMapping>,
     /// Between them.
     pub matrix: ConfusionMatrix,
 }
@@ -37,7 +37,7 @@ pub struct ExclusiveCount {
 /// `step` hears of each image and may stop the run.
 pub fn count_masks(
     set: &DenseSet,
-    statements: &[Statement],
+    mappings: &[LabelMapping],
     words: Words<'_>,
     arguments: &MeasureArguments,
     pipeline: &mut Pipeline,
@@ -45,12 +45,12 @@ pub fn count_masks(
     mut step: impl FnMut() -> Result<(), Error>,
 ) -> Result<MaskCount, Error> {
     let split = arguments.split.split();
-    let multilabel = query_set(statements, Decision::Multilabel, words)?;
-    let classes = one_per_concept(statements);
+    let multilabel = query_set(mappings, Decision::Multilabel, words)?;
+    let classes = one_per_concept(mappings);
     let exclusive_queries =
         (classes.len() > 1).then(|| query_set(&classes, Decision::Exclusive, words)).transpose()?;
     let matrix = |classes| ConfusionMatrix::new(classes).expect("a run has 1 to 254 queries");
-    let mut queries = vec![matrix(2); statements.len()];
+    let mut queries = vec![matrix(2); mappings.len()];
     let mut exclusive = matrix(classes.len().max(1));
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
     let indices = chosen(set, split, arguments.limit);
@@ -62,9 +62,9 @@ pub fn count_masks(
         pipeline.read(path, &sample)?;
         let found =
             pipeline.segment(path, &multilabel, Keep { masks: true, scores: false }, engine)?;
-        for (query, (statement, matrix)) in statements.iter().zip(&mut queries).enumerate() {
+        for (query, (mapping, matrix)) in mappings.iter().zip(&mut queries).enumerate() {
             truth.clear();
-            truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
+            truth.extend(sample.mask.ids.iter().map(|id| mapping.targets[usize::from(*id)]));
             unpack(found.mask(query), sample.mask.width, &mut predicted);
             matrix.add(&truth, &predicted).map_err(failed)?;
         }
@@ -85,11 +85,10 @@ pub fn count_masks(
 }
 
 /// By index of the set's masks: the class whose concept it shows.
-fn class_of(classes: &[Statement]) -> [u8; 256] {
+fn class_of(classes: &[LabelMapping]) -> [u8; 256] {
     let mut class_of = [IGNORE; 256];
     for (id, class) in class_of.iter_mut().enumerate() {
-        let shows =
-            classes.iter().position(|statement| statement.targets[id] == rszs_data::POSITIVE);
+        let shows = classes.iter().position(|mapping| mapping.targets[id] == rszs_data::POSITIVE);
         *class = shows.map_or(IGNORE, |class| class as u8);
     }
     class_of

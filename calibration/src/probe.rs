@@ -13,7 +13,7 @@ use crate::observer::{MagnitudeHistogram, Observer};
 
 /// What probes run with.
 #[derive(Debug, Clone, Copy)]
-pub struct Bench<'a> {
+pub struct ProbeContext<'a> {
     /// The weights.
     pub checkpoint: &'a Checkpoint,
     /// The queries: every word of the bundle.
@@ -36,19 +36,19 @@ pub struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     /// Of `graph`, an image graph whose outputs are what is to be seen.
-    pub fn new(graph: &Graph, bench: Bench<'a>) -> Result<Self, Error> {
-        let onnx = model("model.probe.onnx", graph, bench.checkpoint)?;
-        let rows = bench.vocabulary.entries().len();
+    pub fn new(graph: &Graph, context: ProbeContext<'a>) -> Result<Self, Error> {
+        let onnx = model("model.probe.onnx", graph, context.checkpoint)?;
+        let rows = context.vocabulary.entries().len();
         let outputs = graph.outputs().iter().map(|(name, id)| {
             let shape = graph.node(*id).shape.at(1, rows);
             let values = vec![0.0; shape.iter().product()];
             (name.clone(), shape, values)
         });
         Ok(Self {
-            session: bench.kind.load(&onnx, bench.options)?,
-            queries: bench.vocabulary.embeddings(),
+            session: context.kind.load(&onnx, context.options)?,
+            queries: context.vocabulary.embeddings(),
             rows,
-            tile_px: bench.checkpoint.config.tile_px,
+            tile_px: context.checkpoint.config.tile_px,
             outputs: outputs.collect(),
         })
     }
@@ -77,9 +77,9 @@ pub fn observe(
     names: &[&str],
     tiles: &[Vec<u8>],
     observer: Observer,
-    bench: Bench<'_>,
+    context: ProbeContext<'_>,
 ) -> Result<BTreeMap<String, f32>, Error> {
-    let mut probe = Probe::new(&graph.showing(names), bench)?;
+    let mut probe = Probe::new(&graph.showing(names), context)?;
     let mut histograms: BTreeMap<String, MagnitudeHistogram> = BTreeMap::new();
     for tile in tiles {
         for (name, values) in probe.run(tile)? {

@@ -10,10 +10,10 @@ use rszs_metrics::{HistogramResolution, ScoreHistogram};
 
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
-use crate::flat_score::{FLAT_TEMPERATURE, FlatScores};
+use crate::label_mapping::{LabelMapping, query_set};
 use crate::pipeline::Pipeline;
 use crate::presence::CANDIDATES;
-use crate::statement::{Statement, query_set};
+use crate::tempered_score::{FLAT_TEMPERATURE, TemperedScores};
 
 /// Scores of the labelled pixels of one set.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct ScoreCount {
 
 /// The queries with no calibration of their own but a presence threshold.
 fn uncalibrated(
-    statements: &[Statement],
+    mappings: &[LabelMapping],
     words: Words<'_>,
     temperature: Temperature,
     least_presence: Option<f32>,
@@ -38,15 +38,15 @@ fn uncalibrated(
         entry.presence_threshold = least_presence.map(PresenceThreshold::new).transpose()?;
     }
     let vocabulary = words.vocabulary.clone().with_entries(entries)?;
-    Ok(query_set(statements, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
+    Ok(query_set(mappings, Decision::Multilabel, Words { vocabulary: &vocabulary, ..words })?)
 }
 
 /// Runs the images at these indices of a set through `pipeline` and counts the score that the
-/// runtime would decide by, of every pixel that `statements` label. `step` hears of each image
+/// runtime would decide by, of every pixel that `mappings` label. `step` hears of each image
 /// and may stop the run.
 pub fn count_scores(
     (set, indices): (&DenseSet, &[usize]),
-    statements: &[Statement],
+    mappings: &[LabelMapping],
     words: Words<'_>,
     arguments: &MeasureArguments,
     pipeline: &mut Pipeline,
@@ -55,15 +55,15 @@ pub fn count_scores(
 ) -> Result<ScoreCount, Error> {
     let plain_queries: Result<Vec<QuerySet>, Error> = CANDIDATES
         .iter()
-        .map(|&least| uncalibrated(statements, words, Temperature::ONE, least))
+        .map(|&least| uncalibrated(mappings, words, Temperature::ONE, least))
         .collect();
     let plain_queries = plain_queries?;
     // Scores are read at a second temperature; presences have been decided by then.
-    let flat_queries = uncalibrated(statements, words, Temperature::new(FLAT_TEMPERATURE)?, None)?;
-    let table = FlatScores::new();
+    let flat_queries = uncalibrated(mappings, words, Temperature::new(FLAT_TEMPERATURE)?, None)?;
+    let table = TemperedScores::new();
     let split = arguments.split.split();
     let mut histograms = vec![
-        vec![ScoreHistogram::new(HistogramResolution::Fine); statements.len()];
+        vec![ScoreHistogram::new(HistogramResolution::Fine); mappings.len()];
         CANDIDATES.len()
     ];
     let (mut plain, mut flat) = (Vec::new(), Vec::new());
@@ -79,9 +79,9 @@ pub fn count_scores(
             Keep { masks: false, scores: true },
             engine,
         )?;
-        for (query, statement) in statements.iter().enumerate() {
+        for (query, mapping) in mappings.iter().enumerate() {
             truth.clear();
-            truth.extend(sample.mask.ids.iter().map(|id| statement.targets[usize::from(*id)]));
+            truth.extend(sample.mask.ids.iter().map(|id| mapping.targets[usize::from(*id)]));
             let mut read: &[f32] = &[];
             for ((found, queries), histograms) in
                 found.iter().zip(&plain_queries).zip(&mut histograms)

@@ -6,7 +6,7 @@ use rszs_graph::{Graph, Product};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::probe::{Bench, Probe};
+use crate::probe::{Probe, ProbeContext};
 
 /// A product and what quantizing it alone does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,16 +26,16 @@ pub fn measure(
     products: &[Product],
     magnitudes: &BTreeMap<String, f32>,
     tiles: &[&[u8]],
-    bench: Bench<'_>,
+    context: ProbeContext<'_>,
     mut step: impl FnMut() -> Result<(), Error>,
 ) -> Result<Vec<Sensitivity>, Error> {
     let graph = graph.showing(&[logits(graph)]);
-    let expected = logits_of(&graph, tiles, bench)?;
+    let expected = logits_of(&graph, tiles, context)?;
     let mut found = Vec::with_capacity(products.len());
     for product in products {
         let alone = BTreeSet::from([product.name.clone()]);
-        let quantized = graph.quantize(&alone, magnitudes, &bench.checkpoint.parameters)?;
-        let noise = root_mean_square(&expected, &logits_of(&quantized, tiles, bench)?);
+        let quantized = graph.quantize(&alone, magnitudes, &context.checkpoint.parameters)?;
+        let noise = root_mean_square(&expected, &logits_of(&quantized, tiles, context)?);
         found.push(Sensitivity { product: product.name.clone(), macs: product.macs, noise });
         step()?;
     }
@@ -68,8 +68,12 @@ pub fn root_mean_square(expected: &[f32], found: &[f32]) -> f64 {
 }
 
 /// The logits of all `tiles`, one tile after the other.
-pub fn logits_of(graph: &Graph, tiles: &[&[u8]], bench: Bench<'_>) -> Result<Vec<f32>, Error> {
-    let mut probe = Probe::new(graph, bench)?;
+pub fn logits_of(
+    graph: &Graph,
+    tiles: &[&[u8]],
+    context: ProbeContext<'_>,
+) -> Result<Vec<f32>, Error> {
+    let mut probe = Probe::new(graph, context)?;
     let mut all = Vec::new();
     for tile in tiles {
         if let Some((_, logits)) = probe.run(tile)?.next() {

@@ -5,11 +5,11 @@ use rszs_data::{DenseSet, Split, catalogue};
 
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
-use crate::statement::{Statement, statements};
+use crate::label_mapping::{LabelMapping, mappings};
 use crate::thresholds::nothing_labelled;
 
 /// A set with what it says about the vocabulary.
-pub type LabelledSet = (DenseSet, Vec<Statement>);
+pub type LabelledSet = (DenseSet, Vec<LabelMapping>);
 
 /// Opens the sets that were named, or all known ones in the data folder. Each has images in the
 /// split.
@@ -44,15 +44,15 @@ pub fn open_sets(arguments: &MeasureArguments) -> Result<Vec<DenseSet>, Error> {
 
 /// The sets that say something about the vocabulary of `bundle`; an error if none does.
 pub fn labelled(sets: Vec<DenseSet>, bundle: &Bundle) -> Result<Vec<LabelledSet>, Error> {
-    let label = |set: DenseSet| (statements(set.classes(), bundle.vocabulary()), set);
+    let label = |set: DenseSet| (mappings(set.classes(), bundle.vocabulary()), set);
     let stated: Vec<_> = sets.into_iter().map(label).collect();
-    if stated.iter().all(|(statements, _)| statements.is_empty()) {
+    if stated.iter().all(|(mappings, _)| mappings.is_empty()) {
         let sets: Vec<DenseSet> = stated.into_iter().map(|(_, set)| set).collect();
         return Err(nothing_labelled(bundle, &sets));
     }
     Ok(stated
         .into_iter()
-        .filter(|(statements, _)| !statements.is_empty())
+        .filter(|(mappings, _)| !mappings.is_empty())
         .map(|(said, set)| (set, said))
         .collect())
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: Guo et al., On Calibration of Modern Neural Networks, arXiv:1706.04599, section 4.2.
 
-use crate::pool::Pool;
+use crate::pooled_histogram::PooledHistogram;
 
 /// Steps of the grid in one doubling.
 const STEPS: i32 = 8;
@@ -11,7 +11,7 @@ const POWERS: std::ops::RangeInclusive<i32> = -2 * STEPS..=3 * STEPS;
 
 /// The temperature of the grid, steps of 9 % from 0.25 to 8, with the smallest negative
 /// log-likelihood.
-pub fn fit_temperature(pool: &Pool) -> f64 {
+pub fn fit_temperature(pool: &PooledHistogram) -> f64 {
     let costs = POWERS
         .map(of_power)
         .map(|temperature| (temperature, pool.negative_log_likelihood(temperature)));
@@ -37,11 +37,11 @@ mod tests {
     use rszs_metrics::{HistogramResolution, ScoreHistogram};
 
     use super::*;
-    use crate::flat_score::{FLAT_TEMPERATURE, score_at};
-    use crate::pool::Weighting;
+    use crate::pooled_histogram::Weighting;
+    use crate::tempered_score::{FLAT_TEMPERATURE, score_at};
 
     /// Logits from -6 to 6 whose pixels are positive as often as a temperature of `truth` says.
-    fn pool(truth: f64) -> Pool {
+    fn pool(truth: f64) -> PooledHistogram {
         let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
         for step in -24..=24 {
             let logit = f64::from(step) / 4.0;
@@ -50,7 +50,7 @@ mod tests {
             let labels: Vec<u8> = (0..1000).map(|pixel| u8::from(pixel < positives)).collect();
             histogram.add(&labels, &[flat; 1000]).unwrap();
         }
-        Pool::new(&[&histogram], Weighting::Sets).unwrap()
+        PooledHistogram::new(&[&histogram], Weighting::Sets).unwrap()
     }
 
     #[test]
@@ -73,7 +73,7 @@ mod tests {
     fn labels_that_contradict_every_score_give_the_end_of_the_grid() {
         let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
         histogram.add(&[1, 0], &[0.1, 0.9]).unwrap();
-        let found = fit_temperature(&Pool::new(&[&histogram], Weighting::Sets).unwrap());
+        let found = fit_temperature(&PooledHistogram::new(&[&histogram], Weighting::Sets).unwrap());
         assert!((found - 8.0).abs() < 1e-9);
         assert!(is_at_end(found as f32) && is_at_end(0.25) && !is_at_end(1.0));
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::int8_report::SelfTest;
-use crate::probe::Bench;
+use crate::probe::ProbeContext;
 use crate::quantization::Int8Network;
 use crate::verdict::{LARGEST_LOSS, Verdict};
 
@@ -49,7 +49,7 @@ pub struct TensorRtFile {
 pub fn tensorrt_file(
     network: &Int8Network,
     golden: &Golden,
-    bench: Bench<'_>,
+    context: ProbeContext<'_>,
 ) -> Result<Result<TensorRtFile, Verdict>, Error> {
     let onnx = half_model(FILE, &network.graph, &network.checkpoint)?;
     let tested = |deviation| SelfTest::of(deviation, golden, Precision::Int8Fp16);
@@ -57,7 +57,7 @@ pub fn tensorrt_file(
         Ok(deviation) => tested(deviation),
         Err(error) => return Ok(Err(Verdict::off_the_golden_set(error).map_err(LoadError::from)?)),
     };
-    match prove(bench.kind, Precision::Int8Fp16, &onnx, golden, bench.options) {
+    match prove(context.kind, Precision::Int8Fp16, &onnx, golden, context.options) {
         Ok((engine, deviation)) => {
             Ok(Ok(TensorRtFile { onnx, engine, oracle, onnx_runtime: tested(deviation) }))
         }

@@ -4,12 +4,12 @@ use rszs_bundle::{Bundle, CurvePoint, Temperature, Threshold};
 use rszs_metrics::{OperatingPoint, PrecisionRecall, ScoreHistogram};
 use serde::Serialize;
 
-use crate::flat_score::{flat_of, logit_of, score_at};
 use crate::identity::Identity;
-use crate::pool::{Pool, Weighting, pixels};
-use crate::statement::Statement;
+use crate::label_mapping::LabelMapping;
+use crate::pooled_histogram::{PooledHistogram, Weighting, pixels};
 use crate::table::{Table, change, percent};
 use crate::temperature::is_at_end;
+use crate::tempered_score::{flat_of, logit_of, score_at};
 use crate::thresholds::MeasuredSet;
 
 /// The report.
@@ -147,7 +147,7 @@ impl Written {
 #[derive(Debug, Clone, Copy)]
 pub struct SetPart<'a> {
     /// What the set says.
-    pub statement: &'a Statement,
+    pub mapping: &'a LabelMapping,
     /// Flat scores of its labelled pixels.
     pub histogram: &'a ScoreHistogram,
     measured: &'a MeasuredSet,
@@ -158,10 +158,10 @@ pub struct SetPart<'a> {
 pub fn set_parts(row: usize, candidate: usize, measured: &[MeasuredSet]) -> Vec<SetPart<'_>> {
     let mut parts = Vec::new();
     for set in measured {
-        let pairs = set.statements.iter().zip(&set.count.histograms[candidate]);
-        let of_row = pairs.filter(|(statement, _)| statement.row == row);
-        parts.extend(of_row.map(|(statement, histogram)| SetPart {
-            statement,
+        let pairs = set.mappings.iter().zip(&set.count.histograms[candidate]);
+        let of_row = pairs.filter(|(mapping, _)| mapping.row == row);
+        parts.extend(of_row.map(|(mapping, histogram)| SetPart {
+            mapping,
             histogram,
             measured: set,
         }));
@@ -183,7 +183,7 @@ impl<'a> SetPart<'a> {
     /// What is told of it when pixels above the flat score `threshold` are predicted.
     pub fn report(&self, threshold: f64) -> SetReport {
         let curve = PrecisionRecall::new(self.histogram);
-        let alone = Pool::new(&[self.histogram], Weighting::Pixels)
+        let alone = PooledHistogram::new(&[self.histogram], Weighting::Pixels)
             .filter(|pool| pool.positive_share() > 0.0);
         SetReport {
             set: self.measured.place.as_ref().map_or_else(
@@ -201,9 +201,9 @@ impl<'a> SetPart<'a> {
 }
 
 impl Setting {
-    /// What `threshold` and `temperature` give on `pool`.
+    /// What `threshold` and `temperature` give on `pooled_histogram`.
     pub fn new(
-        pool: &Pool,
+        pool: &PooledHistogram,
         threshold: Threshold,
         temperature: Temperature,
         presence: Option<f32>,
@@ -230,8 +230,8 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The curve of `pool` with scores at `temperature` as thresholds, each run of equal points once.
-pub fn curve_at(pool: &Pool, temperature: f64) -> Vec<OperatingPoint> {
+/// The curve of `pooled_histogram` with scores at `temperature` as thresholds, each run of equal points once.
+pub fn curve_at(pool: &PooledHistogram, temperature: f64) -> Vec<OperatingPoint> {
     let mut points = pool.points();
     points.dedup_by_key(|point| (point.precision.to_bits(), point.recall.to_bits()));
     for point in &mut points {
@@ -242,7 +242,7 @@ pub fn curve_at(pool: &Pool, temperature: f64) -> Vec<OperatingPoint> {
 
 /// What the bundle keeps of the curve: scores from 0.05 to 0.95 in steps of 0.05 as thresholds,
 /// shares to four digits.
-pub fn stored_curve(pool: &Pool, temperature: f64) -> Vec<CurvePoint> {
+pub fn stored_curve(pool: &PooledHistogram, temperature: f64) -> Vec<CurvePoint> {
     let digits = |share: f64| (share * 1e4).round() / 1e4;
     let at = |step: u32| {
         let threshold = digits(f64::from(step) * 0.05);

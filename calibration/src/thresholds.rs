@@ -12,19 +12,19 @@ use rszs_edge::queries::Words;
 use rszs_metrics::{OperatingPoint, ScoreHistogram};
 
 use crate::arguments::{MeasureArguments, ThresholdArguments};
-use crate::choice::choose;
 use crate::deployed::{Deployed, open_bundle};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::flat_score::{logit_of, score_at};
 use crate::identity::Identity;
+use crate::label_mapping::{LabelMapping, mappings};
 use crate::output::Output;
-use crate::pool::{Pool, Weighting};
+use crate::pooled_histogram::{PooledHistogram, Weighting};
 use crate::presence::{CANDIDATES, LEAST_GAIN};
 use crate::score_count::{ScoreCount, count_scores};
 use crate::sets::{chosen, open_sets};
-use crate::statement::{Statement, statements};
 use crate::temperature::fit_temperature;
+use crate::tempered_score::{logit_of, score_at};
+use crate::threshold_choice::choose;
 use crate::threshold_report::{
     LeftOut, LeftQuery, QueryReport, SetPart, Setting, ThresholdReport, Written, curve_at,
     names_of_sets, set_parts, stored_curve,
@@ -41,8 +41,8 @@ pub struct MeasuredSet {
     /// The place, where places count.
     pub place: Option<String>,
     /// What the set says.
-    pub statements: Vec<Statement>,
-    /// One histogram for each statement.
+    pub mappings: Vec<LabelMapping>,
+    /// One histogram for each mapping.
     pub count: ScoreCount,
 }
 
@@ -50,7 +50,7 @@ pub struct MeasuredSet {
 struct Best {
     /// Place in [`CANDIDATES`].
     candidate: usize,
-    pool: Pool,
+    pool: PooledHistogram,
     point: OperatingPoint,
 }
 
@@ -60,11 +60,11 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
     let sets = open_sets(measure)?;
     let bundle = open_bundle(measure)?;
     let with_ruled_out = rows_of(&arguments.with_ruled_out, &bundle)?;
-    let stated: Vec<Vec<Statement>> = sets
+    let stated: Vec<Vec<LabelMapping>> = sets
         .iter()
         .map(|set| counted(set.classes(), bundle.vocabulary(), &with_ruled_out))
         .collect();
-    if !stated.iter().flatten().any(Statement::is_labelled) {
+    if !stated.iter().flatten().any(LabelMapping::is_labelled) {
         return Err(nothing_labelled(&bundle, &sets));
     }
     let mut deployed = Deployed::start(bundle, measure)?;
@@ -113,9 +113,9 @@ fn counted(
     classes: &ClassTable,
     vocabulary: &Vocabulary,
     with_ruled_out: &[usize],
-) -> Vec<Statement> {
-    let mut stated = statements(classes, vocabulary);
-    stated.retain(|statement| statement.is_labelled() || with_ruled_out.contains(&statement.row));
+) -> Vec<LabelMapping> {
+    let mut stated = mappings(classes, vocabulary);
+    stated.retain(|mapping| mapping.is_labelled() || with_ruled_out.contains(&mapping.row));
     stated
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn nothing_labelled(bundle: &Bundle, sets: &[DenseSet]) -> Error {
 
 fn measure_sets(
     sets: Vec<DenseSet>,
-    stated: Vec<Vec<Statement>>,
+    stated: Vec<Vec<LabelMapping>>,
     deployed: &mut Deployed,
     arguments: &MeasureArguments,
     weighting: Weighting,
@@ -139,8 +139,7 @@ fn measure_sets(
     let words = Words::from(&*bundle);
     let mut measured = Vec::with_capacity(sets.len());
     // A set goes with its decoded images as soon as it is counted.
-    for (set, statements) in
-        sets.into_iter().zip(stated).filter(|(_, statements)| !statements.is_empty())
+    for (set, mappings) in sets.into_iter().zip(stated).filter(|(_, mappings)| !mappings.is_empty())
     {
         let mut step = || {
             output.step();
@@ -166,7 +165,7 @@ fn measure_sets(
             let engine = &mut started.engine;
             let count = count_scores(
                 (&set, images),
-                &statements,
+                &mappings,
                 words,
                 arguments,
                 pipeline,
@@ -177,7 +176,7 @@ fn measure_sets(
             measured.push(MeasuredSet {
                 label,
                 place: place.take(),
-                statements: statements.clone(),
+                mappings: mappings.clone(),
                 count,
             });
         }
@@ -196,12 +195,15 @@ pub fn calibrate(
     let (mut done, mut left) = (Vec::new(), Vec::new());
     for (row, entry) in entries.iter_mut().enumerate() {
         let parts = set_parts(row, 0, measured);
-        if !parts.iter().any(|part| part.statement.is_labelled()) {
+        if !parts.iter().any(|part| part.mapping.is_labelled()) {
             continue;
         }
         let pooled = |candidate: usize| {
             let parts = set_parts(row, candidate, measured);
-            Pool::new(&pooled_histograms(&parts, arguments.weighting), arguments.weighting)
+            PooledHistogram::new(
+                &pooled_histograms(&parts, arguments.weighting),
+                arguments.weighting,
+            )
         };
         let Some(everywhere) = pooled(0) else {
             left.push(LeftQuery {
@@ -297,7 +299,7 @@ fn left_out(parts: &[SetPart<'_>], arguments: &ThresholdArguments) -> Vec<LeftOu
         let mut others = parts.to_vec();
         others.remove(index);
         let histograms = pooled_histograms(&others, arguments.weighting);
-        let Some(pool) = Pool::new(&histograms, arguments.weighting) else { continue };
+        let Some(pool) = PooledHistogram::new(&histograms, arguments.weighting) else { continue };
         let least = least_threshold(&others, arguments.false_area);
         let Ok(point) = choose(&pool, arguments.target, least) else { continue };
         let report = part.report(point.threshold);

@@ -8,9 +8,9 @@ use rszs_hot::Decision;
 
 use crate::deployed::Deployed;
 use crate::error::Error;
+use crate::label_mapping::{LabelMapping, query_set};
 use crate::pipeline::Pipeline;
 use crate::sets::{LabelledSet, chosen};
-use crate::statement::{Statement, query_set};
 
 /// Images of a set that tiles are taken from; more places, not more tiles of one.
 const IMAGES: u32 = 16;
@@ -36,12 +36,12 @@ impl TileEngine for TileRecorder {
 /// no such images.
 pub fn training_tiles(
     set: &DenseSet,
-    statements: &[Statement],
+    mappings: &[LabelMapping],
     words: Words<'_>,
     pipeline: &mut Pipeline,
     count: usize,
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let queries = query_set(statements, Decision::Multilabel, words)?;
+    let queries = query_set(mappings, Decision::Multilabel, words)?;
     let mut recorder = TileRecorder::default();
     for index in chosen(set, Split::Train, Some(IMAGES)) {
         let path = set.image_path(Split::Train, index);
@@ -61,9 +61,9 @@ pub fn tiles_of_sets(
     count: usize,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let mut tiles = Vec::new();
-    for (set, statements) in sets {
+    for (set, mappings) in sets {
         let words = Words::from(&deployed.bundle);
-        tiles.extend(training_tiles(set, statements, words, &mut deployed.pipeline, count)?);
+        tiles.extend(training_tiles(set, mappings, words, &mut deployed.pipeline, count)?);
     }
     if tiles.is_empty() {
         let names: Vec<&str> = sets.iter().map(|(set, _)| set.name()).collect();
@@ -76,14 +76,14 @@ pub fn tiles_of_sets(
 mod tests {
     use super::*;
     use crate::fake;
-    use crate::statement::statements;
+    use crate::label_mapping::mappings;
 
     #[test]
     fn tiles_are_those_of_training_images_spread_over_all_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let set = fake::set(folder.path(), 1);
         let vocabulary = fake::vocabulary(&["flood", "building"]);
-        let stated = statements(set.classes(), &vocabulary);
+        let stated = mappings(set.classes(), &vocabulary);
         let tiles = |count| {
             let mut pipeline = Pipeline::new(fake::LAYOUT, 1);
             training_tiles(&set, &stated, fake::words(&vocabulary), &mut pipeline, count).unwrap()

@@ -7,7 +7,7 @@ use rszs_engine::{
     EmbeddedSession, EngineError, EngineKind, EngineOptions, LoadError, NamedInput, NamedOutput,
     Session, Values,
 };
-use rszs_graph::{Element, Graph, InterpretError, Tensor, output_shapes};
+use rszs_graph::{DType, Graph, InterpretError, Tensor, output_shapes};
 
 /// An ONNX file, loaded.
 #[derive(Debug)]
@@ -62,9 +62,9 @@ impl Engine {
     ) -> Result<Vec<(String, Tensor)>, RunError> {
         let given: Vec<(&str, &Tensor, Numbers)> = graph
             .inputs()
-            .filter_map(|(node, element)| {
+            .filter_map(|(node, dtype)| {
                 let tensor = feeds.get(&node.name)?;
-                Some((node.name.as_str(), tensor, Numbers::of(element, tensor)))
+                Some((node.name.as_str(), tensor, Numbers::of(dtype, tensor)))
             })
             .collect();
         let inputs: Vec<NamedInput<'_>> = given
@@ -101,12 +101,12 @@ enum Numbers {
 }
 
 impl Numbers {
-    fn of(element: Element, tensor: &Tensor) -> Self {
+    fn of(dtype: DType, tensor: &Tensor) -> Self {
         let numbers = tensor.values.iter();
-        match element {
-            Element::U8 => Self::U8(numbers.map(|&x| x as u8).collect()),
-            Element::I32 => Self::I32(numbers.map(|&x| x as i32).collect()),
-            Element::F32 => Self::F32,
+        match dtype {
+            DType::U8 => Self::U8(numbers.map(|&x| x as u8).collect()),
+            DType::I32 => Self::I32(numbers.map(|&x| x as i32).collect()),
+            DType::F32 => Self::F32,
         }
     }
 

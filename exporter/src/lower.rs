@@ -14,7 +14,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 
-use rszs_graph::{Element, Graph, Node, Op, Shape, Tensor};
+use rszs_graph::{DType, Graph, Node, Op, Shape, Tensor};
 
 use crate::onnx::{AttributeProto, ModelProto, data_type};
 use half::{element_types, with_half_scales};
@@ -84,7 +84,7 @@ fn lower_node(
         Op::Constant { values } => {
             writer.weight(index, &node.name, &node.shape.at(1, 1), values)?
         }
-        Op::ToReal => {
+        Op::Cast => {
             let to = AttributeProto::int("to", writer.element_type(index).data_type().into());
             writer.node(index, "Cast", inputs, vec![to]);
         }
@@ -334,11 +334,11 @@ fn lower_group_norm(
     writer.node(index, "Add", vec![x, bias], vec![]);
 }
 
-fn onnx_element(element: Element) -> i32 {
-    match element {
-        Element::U8 => data_type::UINT8,
-        Element::I32 => data_type::INT32,
-        Element::F32 => data_type::FLOAT,
+fn onnx_element(dtype: DType) -> i32 {
+    match dtype {
+        DType::U8 => data_type::UINT8,
+        DType::I32 => data_type::INT32,
+        DType::F32 => data_type::FLOAT,
     }
 }
 

@@ -16,8 +16,6 @@ pub enum ExitStatus {
     BundleRefused = 3,
     /// No engine could be loaded, or none gave the bundle's golden outputs.
     NoEngine = 4,
-    /// A camera or stream ended for good. Files never give this.
-    SourceLost = 5,
     /// Results could not be written.
     OutputFailed = 6,
     /// Stopped by SIGINT or SIGTERM; nothing half written was left.
@@ -26,13 +24,12 @@ pub enum ExitStatus {
 
 impl ExitStatus {
     /// Every status, in the order of the numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Done,
         Self::SomeInputsFailed,
         Self::Usage,
         Self::BundleRefused,
         Self::NoEngine,
-        Self::SourceLost,
         Self::OutputFailed,
         Self::Interrupted,
     ];
@@ -50,7 +47,6 @@ impl ExitStatus {
             Self::Usage => "usage: an argument or a query that makes no sense",
             Self::BundleRefused => "bundle missing, damaged or refused",
             Self::NoEngine => "no engine, or none passed the self-test",
-            Self::SourceLost => "source lost (cameras and streams only)",
             Self::OutputFailed => "output could not be written",
             Self::Interrupted => "interrupted; no partial file is left",
         }
@@ -69,6 +65,6 @@ mod tests {
 
     #[test]
     fn numbers_are_the_documented_ones() {
-        assert_eq!(ExitStatus::ALL.map(ExitStatus::code), [0, 1, 2, 3, 4, 5, 6, 130]);
+        assert_eq!(ExitStatus::ALL.map(ExitStatus::code), [0, 1, 2, 3, 4, 6, 130]);
     }
 }

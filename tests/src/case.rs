@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rszs_graph::{Element, Graph, Init, Tensor, initial_parameters, initial_value, interpret};
+use rszs_graph::{DType, Graph, Init, Tensor, initial_parameters, initial_value, interpret};
 
 /// A graph, its feeds and its parameters, all generated from the case's name.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ impl Case {
     pub fn generated(name: &str, graph: Graph, images: usize, queries: usize) -> Self {
         let feeds = graph
             .inputs()
-            .map(|(node, element)| {
-                (node.name.clone(), feed(&node.name, element, node.shape.at(images, queries)))
+            .map(|(node, dtype)| {
+                (node.name.clone(), feed(&node.name, dtype, node.shape.at(images, queries)))
             })
             .collect();
         let parameters = initial_parameters(&graph, 7);
@@ -38,13 +38,13 @@ impl Case {
     }
 }
 
-fn feed(name: &str, element: Element, shape: Vec<usize>) -> Tensor {
+fn feed(name: &str, dtype: DType, shape: Vec<usize>) -> Tensor {
     let mut tensor = initial_value(name, Init::Normal { standard_deviation: 1.0 }, shape, 11);
     for value in &mut tensor.values {
-        *value = match element {
-            Element::U8 => (value.abs() * 1000.0).floor() % 256.0,
-            Element::I32 => (value.abs() * 1000.0).floor() % 7.0,
-            Element::F32 => *value,
+        *value = match dtype {
+            DType::U8 => (value.abs() * 1000.0).floor() % 256.0,
+            DType::I32 => (value.abs() * 1000.0).floor() % 7.0,
+            DType::F32 => *value,
         };
     }
     tensor

@@ -1,6 +1,6 @@
 //! Every op, with the shapes that the network uses and the awkward ones beside them.
 
-use rszs_graph::{Builder, Element, GraphError, Init, K, N, Scales, Value};
+use rszs_graph::{Builder, DType, GraphError, Init, K, N, Scales, Value};
 
 use crate::Case;
 
@@ -21,11 +21,11 @@ fn case(name: &str, body: impl for<'g> Fn(&'g Builder) -> Value<'g>) -> Case {
 
 fn real<'g>(b: &'g Builder, dims: &[usize]) -> Value<'g> {
     let shape: Vec<_> = std::iter::once(N).chain(dims.iter().map(|&dim| dim.into())).collect();
-    b.input("x", Element::F32, shape)
+    b.input("x", DType::F32, shape)
 }
 
 fn queries(b: &Builder, width: usize) -> Value<'_> {
-    b.input("queries", Element::F32, [K, width.into()])
+    b.input("queries", DType::F32, [K, width.into()])
 }
 
 fn random<'g, const RANK: usize>(b: &'g Builder, name: &str, shape: [usize; RANK]) -> Value<'g> {
@@ -34,9 +34,7 @@ fn random<'g, const RANK: usize>(b: &'g Builder, name: &str, shape: [usize; RANK
 
 fn elementwise() -> Vec<Case> {
     vec![
-        case("bytes become reals", |b| {
-            b.input("tiles", Element::U8, [N, 3.into(), 4.into()]).to_real()
-        }),
+        case("bytes become reals", |b| b.input("tiles", DType::U8, [N, 3.into(), 4.into()]).cast()),
         case("add broadcasts a vector", |b| real(b, &[3, 4]) + random(b, "y", [4])),
         case("sub broadcasts both ways", |b| real(b, &[3, 1]) - random(b, "y", [1, 4])),
         case("mul broadcasts images over queries", |b| {
@@ -68,7 +66,7 @@ fn linear() -> Vec<Case> {
             queries(b, 4).reshape([1.into(), K, 4.into()]).matmul(real(b, &[4, 6]))
         }),
         case("gather takes rows by number", |b| {
-            random(b, "table", [7, 5]).gather(b.input("tokens", Element::I32, [K, 4.into()]))
+            random(b, "table", [7, 5]).gather(b.input("tokens", DType::I32, [K, 4.into()]))
         }),
     ]
 }

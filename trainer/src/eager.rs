@@ -189,13 +189,14 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
     pub(crate) fn needs_gradient(&self, graph: &Graph) -> Result<Vec<bool>, TrainError> {
         let mut needs = Vec::with_capacity(graph.nodes().len());
         for node in graph.nodes() {
-            needs.push(match node.op {
-                Op::Input { .. } => self
-                    .feeds
+            needs.push(if matches!(node.op, Op::Input { .. }) {
+                self.feeds
                     .get(node.name.as_str())
-                    .is_some_and(|value| value.borrow().requires_grad()),
-                Op::Param { .. } => self.parameters.get(&node.name)?.requires_grad(),
-                _ => node.inputs.iter().any(|id| needs[id.index()]),
+                    .is_some_and(|value| value.borrow().requires_grad())
+            } else if matches!(node.op, Op::Param { .. }) {
+                self.parameters.get(&node.name)?.requires_grad()
+            } else {
+                node.inputs.iter().any(|id| needs[id.index()])
             });
         }
         Ok(needs)
@@ -239,7 +240,7 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
                     Tensor::f_from_slice(values)?.f_reshape(self.symbols.lengths(&node.shape.0))?;
                 upload(&constant, self.parameters.device())
             }
-            Op::ToReal => inputs[0].f_to_kind(Kind::Float),
+            Op::Cast => inputs[0].f_to_kind(Kind::Float),
 
             Op::Add => sum(inputs[0], inputs[1]),
             Op::Sub => inputs[0].f_sub(inputs[1]),

@@ -5,10 +5,10 @@
 //! are means over, losses, gradients. Then every rank takes the same step. Rank 0 alone writes the
 //! run's folder.
 //!
-//! Sums go through rank 0 over plain TCP (`star.rs`), which needs nothing. Gradients on CUDA
+//! Sums go through rank 0 over plain TCP (`tcp.rs`), which needs nothing. Gradients on CUDA
 //! devices go from device to device by NCCL (`nccl.rs`), where there is one. A program that is
 //! built for it sums over MPI (`mpi.rs`): that needs Open MPI and libclang wherever the trainer is
-//! built. `SCALING.md` says where the star's one link becomes the limit.
+//! built. `SCALING.md` says where rank 0's one link becomes the limit.
 
 mod environment;
 mod gradient_sum;
@@ -17,9 +17,9 @@ mod launch;
 #[cfg(feature = "mpi")]
 mod mpi;
 mod nccl;
-mod star;
 mod sum_thread;
 mod tcp;
+mod tcp_all_reduce;
 
 use std::fmt::Debug;
 
@@ -31,7 +31,7 @@ pub use gradient_sum::GradientSum;
 pub use kind::TransportKind;
 pub use launch::{end_with_launcher, launch};
 use nccl::nccl_or_tcp;
-use star::Star;
+use tcp_all_reduce::TcpAllReduce;
 
 /// What adds up numbers over ranks. All ranks make the same calls in the same order.
 pub trait Transport: Debug {
@@ -91,9 +91,9 @@ impl Communicator {
     ) -> Result<Self, TrainError> {
         let job = job_number(job, kind);
         Ok(Self::Ranks(match kind {
-            TransportKind::Tcp => Box::new(tcp::over(Star::join(environment, job)?)?),
+            TransportKind::Tcp => Box::new(tcp::over(TcpAllReduce::join(environment, job)?)?),
             TransportKind::Auto | TransportKind::Nccl => {
-                nccl_or_tcp(Star::join(environment, job)?, kind, ordinal)?
+                nccl_or_tcp(TcpAllReduce::join(environment, job)?, kind, ordinal)?
             }
             TransportKind::Mpi => over_mpi(job)?,
         }))

@@ -54,7 +54,7 @@ impl Precision {
     }
 
     /// A product of factors in this type, in which the result stays: what reads it next may take 16
-    /// bits as they are, and what does not makes float32 of it (`rszs_graph::narrow_results`).
+    /// bits as they are, and what does not makes float32 of it (`rszs_graph::mixed_precision`).
     pub(crate) fn product<const FACTORS: usize>(
         self,
         factors: [&Tensor; FACTORS],

@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rszs_graph::{Builder, Element, Graph, K, N, Tensor as Values, Value};
+use rszs_graph::{Builder, DType, Graph, K, N, Tensor as Values, Value};
 use rszs_network::{Config, TextConfig, TokenSource, VitConfig, clip, dino};
 use rszs_tests::Tolerance;
 use rszs_train::import::{Model, Published, Towers};
@@ -55,7 +55,7 @@ fn tower(
 ) -> Expected {
     let b = Builder::new();
     let side = vit.input_px;
-    let input = b.input("pixels", Element::F32, [N, 3.into(), side.into(), side.into()]);
+    let input = b.input("pixels", DType::F32, [N, 3.into(), side.into(), side.into()]);
     let output_id = body(&b, TokenSource::Patches { pixels: input, patch_px: vit.patch_px }).id();
     let graph = b.finish(&[("output", output_id)]).unwrap();
     Expected {
@@ -85,8 +85,8 @@ fn rsi(vit: &VitConfig, pixels: &Tensor, output: &Tensor) -> Expected {
 fn text(config: &TextConfig, ids: &Tensor, output: &Tensor) -> Expected {
     let b = Builder::new();
     let context = config.context;
-    let tokens = b.input("tokens", Element::I32, [K, context.into()]);
-    let end = b.input("end", Element::F32, [K, context.into()]);
+    let tokens = b.input("tokens", DType::I32, [K, context.into()]);
+    let end = b.input("end", DType::F32, [K, context.into()]);
     let output_id =
         b.scoped("text", || clip::text_tower(&b, tokens, end, config, JOINT_WIDTH)).id();
     let graph = b.finish(&[("output", output_id)]).unwrap();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rszs_graph::{Builder, Element, Graph, N, Node, Tensor as Values, interpret};
+use rszs_graph::{Builder, DType, Graph, N, Node, Tensor as Values, interpret};
 use rszs_network::{StageConfig, StemConfig, stem};
 use rszs_tests::Tolerance;
 use rszs_train::import::{Published, Towers};
@@ -40,7 +40,7 @@ fn graph() -> Graph {
         ..StemConfig::efficientnet_lite2()
     };
     let b = Builder::new();
-    let pixels = b.input("pixels", Element::F32, [N, 3.into(), 64.into(), 64.into()]);
+    let pixels = b.input("pixels", DType::F32, [N, 3.into(), 64.into(), 64.into()]);
     let maps = b.scoped("stem", || stem::stem(&b, pixels, &config));
     let ids = [maps.stride_4, maps.stride_8, maps.stride_16].map(rszs_graph::Value::id);
     let outputs: Vec<_> = MAPS.into_iter().zip(ids).collect();

@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use rszs_graph::Element;
+use rszs_graph::DType;
 use rszs_network::{Purpose, image_graph};
 use rszs_tests::{Case, Tolerance, network_cases, op_cases};
 use rszs_train::{Mode, Parameters, eval};
@@ -34,9 +34,9 @@ fn agree(case: &Case) {
         .inputs()
         .map(|(node, element)| {
             let kind = match element {
-                Element::U8 => Kind::Uint8,
-                Element::I32 => Kind::Int,
-                Element::F32 => Kind::Float,
+                DType::U8 => Kind::Uint8,
+                DType::I32 => Kind::Int,
+                DType::F32 => Kind::Float,
             };
             (node.name.as_str(), kind)
         })

@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use rszs_graph::{Element, Graph, Op, Tensor as Values, narrow_results};
+use rszs_graph::{DType, Graph, Op, Tensor as Values, mixed_precision};
 use rszs_network::{Purpose, image_graph, text_graph};
 use rszs_tests::Tolerance;
 use rszs_train::segments::{Cut, forward};
@@ -69,9 +69,9 @@ fn blank(graph: &Graph) -> BTreeMap<&str, Tensor> {
     let inputs = graph.inputs().map(|(node, element)| {
         let shape: Vec<i64> = node.shape.0.iter().map(|dim| dim.at(2, 3) as i64).collect();
         let kind = match element {
-            Element::U8 => Kind::Uint8,
-            Element::I32 => Kind::Int,
-            Element::F32 => Kind::Float,
+            DType::U8 => Kind::Uint8,
+            DType::I32 => Kind::Int,
+            DType::F32 => Kind::Float,
         };
         (node.name.as_str(), Tensor::zeros(shape, (kind, Device::Cpu)))
     });
@@ -86,7 +86,7 @@ fn values_of_both_networks_have_16_bits_where_the_graph_says_so() {
     (config.vlm.drop_path, config.rsi.drop_path) = (0.3, 0.3);
     for graph in [image_graph(&config, Purpose::Train).unwrap(), text_graph(&config).unwrap()] {
         let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
-        let narrow = narrow_results(&graph);
+        let narrow = mixed_precision(&graph);
         let narrow: BTreeMap<&str, bool> =
             graph.nodes().iter().map(|node| node.name.as_str()).zip(narrow).collect();
         for (precision, of_16_bits) in OF_16_BITS {

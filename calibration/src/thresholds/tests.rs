@@ -25,30 +25,24 @@ fn measured(
     vocabulary: &Vocabulary,
     arguments: &ThresholdArguments,
 ) -> MeasuredSet {
-    let statements = counted(set.classes(), vocabulary, &[]);
+    let mappings = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
     let (words, measure) = (fake::words(vocabulary), &arguments.measure);
     let images: Vec<usize> = (0..set.len(Split::Val)).collect();
     let engine = &mut ColourEngine;
     let count =
-        count_scores((set, &images), &statements, words, measure, &mut pipeline, engine, || Ok(()))
+        count_scores((set, &images), &mappings, words, measure, &mut pipeline, engine, || Ok(()))
             .unwrap();
-    MeasuredSet { label: format!("{}/val", set.name()), place: None, statements, count }
+    MeasuredSet { label: format!("{}/val", set.name()), place: None, mappings, count }
 }
 
 fn masks(set: &DenseSet, vocabulary: &Vocabulary) -> MaskCount {
-    let statements = counted(set.classes(), vocabulary, &[]);
+    let mappings = counted(set.classes(), vocabulary, &[]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
     let (words, arguments) = (fake::words(vocabulary), arguments(""));
-    count_masks(
-        set,
-        &statements,
-        words,
-        &arguments.measure,
-        &mut pipeline,
-        &mut ColourEngine,
-        || Ok(()),
-    )
+    count_masks(set, &mappings, words, &arguments.measure, &mut pipeline, &mut ColourEngine, || {
+        Ok(())
+    })
     .unwrap()
 }
 
@@ -134,7 +128,7 @@ fn every_labelled_pixel_is_counted_once_and_no_other() {
     assert!(
         measured.count.histograms[0]
             .iter()
-            .all(|histogram| crate::pool::pixels(histogram) == 4 * 39 * 28)
+            .all(|histogram| crate::pooled_histogram::pixels(histogram) == 4 * 39 * 28)
     );
     assert_eq!(measured.count.images, 4);
 }
@@ -169,13 +163,12 @@ fn a_precision_that_cannot_be_had_leaves_the_query_and_says_so() {
     let (_folder, set, vocabulary) = example();
     let mut measured = measured(&set, &vocabulary, &arguments(""));
     // every score contradicts its label
-    let MeasuredSet { statements, count, .. } = &mut measured;
-    for (statement, histogram) in
-        count.histograms.iter_mut().flat_map(|one| statements.iter().zip(one))
+    let MeasuredSet { mappings, count, .. } = &mut measured;
+    for (mapping, histogram) in count.histograms.iter_mut().flat_map(|one| mappings.iter().zip(one))
     {
         let mut wrong = rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
         wrong.add(&[1, 0, 0], &[0.2, 0.8, 0.8]).unwrap();
-        assert!(statement.is_labelled());
+        assert!(mapping.is_labelled());
         *histogram = wrong;
     }
     let mut entries = vocabulary.entries().to_vec();
@@ -211,22 +204,17 @@ fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
     let dry = fake::dry_set(folder.path());
     let arguments = arguments("--false-area 1 --weighting sets");
     let measure = |set: &DenseSet, engine: &mut PresentUnlessBlue| {
-        let statements = counted(set.classes(), &vocabulary, &[0]);
+        let mappings = counted(set.classes(), &vocabulary, &[0]);
         let mut pipeline = Pipeline::new(fake::LAYOUT, 2);
         let words = fake::words(&vocabulary);
         let (images, measure): (Vec<usize>, _) =
             ((0..set.len(Split::Val)).collect(), &arguments.measure);
-        let count = count_scores(
-            (set, &images),
-            &statements,
-            words,
-            measure,
-            &mut pipeline,
-            engine,
-            || Ok(()),
-        )
-        .unwrap();
-        MeasuredSet { label: set.name().to_owned(), place: None, statements, count }
+        let count =
+            count_scores((set, &images), &mappings, words, measure, &mut pipeline, engine, || {
+                Ok(())
+            })
+            .unwrap();
+        MeasuredSet { label: set.name().to_owned(), place: None, mappings, count }
     };
     let both = [&set, &dry].map(|set| measure(set, &mut PresentUnlessBlue));
     let mut entries = vocabulary.entries().to_vec();
@@ -242,11 +230,11 @@ fn a_presence_threshold_keeps_dry_places_out_and_lets_the_threshold_fall() {
     );
 
     let calibrated = vocabulary.clone().with_entries(entries).unwrap();
-    let statements = counted(dry.classes(), &calibrated, &[0]);
+    let mappings = counted(dry.classes(), &calibrated, &[0]);
     let mut pipeline = Pipeline::new(fake::LAYOUT, 3);
     let (words, engine) = (fake::words(&calibrated), &mut PresentUnlessBlue);
     let found =
-        count_masks(&dry, &statements, words, &arguments.measure, &mut pipeline, engine, || Ok(()))
+        count_masks(&dry, &mappings, words, &arguments.measure, &mut pipeline, engine, || Ok(()))
             .unwrap();
     assert_eq!(found.queries[0].pixels(0, 1), 0, "the runtime's masks of dry places are empty");
 }
@@ -259,13 +247,13 @@ fn three_places(vocabulary: &Vocabulary) -> Vec<MeasuredSet> {
         let mut histogram =
             rszs_metrics::ScoreHistogram::new(rszs_metrics::HistogramResolution::Fine);
         histogram.add(&truth, &[positives, negatives].concat()).unwrap();
-        let statements = counted(&rszs_data::sets::flood_area::classes(), vocabulary, &[]);
+        let mappings = counted(&rszs_data::sets::flood_area::classes(), vocabulary, &[]);
         let histograms = vec![vec![histogram]; CANDIDATES.len()];
         let count = ScoreCount { images: 1, histograms };
         MeasuredSet {
             label: "set/train".to_owned(),
             place: Some(place.to_owned()),
-            statements,
+            mappings,
             count,
         }
     };

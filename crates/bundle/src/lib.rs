@@ -24,7 +24,6 @@ mod bundle;
 mod content;
 mod contract;
 mod directory;
-mod edit_distance;
 mod entry;
 mod error;
 mod exchange;

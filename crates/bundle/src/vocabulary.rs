@@ -1,6 +1,7 @@
 //! The words a bundle knows without a text tower: names, thresholds, embeddings.
 
-use crate::edit_distance::edit_distance;
+use strsim::osa_distance;
+
 use crate::{Entry, Sha256, VocabularyError, float_bytes, normalised};
 use std::collections::HashMap;
 
@@ -145,8 +146,7 @@ impl Vocabulary {
         let mut distances: Vec<(usize, usize)> = Vec::with_capacity(self.rows.len());
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.support) {
             let words = std::iter::once(&row.name).chain(&row.synonyms);
-            let nearest =
-                words.map(|word| edit_distance(&wanted, &normalised(word.as_str()))).min();
+            let nearest = words.map(|word| osa_distance(&wanted, &normalised(word.as_str()))).min();
             distances.extend(nearest.map(|distance| (distance, index)));
         }
         distances.sort_unstable();

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::infer::infer;
-use crate::{Element, Graph, GraphError, Init, Node, NodeId, Op, Shape, Value};
+use crate::{DType, Graph, GraphError, Init, Node, NodeId, Op, Shape, Value};
 
 /// Collects nodes. The first mistake is kept with the file and line of the call that made it; later
 /// calls go on with a guess, so that the network reads like arithmetic, and [`Builder::finish`]
@@ -32,8 +32,8 @@ impl Builder {
 
     /// A value fed at run time under `name`, which is not scoped.
     #[track_caller]
-    pub fn input(&self, name: &str, element: Element, shape: impl Into<Shape>) -> Value<'_> {
-        self.push_named(name.to_owned(), Op::Input { element }, shape.into(), Location::caller())
+    pub fn input(&self, name: &str, dtype: DType, shape: impl Into<Shape>) -> Value<'_> {
+        self.push_named(name.to_owned(), Op::Input { dtype }, shape.into(), Location::caller())
     }
 
     /// A trained tensor, named by the open scopes and `name`.

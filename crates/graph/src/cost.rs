@@ -5,7 +5,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
 
-use crate::{Element, Graph, Node, Op};
+use crate::{DType, Graph, Node, Op};
 
 /// The cost of one forward pass for given N and K.
 ///
@@ -191,7 +191,7 @@ fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
         Op::Input { .. }
         | Op::Param { .. }
         | Op::Constant { .. }
-        | Op::ToReal
+        | Op::Cast
         | Op::Add
         | Op::Sub
         | Op::Mul
@@ -223,11 +223,12 @@ fn macs(graph: &Graph, node: &Node, images: usize, queries: usize) -> u64 {
 }
 
 fn bytes_an_element(op: &Op) -> u64 {
-    match op {
-        Op::Input { element: Element::U8 } | Op::Quantize { .. } => 1,
-        Op::Param { .. } | Op::Constant { .. } => 0,
-        op if shares_memory(op) => 0,
-        _ => 4,
+    if matches!(op, Op::Input { dtype: DType::U8 } | Op::Quantize { .. }) {
+        1
+    } else if matches!(op, Op::Param { .. } | Op::Constant { .. }) || shares_memory(op) {
+        0
+    } else {
+        4
     }
 }
 
@@ -271,15 +272,15 @@ mod tests {
 
     fn example() -> Graph {
         let builder = Builder::new();
-        let x = builder.input("x", Element::U8, [N, 3.into(), 8.into(), 8.into()]);
+        let x = builder.input("x", DType::U8, [N, 3.into(), 8.into(), 8.into()]);
         let map = builder.scoped("encoder", || {
             let weight = builder.param("weight", [6, 3, 2, 2], INIT);
-            let map = x.to_real().conv2d(weight, None, 2, 0, 1);
+            let map = x.cast().conv2d(weight, None, 2, 0, 1);
             let up = builder.param("up", [6, 5, 2, 2], INIT);
             map.conv_transpose2d(up, None, 2)
         });
         let y = builder.scoped("head", || {
-            let queries = builder.input("queries", Element::F32, [K, 5.into()]);
+            let queries = builder.input("queries", DType::F32, [K, 5.into()]);
             queries.matmul(map.reshape([N, 5.into(), 64.into()]))
         });
         builder.finish(&[("y", y.id())]).unwrap()

@@ -47,7 +47,7 @@ struct Attributes<'a>(&'a Node);
 impl fmt::Display for Attributes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.op {
-            Op::Input { element } => write!(f, " {{{element:?}}}"),
+            Op::Input { dtype } => write!(f, " {{{dtype:?}}}"),
             Op::Constant { values } if values.len() <= SHORT_CONSTANT => {
                 write!(f, " {{{values:?}}}")
             }
@@ -82,7 +82,7 @@ impl fmt::Display for Attributes<'_> {
                 write!(f, " {{probability {probability}}}")
             }
             Op::Param { .. }
-            | Op::ToReal
+            | Op::Cast
             | Op::Add
             | Op::Sub
             | Op::Mul

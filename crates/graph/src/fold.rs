@@ -77,9 +77,10 @@ impl Graph {
     fn known_with(&self, input: &str) -> Vec<bool> {
         let mut known = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            known.push(match node.op {
-                Op::Input { .. } => node.name == input,
-                _ => node.shape.as_fixed().is_some() && node.inputs.iter().all(|id| known[id.0]),
+            known.push(if matches!(node.op, Op::Input { .. }) {
+                node.name == input
+            } else {
+                node.shape.as_fixed().is_some() && node.inputs.iter().all(|id| known[id.0])
             });
         }
         known
@@ -104,13 +105,13 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Builder, Element, K, N};
+    use crate::{Builder, DType, K, N};
 
     fn example() -> Graph {
         let builder = Builder::new();
         let init = Init::Constant(0.0);
-        let x = builder.input("x", Element::F32, [N, 2.into()]);
-        let queries = builder.input("queries", Element::F32, [K, 2.into()]);
+        let x = builder.input("x", DType::F32, [N, 2.into()]);
+        let queries = builder.input("queries", DType::F32, [K, 2.into()]);
         let keys = builder.scoped("head", || {
             queries.matmul(builder.param("weight", [2, 2], init)).l2_normalize()
         });
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn what_follows_from_weights_alone_becomes_one_weight() {
         let builder = Builder::new();
-        let x = builder.input("x", Element::F32, [N, 2.into()]);
+        let x = builder.input("x", DType::F32, [N, 2.into()]);
         let y = builder.scoped("layer", || {
             let weight = builder.param("weight", [2, 2], Init::Constant(0.0));
             let gain = builder.param("gain", [2], Init::Constant(1.0)).reshape([1, 2]);

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use crate::{Element, Op, Shape};
+use crate::{DType, Op, Shape};
 
 /// The place of a node in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,10 +53,10 @@ impl Graph {
     }
 
     /// The nodes that are fed at run time, with their element types.
-    pub fn inputs(&self) -> impl Iterator<Item = (&Node, Element)> {
-        self.nodes.iter().filter_map(|node| match node.op {
-            Op::Input { element } => Some((node, element)),
-            _ => None,
+    pub fn inputs(&self) -> impl Iterator<Item = (&Node, DType)> {
+        self.nodes.iter().filter_map(|node| {
+            let Op::Input { dtype } = node.op else { return None };
+            Some((node, dtype))
         })
     }
 

@@ -3,107 +3,176 @@
 use crate::{Dim, Op, Shape};
 
 /// The output shape of `op`. `target` is the wanted shape of `Reshape` and `Expand`.
+///
+/// The op is matched first and every op has its row: one without a shape rule does not compile.
 pub(crate) fn infer(op: &Op, inputs: &[Shape], target: Option<&Shape>) -> Result<Shape, String> {
-    match (op, inputs) {
-        (Op::Input { .. } | Op::Param { .. } | Op::Constant { .. }, _) => {
+    match *op {
+        Op::Input { .. } | Op::Param { .. } | Op::Constant { .. } => {
             Err(format!("{} has a given shape, not an inferred one", op.name()))
         }
-        (
-            Op::ToReal
-            | Op::Affine { .. }
-            | Op::Relu
-            | Op::Relu6
-            | Op::Gelu
-            | Op::QuickGelu
-            | Op::Sigmoid
-            | Op::L2Normalize
-            | Op::Softmax
-            | Op::Dropout { .. }
-            | Op::DropPath { .. },
-            [x],
-        ) => Ok(x.clone()),
-        (Op::Add | Op::Sub | Op::Mul | Op::Div, [left, right]) => broadcast(&left.0, &right.0)
-            .map(Shape)
-            .ok_or_else(|| format!("cannot {} {left} and {right}", op.name())),
-        (Op::MatMul, [left, right]) => matmul(left, right),
-        (&Op::Conv2d { stride, padding, groups }, [x, weight, bias @ ..]) if bias.len() <= 1 => {
-            conv2d(x, weight, bias.first(), stride, padding, groups)
+        Op::Cast
+        | Op::Affine { .. }
+        | Op::Relu
+        | Op::Relu6
+        | Op::Gelu
+        | Op::QuickGelu
+        | Op::Sigmoid
+        | Op::L2Normalize
+        | Op::Softmax
+        | Op::Dropout { .. }
+        | Op::DropPath { .. } => {
+            let [x] = exactly(op, inputs)?;
+            Ok(x.clone())
         }
-        (&Op::ConvTranspose2d { stride }, [x, weight, bias @ ..]) if bias.len() <= 1 => {
-            conv_transpose2d(x, weight, bias.first(), stride)
+        Op::Add | Op::Sub | Op::Mul | Op::Div => {
+            let [left, right] = exactly(op, inputs)?;
+            broadcast(&left.0, &right.0)
+                .map(Shape)
+                .ok_or_else(|| format!("cannot {} {left} and {right}", op.name()))
         }
-        (&Op::AvgPool2d { size }, [x]) => {
-            let (b, c, h, w) = image_axes(x)?;
-            if h % size != 0 || w % size != 0 {
-                return Err(format!("cannot pool {x} in blocks of {size}: they do not divide it"));
-            }
-            Ok([b, c, (h / size).into(), (w / size).into()].into())
+        Op::MatMul => {
+            let [left, right] = exactly(op, inputs)?;
+            matmul(left, right)
         }
-        (&Op::Resize { height, width }, [x]) => {
+        Op::Conv2d { stride, padding, groups } => {
+            let (x, weight, bias) = with_bias(op, inputs)?;
+            conv2d(x, weight, bias, stride, padding, groups)
+        }
+        Op::ConvTranspose2d { stride } => {
+            let (x, weight, bias) = with_bias(op, inputs)?;
+            conv_transpose2d(x, weight, bias, stride)
+        }
+        Op::AvgPool2d { size } => {
+            let [x] = exactly(op, inputs)?;
+            average_pool(x, size)
+        }
+        Op::Resize { height, width } => {
+            let [x] = exactly(op, inputs)?;
             let (b, c, _, _) = image_axes(x)?;
             Ok([b, c, height.into(), width.into()].into())
         }
-        (Op::Mean { axes }, [x]) => mean(x, axes),
-        (Op::LayerNorm { .. }, [x, gain, bias]) => {
+        Op::Mean { ref axes } => {
+            let [x] = exactly(op, inputs)?;
+            mean(x, axes)
+        }
+        Op::LayerNorm { .. } => {
+            let [x, gain, bias] = exactly(op, inputs)?;
             let channels = x.0.last().copied().ok_or("layer_norm of a number without axes")?;
             expect_vector(gain, channels, "gain")?;
             expect_vector(bias, channels, "bias")?;
             Ok(x.clone())
         }
-        (&Op::GroupNorm { groups, .. }, [x, gain, bias]) => {
-            let [_, channels, _, _] = image_axes_of(x)?;
-            expect_vector(gain, channels, "gain")?;
-            expect_vector(bias, channels, "bias")?;
-            match channels.as_fixed() {
-                Some(count) if groups > 0 && count % groups == 0 => Ok(x.clone()),
-                _ => Err(format!("cannot split the channels of {x} into {groups} groups")),
-            }
+        Op::GroupNorm { groups, .. } => {
+            let [x, gain, bias] = exactly(op, inputs)?;
+            group_norm(x, gain, bias, groups)
         }
-        (Op::Reshape, [x]) => {
-            let target = target.ok_or("reshape without a shape")?;
-            if x.elements() != target.elements() {
-                return Err(format!(
-                    "cannot reshape {x} to {target}: {} and {} elements",
-                    x.elements(),
-                    target.elements()
-                ));
-            }
-            Ok(target.clone())
+        Op::Reshape => {
+            let [x] = exactly(op, inputs)?;
+            reshape(x, target.ok_or("reshape without a shape")?)
         }
-        (Op::Transpose { permutation }, [x]) => {
-            let mut sorted = permutation.clone();
-            sorted.sort_unstable();
-            if !sorted.into_iter().eq(0..x.rank()) {
-                return Err(format!("{permutation:?} is not a permutation of the axes of {x}"));
-            }
-            Ok(Shape(permutation.iter().map(|&axis| x.0[axis]).collect()))
+        Op::Transpose { ref permutation } => {
+            let [x] = exactly(op, inputs)?;
+            transpose(x, permutation)
         }
-        (&Op::Concat { axis }, [first, ..]) => concat(first, inputs, axis),
-        (&Op::Slice { axis, start, end }, [x]) => {
-            let length = x.0.get(axis).and_then(|dim| dim.as_fixed());
-            if start >= end || length.is_none_or(|length| end > length) {
-                return Err(format!("cannot take {start}..{end} of axis {axis} of {x}"));
-            }
-            let mut shape = x.clone();
-            shape.0[axis] = (end - start).into();
-            Ok(shape)
+        Op::Concat { axis } => match inputs {
+            [first, ..] => concat(first, inputs, axis),
+            [] => Err(wrong_count(op, inputs)),
+        },
+        Op::Slice { axis, start, end } => {
+            let [x] = exactly(op, inputs)?;
+            slice(x, axis, start, end)
         }
-        (Op::Expand, [x]) => {
+        Op::Expand => {
+            let [x] = exactly(op, inputs)?;
             let target = target.ok_or("expand without a shape")?;
             if broadcast(&x.0, &target.0).as_deref() != Some(&target.0) {
                 return Err(format!("cannot expand {x} to {target}"));
             }
             Ok(target.clone())
         }
-        (Op::Gather, [table, indices]) => match table.0[..] {
-            [_, channels] => Ok(Shape(indices.0.iter().copied().chain([channels]).collect())),
-            _ => Err(format!("cannot gather rows of {table}: expected two axes")),
-        },
-        (Op::Quantize { scales } | Op::Dequantize { scales }, [x]) => {
+        Op::Gather => {
+            let [table, indices] = exactly(op, inputs)?;
+            let [_, channels] = table.0[..] else {
+                return Err(format!("cannot gather rows of {table}: expected two axes"));
+            };
+            Ok(Shape(indices.0.iter().copied().chain([channels]).collect()))
+        }
+        Op::Quantize { ref scales } | Op::Dequantize { ref scales } => {
+            let [x] = exactly(op, inputs)?;
             scales.check(x).map(|()| x.clone())
         }
-        (op, inputs) => Err(format!("{} cannot take {} inputs", op.name(), inputs.len())),
     }
+}
+
+fn wrong_count(op: &Op, inputs: &[Shape]) -> String {
+    format!("{} cannot take {} inputs", op.name(), inputs.len())
+}
+
+fn exactly<'a, const COUNT: usize>(
+    op: &Op,
+    inputs: &'a [Shape],
+) -> Result<&'a [Shape; COUNT], String> {
+    inputs.try_into().map_err(|_| wrong_count(op, inputs))
+}
+
+/// An input, its weight, and a bias that may be left out.
+fn with_bias<'a>(
+    op: &Op,
+    inputs: &'a [Shape],
+) -> Result<(&'a Shape, &'a Shape, Option<&'a Shape>), String> {
+    match inputs {
+        [x, weight] => Ok((x, weight, None)),
+        [x, weight, bias] => Ok((x, weight, Some(bias))),
+        _ => Err(wrong_count(op, inputs)),
+    }
+}
+
+fn average_pool(x: &Shape, size: usize) -> Result<Shape, String> {
+    let (b, c, h, w) = image_axes(x)?;
+    if h % size != 0 || w % size != 0 {
+        return Err(format!("cannot pool {x} in blocks of {size}: they do not divide it"));
+    }
+    Ok([b, c, (h / size).into(), (w / size).into()].into())
+}
+
+fn group_norm(x: &Shape, gain: &Shape, bias: &Shape, groups: usize) -> Result<Shape, String> {
+    let [_, channels, _, _] = image_axes_of(x)?;
+    expect_vector(gain, channels, "gain")?;
+    expect_vector(bias, channels, "bias")?;
+    match channels.as_fixed() {
+        Some(count) if groups > 0 && count % groups == 0 => Ok(x.clone()),
+        _ => Err(format!("cannot split the channels of {x} into {groups} groups")),
+    }
+}
+
+fn reshape(x: &Shape, target: &Shape) -> Result<Shape, String> {
+    if x.elements() != target.elements() {
+        return Err(format!(
+            "cannot reshape {x} to {target}: {} and {} elements",
+            x.elements(),
+            target.elements()
+        ));
+    }
+    Ok(target.clone())
+}
+
+fn transpose(x: &Shape, permutation: &[usize]) -> Result<Shape, String> {
+    let mut sorted = permutation.to_vec();
+    sorted.sort_unstable();
+    if !sorted.into_iter().eq(0..x.rank()) {
+        return Err(format!("{permutation:?} is not a permutation of the axes of {x}"));
+    }
+    Ok(Shape(permutation.iter().map(|&axis| x.0[axis]).collect()))
+}
+
+fn slice(x: &Shape, axis: usize, start: usize, end: usize) -> Result<Shape, String> {
+    let length = x.0.get(axis).and_then(|dim| dim.as_fixed());
+    if start >= end || length.is_none_or(|length| end > length) {
+        return Err(format!("cannot take {start}..{end} of axis {axis} of {x}"));
+    }
+    let mut shape = x.clone();
+    shape.0[axis] = (end - start).into();
+    Ok(shape)
 }
 
 fn broadcast(left: &[Dim], right: &[Dim]) -> Option<Vec<Dim>> {

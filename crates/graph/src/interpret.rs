@@ -17,7 +17,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::{Element, Graph, Node, NodeId, Op, Tensor};
+use crate::{DType, Graph, Node, NodeId, Op, Tensor};
 use symbols::Symbols;
 
 /// Why a graph cannot be interpreted with what was given.
@@ -171,7 +171,7 @@ pub fn output_shapes(
 
 fn fed<'a>(
     node: &Node,
-    element: Element,
+    dtype: DType,
     feeds: &'a BTreeMap<String, Tensor>,
 ) -> Result<&'a Tensor, InterpretError> {
     let Some(tensor) = feeds.get(&node.name) else {
@@ -180,14 +180,12 @@ fn fed<'a>(
             shape: node.shape.to_string(),
         });
     };
-    let (expected, allowed): (_, fn(f32) -> bool) = match element {
-        Element::U8 => {
+    let (expected, allowed): (_, fn(f32) -> bool) = match dtype {
+        DType::U8 => {
             ("whole numbers from 0 to 255", |x| x.fract() == 0.0 && (0.0..=255.0).contains(&x))
         }
-        Element::I32 => {
-            ("whole numbers below 2^24", |x| x.fract() == 0.0 && x.abs() < 16_777_216.0)
-        }
-        Element::F32 => ("finite numbers", f32::is_finite),
+        DType::I32 => ("whole numbers below 2^24", |x| x.fract() == 0.0 && x.abs() < 16_777_216.0),
+        DType::F32 => ("finite numbers", f32::is_finite),
     };
     match tensor.values.iter().find(|&&value| !allowed(value)) {
         Some(&found) => {
@@ -228,10 +226,10 @@ fn evaluate<'a>(
     let input = |place: usize| inputs[place];
     let optional = |place: usize| inputs.get(place).copied();
     let values = match &node.op {
-        Op::Input { element } => return fed(node, *element, given.feeds).map(Cow::Borrowed),
+        Op::Input { dtype } => return fed(node, *dtype, given.feeds).map(Cow::Borrowed),
         Op::Param { .. } => return parameter(node, &shape, given.parameters).map(Cow::Borrowed),
         Op::Constant { values } => values.to_vec(),
-        Op::ToReal | Op::Reshape | Op::Dropout { .. } | Op::DropPath { .. } => {
+        Op::Cast | Op::Reshape | Op::Dropout { .. } | Op::DropPath { .. } => {
             input(0).values.clone()
         }
         Op::Add => elementwise::binary(input(0), input(1), &shape, |a, b| a + b),

@@ -11,10 +11,10 @@
 //! pixels.
 //!
 //! ```
-//! use rszs_graph::{Builder, Element, Init, N};
+//! use rszs_graph::{Builder, DType, Init, N};
 //!
 //! let builder = Builder::new();
-//! let x = builder.input("x", Element::F32, [N, 4.into()]);
+//! let x = builder.input("x", DType::F32, [N, 4.into()]);
 //! let y = builder.scoped("layer", || {
 //!     let weight = builder.param("weight", [4, 2], Init::Normal { standard_deviation: 0.02 });
 //!     x.matmul(weight).relu()
@@ -29,15 +29,14 @@ mod cost;
 mod dim;
 mod dump;
 mod fold;
+mod fold_normalization;
 mod graph;
 mod infer;
 mod initial;
 mod interpret;
 mod memory;
-mod migrate;
-mod narrow_results;
+mod mixed_precision;
 mod op;
-mod pixels;
 mod quantize;
 mod scales;
 mod tensor;
@@ -46,14 +45,13 @@ mod value;
 pub use builder::Builder;
 pub use cost::{Cost, NodeCost, Parameters, Totals};
 pub use dim::{Dim, K, N, Shape};
+pub use fold_normalization::CentredPixels;
 pub use graph::{Graph, GraphError, Node, NodeId};
 pub use initial::{initial_parameters, initial_value};
 pub use interpret::{InterpretError, interpret, interpret_rounded, interpret_with, output_shapes};
 pub use memory::{BlockOf, Training, TrainingMemory};
-pub use migrate::Migration;
-pub use narrow_results::narrow_results;
-pub use op::{Element, Init, Op};
-pub use pixels::CentredPixels;
+pub use mixed_precision::mixed_precision;
+pub use op::{DType, Init, Op};
 pub use quantize::{Product, QuantizeError};
 pub use scales::Scales;
 pub use tensor::Tensor;

@@ -9,7 +9,7 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
-use crate::{Element, Graph, Node, NodeId, Op, Parameters, narrow_results};
+use crate::{DType, Graph, Node, NodeId, Op, Parameters, mixed_precision};
 use saved::{Hidden, Saved, is_strided, is_view, saved};
 use timeline::{Span, Timeline};
 
@@ -28,7 +28,7 @@ pub struct Training<'a> {
     /// Queries in a pass.
     pub queries: usize,
     /// Bytes of an element of a factor of a matrix product or convolution: 4 for float32, 2 for
-    /// bfloat16 and float16. Results have the type of factors where [`narrow_results`] says so; all
+    /// bfloat16 and float16. Results have the type of factors where [`mixed_precision`] says so; all
     /// else is float32. A factor that is not of this type, such as a weight, is copied, and the
     /// copy lives until its backward pass.
     pub factor_bytes: u64,
@@ -107,9 +107,10 @@ impl<'a> Activations<'a> {
         for (index, node) in graph.nodes().iter().enumerate() {
             let needs: Vec<bool> =
                 node.inputs.iter().map(|id| needs_gradient[id.index()]).collect();
-            let needed = match node.op {
-                Op::Param { .. } => (training.trains)(&node.name),
-                _ => needs.contains(&true),
+            let needed = if matches!(node.op, Op::Param { .. }) {
+                (training.trains)(&node.name)
+            } else {
+                needs.contains(&true)
             };
             owners.push(if is_view(&node.op) { owners[node.inputs[0].index()] } else { index });
             needs_gradient.push(needed);
@@ -120,7 +121,7 @@ impl<'a> Activations<'a> {
                 blocks.insert(block, index);
             }
         }
-        let narrow = narrow_results(graph);
+        let narrow = mixed_precision(graph);
         Self { graph, training, owners, narrow, needs_gradient, saved: kept, blocks }
     }
 
@@ -247,11 +248,12 @@ impl<'a> Activations<'a> {
     /// Parameters are counted apart, and a view has no memory of its own.
     fn value_bytes(&self, index: usize) -> u64 {
         let node = &self.graph.nodes()[index];
-        match node.op {
-            Op::Param { .. } => 0,
-            Op::Input { element: Element::U8 } => self.elements(node),
-            _ if self.owners[index] != index => 0,
-            _ => self.elements(node) * self.element_bytes(index),
+        if matches!(node.op, Op::Param { .. }) || self.owners[index] != index {
+            0
+        } else if matches!(node.op, Op::Input { dtype: DType::U8 }) {
+            self.elements(node)
+        } else {
+            self.elements(node) * self.element_bytes(index)
         }
     }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::Scales;
 
-/// Element type of a graph input. Every computed value is real.
+/// DType type of a graph input. Every computed value is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Element {
+pub enum DType {
     /// Bytes of an image, 0 to 255.
     U8,
     /// Token numbers.
@@ -44,7 +44,7 @@ pub enum Op {
     /// A value fed at run time. Its name is the node's name.
     Input {
         /// What the host feeds.
-        element: Element,
+        dtype: DType,
     },
     /// A trained tensor. Its name is its key in a checkpoint.
     Param {
@@ -57,7 +57,7 @@ pub enum Op {
         values: Arc<[f32]>,
     },
     /// Bytes to reals, unscaled.
-    ToReal,
+    Cast,
 
     /// `inputs[0] + inputs[1]`.
     Add,
@@ -201,7 +201,7 @@ impl Op {
             Self::Input { .. } => "input",
             Self::Param { .. } => "param",
             Self::Constant { .. } => "constant",
-            Self::ToReal => "to_real",
+            Self::Cast => "cast",
             Self::Add => "add",
             Self::Sub => "sub",
             Self::Mul => "mul",

@@ -148,10 +148,10 @@ impl Graph {
 
 /// The axis of a weight along which the outputs of a product lie.
 fn weight_axis(op: &Op) -> Option<usize> {
-    match op {
-        Op::MatMul => Some(1),
-        Op::Conv2d { groups: 1, .. } => Some(0),
-        _ => None,
+    if matches!(op, Op::MatMul) {
+        Some(1)
+    } else {
+        matches!(op, Op::Conv2d { groups: 1, .. }).then_some(0)
     }
 }
 

@@ -54,8 +54,8 @@ impl<'g> Value<'g> {
 impl Value<'_> {
     #[track_caller]
     #[must_use]
-    pub fn to_real(self) -> Self {
-        self.unary(Op::ToReal)
+    pub fn cast(self) -> Self {
+        self.unary(Op::Cast)
     }
 
     #[track_caller]

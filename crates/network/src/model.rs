@@ -1,6 +1,6 @@
 //! The two graphs that are trained, exported and run.
 
-use rszs_graph::{Builder, Dim, Element, Graph, GraphError, K, N};
+use rszs_graph::{Builder, DType, Dim, Graph, GraphError, K, N};
 
 use crate::align::align;
 use crate::carh::{carh, without_carh};
@@ -26,8 +26,8 @@ pub enum Purpose {
 pub fn image_graph(config: &Config, purpose: Purpose) -> Result<Graph, GraphError> {
     let b = &Builder::new();
     let side = Dim::fixed(config.tile_px);
-    let tiles = b.input("tiles", Element::U8, [N, side, side, 3.into()]);
-    let queries = b.input("queries", Element::F32, [K, config.joint_width.into()]);
+    let tiles = b.input("tiles", DType::U8, [N, side, side, 3.into()]);
+    let queries = b.input("queries", DType::F32, [K, config.joint_width.into()]);
 
     let pixels = channels_first(tiles);
     let maps = config.stem.as_ref().map(|config| {
@@ -80,8 +80,8 @@ pub fn image_graph(config: &Config, purpose: Purpose) -> Result<Graph, GraphErro
 pub fn text_graph(config: &Config) -> Result<Graph, GraphError> {
     let b = &Builder::new();
     let context = Dim::fixed(config.text.context);
-    let tokens = b.input("tokens", Element::I32, [K, context]);
-    let end = b.input("end", Element::F32, [K, context]);
+    let tokens = b.input("tokens", DType::I32, [K, context]);
+    let end = b.input("end", DType::F32, [K, context]);
     let embeddings =
         b.scoped("text", || clip::text_tower(b, tokens, end, &config.text, config.joint_width));
     b.finish(&[("embeddings", embeddings.l2_normalize().id())])
@@ -127,8 +127,7 @@ mod tests {
     fn clip_image_tower(config: &Config, input_px: usize) -> Graph {
         let vlm = crate::VitConfig { input_px, ..config.vlm.clone() };
         let b = Builder::new();
-        let pixels =
-            b.input("pixels", Element::F32, [N, 3.into(), input_px.into(), input_px.into()]);
+        let pixels = b.input("pixels", DType::F32, [N, 3.into(), input_px.into(), input_px.into()]);
         let source = TokenSource::Patches { pixels, patch_px: vlm.patch_px };
         let output = clip::pooled_tower(&b, source, &vlm, config.joint_width).id();
         b.finish(&[("output", output)]).unwrap()
@@ -141,7 +140,7 @@ mod tests {
         assert_eq!(parameters(&text_graph(&Config::b16()).unwrap()), 63_428_096);
         let b = Builder::new();
         let config = crate::VitConfig { input_px: 224, ..Config::b16().rsi };
-        let pixels = b.input("pixels", Element::F32, [N, 3.into(), 224.into(), 224.into()]);
+        let pixels = b.input("pixels", DType::F32, [N, 3.into(), 224.into(), 224.into()]);
         let source = TokenSource::Patches { pixels, patch_px: config.patch_px };
         let output = dino::tower(&b, source, &config).id();
         assert_eq!(parameters(&b.finish(&[("output", output)]).unwrap()), 85_798_656);

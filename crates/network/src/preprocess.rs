@@ -7,7 +7,7 @@ use crate::{StemConfig, VitConfig};
 
 /// `tiles: [N, H, W, 3]` bytes → `[N, 3, H, W]` reals, shared by both streams.
 pub(crate) fn channels_first(tiles: Value<'_>) -> Value<'_> {
-    tiles.to_real().transpose(&[0, 3, 1, 2])
+    tiles.cast().transpose(&[0, 3, 1, 2])
 }
 
 /// `[N, 3, H, W]` in 0 to 255 → `[N, 3, S, S]`, resized to the stream's input and normalised with

@@ -1,7 +1,7 @@
 //! What training keeps of whole towers, against counts that know nothing of graphs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use rszs_graph::{BlockOf, Builder, Element, Graph, N, Parameters, Training, TrainingMemory};
+use rszs_graph::{BlockOf, Builder, DType, Graph, N, Parameters, Training, TrainingMemory};
 use rszs_network::{
     Config, Policy, Purpose, StreamPolicy, TextPolicy, TokenSource, VitConfig, block_of, dino,
     image_graph,
@@ -20,7 +20,7 @@ fn tower() -> (Graph, VitConfig) {
     };
     let b = Builder::new();
     let side = config.input_px;
-    let pixels = b.input("pixels", Element::F32, [N, 3.into(), side.into(), side.into()]);
+    let pixels = b.input("pixels", DType::F32, [N, 3.into(), side.into(), side.into()]);
     let output = b
         .scoped("rsi", || {
             dino::tower(&b, TokenSource::Patches { pixels, patch_px: config.patch_px }, &config)

@@ -2,12 +2,12 @@
 
 use super::*;
 use prost::Message as _;
-use rszs_graph::{Builder, Element, Init, K, N};
+use rszs_graph::{Builder, DType, Init, K, N};
 
 fn example() -> (Graph, BTreeMap<String, Tensor>) {
     let builder = Builder::new();
-    let x = builder.input("x", Element::F32, [N, 2.into()]);
-    let queries = builder.input("queries", Element::F32, [K, 2.into()]);
+    let x = builder.input("x", DType::F32, [N, 2.into()]);
+    let queries = builder.input("queries", DType::F32, [K, 2.into()]);
     let y =
         (x * builder.param("gain", [2], Init::Constant(1.0))).matmul(queries.transpose(&[1, 0]));
     let graph = builder.finish(&[("y", y.id())]).unwrap();

@@ -1,4 +1,4 @@
-//! Element types of a file in half precision: 16-bit weights and activations, 32-bit islands.
+//! DType types of a file in half precision: 16-bit weights and activations, 32-bit islands.
 //!
 //! Engines for accelerators type a network as its file does and convert nothing by themselves, so
 //! each value has one type, and where a node computes in another one, its input goes through a
@@ -26,7 +26,7 @@ const LARGEST_UNDERFLOW: f64 = 0.5;
 /// The largest number that half precision has.
 pub const LARGEST_HALF: f32 = 65504.0;
 
-/// Element type of a real value.
+/// DType type of a real value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElementType {
     /// 16-bit floats.
@@ -78,7 +78,7 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
     match op {
         // As the host feeds it, as bytes become reals, and sums over many elements.
         Op::Input { .. }
-        | Op::ToReal
+        | Op::Cast
         | Op::Mean { .. }
         | Op::LayerNorm { .. }
         | Op::GroupNorm { .. }
@@ -193,12 +193,12 @@ pub fn interpret_half(
     parameters: &BTreeMap<String, Tensor>,
 ) -> Result<HalfRun, HalfError> {
     let (mut peak, mut overflow) = (Peak::default(), None);
-    let visit = |node: &Node, element: ElementType, value: &Tensor| {
+    let visit = |node: &Node, dtype: ElementType, value: &Tensor| {
         if overflow.is_none() && value.values.iter().any(|value| !value.is_finite()) {
             overflow = Some(node.name.clone());
         }
         let is_computed = !matches!(node.op, Op::Param { .. } | Op::Constant { .. });
-        if is_computed && element == ElementType::F16 && value.magnitude() > peak.magnitude {
+        if is_computed && dtype == ElementType::F16 && value.magnitude() > peak.magnitude {
             peak = Peak { node: node.name.clone(), magnitude: value.magnitude() };
         }
     };

@@ -24,8 +24,8 @@ fn find<'a>(graph: &'a GraphProto, name: &str) -> &'a NodeProto {
 /// A head that folds N and K into one axis and back.
 fn head() -> Graph {
     let builder = Builder::new();
-    let maps = builder.input("maps", Element::F32, [N, 1.into(), 4.into(), 9.into()]);
-    let queries = builder.input("queries", Element::F32, [K, 4.into()]);
+    let maps = builder.input("maps", DType::F32, [N, 1.into(), 4.into(), 9.into()]);
+    let queries = builder.input("queries", DType::F32, [K, 4.into()]);
     let gated = maps * queries.reshape([1.into(), K, 4.into(), 1.into()]);
     let folded = gated.reshape([N * K, 4.into(), 3.into(), 3.into()]);
     let weight = builder.scoped("head", || builder.param("weight", [1, 4, 1, 1], INIT));
@@ -105,7 +105,7 @@ fn a_missing_or_misshapen_parameter_is_named() {
 #[test]
 fn an_output_named_like_another_node_is_refused() {
     let builder = Builder::new();
-    let x = builder.input("x", Element::F32, [N, 1.into()]);
+    let x = builder.input("x", DType::F32, [N, 1.into()]);
     let y = x.relu();
     let graph = builder.finish(&[("x", y.id())]).unwrap();
     assert_eq!(
@@ -117,7 +117,7 @@ fn an_output_named_like_another_node_is_refused() {
 #[test]
 fn a_symbol_that_no_input_shows_is_refused() {
     let builder = Builder::new();
-    let x = builder.input("x", Element::F32, [1, 2]);
+    let x = builder.input("x", DType::F32, [1, 2]);
     let y = x.expand([K, 2.into()]);
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     let error = lower(&graph, &BTreeMap::new(), "test", &[]).unwrap_err();

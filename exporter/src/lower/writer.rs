@@ -5,7 +5,7 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use rszs_graph::{Dim, Element, Graph, Node, NodeId, Op, Scales, Shape};
+use rszs_graph::{DType, Dim, Graph, Node, NodeId, Op, Scales, Shape};
 
 use super::half::{ElementType, halves};
 use super::{IR_VERSION, LowerError, OPSET, onnx_element};
@@ -103,7 +103,7 @@ impl<'a> Writer<'a> {
     fn edge_as(&mut self, id: NodeId, to: ElementType) -> String {
         let edge = self.edge(id);
         let is_whole =
-            matches!(&self.graph.node(id).op, Op::Input { element } if *element != Element::F32);
+            matches!(&self.graph.node(id).op, Op::Input { dtype } if *dtype != DType::F32);
         if is_whole || self.types[id.index()] == to {
             return edge;
         }
@@ -223,9 +223,9 @@ impl<'a> Writer<'a> {
 
     /// One real number without axes, in the type of node `index`.
     pub(super) fn number(&mut self, index: usize, value: f32) -> Result<String, LowerError> {
-        let element = self.types[index];
-        let name = match element {
-            ElementType::F16 => format!("number.{value}/{}", element.cast_part()),
+        let dtype = self.types[index];
+        let name = match dtype {
+            ElementType::F16 => format!("number.{value}/{}", dtype.cast_part()),
             ElementType::F32 => format!("number.{value}"),
         };
         let tensor = self.real_tensor(index, &name, &[], &[value])?;
@@ -319,24 +319,30 @@ impl<'a> Writer<'a> {
         let output_names: BTreeSet<&String> =
             graph.outputs().iter().map(|(name, _)| name).collect();
         let nodes = graph.nodes().iter().zip(&self.edges).zip(&self.types);
-        let made = nodes.filter(|((node, edge), _)| match node.op {
-            Op::Input { .. }
-            | Op::Param { .. }
-            | Op::Constant { .. }
-            | Op::Dropout { .. }
-            | Op::DropPath { .. } => false,
-            Op::Quantize { .. } if is_weight_in_steps(graph, node) => false,
-            _ => !output_names.contains(edge),
+        let made = nodes.filter(|((node, edge), _)| {
+            let is_not_computed = matches!(
+                node.op,
+                Op::Input { .. }
+                    | Op::Param { .. }
+                    | Op::Constant { .. }
+                    | Op::Dropout { .. }
+                    | Op::DropPath { .. }
+            );
+            !is_not_computed && !is_weight_in_steps(graph, node) && !output_names.contains(edge)
         });
-        let element = |node: &Node, real: &ElementType| match node.op {
-            Op::Quantize { .. } if *real == ElementType::F16 => data_type::INT8,
-            Op::Quantize { .. } => data_type::UINT8,
-            _ => real.data_type(),
+        let dtype = |node: &Node, real: &ElementType| {
+            if !matches!(node.op, Op::Quantize { .. }) {
+                real.data_type()
+            } else if *real == ElementType::F16 {
+                data_type::INT8
+            } else {
+                data_type::UINT8
+            }
         };
         let float = data_type::FLOAT;
         let input = graph
             .inputs()
-            .map(|(node, element)| value_info(&node.name, onnx_element(element), &node.shape));
+            .map(|(node, dtype)| value_info(&node.name, onnx_element(dtype), &node.shape));
         let proto = GraphProto {
             node: self.nodes,
             name: Some(name.to_owned()),
@@ -348,7 +354,7 @@ impl<'a> Writer<'a> {
                 .map(|(name, id)| value_info(name, float, &graph.node(*id).shape))
                 .collect(),
             value_info: made
-                .map(|((node, edge), real)| value_info(edge, element(node, real), &node.shape))
+                .map(|((node, edge), real)| value_info(edge, dtype(node, real), &node.shape))
                 .collect(),
         };
         let model = ModelProto {
@@ -382,13 +388,13 @@ fn note(key: &str, value: &str) -> StringStringEntryProto {
     StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) }
 }
 
-fn value_info(name: &str, element: i32, shape: &Shape) -> ValueInfoProto {
+fn value_info(name: &str, dtype: i32, shape: &Shape) -> ValueInfoProto {
     let dim = |dim: &Dim| match dim.as_fixed() {
         Some(length) => DimensionProto { dim_value: Some(length as i64), dim_param: None },
         None => DimensionProto { dim_value: None, dim_param: Some(dim.to_string()) },
     };
     let shape = TensorShapeProto { dim: shape.0.iter().map(dim).collect() };
-    let tensor_type = TensorTypeProto { elem_type: Some(element), shape: Some(shape) };
+    let tensor_type = TensorTypeProto { elem_type: Some(dtype), shape: Some(shape) };
     ValueInfoProto {
         name: Some(name.to_owned()),
         r#type: Some(TypeProto { tensor_type: Some(tensor_type) }),

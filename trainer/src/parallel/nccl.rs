@@ -12,7 +12,7 @@
 #![allow(unsafe_code, reason = "NCCL takes the address of a tensor")]
 
 mod library;
-mod seat;
+mod rank_info;
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -22,9 +22,9 @@ use rszs_cuda::{Device, Event, Stream};
 use tch::{Kind, Tensor};
 
 use self::library::{Group, NcclError};
-use self::seat::{Means, Seat};
-use super::star::Star;
+use self::rank_info::{NcclHandles, RankInfo};
 use super::tcp;
+use super::tcp_all_reduce::TcpAllReduce;
 use super::{Transport, TransportKind};
 use crate::TrainError;
 use crate::run::tell;
@@ -43,7 +43,7 @@ struct Nccl {
     buckets: VecDeque<Bucket>,
     stream: Stream,
     device: Device,
-    star: Star,
+    tcp: TcpAllReduce,
 }
 
 #[derive(Debug)]
@@ -56,29 +56,29 @@ struct Bucket {
 /// NCCL where every rank has it and a CUDA device, this one number `ordinal`; else TCP for `auto`,
 /// which says why where a rank is on a device.
 pub(super) fn nccl_or_tcp(
-    mut star: Star,
+    mut tcp: TcpAllReduce,
     kind: TransportKind,
     ordinal: Option<u32>,
 ) -> Result<Box<dyn Transport>, TrainError> {
-    let (seat, means) = Seat::of(ordinal);
-    let seats = seat.exchange(&mut star)?;
-    if let Some(shared) = seat::shared_device(&seats) {
+    let (rank_info, handles) = RankInfo::of(ordinal);
+    let ranks = rank_info.exchange(&mut tcp)?;
+    if let Some(shared) = rank_info::shared_device(&ranks) {
         let hint = "start one process a device, and give --device cuda".to_owned();
         return Err(refuse(kind, "a device for each rank", shared, hint));
     }
-    if let (Some(means), None) = (means, seat::obstacle(&seats)) {
-        let transport = Nccl::join(star, means)?;
+    if let (Some(handles), None) = (handles, rank_info::obstacle(&ranks)) {
+        let transport = Nccl::join(tcp, handles)?;
         return Ok(Box::new(transport));
     }
-    let obstacle = seat::obstacle(&seats).unwrap_or_default();
+    let obstacle = rank_info::obstacle(&ranks).unwrap_or_default();
     if kind == TransportKind::Nccl {
         let hint = "or give --transport tcp".to_owned();
         return Err(refuse(kind, "NCCL and a CUDA device for every rank", obstacle, hint));
     }
-    if star.rank() == 0 && seat::any_on_cuda(&seats) {
+    if tcp.rank() == 0 && rank_info::any_on_cuda(&ranks) {
         tell(&format!("gradients are summed over TCP, through processors: {obstacle}"));
     }
-    Ok(Box::new(tcp::over(star)?))
+    Ok(Box::new(tcp::over(tcp)?))
 }
 
 fn refuse(kind: TransportKind, expected: &str, found: String, hint: String) -> TrainError {
@@ -87,22 +87,22 @@ fn refuse(kind: TransportKind, expected: &str, found: String, hint: String) -> T
 
 impl Nccl {
     /// Makes the group: all ranks call this together.
-    fn join(mut star: Star, means: Means) -> Result<Self, TrainError> {
-        let Means { library, device } = means;
+    fn join(mut tcp: TcpAllReduce, handles: NcclHandles) -> Result<Self, TrainError> {
+        let NcclHandles { library, device } = handles;
         // Rank 0 makes it and the others are told: theirs is empty.
-        let mine = match star.rank() {
-            0 => library.unique_id().map_err(|error| broken(&star, &error))?.to_vec(),
+        let mine = match tcp.rank() {
+            0 => library.unique_id().map_err(|error| broken(&tcp, &error))?.to_vec(),
             _ => Vec::new(),
         };
-        let ids = star.exchange(&serde_json::to_string(&mine)?)?;
+        let ids = tcp.exchange(&serde_json::to_string(&mine)?)?;
         let id: Vec<u8> = serde_json::from_str(&ids[0])?;
-        let stream = device.stream().map_err(|error| broken(&star, &error))?;
-        device.make_current().map_err(|error| broken(&star, &error))?;
-        let group = Group::begin(library, star.size(), star.rank(), &id)
-            .map_err(|error| broken(&star, &error))?;
-        let mut nccl = Self { group, buckets: VecDeque::new(), stream, device, star };
+        let stream = device.stream().map_err(|error| broken(&tcp, &error))?;
+        device.make_current().map_err(|error| broken(&tcp, &error))?;
+        let group = Group::begin(library, tcp.size(), tcp.rank(), &id)
+            .map_err(|error| broken(&tcp, &error))?;
+        let mut nccl = Self { group, buckets: VecDeque::new(), stream, device, tcp };
         nccl.settle()?;
-        if nccl.star.rank() == 0 {
+        if nccl.tcp.rank() == 0 {
             tell(&format!("gradients are summed by NCCL {}", nccl.group.version()));
         }
         Ok(nccl)
@@ -118,7 +118,7 @@ impl Nccl {
 
     /// Whether NCCL has taken what was asked of it; an error once it broke or a rank was lost.
     fn look(&mut self) -> Result<bool, TrainError> {
-        self.star.watch()?;
+        self.tcp.watch()?;
         match self.group.is_ready() {
             Ok(is_ready) => Ok(is_ready),
             Err(error) => Err(self.explain(&error)),
@@ -129,12 +129,12 @@ impl Nccl {
     fn explain(&mut self, error: &NcclError) -> TrainError {
         let begun = Instant::now();
         while begun.elapsed() < HEARSAY {
-            if let Err(lost) = self.star.watch() {
+            if let Err(lost) = self.tcp.watch() {
                 return lost;
             }
             std::thread::sleep(PAUSE);
         }
-        broken(&self.star, error)
+        broken(&self.tcp, error)
     }
 
     /// What `call` gives of the driver, or its error with this rank.
@@ -142,21 +142,21 @@ impl Nccl {
         &self,
         call: impl FnOnce() -> Result<T, rszs_cuda::Error>,
     ) -> Result<T, TrainError> {
-        call().map_err(|error| broken(&self.star, &error))
+        call().map_err(|error| broken(&self.tcp, &error))
     }
 }
 
 impl Transport for Nccl {
     fn rank(&self) -> usize {
-        self.star.rank()
+        self.tcp.rank()
     }
 
     fn size(&self) -> usize {
-        self.star.size()
+        self.tcp.size()
     }
 
     fn sum(&mut self, numbers: &mut [f64]) -> Result<(), TrainError> {
-        self.star.sum(numbers)
+        self.tcp.sum(numbers)
     }
 
     fn start(&mut self, bucket: Tensor) -> Result<(), TrainError> {
@@ -188,6 +188,6 @@ impl Transport for Nccl {
     }
 }
 
-fn broken(star: &Star, reason: &dyn Display) -> TrainError {
-    TrainError::Rank { rank: star.rank(), size: star.size(), reason: reason.to_string() }
+fn broken(tcp: &TcpAllReduce, reason: &dyn Display) -> TrainError {
+    TrainError::Rank { rank: tcp.rank(), size: tcp.size(), reason: reason.to_string() }
 }

@@ -1,15 +1,15 @@
 //! Ranks connected by TCP.
 
-use super::star::Star;
 use super::sum_thread::{Ranks, SumThread};
+use super::tcp_all_reduce::TcpAllReduce;
 use crate::TrainError;
 
 /// Sums over connections that stand.
-pub(super) fn over(star: Star) -> Result<SumThread, TrainError> {
-    SumThread::start(|| Ok(star))
+pub(super) fn over(tcp: TcpAllReduce) -> Result<SumThread, TrainError> {
+    SumThread::start(|| Ok(tcp))
 }
 
-impl Ranks for Star {
+impl Ranks for TcpAllReduce {
     fn rank(&self) -> usize {
         self.rank()
     }

@@ -18,7 +18,7 @@ fn run(
     for (index, &(shape, elements)) in inputs.iter().enumerate() {
         let name = format!("x{index}");
         let dims: Vec<crate::Dim> = shape.iter().map(|&length| length.into()).collect();
-        values.push(builder.input(&name, Element::F32, dims));
+        values.push(builder.input(&name, DType::F32, dims));
         feeds.insert(name, Tensor::new(shape, elements.to_vec()));
     }
     let y = body(&builder, &values);
@@ -209,10 +209,10 @@ fn a_constant_is_its_numbers() {
 /// Bytes, token numbers, a parameter and both symbols in one graph.
 fn gathering() -> Graph {
     let builder = Builder::new();
-    let tiles = builder.input("tiles", Element::U8, [N, 2.into()]);
-    let tokens = builder.input("tokens", Element::I32, [K, 1.into()]);
+    let tiles = builder.input("tiles", DType::U8, [N, 2.into()]);
+    let tokens = builder.input("tokens", DType::I32, [K, 1.into()]);
     let table = builder.param("table", [3, 2], INIT);
-    let y = table.gather(tokens) * tiles.to_real().reshape([N, 1.into(), 1.into(), 2.into()]);
+    let y = table.gather(tokens) * tiles.cast().reshape([N, 1.into(), 1.into(), 2.into()]);
     builder.finish(&[("y", y.id())]).unwrap()
 }
 
@@ -249,7 +249,7 @@ fn every_node_is_shown_once_with_its_value() {
 #[test]
 fn rounding_reaches_what_a_node_reads_and_what_it_makes_and_no_other_node() {
     let builder = Builder::new();
-    let x = builder.input("x", Element::F32, [1]);
+    let x = builder.input("x", DType::F32, [1]);
     let coarse = builder.scoped("coarse", || x.affine(1.5, 0.0));
     let fine = builder.scoped("fine", || x.affine(1.5, 0.0));
     let graph = builder.finish(&[("coarse", coarse.id()), ("fine", fine.id())]).unwrap();

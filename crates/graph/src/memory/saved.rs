@@ -53,7 +53,7 @@ pub(super) fn saved(op: &Op, needs: &[bool]) -> Saved {
         Op::Input { .. }
         | Op::Param { .. }
         | Op::Constant { .. }
-        | Op::ToReal
+        | Op::Cast
         | Op::Add
         | Op::Sub
         | Op::Affine { .. }

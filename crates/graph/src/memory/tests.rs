@@ -11,7 +11,7 @@ fn graph(body: impl FnOnce(&Builder) -> NodeId) -> Graph {
 }
 
 fn rows(builder: &Builder) -> Value<'_> {
-    builder.input("x", Element::F32, [N, 4.into()])
+    builder.input("x", DType::F32, [N, 4.into()])
 }
 
 fn memory(graph: &Graph, factor_bytes: u64, trains: &dyn Fn(&str) -> bool) -> TrainingMemory {

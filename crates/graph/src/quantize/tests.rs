@@ -1,12 +1,12 @@
 use super::*;
-use crate::{Builder, Element, Init, N, interpret_with};
+use crate::{Builder, DType, Init, N, interpret_with};
 
 const INIT: Init = Init::Normal { standard_deviation: 0.5 };
 
 /// Two products of one value, a convolution, and a product of two activations.
 fn example() -> (Graph, BTreeMap<String, Tensor>) {
     let b = Builder::new();
-    let x = b.input("x", Element::F32, [N, 4.into(), 4.into()]);
+    let x = b.input("x", DType::F32, [N, 4.into(), 4.into()]);
     let left = x.matmul(b.param("left", [4, 4], INIT));
     let right = x.matmul(b.param("right", [4, 4], INIT));
     let map = left.matmul(right).reshape([N, 1.into(), 4.into(), 4.into()]);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rszs_graph::{Builder, Element, Init, K, N, Tensor, initial_parameters};
+use rszs_graph::{Builder, DType, Init, K, N, Tensor, initial_parameters};
 use rszs_network::{Config, Purpose, image_graph};
 
 use super::*;
@@ -171,7 +171,7 @@ fn weights_are_16_bit_except_those_of_islands() {
 /// `x` times a weight.
 fn product() -> Graph {
     let builder = Builder::new();
-    let x = builder.input("x", Element::F32, [N, 2.into()]);
+    let x = builder.input("x", DType::F32, [N, 2.into()]);
     let y = x.matmul(builder.param("weight", [2, 1], Init::Constant(1.0)));
     builder.finish(&[("y", y.id())]).unwrap()
 }
@@ -278,7 +278,7 @@ fn the_oracle_takes_steps_with_the_scales_that_the_file_holds() {
 #[test]
 fn a_value_that_several_islands_read_is_cast_once() {
     let builder = Builder::new();
-    let x = builder.input("queries", Element::F32, [K, 2.into()]).relu();
+    let x = builder.input("queries", DType::F32, [K, 2.into()]).relu();
     let y = x.softmax() + x.l2_normalize();
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     let file = lower_half(&graph, &BTreeMap::new(), "test", &[]).unwrap().graph.unwrap();
@@ -316,7 +316,7 @@ fn a_value_that_half_precision_cannot_hold_is_named() {
 #[test]
 fn a_number_that_half_precision_cannot_hold_is_named_by_its_node() {
     let builder = Builder::new();
-    let y = builder.input("x", Element::F32, [N, 2.into()]).relu().affine(1e6, 0.0);
+    let y = builder.input("x", DType::F32, [N, 2.into()]).relu().affine(1e6, 0.0);
     let graph = builder.finish(&[("y", y.id())]).unwrap();
     let error = lower_half(&graph, &BTreeMap::new(), "test", &[]).unwrap_err();
     assert!(

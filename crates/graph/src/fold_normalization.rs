@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Element, Graph, Init, Node, NodeId, Op, Shape, Tensor};
+use crate::{DType, Graph, Init, Node, NodeId, Op, Shape, Tensor};
 
 /// Half the range of a byte: what is zero in signed steps, and how many steps are 1.
 const MIDDLE: f32 = 128.0;
@@ -100,11 +100,14 @@ impl Graph {
         else {
             return None;
         };
-        let readers = self.readers();
+        let is_read_here_alone = |id: NodeId| {
+            let mut others = self.nodes.iter().enumerate().filter(|&(reader, _)| reader != index);
+            others.all(|(_, node)| !node.inputs.contains(&id))
+        };
         let is_own = |id: NodeId| {
             let Node { op, name, .. } = self.node(id);
             matches!(op, Op::Param { .. })
-                && readers[id.0] == [NodeId(index)]
+                && is_read_here_alone(id)
                 && parameters.contains_key(name)
         };
         let (scaled, gain) = self.by_channel(inputs[0], &Op::Mul)?;
@@ -126,11 +129,8 @@ impl Graph {
     /// Whether a value holds bytes that the host fed, in whatever order.
     fn is_bytes(&self, id: NodeId) -> bool {
         let Node { op, inputs, .. } = self.node(id);
-        match op {
-            Op::Input { element } => *element == Element::U8,
-            Op::ToReal | Op::Transpose { .. } | Op::Reshape => self.is_bytes(inputs[0]),
-            _ => false,
-        }
+        let is_rearranged = matches!(op, Op::Cast | Op::Transpose { .. } | Op::Reshape);
+        matches!(op, Op::Input { dtype: DType::U8 }) || (is_rearranged && self.is_bytes(inputs[0]))
     }
 }
 
@@ -171,8 +171,8 @@ mod tests {
     /// Two streams of patches of one image, one without a bias, and one that sees it resized.
     fn example() -> Graph {
         let b = &Builder::new();
-        let tiles = b.input("tiles", Element::U8, [N, 4.into(), 4.into(), 3.into()]);
-        let pixels = tiles.to_real().transpose(&[0, 3, 1, 2]);
+        let tiles = b.input("tiles", DType::U8, [N, 4.into(), 4.into(), 3.into()]);
+        let pixels = tiles.cast().transpose(&[0, 3, 1, 2]);
         let normalised = |x| {
             let (mean, gain) = (
                 b.constant(&[120.0, 110.0, 100.0], [1, 3, 1, 1]),

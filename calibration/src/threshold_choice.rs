@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rszs_metrics::OperatingPoint;
 
-use crate::pool::Pool;
+use crate::pooled_histogram::PooledHistogram;
 
 /// What a threshold is to be best at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,12 +90,16 @@ pub enum NoThreshold {
     },
 }
 
-/// The point of `pool` that is best at `target` among those with a threshold of at least `least`;
+/// The point of `pooled_histogram` that is best at `target` among those with a threshold of at least `least`;
 /// thresholds are flat scores.
 ///
 /// Many thresholds give the same masks when no pixel has a score between them. Of these the middle
 /// one is taken: as far as possible from the pixels on either side.
-pub fn choose(pool: &Pool, target: Target, least: f64) -> Result<OperatingPoint, NoThreshold> {
+pub fn choose(
+    pool: &PooledHistogram,
+    target: Target,
+    least: f64,
+) -> Result<OperatingPoint, NoThreshold> {
     if pool.positive_share() <= 0.0 {
         return Err(NoThreshold::NoPositives);
     }
@@ -145,13 +149,13 @@ mod tests {
     use rszs_metrics::{HistogramResolution, ScoreHistogram};
 
     use super::*;
-    use crate::pool::Weighting;
+    use crate::pooled_histogram::Weighting;
 
-    fn pool(pixels: &[(u8, f32)]) -> Pool {
+    fn pool(pixels: &[(u8, f32)]) -> PooledHistogram {
         let mut histogram = ScoreHistogram::new(HistogramResolution::Fine);
         let (truth, scores): (Vec<u8>, Vec<f32>) = pixels.iter().copied().unzip();
         histogram.add(&truth, &scores).unwrap();
-        Pool::new(&[&histogram], Weighting::Sets).unwrap()
+        PooledHistogram::new(&[&histogram], Weighting::Sets).unwrap()
     }
 
     /// Counted pixel by pixel: (`IoU`, precision, recall) of `score > threshold`.

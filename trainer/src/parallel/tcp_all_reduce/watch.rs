@@ -4,13 +4,13 @@ use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{ENDED, LostRank, Star, reason, receive};
+use super::{ENDED, LostRank, TcpAllReduce, reason, receive};
 use crate::TrainError;
 
 /// A look that does not wait.
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-impl Star {
+impl TcpAllReduce {
     /// What each rank says, in the order of ranks. All ranks call this together.
     pub(in crate::parallel) fn exchange(&mut self, text: &str) -> Result<Vec<String>, TrainError> {
         // A place for each rank, which the others fill with zeros: bytes are exact in float32, and

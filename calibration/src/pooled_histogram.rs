@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use rszs_metrics::{CALIBRATION_BINS, OperatingPoint, ScoreHistogram};
 use serde::Serialize;
 
-use crate::flat_score::{logit_of, score_at};
+use crate::tempered_score::{logit_of, score_at};
 
 /// How pixels of several sets count together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -20,12 +20,12 @@ pub enum Weighting {
 
 /// Shares of the labelled pixels by flat score and by ground truth; all together are 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pool {
+pub struct PooledHistogram {
     positives: Vec<f64>,
     negatives: Vec<f64>,
 }
 
-impl Pool {
+impl PooledHistogram {
     /// Of histograms of one resolution; those without a pixel do not count. None if no pixel is
     /// labelled at all.
     pub fn new(histograms: &[&ScoreHistogram], weighting: Weighting) -> Option<Self> {
@@ -137,7 +137,7 @@ mod tests {
     use rszs_metrics::{CalibrationError, HistogramResolution, PrecisionRecall};
 
     use super::*;
-    use crate::flat_score::FLAT_TEMPERATURE;
+    use crate::tempered_score::FLAT_TEMPERATURE;
 
     /// Repeats of pixels with a truth and a flat score.
     fn histogram(pixels: &[(u8, f32)], repeats: usize) -> ScoreHistogram {
@@ -158,7 +158,7 @@ mod tests {
     fn one_set_gives_the_curve_that_rszs_metrics_gives() {
         let histogram = histogram(&PIXELS, 3);
         let curve = PrecisionRecall::new(&histogram).unwrap();
-        let points = Pool::new(&[&histogram], Weighting::Sets).unwrap().points();
+        let points = PooledHistogram::new(&[&histogram], Weighting::Sets).unwrap().points();
         assert_eq!(points.len(), curve.points().len());
         for (found, expected) in points.iter().zip(curve.points()) {
             assert_close(found.threshold, expected.threshold);
@@ -173,13 +173,13 @@ mod tests {
     fn one_set_gives_the_calibration_error_that_rszs_metrics_gives() {
         let histogram = histogram(&PIXELS, 1);
         let expected = CalibrationError::from_histogram(&histogram).expected().unwrap();
-        let pool = Pool::new(&[&histogram], Weighting::Pixels).unwrap();
+        let pool = PooledHistogram::new(&[&histogram], Weighting::Pixels).unwrap();
         assert_close(pool.calibration_error(f64::from(FLAT_TEMPERATURE)), expected);
     }
 
     #[test]
     fn a_point_between_the_edges_of_the_curve_is_one_of_its_points() {
-        let pool = Pool::new(&[&histogram(&PIXELS, 1)], Weighting::Sets).unwrap();
+        let pool = PooledHistogram::new(&[&histogram(&PIXELS, 1)], Weighting::Sets).unwrap();
         for point in pool.points() {
             assert_eq!(pool.point_at(point.threshold), point);
         }
@@ -189,7 +189,8 @@ mod tests {
     fn a_large_set_counts_as_much_as_a_small_one_unless_pixels_count() {
         let (good, bad) =
             (histogram(&[(1, 0.9), (0, 0.1)], 1), histogram(&[(1, 0.1), (0, 0.9)], 100));
-        let half = |weighting| Pool::new(&[&good, &bad], weighting).unwrap().point_at(0.5);
+        let half =
+            |weighting| PooledHistogram::new(&[&good, &bad], weighting).unwrap().point_at(0.5);
         assert_close(half(Weighting::Sets).precision, 0.5);
         assert_close(half(Weighting::Pixels).precision, 1.0 / 101.0);
     }
@@ -198,15 +199,16 @@ mod tests {
     fn a_set_without_a_labelled_pixel_takes_no_share() {
         let (full, empty) = (histogram(&PIXELS, 1), histogram(&[], 1));
         assert_eq!(
-            Pool::new(&[&full, &empty], Weighting::Sets),
-            Pool::new(&[&full], Weighting::Sets)
+            PooledHistogram::new(&[&full, &empty], Weighting::Sets),
+            PooledHistogram::new(&[&full], Weighting::Sets)
         );
-        assert_eq!(Pool::new(&[&empty], Weighting::Sets), None);
+        assert_eq!(PooledHistogram::new(&[&empty], Weighting::Sets), None);
     }
 
     #[test]
     fn even_scores_cost_one_bit_a_pixel() {
-        let pool = Pool::new(&[&histogram(&[(1, 0.5), (0, 0.5)], 1)], Weighting::Sets).unwrap();
+        let pool =
+            PooledHistogram::new(&[&histogram(&[(1, 0.5), (0, 0.5)], 1)], Weighting::Sets).unwrap();
         // the bin's middle is half a bin above 0.5
         assert!((pool.negative_log_likelihood(1.0) - std::f64::consts::LN_2).abs() < 1e-5);
     }

@@ -8,7 +8,7 @@ use crate::{Graph, Node, Op};
 /// Products give 16 bits, and what is computed from such values alone stays so. Norms and means
 /// over whole axes, which sum many numbers, give float32, and so does a sum or product with a value
 /// of float32. A bias takes the type of what it is added to.
-pub fn narrow_results(graph: &Graph) -> Vec<bool> {
+pub fn mixed_precision(graph: &Graph) -> Vec<bool> {
     let mut narrow: Vec<bool> = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
         let is_narrow = is_narrow(graph, node, &narrow);
@@ -23,7 +23,7 @@ fn is_narrow(graph: &Graph, node: &Node, narrow: &[bool]) -> bool {
         Op::Input { .. }
         | Op::Param { .. }
         | Op::Constant { .. }
-        | Op::ToReal
+        | Op::Cast
         | Op::Mean { .. }
         | Op::LayerNorm { .. }
         | Op::GroupNorm { .. }

@@ -16,11 +16,11 @@ const MIDDLE: std::ops::RangeInclusive<u8> = 16..=239;
 
 /// Flat scores by the two bytes of a pixel.
 #[derive(Debug, Clone)]
-pub struct FlatScores {
+pub struct TemperedScores {
     middle: [f32; 256],
 }
 
-impl FlatScores {
+impl TemperedScores {
     /// The table.
     pub fn new() -> Self {
         let flat = |byte: usize| sigmoid(logit(byte as f32 / 255.0) / FLAT_TEMPERATURE);
@@ -38,7 +38,7 @@ impl FlatScores {
     }
 }
 
-impl Default for FlatScores {
+impl Default for TemperedScores {
     fn default() -> Self {
         Self::new()
     }
@@ -68,13 +68,13 @@ mod tests {
         (sigmoid(logit / temperature) * 255.0).round() as u8
     }
 
-    fn read(table: &FlatScores, logit: f32) -> f32 {
+    fn read(table: &TemperedScores, logit: f32) -> f32 {
         table.of(byte(logit, 1.0), byte(logit, FLAT_TEMPERATURE))
     }
 
     #[test]
     fn a_flat_score_rises_with_the_logit() {
-        let table = FlatScores::new();
+        let table = TemperedScores::new();
         let logits = (-2400..=2400).map(|step| step as f32 / 100.0);
         // where the two readings meet they agree to a quarter of a step
         let scores: Vec<f32> = logits.map(|logit| read(&table, logit)).collect();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_logit_is_read_within_an_eighth_up_to_9_where_bytes_of_scores_are_lost_at_6() {
-        let table = FlatScores::new();
+        let table = TemperedScores::new();
         for step in -900..=900 {
             let logit = step as f32 / 100.0;
             let found = logit_of(f64::from(read(&table, logit)));

@@ -31,7 +31,7 @@ const LOST: u64 = u64::MAX;
 
 /// One rank's connections.
 #[derive(Debug)]
-pub(super) struct Star {
+pub(super) struct TcpAllReduce {
     rank: usize,
     size: usize,
     /// Of rank 0 to ranks 1, 2, …; of others to rank 0 alone.
@@ -64,7 +64,7 @@ impl Number for f64 {
     }
 }
 
-impl Star {
+impl TcpAllReduce {
     /// Connects this rank; returns when its connections stand. `job` is what all ranks must agree
     /// on.
     pub(super) fn join(environment: &Environment, job: u64) -> Result<Self, TrainError> {
