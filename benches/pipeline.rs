@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::imageops::{FilterType, resize};
-use rszs_edge::arguments::Arguments;
+use rszs_edge::cli::arguments::Arguments;
 use rszs_edge::pipeline::Job;
 use rszs_edge::plan::Plan;
 use rszs_edge::run::RunNews;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock_reasons::ClockReasons;
 use crate::nvml::{Nvml, Reading};
+use crate::sample::{ChipState, Sample};
 use crate::tegra::Tegra;
 
 /// Time between two samples: asking costs some milliseconds of a core, which frames would have to
@@ -43,23 +44,6 @@ pub struct Accelerator {
     pub clock_reasons: Option<ClockReasons>,
 }
 
-/// State of the chip in one sample.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChipState {
-    /// Clock of the multiprocessors.
-    pub clock_mhz: Option<f64>,
-    /// Clock of the memory.
-    pub memory_clock_mhz: Option<f64>,
-    /// Temperature of the chip.
-    pub celsius: Option<f64>,
-    /// Most that a card may draw: its power mode. That of a Jetson is in the description of the
-    /// machine.
-    pub power_limit_w: Option<f64>,
-    /// Times that a Jetson was slowed down for its supply since it was started.
-    pub over_current_count: Option<u64>,
-}
-
 impl Accelerator {
     /// Why what was measured meanwhile is not to be trusted, if anything tells. Heat of a card does
     /// not matter to what ran beside it.
@@ -76,15 +60,6 @@ impl Accelerator {
         let slowdowns = self.clock_reasons.unwrap_or_default().slowdowns();
         (is_gpu && !slowdowns.is_empty()).then(|| format!("the GPU was slowed down: {slowdowns}"))
     }
-}
-
-/// One look.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Sample {
-    pub(crate) memory_bytes: Option<u64>,
-    pub(crate) power_w: Option<f64>,
-    pub(crate) reasons: Option<ClockReasons>,
-    pub(crate) chip: ChipState,
 }
 
 /// Samples until it is stopped.

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
-use rszs_edge::engine_arguments::{EngineChoice, PrecisionChoice};
-use rszs_edge::ground::GroundSample;
+use rszs_edge::cli::engine_arguments::{EngineChoice, PrecisionChoice};
+use rszs_edge::frame::ground::GroundSample;
 
 use crate::device::Device;
 

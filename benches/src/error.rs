@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rszs_edge::exit::ExitStatus;
+use rszs_edge::cli::exit::ExitStatus;
 
 /// A run that did not come to its end.
 #[derive(Debug, thiserror::Error)]

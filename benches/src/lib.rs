@@ -33,6 +33,7 @@ pub mod nvml;
 pub mod page;
 pub mod report;
 pub mod roofline;
+pub mod sample;
 pub mod stages;
 pub mod sweep;
 pub mod table;

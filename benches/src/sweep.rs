@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use rszs_bundle::{Manifest, Precision};
+use rszs_edge::cli::engine_arguments::EngineArguments;
 use rszs_edge::compare::{Difference, Side, SideName};
-use rszs_edge::engine_arguments::EngineArguments;
 use rszs_edge::error::Error as EdgeError;
-use rszs_edge::ground::GroundSample;
+use rszs_edge::frame::ground::GroundSample;
 use rszs_edge::machine::Machine;
 use rszs_edge::pipeline::ImageError;
 use rszs_edge::plan::open_bundle;

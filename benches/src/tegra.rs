@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rszs_edge::machine::file_line;
 
-use crate::accelerator::{ChipState, Sample};
+use crate::sample::{ChipState, Sample};
 
 /// The files of one board; any of them may be missing.
 #[derive(Debug, Default)]

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rszs_data::Split;
-use rszs_edge::engine_arguments::EngineArguments;
+use rszs_edge::cli::engine_arguments::EngineArguments;
 
 use crate::exit::ExitStatus;
-use crate::observer::Observer;
-use crate::pooled_histogram::Weighting;
-use crate::threshold_choice::Target;
+use crate::int8::observer::Observer;
+use crate::thresholds::pooled_histogram::Weighting;
+use crate::thresholds::threshold_choice::Target;
 
 /// In place of a file: stdout.
 pub const STDOUT: &str = "-";

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use rszs_bundle::{BundleError, ScoreError, VocabularyError, WriteError};
 use rszs_data::DataError;
-use rszs_edge::engine_arguments::EngineConflict;
-use rszs_edge::layout::LayoutError;
+use rszs_edge::cli::engine_arguments::EngineConflict;
+use rszs_edge::frame::layout::LayoutError;
 use rszs_edge::queries::QueryError;
 use rszs_edge::segment::SegmentError;
 use rszs_edge::source::SourceError;

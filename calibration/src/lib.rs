@@ -1,22 +1,21 @@
 //! `rszs-calibrate`: thresholds and numbers, measured on what the field runs.
 //!
 //! ```text
-//! labelled images → rszs-edge (decode, tiles, engine, blend, upsample) → scores → histograms → threshold and temperature
-//!                                                                        → masks  → what the model card reports
+//! labelled images → rszs-edge (decode, tiles, engine, blend, upsample)
+//!     → scores → histograms → threshold and temperature
+//!     → masks → what the model card reports
 //! ```
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`arguments`] | what was typed |
-//! | [`sets`], [`label_mapping`] | labelled images; what a set says about the words of a vocabulary |
-//! | [`pipeline`], [`deployed`] | the runtime's frame path over files; the same with the bundle's own engine |
-//! | [`tempered_score`], [`score_count`] | scores of pixels, read from the runtime and counted |
-//! | [`pooled_histogram`], [`presence`], [`temperature`], [`threshold_choice`] | counts of several sets together; the three numbers taken from them |
-//! | [`thresholds`], [`evaluate`], [`int8`], [`fp16`], [`mask_count`] | the commands, and counting masks |
-//! | [`tile_recorder`], [`probe`], [`observer`], [`sensitivity`] | tiles of training images → ranges of activations, products that stay in float |
-//! | [`migration`], [`quantization`] | outliers moved into weights, and the INT8 graph made of all that |
-//! | [`tensorrt_file`], [`verdict`] | the same steps for `TensorRT`; whether INT8 is worth it |
-//! | [`threshold_report`], [`evaluation_report`], [`int8_report`], [`fp16_report`], [`identity`], [`table`], [`output`] | numbers for programs and for people |
+//! | [`arguments`], [`exit`] | what was typed; how a run ended |
+//! | [`sets`], [`label_mapping`] | labelled images; what a set says about a vocabulary's words |
+//! | [`deployed`] | the runtime's frame path over files, with the bundle's own engine |
+//! | [`thresholds`] | scores of pixels → thresholds, presence thresholds, temperatures |
+//! | [`evaluate`] | masks of the runtime counted against labels |
+//! | [`int8`] | ranges of activations → the INT8 graph, and whether it is worth it |
+//! | [`fp16`] | what half precision changes |
+//! | [`report`] | numbers for programs and for people |
 //!
 //! Nothing here computes a pixel in its own way: a threshold measured on another preprocessing is
 //! worthless.
@@ -27,41 +26,20 @@ pub mod arguments;
 pub mod deployed;
 pub mod error;
 pub mod evaluate;
-pub mod evaluation_report;
 pub mod exit;
 pub mod fp16;
-pub mod fp16_report;
-pub mod identity;
 pub mod int8;
-pub mod int8_report;
 pub mod label_mapping;
-pub mod mask_count;
-pub mod observer;
-pub mod output;
-pub mod pipeline;
-pub mod pooled_histogram;
-pub mod presence;
-pub mod probe;
-pub mod quantization;
-pub mod score_count;
-pub mod sensitivity;
+pub mod report;
 pub mod sets;
-pub mod table;
-pub mod temperature;
-pub mod tempered_score;
-pub mod tensorrt_file;
-pub mod threshold_choice;
-pub mod threshold_report;
 pub mod thresholds;
-pub mod tile_recorder;
-pub mod verdict;
 
 #[cfg(test)]
 mod fake;
 
 use arguments::{Arguments, Command};
 use exit::ExitStatus;
-use output::Output;
+use report::output::Output;
 
 /// Does what `arguments` ask and says how it ended.
 pub fn run(arguments: &Arguments) -> ExitStatus {

@@ -6,7 +6,6 @@ use rszs_data::{DenseSet, Split, catalogue};
 use crate::arguments::MeasureArguments;
 use crate::error::Error;
 use crate::label_mapping::{LabelMapping, mappings};
-use crate::thresholds::nothing_labelled;
 
 /// A set with what it says about the vocabulary.
 pub type LabelledSet = (DenseSet, Vec<LabelMapping>);
@@ -66,6 +65,14 @@ pub fn chosen(
     let all = set.len(split);
     let count = limit.map_or(all, |limit| all.min(limit as usize));
     (0..count).map(move |index| index * all / count)
+}
+
+pub(crate) fn nothing_labelled(bundle: &Bundle, sets: &[DenseSet]) -> Error {
+    let concepts = sets.iter().flat_map(|set| set.classes().concepts());
+    let mut labelled: Vec<&str> = concepts.map(|concept| concept.name.as_str()).collect();
+    labelled.sort_unstable();
+    labelled.dedup();
+    Error::NothingLabelled { bundle: bundle.path().to_owned(), labelled: labelled.join(", ") }
 }
 
 #[cfg(test)]

@@ -149,12 +149,12 @@ pub struct ValueInfoProto {
 /// A tensor type; the other kinds of type are not written.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// DType type and shape.
+    /// Element type and shape.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
 
-/// DType type and shape.
+/// Element type and shape.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorTypeProto {
     /// One of [`data_type`].

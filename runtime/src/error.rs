@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use rszs_bundle::BundleError;
 
+use crate::cli::engine_arguments::EngineConflict;
+use crate::cli::exit::ExitStatus;
 use crate::compare::DifferenceError;
-use crate::engine_arguments::EngineConflict;
-use crate::exit::ExitStatus;
-use crate::layout::LayoutError;
+use crate::frame::layout::LayoutError;
 use crate::queries::QueryError;
+use crate::queries::text::TextError;
 use crate::sink::SinkError;
-use crate::text::TextError;
 use rszs_engine::NoEngine;
 
 /// A run that did not happen or stopped. Inputs that fail are no such error: the run goes on

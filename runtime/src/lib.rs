@@ -6,16 +6,18 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`arguments`], [`engine_arguments`], [`plan`] | what was typed, what was resolved from it |
-//! | [`ground`], [`layout`] | metres per pixel → areas, how small the network sees an image |
+//! | [`cli`] | what was typed, what is told in return, commands beside segmenting |
+//! | [`plan`] | what was resolved from it |
 //! | [`source`] | files, folders, globs → RGB frames |
-//! | [`queries`], [`text`] | words → embeddings, thresholds, colours |
-//! | [`device`] | the frame path on a CUDA device |
-//! | [`segment`] | the frame path, without allocations after the first frame |
+//! | [`frame`] | metres per pixel → areas, how small the network sees an image |
+//! | [`queries`] | words → embeddings, thresholds, colours |
+//! | [`segment`], [`device`] | the frame path on the processor and on a CUDA device |
 //! | [`pipeline`] | many frames, one stage per thread |
 //! | [`mod@run`] | all of it, and another engine where a device is lost |
-//! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
-//! | [`commands`], [`compare`], [`machine`] | what `rszs-edge` does beside segmenting |
+//! | [`sink`] | PNG files |
+//! | [`compare`], [`machine`] | two engines side by side; what the program runs on |
+//!
+//! Engines are `rszs-engine`'s, and what touches every pixel is `rszs-hot`'s.
 //!
 //! This crate knows bundles, not networks. A query's mask does not depend on which other queries
 //! ride along: the engine computes each row of `queries: [K, D]` by itself, K is never 1 (see
@@ -24,39 +26,28 @@
 //! Letters: N images or tiles, K queries, D joint width, H W pixels; `H4 = ceil(H / 4)`,
 //! `W4 = ceil(W / 4)`, T4 the side of a tile in logits.
 
-pub mod arguments;
-pub mod commands;
+pub mod cli;
 pub mod compare;
-pub mod console;
 mod default_bundle;
-mod describe;
 pub mod device;
-pub mod engine_arguments;
 pub mod error;
-pub mod events;
-pub mod exit;
-pub mod ground;
+pub mod frame;
 pub mod interrupt;
-pub mod layout;
 pub mod machine;
 pub mod pipeline;
 pub mod plan;
 pub mod queries;
-pub mod report;
 pub mod run;
-mod run_lengths;
 pub mod segment;
 pub mod sink;
 pub mod source;
-pub mod text;
 
-use arguments::Arguments;
+use cli::arguments::Arguments;
+use cli::exit::ExitStatus;
+use cli::report::Report;
 use error::Error;
-use exit::ExitStatus;
-use rszs_engine::EngineOptions;
-
 use plan::Plan;
-use report::Report;
+use rszs_engine::EngineOptions;
 
 /// Does what `arguments` ask and says how it ended.
 pub fn run(arguments: &Arguments) -> ExitStatus {

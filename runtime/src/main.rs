@@ -3,7 +3,7 @@
 use std::process::{ExitCode, Termination};
 
 use clap::Parser;
-use rszs_edge::arguments::Arguments;
+use rszs_edge::cli::arguments::Arguments;
 use rszs_engine::serve_builds;
 
 fn main() -> ExitCode {

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_hot::{Decision, TileLayout};
 
-use crate::arguments::{Arguments, DecisionChoice};
+use crate::cli::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
 use crate::error::Error;
-use crate::ground::GroundSample;
-use crate::layout::layout;
+use crate::frame::ground::GroundSample;
+use crate::frame::layout::layout;
 use crate::pipeline::Job;
+use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::sink::{Products, Sink, SinkError, result_names};
 use crate::source::list_inputs;
-use crate::text::TextTower;
 use rszs_engine::{self as engine, BuildWatch, EngineKind, EngineOptions, Started};
 
 /// A run in all detail. Once there is a plan, only images and disks can fail.

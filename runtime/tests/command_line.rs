@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use image::{ImageFormat, Rgb, RgbImage};
-use rszs_edge::events::Event;
+use rszs_edge::cli::events::Event;
 use tempfile::TempDir;
 
 fn bundle() -> PathBuf {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use image::RgbImage;
-use rszs_edge::events::Event;
+use rszs_edge::cli::events::Event;
 use tempfile::TempDir;
 
 struct Run {

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use rszs_network::{Config, Purpose, image_graph};
 use rszs_train::loss::{Counts, Targets, Terms, loss};
+use rszs_train::network::segments::{self, Cut};
 use rszs_train::parallel::{Communicator, GradientSum, TransportKind};
+use rszs_train::pretrain::text_training::unit_rows;
 use rszs_train::run::report;
-use rszs_train::segments::{self, Cut};
-use rszs_train::text_training::unit_rows;
 use rszs_train::{Mode, Parameters, Precision, TrainError};
 use tch::{Device, Kind, Tensor};
 

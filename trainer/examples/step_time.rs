@@ -13,9 +13,9 @@ use std::time::Duration;
 use rszs_network::{Config, Purpose, image_graph};
 use rszs_train::device::DeviceChoice;
 use rszs_train::loss::{Counts, Targets, Terms, loss};
+use rszs_train::network::segments::{self, Cut};
+use rszs_train::pretrain::text_training::unit_rows;
 use rszs_train::run::report;
-use rszs_train::segments::{self, Cut};
-use rszs_train::text_training::unit_rows;
 use rszs_train::{
     AdamW, AdamWSettings, Average, Mode, Parameters, Precision, TrainError, eval, eval_with,
     peak_resident_bytes,

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use rszs_checkpoint::{Difference, Shapes, Writer};
 use tch::{Device, Kind, Tensor};
 
+/// File of the tokenizer, beside the weights of a text tower.
+pub const TOKENIZER: &str = "tokenizer.json";
+
 pub use rszs_checkpoint::Origin;
 
 use crate::{Parameters, TrainError};

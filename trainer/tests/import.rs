@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use rszs_data::fixtures;
 use rszs_train::checkpoint::Checkpoint;
+use rszs_train::checkpoint::TOKENIZER;
 use rszs_train::import::{ImportOptions, Published, WordSource, import};
 use rszs_train::run::Run;
-use rszs_train::train::{TOKENIZER, TrainOptions, WEIGHTS, train};
+use rszs_train::train::{TrainOptions, WEIGHTS, train};
 use rszs_train::{PositionRule, RunConfig, interpolate_positions};
 use tch::{Device, Tensor};
 use zip::write::SimpleFileOptions;

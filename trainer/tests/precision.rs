@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rszs_graph::{DType, Graph, Op, Tensor as Values, mixed_precision};
 use rszs_network::{Purpose, image_graph, text_graph};
 use rszs_tests::Tolerance;
-use rszs_train::segments::{Cut, forward};
+use rszs_train::network::segments::{Cut, forward};
 use rszs_train::{Mode, Parameters, Precision, eval_with};
 use tch::{Device, Kind, Tensor};
 

@@ -10,7 +10,7 @@ use rszs_graph::Tensor as Values;
 use rszs_network::{Config, Policy, StreamPolicy, TextPolicy, block_of};
 use rszs_tests::Tolerance;
 use rszs_train::Precision;
-use rszs_train::segments::Cut;
+use rszs_train::network::segments::Cut;
 use support::{FULL, Step, step_in};
 use tch::Tensor;
 

@@ -6,9 +6,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::arguments::{Arguments, Command};
+use crate::deployed::pipeline::Pipeline;
+use crate::evaluate::mask_count::{MaskCount, count_masks};
 use crate::fake::{self, ColourEngine};
-use crate::mask_count::{MaskCount, count_masks};
-use crate::pipeline::Pipeline;
 use rszs_data::Split;
 
 fn arguments(more: &str) -> ThresholdArguments {
@@ -128,7 +128,7 @@ fn every_labelled_pixel_is_counted_once_and_no_other() {
     assert!(
         measured.count.histograms[0]
             .iter()
-            .all(|histogram| crate::pooled_histogram::pixels(histogram) == 4 * 39 * 28)
+            .all(|histogram| crate::thresholds::pooled_histogram::pixels(histogram) == 4 * 39 * 28)
     );
     assert_eq!(measured.count.images, 4);
 }

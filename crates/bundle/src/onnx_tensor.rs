@@ -1,8 +1,7 @@
 //! Tensors of an ONNX file: where their numbers are, and whether there are as many as the shape
 //! says.
 
-use crate::OnnxError;
-use crate::onnx::{LIMIT_RANK, at_most, forbidden, printable};
+use crate::onnx_error::{LIMIT_RANK, OnnxError, at_most, forbidden, printable};
 use crate::protobuf::{BrokenMessage, Value, fields, integers};
 
 /// Everything about a tensor but its numbers.

@@ -1,7 +1,6 @@
 //! Inputs and outputs of an ONNX graph.
 
-use crate::OnnxError;
-use crate::onnx::{LIMIT_RANK, at_most, forbidden, printable};
+use crate::onnx_error::{LIMIT_RANK, OnnxError, at_most, forbidden, printable};
 use crate::protobuf::{BrokenMessage, Value, fields};
 
 /// One input or output of a graph.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
 
-use super::session::{NamedInput, NamedOutput, Values};
+use super::values::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
 
 /// One model loaded into the embedded engine.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use rszs_bundle::{GoldenError, Precision};
 
+use super::EngineKind;
 use super::library::Refusal;
-use super::start::Skipped;
 use super::tensorrt::TensorRtError;
 
 /// One call of an engine failed.
@@ -124,6 +124,17 @@ impl LoadError {
             | Self::GoldenOfPlan(_) => false,
         }
     }
+}
+
+/// An engine that was tried and refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Which.
+    pub kind: EngineKind,
+    /// Why.
+    pub reason: String,
+    /// It is not on this machine, which is nothing to worry about.
+    pub is_absent: bool,
 }
 
 /// No engine passed, or somebody asked to stop before one did.

@@ -7,7 +7,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `kind`, `options`, `start` | which engines there are, what is asked of them, self-test |
-//! | `session` | one loaded model: named inputs in, named outputs out |
+//! | `session`, `values` | one loaded model: named inputs in, named outputs out |
 //! | `onnxruntime`, `library`, `placement` | ONNX Runtime, where it lies, what it puts where |
 //! | `embedded` | the engine inside the program |
 //! | `tensorrt`, `cache`, `watch` | plans: built by a child process, kept, waited for |
@@ -26,20 +26,22 @@ mod placement;
 mod session;
 mod start;
 mod tensorrt;
+mod values;
 mod watch;
 
 use rszs_cuda::Device;
 
 pub use embedded::EmbeddedSession;
-pub use error::{EngineError, LoadError, NoEngine};
+pub use error::{EngineError, LoadError, NoEngine, Skipped};
 pub use interrupt::Interrupt;
 pub use kind::EngineKind;
 pub use library::Refusal;
 pub use onnxruntime::{OnnxRuntimeSession, Provider};
 pub use options::EngineOptions;
-pub use session::{NamedInput, NamedOutput, Session, Values};
-pub use start::{Skipped, Started, attempts, first_of_each, prove, start};
+pub use session::Session;
+pub use start::{Started, attempts, first_of_each, prove, start};
 pub use tensorrt::{SharedTensorRt, TensorRtError, TensorRtSession, serve_builds};
+pub use values::{NamedInput, NamedOutput, Values};
 pub use watch::{BuildNews, BuildWatch};
 
 /// The one device that is used.

@@ -15,7 +15,7 @@ use rszs_cuda::Device;
 use super::library::{Refusal, candidates};
 use super::onnxruntime_version::version;
 use super::placement::{RECORD, elsewhere, placement};
-use super::session::{NamedInput, NamedOutput, Values};
+use super::values::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
 
 /// The library of this process: the first that loads stays, because neither the library nor its

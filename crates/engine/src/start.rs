@@ -2,24 +2,13 @@
 
 use rszs_bundle::{Bundle, Deviation, Golden, Precision};
 
-use super::error::precisions;
+use super::error::{Skipped, precisions};
 use super::onnxruntime::{OnnxRuntimeSession, Provider};
 use super::session::Session;
 use super::tensorrt::{self, Loaded, PlanRequest};
 use super::{
     Engine, EngineKind, EngineOptions, LoadError, NoEngine, TileBatch, TileEngine, TileScores,
 };
-
-/// An engine that was tried and refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// Which.
-    pub kind: EngineKind,
-    /// Why.
-    pub reason: String,
-    /// It is not on this machine, which is nothing to worry about.
-    pub is_absent: bool,
-}
 
 /// An engine that passed.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::Scales;
 
-/// DType type of a graph input. Every computed value is real.
+/// Type of the elements of a graph input. Every computed value is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DType {
     /// Bytes of an image, 0 to 255.

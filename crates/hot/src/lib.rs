@@ -21,6 +21,7 @@
 extern crate std;
 
 mod blend;
+mod blend_error;
 mod decide;
 mod fill;
 mod logits;
@@ -34,7 +35,8 @@ mod upsample;
 mod weights;
 mod winners;
 
-pub use blend::{BlendError, Blender};
+pub use blend::Blender;
+pub use blend_error::BlendError;
 pub use decide::{DecideBuffers, DecideError, DecidedRow, Decider, Decision, MAX_QUERIES};
 pub use fill::fill_tile;
 pub use logits::{LogitRows, LogitRowsError};

@@ -1,6 +1,6 @@
 //! How much each tile counts at each logit.
 
-use crate::blend::BlendError;
+use crate::blend_error::BlendError;
 use crate::tile::{Axis, TileGrid};
 
 /// Weights of a grid, one factor per column of tiles and one per row; the weight of a logit is the

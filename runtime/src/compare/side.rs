@@ -9,16 +9,16 @@ use clap::builder::PossibleValue;
 use rszs_bundle::Bundle;
 use rszs_hot::Decision;
 
+use crate::cli::engine_arguments::{EngineArguments, EngineChoice, PrecisionChoice};
 use crate::device::{DeviceSegmenter, frame_path};
-use crate::engine_arguments::{EngineArguments, EngineChoice, PrecisionChoice};
 use crate::error::Error;
-use crate::ground::GroundSample;
-use crate::layout::layout;
+use crate::frame::ground::GroundSample;
+use crate::frame::layout::layout;
 use crate::plan::open_bundle;
+use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery};
 use crate::segment::{FrameSegmenter, Keep, SegmentError, SegmentTimes, Segmentation, Segmenter};
 use crate::source::Frame;
-use crate::text::TextTower;
 use rszs_engine::{self as engine, BuildWatch, EngineOptions, SharedTensorRt, Started};
 
 /// `[BUNDLE][@ENGINE[:PRECISION]]`: a bundle's folder, an engine, or both.

@@ -9,7 +9,7 @@ use rszs_hot::TileGrid;
 use super::message::{Composed, FrameTimes, ImageResult, Read, Scored, Step, Ticket};
 use super::pool::{Pool, Pooled};
 use super::{ImageError, Job, Outcome, Settings};
-use crate::run_lengths::coco_run_lengths;
+use crate::cli::run_lengths::coco_run_lengths;
 use crate::segment::{Composer, ScoredTiles, SegmentError, SegmentTimes, Segmentation, TileRunner};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, ImageReader};

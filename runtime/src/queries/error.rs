@@ -4,7 +4,7 @@ use rszs_bundle::{NameError, ScoreError, UnknownName};
 use rszs_hot::RuleError;
 
 use super::set::MAX_QUERIES;
-use crate::text::TextError;
+use crate::queries::text::TextError;
 
 /// Queries that cannot be used: a usage error, except where the text tower is at fault.
 #[derive(Debug, thiserror::Error)]

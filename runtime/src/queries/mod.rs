@@ -7,6 +7,7 @@ mod colour;
 mod error;
 mod set;
 mod support;
+pub mod text;
 mod typed;
 
 pub use error::QueryError;

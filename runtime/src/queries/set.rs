@@ -8,7 +8,7 @@ use rszs_hot::{Decision, QueryRule};
 use super::colour::free_colour;
 use super::support::support_words;
 use super::{QueryError, TypedQuery};
-use crate::text::{TextError, TextTower};
+use crate::queries::text::{TextError, TextTower};
 
 /// Most queries of one run: a mask file has 256 values, 0 is none of them, and 255 is kept for
 /// places without data.

@@ -10,18 +10,10 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 
 use super::jpeg_end::has_end_of_image;
+use super::limits::{MAX_DECODER_BYTES, MAX_FILE_BYTES, MAX_PIXELS};
 use super::sample_range::{BadRange, check_range};
 use super::tiff_luma::LumaTiff;
 use super::{Input, SourceError};
-
-/// Most bytes of a file: four bytes for each of the most pixels, and room for metadata.
-pub const MAX_FILE_BYTES: u64 = 1 << 30;
-
-/// Most pixels of an image. The largest aerial cameras have 150 million.
-pub const MAX_PIXELS: u64 = 200_000_000;
-
-/// Most bytes a decoder may hold: the most pixels at four 16-bit samples.
-pub(super) const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
 
 /// First bytes of a TIFF file with 64-bit offsets, which `image` decodes but does not guess.
 const BIG_TIFF: [&[u8]; 2] = [b"II+\0", b"MM\0+"];

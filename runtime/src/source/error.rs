@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::decode::{MAX_FILE_BYTES, MAX_PIXELS};
+use super::limits::{MAX_FILE_BYTES, MAX_PIXELS};
 use super::sample_range::BadRange;
 
 /// An input that gives no image. The run goes on with the next one.

@@ -7,12 +7,14 @@
 mod decode;
 mod error;
 mod jpeg_end;
+mod limits;
 mod listing;
 mod sample_range;
 mod tiff_luma;
 
-pub use decode::{Frame, ImageReader, MAX_FILE_BYTES, MAX_PIXELS};
+pub use decode::{Frame, ImageReader};
 pub use error::SourceError;
+pub use limits::{MAX_FILE_BYTES, MAX_PIXELS};
 pub use listing::{Input, Listed, list_inputs};
 
 /// Ends of the names of the files this program writes; folders and globs pass over them.

@@ -14,7 +14,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use super::decode::MAX_DECODER_BYTES;
+use super::limits::MAX_DECODER_BYTES;
 
 /// A TIFF file of luma and chroma, its header read.
 pub(super) struct LumaTiff<'a> {

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use rszs_edge::events::Event;
+use rszs_edge::cli::events::Event;
 
 use crate::installation::{Installation, Run, bundle};
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
-use rszs_edge::events::Event;
+use rszs_edge::cli::events::Event;
 use serde_json::Value;
 
 use crate::installation::{FAMILIES, Installation, bundle};

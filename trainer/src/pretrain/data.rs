@@ -8,10 +8,11 @@ use rszs_tokenizer::Tokenizer;
 use tch::{Device, Kind};
 
 use super::batch::Pool;
-use super::{PretrainSettings, TOKENIZER, evaluation};
-use crate::features::{Tiles, targets};
+use super::{PretrainSettings, evaluation};
+use crate::checkpoint::TOKENIZER;
+use crate::pretrain::features::{Tiles, targets};
+use crate::pretrain::text_training::{self, TextTargets};
 use crate::run::{Run, tell, write_atomically};
-use crate::text_training::{self, TextTargets};
 use crate::{PromptSettings, RunConfig, TrainError};
 
 /// Everything that is read before the first step. Images and targets of the teacher stay on the

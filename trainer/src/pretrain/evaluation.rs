@@ -7,7 +7,7 @@ use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
 use crate::TrainError;
-use crate::text_training::{TextReport, unit_rows};
+use crate::pretrain::text_training::{TextReport, unit_rows};
 
 /// Neighbours that vote for a scene.
 const NEIGHBOURS: i64 = 5;

@@ -7,7 +7,7 @@ use super::batch::Pool;
 use super::evaluation::{self, Report};
 use super::{RSI_HEAD, Stage, VLM_HEAD, pooled};
 use crate::device::upload;
-use crate::text_training::{self, TARGET_TEMPLATE, unit_rows};
+use crate::pretrain::text_training::{self, TARGET_TEMPLATE, unit_rows};
 use crate::{Mode, TrainError};
 
 /// Images a pass of an evaluation.

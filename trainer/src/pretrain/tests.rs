@@ -7,7 +7,7 @@ use rszs_data::{AidRsicd, ClipText, Split, fixtures};
 
 use super::batch::Pool;
 use super::*;
-use crate::text_training::TextTargets;
+use crate::pretrain::text_training::TextTargets;
 
 const TILE_PX: usize = 64;
 const COMPONENTS: i64 = 3;

@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use super::TrainSettings;
 use crate::loss::{Counts, Loss, Scenes, Targets, loss};
-use crate::segments::{self, Cut};
+use crate::network::segments::{self, Cut};
 use crate::{Mode, Parameters, TrainError};
 
 /// What is the same for all parts of a batch.

@@ -5,11 +5,11 @@ use tch::Tensor;
 
 use crate::LossScale;
 use crate::TrainError;
-use crate::data_digest::DataDigest;
-use crate::device_memory::DeviceUse;
+use crate::device::device_memory::DeviceUse;
 use crate::evaluate::SetScores;
 use crate::loss::Loss;
 use crate::parallel::Communicator;
+use crate::run::data_digest::DataDigest;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Default)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BestSettings;
 use crate::loss::{Alignment, Averaging, Terms};
-use crate::segments::Recompute;
+use crate::network::segments::Recompute;
 use crate::{AdamWSettings, LossScaleSettings, Precision, Schedule};
 
 /// The section `[train]`.

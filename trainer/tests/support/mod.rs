@@ -7,10 +7,11 @@ use rszs_data::fixtures;
 use rszs_graph::Tensor as Values;
 use rszs_network::{Config, Policy, Purpose, StreamPolicy, image_graph, text_graph};
 use rszs_tokenizer::Tokenizer;
+use rszs_train::checkpoint::TOKENIZER;
 use rszs_train::checkpoint::{Checkpoint, origin, save};
 use rszs_train::loss::{Counts, Targets, Terms, loss};
-use rszs_train::segments::{Cut, forward};
-use rszs_train::train::{TOKENIZER, TrainOptions};
+use rszs_train::network::segments::{Cut, forward};
+use rszs_train::train::TrainOptions;
 use rszs_train::{Mode, Parameters, Precision, eval};
 use tch::{Device, Kind, Tensor};
 

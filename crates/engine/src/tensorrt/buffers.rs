@@ -4,7 +4,9 @@ use rszs_cuda::frame::EngineTensors;
 use rszs_cuda::{Device, DeviceBuffer, HostBuffer, Stream};
 
 use super::PlanRequest;
-use super::session::STRIDE;
+
+/// Pixels per logit.
+pub(super) const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
 
 /// Memory on both sides, for values that come from the host.
 #[derive(Debug)]

@@ -8,12 +8,9 @@ use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda::{Device, Stream};
 use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, LoadedPlan};
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, STRIDE};
 use super::{PlanRequest, TensorRtError};
 use crate::{EngineError, NamedInput, NamedOutput, Values};
-
-/// Pixels per logit.
-pub(super) const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
 
 /// One model in TensorRT, with memory for its largest call.
 #[derive(Debug)]

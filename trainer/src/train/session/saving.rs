@@ -4,9 +4,9 @@ use tch::Tensor;
 
 use super::Session;
 use crate::checkpoint::{self, Checkpoint};
-use crate::data_digest::DataDigest;
+use crate::run::data_digest::DataDigest;
+use crate::run::states::with_prefix;
 use crate::run::{Run, tell, write_atomically};
-use crate::states::with_prefix;
 use crate::train::records::StartRecord;
 use crate::train::{BEST, STATES, TrainOptions, WEIGHTS};
 use crate::{RunConfig, TrainError};
