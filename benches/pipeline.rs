@@ -62,7 +62,7 @@ fn pipeline(criterion: &mut Criterion) {
     group.bench_function("frame_4000x2250", |bencher| bencher.iter(|| segment(&mut whole, &frame)));
     let mut reduced = plan(&[&start[..], &["--gsd", "0.017"]].concat());
     group.bench_function("frame_4000x2250_at_1.7_cm", |bencher| {
-        bencher.iter(|| segment(&mut reduced, &frame))
+        bencher.iter(|| segment(&mut reduced, &frame));
     });
     group.finish();
 }

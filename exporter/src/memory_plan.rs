@@ -183,7 +183,7 @@ impl fmt::Display for MemoryPlan {
             }
             match fit {
                 Some((switches, fitting)) if *fitting == images => {
-                    writeln!(f, "  {}", switches.advice())?
+                    writeln!(f, "  {}", switches.advice())?;
                 }
                 Some((switches, fitting)) => writeln!(f, "  N = {fitting} {}", switches.advice())?,
                 None => writeln!(f, "  does not fit, not even one image")?,

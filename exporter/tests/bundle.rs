@@ -91,7 +91,7 @@ fn a_bundle_holds_everything_and_meets_its_golden_set() {
     let mut checked = Vec::new();
     let checkpoint = Checkpoint::initial(config(), 1).unwrap();
     export_bundle(&checkpoint, Path::new("small.safetensors"), &request(), &target, |file| {
-        checked.push(file.file)
+        checked.push(file.file);
     })
     .unwrap();
     assert_eq!(checked, ["text.fp32.onnx", "model.fp32.onnx"]);
@@ -159,7 +159,7 @@ fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
     let (request, mut checked) = (BundleRequest { half: true, ..request() }, Vec::new());
     let path = Path::new("small.safetensors");
     let bundle = match export_bundle(&checkpoint, path, &request, &target, |file| {
-        checked.push(file.clone())
+        checked.push(file.clone());
     }) {
         Err(ExportError::Check { file, source: CheckError::Load(LoadError::NoLibrary(_)) }) => {
             assert_eq!(

@@ -36,9 +36,9 @@ impl fmt::Display for Table {
         for (number, row) in self.rows.iter().enumerate() {
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 if column < self.left {
-                    write!(f, "| {cell:<width$} ")?
+                    write!(f, "| {cell:<width$} ")?;
                 } else {
-                    write!(f, "| {cell:>width$} ")?
+                    write!(f, "| {cell:>width$} ")?;
                 }
             }
             writeln!(f, "|")?;
@@ -46,9 +46,9 @@ impl fmt::Display for Table {
                 for (column, &width) in widths.iter().enumerate() {
                     let dashes = "-".repeat(width - 1);
                     if column < self.left {
-                        write!(f, "| {dashes}- ")?
+                        write!(f, "| {dashes}- ")?;
                     } else {
-                        write!(f, "| {dashes}: ")?
+                        write!(f, "| {dashes}: ")?;
                     }
                 }
                 writeln!(f, "|")?;

@@ -9,6 +9,7 @@ use crate::arguments::{Arguments, Command};
 use crate::deployed::pipeline::Pipeline;
 use crate::evaluate::mask_count::{MaskCount, count_masks};
 use crate::fake::{self, ColourEngine};
+use crate::thresholds::score_count::ScoreCount;
 use rszs_data::Split;
 
 fn arguments(more: &str) -> ThresholdArguments {

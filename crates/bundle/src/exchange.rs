@@ -75,7 +75,7 @@ impl PartialDirectory {
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 Err(source) => {
                     return Err(disk(&path, "create a directory beside the target")(source));

@@ -35,7 +35,7 @@ impl TensorHeader {
                 (13, _) => is_external = true,
                 (14, value) => is_external |= value != Value::Integer(0),
                 (4..=7 | 10 | 11, Value::Bytes(listed)) => {
-                    header.listed_bytes += listed.len() as u64
+                    header.listed_bytes += listed.len() as u64;
                 }
                 (4 | 5 | 7 | 10 | 11, Value::Integer(_)) => header.listed_bytes += 1,
                 (4 | 10, Value::Fixed(number)) => header.listed_bytes += number.len() as u64,

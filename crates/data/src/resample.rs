@@ -139,7 +139,7 @@ mod tests {
     fn shrinking_averages_and_a_checkerboard_turns_gray() {
         let mut board = RgbImage::filled(64, 64, [0; 3]);
         (0..64).for_each(|y| {
-            (0..64).filter(|x| (x + y) % 2 == 0).for_each(|x| board.set_pixel(x, y, [200; 3]))
+            (0..64).filter(|x| (x + y) % 2 == 0).for_each(|x| board.set_pixel(x, y, [200; 3]));
         });
         let cut = cut_image(&board, Window { x: 0.0, y: 0.0, step: 4.0, side_px: 16 });
         assert!(

@@ -33,7 +33,7 @@ pub(super) fn placement(session: &Session) -> ort::Result<Placement> {
             session.ptr(),
             &raw mut parts,
             &raw mut count,
-        ))?
+        ))?;
     };
     let mut placement = Placement::new();
     for index in 0..count {
@@ -49,7 +49,7 @@ pub(super) fn placement(session: &Session) -> ort::Result<Placement> {
             let mut operator = ptr::null();
             // SAFETY: `nodes` are `node_count` pointers of the session's.
             unsafe {
-                status((api.EpAssignedNode_GetOperatorType)(*nodes.add(node), &raw mut operator))?
+                status((api.EpAssignedNode_GetOperatorType)(*nodes.add(node), &raw mut operator))?;
             };
             *operators.entry(text(operator)).or_default() += 1;
         }
@@ -76,10 +76,10 @@ unsafe fn status(status: ort::sys::OrtStatusPtr) -> ort::Result<()> {
 
 /// A string of the session's, copied.
 fn text(text: *const c_char) -> String {
-    // SAFETY: the callers pass what ONNX Runtime answered a call with that succeeded.
     if text.is_null() {
         String::new()
     } else {
+        // SAFETY: the callers pass what ONNX Runtime answered a call with that succeeded.
         unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
     }
 }

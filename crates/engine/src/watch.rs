@@ -62,6 +62,7 @@ impl BuildWatch {
     }
 
     /// The same, with one more listener.
+    #[must_use]
     pub fn and(self, listener: impl Fn(&BuildNews<'_>) + Send + Sync + 'static) -> Self {
         let interrupt = self.interrupt.clone();
         let both = move |news: &BuildNews<'_>| {

@@ -40,10 +40,10 @@ fn run() -> Result<(), AnyError> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--folder" => {
-                folder = Some(PathBuf::from(words.next().ok_or("--folder: expected a folder")?))
+                folder = Some(PathBuf::from(words.next().ok_or("--folder: expected a folder")?));
             }
             "--profile" => {
-                profiles.push(profile(&words.next().ok_or("--profile: expected shapes")?)?)
+                profiles.push(profile(&words.next().ok_or("--profile: expected shapes")?)?);
             }
             _ => files.push(PathBuf::from(word)),
         }

@@ -57,7 +57,7 @@ impl State {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
                 ["version", number] => {
-                    state.version_number = number.parse().expect("a version number")
+                    state.version_number = number.parse().expect("a version number");
                 }
                 ["answer", name, number] => {
                     state.answers.insert(name.to_owned(), number.parse().expect("a number"));
@@ -66,7 +66,7 @@ impl State {
                     state.ends.insert(name.to_owned(), End::new(how));
                 }
                 ["build-ms", number] => {
-                    state.build_time = Duration::from_millis(number.parse().expect("a number"))
+                    state.build_time = Duration::from_millis(number.parse().expect("a number"));
                 }
                 ["driver", function, code] => driver::fail(function, code.parse().expect("a code")),
                 ["transcript", file] => state.transcript_file = Some(file.into()),

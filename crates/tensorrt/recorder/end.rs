@@ -35,7 +35,7 @@ impl End {
             Self::Abort => std::process::abort(),
             // SAFETY: none; that is what it is for.
             Self::Segfault => unsafe {
-                std::ptr::without_provenance_mut::<u8>(8).write_volatile(1)
+                std::ptr::without_provenance_mut::<u8>(8).write_volatile(1);
             },
             Self::Exit => std::process::exit(3),
             Self::Kill => {

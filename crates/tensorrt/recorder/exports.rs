@@ -60,7 +60,7 @@ pub(crate) fn log(severity: i32, text: &str) {
     // SAFETY: the caller's logger has a table with that method in that slot, or the test has found
     // what it is for.
     unsafe {
-        function::<Log>(logger, script::slot("ILogger::log"))(logger, severity, text.as_ptr())
+        function::<Log>(logger, script::slot("ILogger::log"))(logger, severity, text.as_ptr());
     }
 }
 

@@ -124,7 +124,7 @@ impl Network {
                         content.as_ptr(),
                         address as *mut u8,
                         content.len(),
-                    )
+                    );
                 };
             });
             true

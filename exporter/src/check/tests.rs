@@ -59,7 +59,7 @@ fn a_file_in_half_precision_with_other_weights_is_not_shipped() {
             Ok(report) => assert!(is_right, "{report}"),
             Err(CheckError::Mismatch { tolerance: Tolerance::Float16, .. }) => assert!(!is_right),
             Err(error) => {
-                assert!(matches!(error, CheckError::Load(LoadError::NoLibrary(_))), "{error}")
+                assert!(matches!(error, CheckError::Load(LoadError::NoLibrary(_))), "{error}");
             }
         }
     }

@@ -82,7 +82,7 @@ fn lower_node(
         Op::Param { .. } if writer.is_read_in_steps_alone(index) => {}
         Op::Param { .. } => lower_param(writer, index, node, parameters)?,
         Op::Constant { values } => {
-            writer.weight(index, &node.name, &node.shape.at(1, 1), values)?
+            writer.weight(index, &node.name, &node.shape.at(1, 1), values)?;
         }
         Op::Cast => {
             let to = AttributeProto::int("to", writer.element_type(index).data_type().into());
@@ -108,7 +108,7 @@ fn lower_node(
         Op::Sigmoid => writer.node(index, "Sigmoid", inputs, vec![]),
         Op::MatMul => writer.node(index, "MatMul", inputs, vec![]),
         &Op::Conv2d { stride, padding, groups } => {
-            lower_convolution(writer, index, node, [stride, padding, groups])
+            lower_convolution(writer, index, node, [stride, padding, groups]);
         }
         &Op::ConvTranspose2d { stride } => {
             let side = |name| AttributeProto::ints(name, &[stride; 2]);
@@ -142,7 +142,7 @@ fn lower_node(
             writer.node(index, "LayerNormalization", inputs, attributes);
         }
         &Op::GroupNorm { groups, epsilon } => {
-            lower_group_norm(writer, index, node, groups, epsilon)
+            lower_group_norm(writer, index, node, groups, epsilon);
         }
         Op::L2Normalize => {
             let last = writer.integers(&[-1]);
@@ -180,7 +180,7 @@ fn lower_node(
             writer.node(index, "Expand", vec![x(), target], vec![]);
         }
         Op::Quantize { scales } => {
-            quantize::lower_quantize(writer, index, node, scales, parameters)?
+            quantize::lower_quantize(writer, index, node, scales, parameters)?;
         }
         Op::Dequantize { scales } => quantize::lower_dequantize(writer, index, node, scales)?,
         Op::Gather => writer.node(index, "Gather", inputs, vec![AttributeProto::int("axis", 0)]),

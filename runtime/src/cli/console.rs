@@ -126,7 +126,7 @@ impl Console {
             }
             BuildNews::Failed => bar.finish_and_clear(),
             BuildNews::Waiting => {
-                tell("waiting for another process that builds an engine".to_owned())
+                tell("waiting for another process that builds an engine".to_owned());
             }
             BuildNews::Warning(warning) => tell(format!("warning: {warning}")),
         };

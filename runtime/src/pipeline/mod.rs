@@ -135,10 +135,10 @@ fn run_through<E: From<SinkError>>(
                 let batches = Pool::new((0..BATCHES).map(|_| ScoredTiles::default()));
                 let (scored_to, scored_from) = sync_channel(QUEUE);
                 scope.spawn(move || {
-                    stage::engine(&read_from, settings, engine, batches, &scored_to)
+                    stage::engine(&read_from, settings, engine, batches, &scored_to);
                 });
                 scope.spawn(move || {
-                    stage::compose(&scored_from, settings, segmentations, &composed_to)
+                    stage::compose(&scored_from, settings, segmentations, &composed_to);
                 });
             }
             Between::Frames(segmenter) => {

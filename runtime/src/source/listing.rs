@@ -67,7 +67,7 @@ pub fn list_inputs(typed: &[OsString]) -> Vec<Listed> {
                 listed.extend(inputs.map(|input| Listed { image: input.name(), input: Ok(input) }));
             }
             Err(error) => {
-                listed.push(Listed { image: one.display().to_string(), input: Err(error) })
+                listed.push(Listed { image: one.display().to_string(), input: Err(error) });
             }
         }
     }

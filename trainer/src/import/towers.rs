@@ -89,10 +89,15 @@ impl Towers {
             let there = shape_there(ours, shape, tensor, layout);
             match misfit(tensor, &published_shape(&there, layout)) {
                 None => {
-                    towers.add(ours, shape, &to_our_layout(tensor, &there, layout)?, naming.rule)?
+                    towers.add(
+                        ours,
+                        shape,
+                        &to_our_layout(tensor, &there, layout)?,
+                        naming.rule,
+                    )?;
                 }
                 Some(reason) if first_use => {
-                    difference.misshapen.push(format!("{theirs}: {reason}"))
+                    difference.misshapen.push(format!("{theirs}: {reason}"));
                 }
                 Some(_) => {}
             }

@@ -143,7 +143,7 @@ impl Prepare {
                 let set = catalogue::open(set, data)?;
                 let mut images = Images::start();
                 let squares = prepare::squares(set, out, *side, threads.count(), |done, of| {
-                    images.show(done, of)
+                    images.show(done, of);
                 })?;
                 drop(images);
                 report(&format!(

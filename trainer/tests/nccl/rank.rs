@@ -108,9 +108,9 @@ fn one_rank() {
         let (function, code) = failure.split_once(' ').unwrap();
         let code = code.parse().unwrap();
         if function.starts_with("cu") {
-            driver.fail(function, code)
+            driver.fail(function, code);
         } else {
-            nccl.fail(function, code)
+            nccl.fail(function, code);
         }
     }
     if let Some(version) = for_rank("TEST_VERSION", rank) {

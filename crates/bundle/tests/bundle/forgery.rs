@@ -147,7 +147,7 @@ fn a_needed_file_that_is_not_listed_is_refused() {
         .filter(|file| !file.starts_with("manifest.json"))
     {
         let message = refusal_of_manifest(|manifest| {
-            drop(manifest["files"].as_object_mut().unwrap().remove(&file))
+            drop(manifest["files"].as_object_mut().unwrap().remove(&file));
         });
         assert!(message.contains("files: expected "), "{message}");
     }
@@ -164,7 +164,7 @@ fn a_text_tower_without_its_contract_is_refused() {
 fn a_size_beyond_any_file_is_refused_before_memory_is_asked_for() {
     for bytes in [0, 1_u64 << 40, u64::MAX] {
         let message = refusal_of_manifest(|manifest| {
-            manifest["files"]["model.fp32.onnx"]["bytes"] = json!(bytes)
+            manifest["files"]["model.fp32.onnx"]["bytes"] = json!(bytes);
         });
         assert!(
             message.contains("files: expected model.fp32.onnx of 1 to 2147483647 bytes"),
@@ -173,7 +173,7 @@ fn a_size_beyond_any_file_is_refused_before_memory_is_asked_for() {
     }
     let fixture = Fixture::new();
     fixture.forge_manifest(|manifest| {
-        manifest["files"]["model.fp32.onnx"]["bytes"] = json!(2_147_483_647)
+        manifest["files"]["model.fp32.onnx"]["bytes"] = json!(2_147_483_647);
     });
     assert!(
         fixture.refusal().starts_with("toy/model.fp32.onnx: expected 2147483647 bytes, found ")

@@ -200,7 +200,7 @@ fn prepared(tiles: usize, plane: usize, kind: LogitType) -> (Vec<u8>, Vec<f32>) 
         match kind {
             LogitType::F32 => logits.iter().for_each(|logit| all.extend(logit.to_ne_bytes())),
             LogitType::F16 => {
-                logits.iter().for_each(|logit| all.extend(f16::from_f32(*logit).to_ne_bytes()))
+                all.extend(logits.iter().flat_map(|logit| f16::from_f32(*logit).to_ne_bytes()));
             }
         }
         presences.extend_from_slice(&presence);

@@ -213,7 +213,7 @@ mod tests {
         let (_folder, root, output) = potsdam();
         let mut heard = Vec::new();
         squares(potsdam::open(&root).unwrap(), &output, SIDE_PX, THREADS, |done, total| {
-            heard.push((done, total))
+            heard.push((done, total));
         })
         .unwrap();
         assert_eq!(heard, [(1, 3), (2, 3), (3, 3)]);

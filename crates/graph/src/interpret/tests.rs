@@ -238,7 +238,7 @@ fn every_node_is_shown_once_with_its_value() {
     let graph = gathering();
     let mut seen = Vec::new();
     interpret_with(&graph, &fed, &table(), |node, value| {
-        seen.push((node.name.clone(), value.shape.clone()))
+        seen.push((node.name.clone(), value.shape.clone()));
     })
     .unwrap();
     let expected: Vec<_> =

@@ -232,7 +232,7 @@ impl Machine<'_> {
         let top = self.top()?;
         match (&mut self.nodes[top.0], added.as_chunks()) {
             (Node::Mapping(entries), (pairs, [])) => {
-                entries.extend(pairs.iter().map(|&[key, value]| (key, value)))
+                entries.extend(pairs.iter().map(|&[key, value]| (key, value)));
             }
             _ => return Err(self.error("a dictionary and pairs to add to it", "something else")),
         }
@@ -314,7 +314,7 @@ impl Machine<'_> {
         let (attributes, object) = (self.pop()?, self.top()?);
         match (&self.nodes[object.0], &self.nodes[attributes.0]) {
             (Node::Object(None), Node::Mapping(_)) => {
-                self.nodes[object.0] = Node::Object(Some(attributes))
+                self.nodes[object.0] = Node::Object(Some(attributes));
             }
             (Node::Mapping(_), Node::Mapping(_)) => {}
             _ => return Err(self.error("an object and its attributes", "something else")),

@@ -101,7 +101,7 @@ impl Parent {
     fn news(&self, news: &BuildNews<'_>) {
         match *news {
             BuildNews::Phase { name, steps } => {
-                self.tell(&Message::Phase { name: name.to_owned(), steps })
+                self.tell(&Message::Phase { name: name.to_owned(), steps });
             }
             BuildNews::Step { done } => self.tell(&Message::Step { done }),
             // The parent's own news.

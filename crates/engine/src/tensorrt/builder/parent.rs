@@ -97,7 +97,7 @@ impl Builder<'_> {
             last = Instant::now();
             match message {
                 Message::Phase { name, steps } => {
-                    self.watch.tell(&BuildNews::Phase { name: &name, steps })
+                    self.watch.tell(&BuildNews::Phase { name: &name, steps });
                 }
                 Message::Step { done } => self.watch.tell(&BuildNews::Step { done }),
                 Message::Said { line } => {
