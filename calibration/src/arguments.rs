@@ -119,6 +119,19 @@ pub struct EvaluateArguments {
     /// What is measured, and with what.
     #[command(flatten)]
     pub measure: MeasureArguments,
+
+    /// Fit a classifier of colour and texture on the train part of each set and print its IoU
+    /// beside
+    ///
+    /// Gradient boosting over 37 numbers a pixel at four scales. A bundle that is below it is not
+    /// worth its time.
+    #[arg(long)]
+    pub baseline: bool,
+
+    /// Write a PNG for each set and query into this folder: the best, the median and the worst
+    /// image, each as image, labels and mask
+    #[arg(long, value_name = "FOLDER")]
+    pub contact_sheets: Option<PathBuf>,
 }
 
 /// Quantizing a bundle.

@@ -167,6 +167,22 @@ pub enum Error {
         /// Why.
         source: MetricsError,
     },
+    /// Pixels of the baseline could not be counted.
+    #[error("{image}: baseline: {source}")]
+    Baseline {
+        /// The image.
+        image: String,
+        /// Why.
+        source: MetricsError,
+    },
+    /// A contact sheet could not be written.
+    #[error("{path}: expected to write a contact sheet, found: {source}", path = .path.display())]
+    Sheet {
+        /// The file or its folder.
+        path: PathBuf,
+        /// Why not.
+        source: image::ImageError,
+    },
     /// A threshold or temperature that no vocabulary takes.
     #[error(transparent)]
     Score(#[from] ScoreError),
@@ -224,11 +240,13 @@ impl Error {
             | Self::Engine(_)
             | Self::Segment { .. }
             | Self::Count { .. }
+            | Self::Baseline { .. }
             | Self::Signals(_) => ExitStatus::NoEngine,
             Self::Score(_)
             | Self::Vocabulary(_)
             | Self::Write(_)
             | Self::Report { .. }
+            | Self::Sheet { .. }
             | Self::Stdout(_) => ExitStatus::OutputFailed,
             Self::Interrupted => ExitStatus::Interrupted,
         }

@@ -120,9 +120,15 @@ fn thresholds_are_written_as_the_next_release_and_evaluated_as_such() {
             .filter(|query| query["is_labelled"] == true)
             .all(|query| query["is_chosen_here"] == false)
     );
-    let output = run("evaluate", &calibrated, folder.path(), &[&common[..], &elsewhere].concat());
+    let sheets = folder.path().join("sheets");
+    let more = ["--baseline", "--contact-sheets", sheets.to_str().unwrap()];
+    let output =
+        run("evaluate", &calibrated, folder.path(), &[&common[..], &elsewhere, &more].concat());
     let table = String::from_utf8(output.stdout).unwrap();
     assert!(table.contains("| set ") && table.contains("mean of 5"), "{table}");
+    assert!(table.contains("baseline %"), "{table}");
+    let sheet = image::open(sheets.join("dubai-building.png")).unwrap();
+    assert!(sheet.width() > sheet.height(), "one image: {}x{}", sheet.width(), sheet.height());
 }
 
 #[test]

@@ -62,6 +62,33 @@ pub struct QueryEvaluation {
     pub recall: Option<f64>,
     /// Share of the pixels known not to show the query that its mask covers.
     pub false_alarms: Option<f64>,
+    /// Intersection over union of a classifier of colour and texture; nothing without
+    /// `--baseline`.
+    pub baseline_iou: Option<f64>,
+    /// By place, in the order of their names; only places that show the query.
+    pub places: Vec<PlaceEvaluation>,
+    /// By image, in the order of the split; only images that show the query.
+    pub by_image: Vec<ImageEvaluation>,
+}
+
+/// One query on the images of one place.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlaceEvaluation {
+    /// Name of the place, as the files' names have it.
+    pub place: String,
+    /// Images that show the query.
+    pub images: usize,
+    /// Intersection over union of all their pixels.
+    pub iou: f64,
+}
+
+/// One query on one image.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageEvaluation {
+    /// Name of the image in its set.
+    pub image: String,
+    /// Intersection over union.
+    pub iou: f64,
 }
 
 /// One class a pixel: the queries of a set against each other and against the bundle's support
@@ -93,6 +120,26 @@ pub struct ClassEvaluation {
     pub recall: Option<f64>,
 }
 
+impl QueryEvaluation {
+    /// `IoU` of the place where it is lowest; nothing for a set of one place.
+    fn worst_place(&self) -> Option<f64> {
+        let ious = self.places.iter().map(|place| place.iou);
+        ious.min_by(f64::total_cmp).filter(|_| self.places.len() > 1)
+    }
+
+    /// The median of the images' `IoU`.
+    fn median_image(&self) -> Option<f64> {
+        let mut ious: Vec<f64> = self.by_image.iter().map(|image| image.iou).collect();
+        ious.sort_by(f64::total_cmp);
+        ious.get(ious.len() / 2).copied()
+    }
+
+    /// Whether colour and texture alone do better.
+    fn is_below_baseline(&self) -> bool {
+        self.iou.zip(self.baseline_iou).is_some_and(|(iou, baseline)| iou < baseline)
+    }
+}
+
 impl EvaluationReport {
     /// For people and model cards, in Markdown.
     pub fn table(&self) -> String {
@@ -107,6 +154,19 @@ impl EvaluationReport {
         }
         if self.sets.iter().flat_map(|set| &set.queries).any(|query| !query.is_labelled) {
             text += "\nRows without IoU: the set only knows where the query is not.\n";
+        }
+        let below: Vec<String> = self
+            .sets
+            .iter()
+            .flat_map(|set| set.queries.iter().map(move |query| (set, query)))
+            .filter(|(_, query)| query.is_below_baseline())
+            .map(|(set, query)| format!("{} in {}", query.query, set.set))
+            .collect();
+        if !below.is_empty() {
+            text += &format!(
+                "\nA classifier of colour and texture alone does better at: {}.\n",
+                below.join(", ")
+            );
         }
         if self.sets.iter().any(|set| set.exclusive.is_some()) {
             text += "\nOne class a pixel:\n\n";
@@ -126,6 +186,9 @@ impl EvaluationReport {
             "precision %",
             "recall %",
             "false alarms %",
+            "worst place %",
+            "median image %",
+            "baseline %",
         ];
         let mut table = Table::new(&head, 2);
         for set in &self.sets {
@@ -141,6 +204,9 @@ impl EvaluationReport {
                     percent(query.precision),
                     percent(query.recall),
                     percent(query.false_alarms),
+                    percent(query.worst_place()),
+                    percent(query.median_image()),
+                    percent(query.baseline_iou),
                 ]);
             }
             let labelled = set.queries.iter().filter(|query| query.iou.is_some()).count();

@@ -20,8 +20,19 @@ pub struct MaskCount {
     pub images: u64,
     /// One per mapping: absent and present, at the bundle's thresholds.
     pub queries: Vec<ConfusionMatrix>,
+    /// The same of each image alone.
+    pub each: Vec<ImageCount>,
     /// The classes of a set with several, when a pixel gets one of them.
     pub exclusive: Option<ExclusiveCount>,
+}
+
+/// Masks of one image against its labels.
+#[derive(Debug, Clone)]
+pub struct ImageCount {
+    /// Number of the image in the split.
+    pub index: usize,
+    /// One per mapping.
+    pub queries: Vec<ConfusionMatrix>,
 }
 
 /// One class a pixel: the queries of a set against each other and against the support words.
@@ -51,6 +62,7 @@ pub fn count_masks(
         (classes.len() > 1).then(|| query_set(&classes, Decision::Exclusive, words)).transpose()?;
     let matrix = |classes| ConfusionMatrix::new(classes).expect("a run has 1 to 254 queries");
     let mut queries = vec![matrix(2); mappings.len()];
+    let mut each = Vec::new();
     let mut exclusive = matrix(classes.len().max(1));
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
     let indices = chosen(set, split, arguments.limit);
@@ -62,12 +74,17 @@ pub fn count_masks(
         pipeline.read(path, &sample)?;
         let found =
             pipeline.segment(path, &multilabel, Keep { masks: true, scores: false }, engine)?;
-        for (query, (mapping, matrix)) in mappings.iter().zip(&mut queries).enumerate() {
+        let mut image = ImageCount { index, queries: Vec::with_capacity(mappings.len()) };
+        for (query, (mapping, sum)) in mappings.iter().zip(&mut queries).enumerate() {
             truth.clear();
             truth.extend(sample.mask.ids.iter().map(|id| mapping.targets[usize::from(*id)]));
             unpack(found.mask(query), sample.mask.width, &mut predicted);
-            matrix.add(&truth, &predicted).map_err(failed)?;
+            let mut count = matrix(2);
+            count.add(&truth, &predicted).map_err(failed)?;
+            sum.merge(&count).map_err(failed)?;
+            image.queries.push(count);
         }
+        each.push(image);
         if let Some(queries) = &exclusive_queries {
             let found = pipeline.segment(path, queries, Keep::default(), engine)?;
             let class_of = class_of(&classes);
@@ -81,7 +98,7 @@ pub fn count_masks(
         step()?;
     }
     let exclusive = exclusive_queries.map(|_| ExclusiveCount { classes, matrix: exclusive });
-    Ok(MaskCount { images, queries, exclusive })
+    Ok(MaskCount { images, queries, each, exclusive })
 }
 
 /// By index of the set's masks: the class whose concept it shows.
@@ -95,7 +112,7 @@ fn class_of(classes: &[LabelMapping]) -> [u8; 256] {
 }
 
 /// Bits of a mask, `[H, words_per_row(W)]`, as bytes `[H, W]`.
-fn unpack(mask: &[u64], wide: usize, out: &mut Vec<u8>) {
+pub(super) fn unpack(mask: &[u64], wide: usize, out: &mut Vec<u8>) {
     out.clear();
     for row in mask.chunks_exact(words_per_row(wide as u32)) {
         out.extend((0..wide).map(|x| (row[x / 64] >> (x % 64) & 1) as u8));

@@ -1,20 +1,25 @@
 //! `rszs-calibrate evaluate`: masks at the bundle's thresholds against labels.
 
+pub mod baseline;
+pub mod contact_sheet;
 pub mod evaluation_report;
 pub mod mask_count;
 
 use rszs_bundle::{Entry, ThresholdSource};
-use rszs_data::DenseSet;
+use rszs_data::{DenseSet, Split};
 use rszs_edge::queries::Words;
 use rszs_metrics::ConfusionMatrix;
 
-use crate::arguments::EvaluateArguments;
+use crate::arguments::{EvaluateArguments, MeasureArguments, SplitChoice};
 use crate::deployed::{Deployed, open_bundle};
 use crate::error::Error;
+use crate::evaluate::baseline::Baseline;
+use crate::evaluate::contact_sheet::write_contact_sheets;
 use crate::evaluate::evaluation_report::{
-    ClassEvaluation, EvaluationReport, ExclusiveEvaluation, QueryEvaluation, SetEvaluation,
+    ClassEvaluation, EvaluationReport, ExclusiveEvaluation, ImageEvaluation, PlaceEvaluation,
+    QueryEvaluation, SetEvaluation,
 };
-use crate::evaluate::mask_count::{ExclusiveCount, MaskCount, count_masks};
+use crate::evaluate::mask_count::{ExclusiveCount, ImageCount, MaskCount, count_masks};
 use crate::exit::ExitStatus;
 use crate::label_mapping::{LabelMapping, mappings};
 use crate::report::identity::Identity;
@@ -47,9 +52,26 @@ pub fn run(arguments: &EvaluateArguments, output: &mut Output) -> Result<ExitSta
             if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
         };
         let words = Words::from(&*bundle);
-        let count =
-            count_masks(&set, &mappings, words, measure, pipeline, &mut started.engine, step)?;
-        evaluated.push(evaluation(&set, measure.split.name(), &mappings, &count, entries));
+        let engine = &mut started.engine;
+        let count = count_masks(&set, &mappings, words, measure, pipeline, engine, step)?;
+        if let Some(folder) = &arguments.contact_sheets {
+            let words = Words::from(&*bundle);
+            write_contact_sheets(
+                folder,
+                (&set, &mappings),
+                &count,
+                words,
+                measure,
+                pipeline,
+                engine,
+            )?;
+        }
+        let mut evaluation = evaluation(&set, measure.split, &mappings, &count, entries);
+        if arguments.baseline {
+            let stop = || if interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) };
+            add_baseline(&mut evaluation, &set, &mappings, measure, stop)?;
+        }
+        evaluated.push(evaluation);
     }
     let report = EvaluationReport { identity, sets: evaluated };
     output.results(&report.table(), &report)?;
@@ -59,17 +81,21 @@ pub fn run(arguments: &EvaluateArguments, output: &mut Output) -> Result<ExitSta
 /// The numbers of one set. `entries` are those of the vocabulary that `mappings` speak of.
 pub fn evaluation(
     set: &DenseSet,
-    split: &'static str,
+    split: SplitChoice,
     mappings: &[LabelMapping],
     count: &MaskCount,
     entries: &[Entry],
 ) -> SetEvaluation {
-    let label = format!("{}/{split}", set.name());
-    let queries: Vec<QueryEvaluation> = mappings
+    let label = format!("{}/{}", set.name(), split.name());
+    let mut queries: Vec<QueryEvaluation> = mappings
         .iter()
         .zip(&count.queries)
         .map(|(mapping, matrix)| query_evaluation(&entries[mapping.row], mapping, matrix, &label))
         .collect();
+    for (number, query) in queries.iter_mut().enumerate() {
+        query.places = by_place(set, split.split(), count, number);
+        query.by_image = by_image(set, split.split(), count, number);
+    }
     let found: Vec<f64> = queries.iter().filter_map(|query| query.iou).collect();
     SetEvaluation {
         set: set.name().to_owned(),
@@ -103,7 +129,62 @@ fn query_evaluation(
         precision: scores.precision.filter(|_| scores.true_pixels > 0),
         recall: scores.recall,
         false_alarms: (negatives > 0).then(|| matrix.pixels(0, 1) as f64 / negatives as f64),
+        baseline_iou: None,
+        places: Vec::new(),
+        by_image: Vec::new(),
     }
+}
+
+/// What the number `query` reached at each place.
+fn by_place(set: &DenseSet, split: Split, count: &MaskCount, query: usize) -> Vec<PlaceEvaluation> {
+    let mut places = Vec::new();
+    for (place, members) in set.places(split) {
+        let shown = count.each.iter().filter(|image| members.contains(&image.index));
+        let shown = shown.map(|image| &image.queries[query]).filter(|one| one.iou(1).is_some());
+        let mut sum = ConfusionMatrix::new(2).expect("two classes");
+        let mut images = 0;
+        for matrix in shown {
+            sum.merge(matrix).expect("two classes each");
+            images += 1;
+        }
+        if let Some(iou) = sum.iou(1) {
+            places.push(PlaceEvaluation { place: place.to_owned(), images, iou });
+        }
+    }
+    places
+}
+
+/// What the number `query` reached on each image.
+fn by_image(set: &DenseSet, split: Split, count: &MaskCount, query: usize) -> Vec<ImageEvaluation> {
+    let ids: Vec<&str> = set.ids(split).collect();
+    let image = |image: &ImageCount| {
+        let iou = image.queries[query].iou(1)?;
+        Some(ImageEvaluation { image: ids[image.index].to_owned(), iou })
+    };
+    count.each.iter().filter_map(image).collect()
+}
+
+/// Fits the classifier of colour and texture on the train part and measures it on the same images
+/// as the bundle.
+fn add_baseline(
+    evaluation: &mut SetEvaluation,
+    set: &DenseSet,
+    mappings: &[LabelMapping],
+    measure: &MeasureArguments,
+    mut step: impl FnMut() -> Result<(), Error>,
+) -> Result<(), Error> {
+    let baseline = Baseline::fit(set, mappings, &mut step)?;
+    let split = measure.split.split();
+    let mut counts = vec![ConfusionMatrix::new(2).expect("two classes"); mappings.len()];
+    for index in chosen(set, split, measure.limit) {
+        let sample = set.sample(split, index)?;
+        baseline.count(&sample, mappings, &mut counts)?;
+        step()?;
+    }
+    for (number, (query, matrix)) in evaluation.queries.iter_mut().zip(&counts).enumerate() {
+        query.baseline_iou = matrix.iou(1).filter(|_| baseline.has(number));
+    }
+    Ok(())
 }
 
 /// Whether the threshold of `entry` was chosen on the set and split of `label`, as `dubai/val`.

@@ -210,7 +210,7 @@ fn evaluate(
             count_masks(set, mappings, Words::from(&*bundle), arguments, pipeline, engine, step)?;
         evaluated.push(evaluation(
             set,
-            arguments.split.name(),
+            arguments.split,
             mappings,
             &count,
             bundle.vocabulary().entries(),
