@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use prost::Message as _;
 use rszs_bundle::Precision;
@@ -14,7 +14,10 @@ use rszs_export::lower::lower_half;
 use rszs_export::unpack::unpack;
 use rszs_graph::Graph;
 use rszs_network::{Config, Purpose, image_graph};
-use support::plan::{fetched, plan_bytes, rtx};
+use rszs_tests::harness::{self, Need, test};
+use rszs_tests::tests;
+use support::plan::{PYTHON, needs_python, needs_rtx, plan_bytes, rtx, third_party};
+use support::runner::onnx_runtime;
 use support::{golden_feeds, root, shipped};
 
 /// The image graph of a checkpoint, and its file.
@@ -24,7 +27,6 @@ fn half_model(checkpoint: &Checkpoint) -> (Graph, Vec<u8>) {
     (graph, model)
 }
 
-#[test]
 fn onnx_runtime_meets_the_golden_set() {
     let bundle = shipped();
     let (graph, model) = half_model(&unpack(&bundle).unwrap());
@@ -33,46 +35,41 @@ fn onnx_runtime_meets_the_golden_set() {
     bundle.golden().compare(Precision::Fp16, &outputs[0].1.values, &outputs[1].1.values).unwrap();
 }
 
-#[test]
 fn the_official_checker_accepts_the_file() {
-    let Some(python) = fetched("python/bin/python", "setup") else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.fp16.onnx");
     std::fs::write(&file, half_model(&unpack(&shipped()).unwrap()).1).unwrap();
     let script = root().join("tests/python/check_onnx.py");
-    let output = Command::new(python).arg(script).arg(&file).output().unwrap();
+    let output = Command::new(third_party(PYTHON)).arg(script).arg(&file).output().unwrap();
     let answer = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{answer}");
     assert!(answer.contains(r#""ok": true, "opset": 20"#), "{answer}");
 }
 
-/// Builds a plan with every TensorRT-RTX that is there.
-fn build_plans(checkpoint: &Checkpoint) {
+/// Builds a plan with a TensorRT-RTX.
+fn build_plan(component: &str, checkpoint: &Checkpoint) {
     let model = half_model(checkpoint).1;
+    let (side, width) = (checkpoint.config.tile_px, checkpoint.config.joint_width);
+    let bytes = plan_bytes(&rtx(component), &model, side, width).unwrap();
+    assert!(bytes > model.len() / 2, "{component}: {bytes} bytes");
+}
+
+fn main() -> ExitCode {
+    let mut all = tests![onnx_runtime(); onnx_runtime_meets_the_golden_set];
+    all.extend(tests![needs_python(); the_official_checker_accepts_the_file]);
     for component in ["tensorrt-rtx-1.7", "tensorrt-rtx-1.4"] {
-        let Some(folder) = rtx(component) else { continue };
-        let bytes =
-            plan_bytes(&folder, &model, checkpoint.config.tile_px, checkpoint.config.joint_width)
-                .unwrap();
-        assert!(bytes > model.len() / 2, "{component}: {bytes} bytes");
+        let name = format!("{component} builds a plan of the shipped network");
+        let run = move || build_plan(component, &unpack(&shipped()).unwrap());
+        all.push(test(&name, &needs_rtx(component), run));
+        for (preset, cost) in [("b16", "a minute"), ("l14", "minutes and 6 GiB of memory")] {
+            let need = Need::unless(Some(format!("{cost}: run it after a change of lower/half")));
+            let name = format!("{component} builds a plan of {preset}");
+            let run = move || {
+                let config = Config::preset(preset).unwrap();
+                build_plan(component, &Checkpoint::initial(config, 0).unwrap());
+            };
+            all.push(test(&name, &need, run));
+        }
     }
-}
-
-#[test]
-fn tensorrt_rtx_builds_a_plan_of_the_shipped_network() {
-    build_plans(&unpack(&shipped()).unwrap());
-}
-
-#[test]
-#[ignore = "builds from a network of the size of ViT-B/16: run it by name after a change of \
-    lower/half.rs"]
-fn tensorrt_rtx_builds_a_plan_of_b16() {
-    build_plans(&Checkpoint::initial(Config::preset("b16").unwrap(), 0).unwrap());
-}
-
-#[test]
-#[ignore = "needs minutes and 6 GiB of memory for ViT-L/14: run it by name after a change of \
-    lower/half.rs"]
-fn tensorrt_rtx_builds_a_plan_of_l14() {
-    build_plans(&Checkpoint::initial(Config::preset("l14").unwrap(), 0).unwrap());
+    harness::run(all)
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use prost::Message as _;
 use rszs_bundle::{Bundle, Precision};
@@ -17,7 +17,9 @@ use rszs_export::unpack::unpack;
 use rszs_graph::{CentredPixels, Graph, Node, Tensor, interpret_with};
 use rszs_network::{Purpose, image_graph};
 use rszs_tensorrt::Error;
-use support::plan::{fetched, plan_bytes, rtx};
+use rszs_tests::{harness, tests};
+use support::plan::{PYTHON, needs_python, needs_rtx, plan_bytes, rtx, third_party};
+use support::runner::onnx_runtime;
 use support::{golden_feeds, root, shipped};
 
 /// The share of all multiply-accumulates that calibration quantizes from.
@@ -58,7 +60,6 @@ fn model(checkpoint: &Checkpoint, graph: &Graph) -> ModelProto {
     lower_half(graph, &checkpoint.parameters, "model", &[]).unwrap()
 }
 
-#[test]
 fn rounding_oracle_and_onnx_runtime_meet_the_golden_set() {
     let bundle = shipped();
     let (checkpoint, graph) = quantized(&bundle);
@@ -77,24 +78,21 @@ fn rounding_oracle_and_onnx_runtime_meet_the_golden_set() {
     assert!(apart < golden.tolerance.of(Precision::Fp16), "{apart}");
 }
 
-#[test]
 fn the_official_checker_accepts_the_file() {
-    let Some(python) = fetched("python/bin/python", "setup") else { return };
     let (checkpoint, graph) = quantized(&shipped());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.int8-fp16.onnx");
     std::fs::write(&file, model(&checkpoint, &graph).encode_to_vec()).unwrap();
     let script = root().join("tests/python/check_onnx.py");
-    let output = Command::new(python).arg(script).arg(&file).output().unwrap();
+    let output = Command::new(third_party(PYTHON)).arg(script).arg(&file).output().unwrap();
     let answer = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{answer}");
     assert!(answer.contains(r#""ok": true, "opset": 20"#), "{answer}");
 }
 
 /// 1.7 alone: 1.4 cannot build convolutions in 8 bits.
-#[test]
 fn tensorrt_rtx_builds_a_plan() {
-    let Some(folder) = rtx("tensorrt-rtx-1.7") else { return };
+    let folder = rtx("tensorrt-rtx-1.7");
     let (checkpoint, graph) = quantized(&shipped());
     let (side, width) = (checkpoint.config.tile_px, checkpoint.config.joint_width);
     let file = model(&checkpoint, &graph).encode_to_vec();
@@ -104,9 +102,8 @@ fn tensorrt_rtx_builds_a_plan() {
     assert!(bytes > file.len(), "{bytes} bytes of a file of {}", file.len());
 }
 
-#[test]
 fn tensorrt_rtx_refuses_what_it_cannot_multiply_in_nvidias_words() {
-    let Some(folder) = rtx("tensorrt-rtx-1.7") else { return };
+    let folder = rtx("tensorrt-rtx-1.7");
     let (checkpoint, graph) = quantized(&shipped());
     let (side, width) = (checkpoint.config.tile_px, checkpoint.config.joint_width);
     let refusal =
@@ -132,4 +129,15 @@ fn tensorrt_rtx_refuses_what_it_cannot_multiply_in_nvidias_words() {
     scale.raw_data = Some(1.0_f32.to_le_bytes().repeat(count));
     let text = refusal(&mixed);
     assert!(text.contains("same type"), "a 32-bit scale in a 16-bit product: {text}");
+}
+
+fn main() -> ExitCode {
+    let mut all = tests![onnx_runtime(); rounding_oracle_and_onnx_runtime_meet_the_golden_set];
+    all.extend(tests![needs_python(); the_official_checker_accepts_the_file]);
+    all.extend(tests![
+        needs_rtx("tensorrt-rtx-1.7");
+        tensorrt_rtx_builds_a_plan,
+        tensorrt_rtx_refuses_what_it_cannot_multiply_in_nvidias_words,
+    ]);
+    harness::run(all)
 }

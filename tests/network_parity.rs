@@ -2,19 +2,11 @@
 
 mod support;
 
-use rszs_tests::network_cases;
-use support::runner::Runner;
+use std::process::ExitCode;
 
-#[test]
-fn the_network_agrees_with_the_oracle_on_the_embedded_engine() {
-    for case in network_cases() {
-        Runner::Embedded.check(&case);
-    }
-}
+use rszs_tests::{harness, network_cases};
+use support::runner::trials;
 
-#[test]
-fn the_network_agrees_with_the_oracle_on_onnx_runtime() {
-    for case in network_cases() {
-        Runner::OnnxRuntime.check(&case);
-    }
+fn main() -> ExitCode {
+    harness::run(trials(network_cases()))
 }

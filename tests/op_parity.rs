@@ -2,19 +2,11 @@
 
 mod support;
 
-use rszs_tests::op_cases;
-use support::runner::Runner;
+use std::process::ExitCode;
 
-#[test]
-fn every_op_agrees_with_the_oracle_on_the_embedded_engine() {
-    for case in op_cases() {
-        Runner::Embedded.check(&case);
-    }
-}
+use rszs_tests::{harness, op_cases};
+use support::runner::trials;
 
-#[test]
-fn every_op_agrees_with_the_oracle_on_onnx_runtime() {
-    for case in op_cases() {
-        Runner::OnnxRuntime.check(&case);
-    }
+fn main() -> ExitCode {
+    harness::run(trials(op_cases()))
 }

@@ -9,18 +9,18 @@
 mod support;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, ExitCode, Output};
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_data::{IndexMask, RgbImage, fixtures};
-use rszs_engine::{EngineKind, EngineOptions, start};
+use rszs_engine::{EngineKind, EngineOptions, OnnxRuntimeSession, start};
 use rszs_export::golden::tiles;
+use rszs_tests::harness::{self, Need};
+use rszs_tests::tests;
 use support::default_bundle;
 
-#[test]
 fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() {
-    let test = "a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine";
-    let Some(nano) = default_bundle(test) else { return };
+    let nano = default_bundle();
     let bundle = Bundle::open(&nano, &VerifyOptions::default()).unwrap();
     let [fp32, int8] =
         [Precision::Fp32, Precision::Int8].map(|one| bundle.model_bytes(one).unwrap().len());
@@ -38,24 +38,10 @@ fn a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine() 
             .contains("expected a model file of precision fp32, found --precision int8"),
         "{refused}"
     );
-    if !has_onnx_runtime(&bundle, test) {
-        return;
-    }
     let [auto, typed] = [None, Some(Precision::Fp32)]
         .map(|precision| start(&bundle, &options(EngineKind::Cpu, precision)).unwrap());
     assert_eq!((auto.precision, typed.precision), (Precision::Int8, Precision::Fp32));
     assert!(auto.deviation.logits > typed.deviation.logits, "8-bit steps leave a trace");
-}
-
-/// Whether ONNX Runtime is on this machine; a line if not.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn has_onnx_runtime(bundle: &Bundle, test: &str) -> bool {
-    let options = EngineOptions { kind: Some(EngineKind::Cpu), ..EngineOptions::default() };
-    let is_there = start(bundle, &options).is_ok();
-    if !is_there {
-        eprintln!("skipped: {test} needs ONNX Runtime, see `cargo xtask setup`");
-    }
-    is_there
 }
 
 fn int8(bundle: &Path, data: &Path, more: &[&str]) -> Output {
@@ -88,14 +74,9 @@ fn golden_tiles(root: &Path, side: usize) {
     std::fs::write(root.join("val.txt"), "val\n").unwrap();
 }
 
-#[test]
 fn int8_is_written_exactly_when_the_verdict_says_so() {
-    let test = "int8_is_written_exactly_when_the_verdict_says_so";
-    let Some(nano) = default_bundle(test) else { return };
+    let nano = default_bundle();
     let before = Bundle::open(&nano, &VerifyOptions::default()).unwrap();
-    if !has_onnx_runtime(&before, test) {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     golden_tiles(&folder.path().join("own"), before.golden().shape.tile_px);
     let target = folder.path().join("int8");
@@ -158,14 +139,9 @@ fn darkness(root: &Path, side: usize) {
     }
 }
 
-#[test]
 fn a_file_off_the_golden_set_ends_in_a_report_with_a_verdict() {
-    let test = "a_file_off_the_golden_set_ends_in_a_report_with_a_verdict";
-    let Some(nano) = default_bundle(test) else { return };
+    let nano = default_bundle();
     let before = Bundle::open(&nano, &VerifyOptions::default()).unwrap();
-    if !has_onnx_runtime(&before, test) {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     darkness(&folder.path().join("own"), before.golden().shape.tile_px);
     let target = folder.path().join("int8");
@@ -194,12 +170,8 @@ fn a_file_off_the_golden_set_ends_in_a_report_with_a_verdict() {
     assert!(report["written"].is_null() && !target.exists());
 }
 
-#[test]
 fn the_embedded_engine_cannot_calibrate_int8_and_says_what_can() {
-    let Some(nano) = default_bundle("the_embedded_engine_cannot_calibrate_int8_and_says_what_can")
-    else {
-        return;
-    };
+    let nano = default_bundle();
     let folder = tempfile::tempdir().unwrap();
     fixtures::dubai(folder.path()).unwrap();
     let output = int8(&nano, folder.path(), &["--set", "dubai", "--engine", "embedded"]);
@@ -208,13 +180,8 @@ fn the_embedded_engine_cannot_calibrate_int8_and_says_what_can() {
     assert!(text.contains("expected ONNX Runtime") && text.contains("found embedded"), "{text}");
 }
 
-#[test]
 fn a_set_without_training_images_gives_nothing_to_observe() {
-    let test = "a_set_without_training_images_gives_nothing_to_observe";
-    let Some(nano) = default_bundle(test) else { return };
-    if !has_onnx_runtime(&Bundle::open(&nano, &VerifyOptions::default()).unwrap(), test) {
-        return;
-    }
+    let nano = default_bundle();
     let folder = tempfile::tempdir().unwrap();
     let own = fixtures::folder(folder.path()).unwrap();
     let names = std::fs::read_dir(own.join("images")).unwrap().map(|entry| entry.unwrap().path());
@@ -228,4 +195,20 @@ fn a_set_without_training_images_gives_nothing_to_observe() {
         text.contains("expected training images to observe ranges on, found none in own_set"),
         "{text}"
     );
+}
+
+fn main() -> ExitCode {
+    let missing = OnnxRuntimeSession::find(None).err();
+    let need = Need::unless(missing.map(|error| format!("{error} (cargo xtask setup)")));
+    let mut all = tests![
+        need;
+        a_bundle_with_int8_runs_it_in_onnx_runtime_and_fp32_in_the_embedded_engine,
+        int8_is_written_exactly_when_the_verdict_says_so,
+        a_file_off_the_golden_set_ends_in_a_report_with_a_verdict,
+        a_set_without_training_images_gives_nothing_to_observe,
+    ];
+    all.extend(
+        tests![Need::nothing(); the_embedded_engine_cannot_calibrate_int8_and_says_what_can],
+    );
+    harness::run(all)
 }

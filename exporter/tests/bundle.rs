@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::ExitCode;
 
 use rszs_bundle::{Bundle, Precision, VerifyOptions};
 use rszs_checkpoint::CheckpointError;
-use rszs_engine::LoadError;
+use rszs_engine::OnnxRuntimeSession;
 use rszs_export::bundle::{BundleRequest, ExportError, export_bundle};
-use rszs_export::check::CheckError;
 use rszs_export::checkpoint::Checkpoint;
 use rszs_export::engine::Engine;
 use rszs_export::template_set::TemplateSet;
@@ -17,6 +17,8 @@ use rszs_export::tolerance::Tolerance;
 use rszs_export::words::parse_words;
 use rszs_graph::{Graph, Tensor};
 use rszs_network::{Config, Purpose, image_graph};
+use rszs_tests::harness::{self, Need};
+use rszs_tests::tests;
 use rszs_tokenizer::{Tokenizer, train::train_merges};
 
 const WORDS: &str = "flood, flooded area\nbuilding, house\nroad\n";
@@ -84,7 +86,6 @@ fn run_golden(bundle: &Bundle, graph: &Graph, mut engine: Engine) -> Vec<(String
     engine.run(graph, &feeds).unwrap()
 }
 
-#[test]
 fn a_bundle_holds_everything_and_meets_its_golden_set() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("small");
@@ -110,7 +111,6 @@ fn a_bundle_holds_everything_and_meets_its_golden_set() {
     bundle.golden().compare(Precision::Fp32, &outputs[0].1.values, &outputs[1].1.values).unwrap();
 }
 
-#[test]
 fn a_row_is_the_direction_of_the_mean_of_its_words() {
     let folder = tempfile::tempdir().unwrap();
     let row = |words: &str, name: &str| {
@@ -131,7 +131,6 @@ fn a_row_is_the_direction_of_the_mean_of_its_words() {
     assert!(flood.distance(&area) > 0.01, "two words have two vectors");
 }
 
-#[test]
 fn a_folded_bundle_gives_the_masks_of_the_open_one() {
     let place = tempfile::tempdir().unwrap();
     let open = export(&request(), &place.path().join("open")).unwrap();
@@ -150,28 +149,16 @@ fn a_folded_bundle_gives_the_masks_of_the_open_one() {
     assert!(expected.distance(&logits(&folded.logits)) <= Tolerance::Float32.allowed(&expected));
 }
 
-#[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
     let folder = tempfile::tempdir().unwrap();
     let (checkpoint, target) =
         (Checkpoint::initial(config(), 1).unwrap(), folder.path().join("small"));
     let (request, mut checked) = (BundleRequest { half: true, ..request() }, Vec::new());
     let path = Path::new("small.safetensors");
-    let bundle = match export_bundle(&checkpoint, path, &request, &target, |file| {
+    let bundle = export_bundle(&checkpoint, path, &request, &target, |file| {
         checked.push(file.clone());
-    }) {
-        Err(ExportError::Check { file, source: CheckError::Load(LoadError::NoLibrary(_)) }) => {
-            assert_eq!(
-                (file, target.exists()),
-                ("model.fp16.onnx", false),
-                "what nothing can prove is not shipped"
-            );
-            eprintln!("skipped: this needs ONNX Runtime (`cargo xtask setup` fetches it)");
-            return;
-        }
-        result => result.unwrap(),
-    };
+    })
+    .unwrap();
     let report = &checked[2].report;
     assert_eq!(checked[2].file, "model.fp16.onnx");
     assert_eq!(report.comparisons.len(), 2, "{report}");
@@ -188,7 +175,6 @@ fn a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set() {
     bundle.golden().compare(Precision::Fp16, &outputs[0].1.values, &outputs[1].1.values).unwrap();
 }
 
-#[test]
 fn every_ablation_can_be_shipped() {
     let folder = tempfile::tempdir().unwrap();
     for (cross_attention, adaptive_head) in [(false, true), (true, false), (false, false)] {
@@ -207,7 +193,6 @@ fn every_ablation_can_be_shipped() {
     }
 }
 
-#[test]
 fn nothing_is_written_for_a_tokenizer_of_another_model() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("small");
@@ -220,7 +205,6 @@ fn nothing_is_written_for_a_tokenizer_of_another_model() {
     assert!(!target.exists());
 }
 
-#[test]
 fn nothing_is_written_for_weights_of_another_network() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("small");
@@ -236,4 +220,21 @@ fn nothing_is_written_for_weights_of_another_network() {
     assert_eq!(difference.missing, ["dsfe.fuse.weight"]);
     assert_eq!(difference.unexpected, ["dsfe.fuse.wieght"]);
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
+}
+
+fn main() -> ExitCode {
+    let missing = OnnxRuntimeSession::find(None).err();
+    let need = Need::unless(missing.map(|error| format!("{error} (cargo xtask setup)")));
+    let mut all =
+        tests![need; a_file_in_half_precision_lies_beside_the_other_and_meets_the_golden_set];
+    all.extend(tests![
+        Need::nothing();
+        a_bundle_holds_everything_and_meets_its_golden_set,
+        a_row_is_the_direction_of_the_mean_of_its_words,
+        a_folded_bundle_gives_the_masks_of_the_open_one,
+        every_ablation_can_be_shipped,
+        nothing_is_written_for_a_tokenizer_of_another_model,
+        nothing_is_written_for_weights_of_another_network,
+    ]);
+    harness::run(all)
 }

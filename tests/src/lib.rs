@@ -8,6 +8,7 @@
 //! Letters: N images, K queries.
 
 mod case;
+pub mod harness;
 mod network_cases;
 mod op_cases;
 mod tolerance;

@@ -4,23 +4,32 @@ use std::path::{Path, PathBuf};
 
 use rszs_tensorrt::{Builder, BuilderConfig, DataType, Error, Family, Library, Logger, Network};
 
+use rszs_tests::harness::Need;
+
 use super::root;
 
-/// A part of `third_party`, or a line that says why a test does nothing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn fetched(path: &str, command: &str) -> Option<PathBuf> {
-    let path = root().join("third_party").join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: this needs {} (`cargo xtask {command}` fetches it)", path.display());
-    None
+/// A part of `third_party`, whether it is there or not.
+pub(crate) fn third_party(path: &str) -> PathBuf {
+    root().join("third_party").join(path)
 }
 
-/// The libraries of a `TensorRT-RTX`, if they were fetched.
-pub(crate) fn rtx(component: &str) -> Option<PathBuf> {
-    fetched(&format!("{component}/lib"), "tensorrt")
+/// The libraries of a `TensorRT-RTX`.
+pub(crate) fn rtx(component: &str) -> PathBuf {
+    third_party(&format!("{component}/lib"))
 }
+
+/// What tests with the libraries of `component` need.
+pub(crate) fn needs_rtx(component: &str) -> Need {
+    Need::fetched(&rtx(component), "tensorrt")
+}
+
+/// What tests with Python's checkers need.
+pub(crate) fn needs_python() -> Need {
+    Need::fetched(&third_party(PYTHON), "setup")
+}
+
+/// The interpreter with ONNX's own checker.
+pub(crate) const PYTHON: &str = "python/bin/python";
 
 /// Bytes of the plan that the library in `folder` makes of `model`, for up to four tiles of `side`
 /// px and queries of `width`.

@@ -2,11 +2,14 @@
 //! `trainer/tests/oracle.rs`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use libtest_mimic::Trial;
 use prost::Message as _;
-use rszs_engine::LoadError;
+use rszs_engine::{LoadError, OnnxRuntimeSession};
 use rszs_export::engine::Engine;
 use rszs_graph::Tensor;
+use rszs_tests::harness::{Need, test};
 use rszs_tests::{Case, Tolerance};
 
 /// An implementation of the ops, other than the oracle.
@@ -16,6 +19,32 @@ pub(crate) enum Runner {
     Embedded,
     /// The exported ONNX file in ONNX Runtime.
     OnnxRuntime,
+}
+
+/// Every case on every runner.
+pub(crate) fn trials(cases: Vec<Case>) -> Vec<Trial> {
+    let runners = [
+        (Runner::Embedded, "embedded", Need::nothing()),
+        (Runner::OnnxRuntime, "onnxruntime", onnx_runtime()),
+    ];
+    let cases = cases.into_iter().map(Arc::new);
+    cases
+        .flat_map(|case| {
+            runners.each_ref().map(|(runner, name, need)| {
+                let (runner, case) = (*runner, Arc::clone(&case));
+                test(&format!("{name}: {}", case.name), need, move || runner.check(&case))
+            })
+        })
+        .collect()
+}
+
+/// A library of ONNX Runtime.
+pub(crate) fn onnx_runtime() -> Need {
+    let missing = match OnnxRuntimeSession::find(None) {
+        Ok(()) => None,
+        Err(error) => Some(format!("{error} (cargo xtask setup)")),
+    };
+    Need::unless(missing)
 }
 
 impl Runner {

@@ -5,10 +5,12 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use rszs_graph::DType;
 use rszs_network::{Purpose, image_graph};
-use rszs_tests::{Case, Tolerance, network_cases, op_cases};
+use rszs_tests::harness::{self, Need, test};
+use rszs_tests::{Case, Tolerance, network_cases, op_cases, tests};
 use rszs_train::{Mode, Parameters, eval};
 use tch::{Device, Kind, Tensor};
 
@@ -54,21 +56,6 @@ fn agree(case: &Case) {
     }
 }
 
-#[test]
-fn every_op_agrees_with_the_oracle() {
-    for case in op_cases() {
-        agree(&case);
-    }
-}
-
-#[test]
-fn the_whole_network_agrees_with_the_oracle() {
-    for case in network_cases() {
-        agree(&case);
-    }
-}
-
-#[test]
 fn only_what_is_wanted_is_computed_and_must_be_fed() {
     let graph = image_graph(&support::config(), Purpose::Train).unwrap();
     let parameters = Parameters::initialise(&[&graph], 1, Device::Cpu).unwrap();
@@ -84,4 +71,19 @@ fn only_what_is_wanted_is_computed_and_must_be_fed() {
     let message =
         eval(&graph, &["logit"], &feeds, &parameters, Mode::Evaluate).unwrap_err().to_string();
     assert!(message.contains("the graph has logits, presence, aligned"), "{message}");
+}
+
+fn main() -> ExitCode {
+    let cases = op_cases().into_iter().chain(network_cases());
+    let mut all: Vec<_> = cases
+        .map(|case| {
+            let name = format!("libtorch: {}", case.name);
+            test(&name, &Need::nothing(), move || agree(&case))
+        })
+        .collect();
+    all.extend(tests![
+        Need::nothing();
+        only_what_is_wanted_is_computed_and_must_be_fed,
+    ]);
+    harness::run(all)
 }

@@ -1,5 +1,5 @@
 //! The readers on the real data, where it is: `shared/data` beside the folder of the project.
-//! Elsewhere each test says that it was skipped; the readers' own tests run on fixtures everywhere.
+//! Elsewhere each test is ignored; the readers' own tests run on fixtures everywhere.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,25 +8,22 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use rszs_data::{AidRsicd, ClipText, DenseSet, IGNORE, RgbImage, Split, catalogue, npz};
+use rszs_tests::harness::{self, Need};
+use rszs_tests::tests;
 
 const BOTH: [Split; 2] = [Split::Train, Split::Val];
 
-/// The data folder, or a line that says why a test does nothing.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn data_root(test: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if root.is_dir() {
-        return Some(root);
-    }
-    eprintln!("skipped: {test} needs the real data in {}", root.display());
-    None
+/// The data folder, whether it is there or not.
+fn data_root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
 }
 
 /// Opens a set, decodes every sample, and checks counts and the indices that occur.
 fn check(name: &str, train: usize, val: usize, expected: &[u8]) {
-    let Some(root) = data_root(name) else { return };
+    let root = data_root();
     let set = catalogue::open(name, &root).unwrap();
     assert_eq!((set.len(Split::Train), set.len(Split::Val)), (train, val), "{name}");
     let mut present = BTreeSet::new();
@@ -51,27 +48,22 @@ fn places_do_not_meet(set: &DenseSet) {
     assert!(train.is_disjoint(&val), "{}: {train:?} and {val:?}", set.name());
 }
 
-#[test]
 fn dubai_has_54_pairs_and_tile_2_is_validation() {
     check("dubai", 45, 9, &[1, 2, 3, 4, 5, IGNORE]);
 }
 
-#[test]
 fn oam_buildings_has_57_pairs_and_virac_is_validation() {
     check("oam_buildings", 53, 4, &[0, 1, IGNORE]);
 }
 
-#[test]
 fn naip_urban_trees_has_491_pairs_and_two_cities_are_validation() {
     check("naip_urban_trees", 391, 100, &[0, 1]);
 }
 
-#[test]
 fn flood_area_has_181_pairs_and_every_8th_is_validation() {
     check("flood_area", 158, 23, &[0, 1]);
 }
 
-#[test]
 fn narrow_sets_have_the_documented_counts_and_indices() {
     check("nyc_maps", 405, 0, &[0, 1, 2, 3, 4, 5, 6, 7]);
     check("cil_roads", 144, 0, &[0, 1]);
@@ -84,9 +76,8 @@ fn narrow_sets_have_the_documented_counts_and_indices() {
     check("neon_tree_boxes", 49, 5, &[0, 1, IGNORE]);
 }
 
-#[test]
 fn aid_rsicd_has_8973_described_images_and_about_a_twentieth_is_validation() {
-    let Some(root) = data_root("aid_rsicd") else { return };
+    let root = data_root();
     let set = AidRsicd::open(&root.join("aid_rsicd")).unwrap();
     let [train, val] = BOTH.map(|split| set.images().len(split));
     assert_eq!(train + val, 8_973);
@@ -101,9 +92,8 @@ fn aid_rsicd_has_8973_described_images_and_about_a_twentieth_is_validation() {
     }
 }
 
-#[test]
 fn clip_text_has_1612_names_and_related_words_are_near() {
-    let Some(root) = data_root("clip_text") else { return };
+    let root = data_root();
     let text = ClipText::open(&root.join("clip_text")).unwrap();
     assert_eq!((text.names.len(), text.width, text.vectors.len()), (1_612, 512, 1_612 * 512));
     let cosine = |a: &str, b: &str| -> f32 {
@@ -114,9 +104,8 @@ fn clip_text_has_1612_names_and_related_words_are_near() {
     assert!(cosine("house", "building") > cosine("house", "banana") + 0.05);
 }
 
-#[test]
 fn teacher_backbones_have_the_documented_arrays() {
-    let Some(root) = data_root("weights") else { return };
+    let root = data_root();
     let resnet = npz::read(&root.join("weights/resnet50v2_s1_s3_f16.npz")).unwrap();
     let shape = |name: &str| resnet[&format!("resnetv24_{name}")].shape.clone();
     assert_eq!(shape("conv0_weight"), [64, 3, 7, 7]);
@@ -147,12 +136,28 @@ fn teacher_backbones_have_the_documented_arrays() {
     }
 }
 
-#[test]
 fn drone_frames_with_bytes_after_the_image_are_read() {
-    let Some(root) = data_root("georef") else { return };
+    let root = data_root();
     let folder = root.join("georef/brighton");
     for frame in std::fs::read_dir(&folder).unwrap() {
         let image = RgbImage::read(&frame.unwrap().path()).unwrap();
         assert_eq!((image.width, image.height), (4_000, 2_250));
     }
+}
+
+fn main() -> ExitCode {
+    let missing = || format!("needs the real data in {}", data_root().display());
+    let need = Need::unless((!data_root().is_dir()).then(missing));
+    harness::run(tests![
+        need;
+        dubai_has_54_pairs_and_tile_2_is_validation,
+        oam_buildings_has_57_pairs_and_virac_is_validation,
+        naip_urban_trees_has_491_pairs_and_two_cities_are_validation,
+        flood_area_has_181_pairs_and_every_8th_is_validation,
+        narrow_sets_have_the_documented_counts_and_indices,
+        aid_rsicd_has_8973_described_images_and_about_a_twentieth_is_validation,
+        clip_text_has_1612_names_and_related_words_are_near,
+        teacher_backbones_have_the_documented_arrays,
+        drone_frames_with_bytes_after_the_image_are_read,
+    ])
 }

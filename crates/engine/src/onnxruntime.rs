@@ -91,6 +91,11 @@ impl OnnxRuntimeSession {
         Ok(Self { session })
     }
 
+    /// Whether there is a library, the one named or one that is found; it is loaded then.
+    pub fn find(library: Option<&Path>) -> Result<(), LoadError> {
+        load_library(library).map(drop)
+    }
+
     /// Version and place of the library in use.
     pub fn library() -> String {
         LIBRARY.get().map_or_else(String::new, |library| {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use crate::installation::{Installation, bundle, recorder};
 
@@ -39,33 +38,6 @@ fn without_a_library_the_names_that_were_tried_are_told() {
         !run.stderr.contains("tensorrt-rtx"),
         "what is absent is not worth a word: {}",
         run.stderr
-    );
-}
-
-#[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn without_a_driver_nothing_of_tensorrt_is_loaded() {
-    let machine = Installation::new(100_300);
-    fs::remove_file(machine.libraries().join("libcuda.so.1")).unwrap();
-    if ["/proc/driver/nvidia", "/etc/nv_tegra_release"].iter().any(|path| Path::new(path).exists())
-    {
-        eprintln!("skipped: this machine has a driver of its own");
-        return;
-    }
-    let text = refusal(&machine);
-    assert!(text.contains("libcuda.so.1: expected NVIDIA's driver"), "{text}");
-    assert!(!text.contains("library found"), "TensorRT is there: {text}");
-    assert!(machine.transcript().is_empty());
-    // Neither is there.
-    fs::remove_dir_all(machine.libraries()).unwrap();
-    let text = refusal(&machine);
-    assert!(text.contains("libcuda.so.1: expected NVIDIA's driver"), "{text}");
-    let both = "; and no TensorRT library found (tried libnvinfer.so.11, libnvinfer.so.10, \
-        libnvinfer.so); install";
-    // A machine of a developer's may have a real one.
-    assert!(
-        text.contains(both) || Path::new("/usr/lib/x86_64-linux-gnu/libnvinfer.so").exists(),
-        "{text}"
     );
 }
 

@@ -11,5 +11,4 @@ mod cache;
 mod installation;
 mod isolation;
 mod lost_device;
-mod real;
 mod serving;
