@@ -18,7 +18,7 @@ use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::sink::{Products, Sink, SinkError, result_names};
-use crate::source::list_inputs;
+use crate::source::{ReadOptions, list_inputs};
 use rszs_engine::{self as engine, BuildWatch, EngineKind, EngineOptions, Started};
 
 /// A run in all detail. Once there is a plan, only images and disks can fail.
@@ -42,6 +42,8 @@ pub struct Plan {
     pub sink: Sink,
     /// Tiles per call of the engine.
     pub batch: usize,
+    /// How images are read.
+    pub reading: ReadOptions,
     /// What to keep of each image.
     pub keep: Keep,
     /// How engines are started.
@@ -97,6 +99,7 @@ impl Plan {
             jobs,
             sink,
             batch: usize::from(arguments.engine.batch),
+            reading: ReadOptions { bands: arguments.bands, stretch: arguments.stretch },
             keep: Keep { masks: arguments.rle, scores: arguments.scores },
             options,
         })

@@ -86,6 +86,7 @@ impl Plan {
             batch: self.batch,
             queries,
             keep: self.keep,
+            reading: self.reading,
             interrupt,
         };
         let observe = |outcome| observe(outcome, queries);

@@ -16,7 +16,7 @@ use rszs_edge::pipeline::{self, Job, Settings};
 use rszs_edge::queries::{QuerySet, Words, parse_queries};
 use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
 use rszs_edge::sink::{Products, Sink, SinkError};
-use rszs_edge::source::{Frame, list_inputs};
+use rszs_edge::source::{Frame, ReadOptions, list_inputs};
 use rszs_engine::Interrupt;
 use rszs_engine::{EngineError, TileBatch, TileEngine, TileScores};
 use rszs_hot::Decision;
@@ -178,6 +178,7 @@ fn told(
         batch: 3,
         queries,
         keep: Keep::EVERYTHING,
+        reading: ReadOptions::default(),
         interrupt: &interrupt,
     };
     let mut outcomes = Vec::new();
@@ -243,8 +244,14 @@ fn a_raised_interrupt_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = Sink::new(folder.path(), Products::default(), &queries).unwrap();
     let interrupt = Interrupt::new();
-    let settings =
-        Settings { layout: LAYOUT, batch: 3, queries: &queries, keep, interrupt: &interrupt };
+    let settings = Settings {
+        layout: LAYOUT,
+        batch: 3,
+        queries: &queries,
+        keep,
+        reading: ReadOptions::default(),
+        interrupt: &interrupt,
+    };
     let mut seen = 0;
     let observe = |_| {
         seen += 1;

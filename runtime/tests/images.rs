@@ -118,29 +118,37 @@ fn a_tiff_with_jpeg_inside_is_turned_upright() {
 }
 
 #[test]
-fn sixteen_bits_that_hold_twelve_are_refused_and_whole_ones_read() {
+fn sixteen_bits_and_floats_are_stretched_and_say_so() {
     let twelve = ImageBuffer::from_fn(32, 32, |x, y| Luma([(x * 131 + y) as u16]));
     for name in ["radar.png", "radar.tif"] {
-        let message = read_pixels(name, &twelve).unwrap_err().to_string();
-        assert!(message.contains("0 to 65535, found 4092 as the largest"), "{message}");
-        assert!(message.contains("seen black"), "{message}");
+        let frame = read_pixels(name, &twelve).unwrap();
+        let limits = frame.reading.stretch.unwrap()[0];
+        assert!(limits.low < 131.0 && limits.high > 3900.0, "{name}: {limits:?}");
+        assert_eq!((frame.rgb[0], frame.rgb[31 * 3]), (0, 255), "{name}");
     }
-    let whole = ImageBuffer::from_fn(32, 32, |x, _| Luma([(x * 2000) as u16]));
-    assert_eq!(read_pixels("whole.png", &whole).unwrap().rgb[31 * 3], 241);
+    // One hot pixel decides nothing.
+    let mut hot = twelve.clone();
+    hot.put_pixel(3, 3, Luma([u16::MAX]));
+    let limits = read_pixels("hot.tif", &hot).unwrap().reading.stretch.unwrap()[0];
+    assert!(limits.high < 4100.0, "{limits:?}");
     let nothing = ImageBuffer::from_pixel(32, 32, Luma([0_u16]));
     assert_eq!(read_pixels("night.png", &nothing).unwrap().rgb[0], 0, "black is what it is");
+    let floats = ImageBuffer::from_fn(32, 32, |x, _| Rgb([x as f32 * 8.0, 0.5, 0.0]));
+    let frame = read_pixels("floats.tif", &floats).unwrap();
+    assert_eq!((frame.rgb[0], frame.rgb[31 * 3], frame.rgb[1]), (0, 255, 0));
 }
 
 #[test]
-fn floats_of_bytes_are_refused_and_reflectances_read() {
-    let floats =
-        |factor: f32| ImageBuffer::from_fn(32, 32, |x, _| Rgb([x as f32 * factor, 0.0, 0.0]));
-    let message = read_pixels("bytes.tif", &floats(8.0)).unwrap_err().to_string();
-    assert!(
-        message.contains("0 to 1, found 248 as the largest") && message.contains("seen white"),
-        "{message}"
-    );
-    assert_eq!(read_pixels("bright.tif", &floats(1.1 / 31.0)).unwrap().rgb[31 * 3], 255);
+fn what_is_transparent_is_no_image_and_looks_like_its_neighbours() {
+    let pixels = ImageBuffer::from_fn(32, 32, |x, y| {
+        image::Rgba([200, 10, 10, if x < 8 { 0 } else { (y * 8) as u8 | 1 }])
+    });
+    for name in ["cut.png", "cut.webp", "cut.tif"] {
+        let frame = read_pixels(name, &pixels).unwrap();
+        assert_eq!(frame.valid.invalid_px(), 8 * 32, "{name}");
+        assert!(!frame.valid.is_valid(7, 9) && frame.valid.is_valid(8, 9), "{name}");
+        assert_eq!(frame.rgb[..3], [200, 10, 10], "{name}: filled from the right");
+    }
 }
 
 #[test]

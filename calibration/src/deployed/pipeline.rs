@@ -95,8 +95,9 @@ impl Pipeline {
         results.resize_with(variants.len(), Segmentation::default);
         let grid = TileGrid::new(frame.width_px, frame.height_px, *layout)?;
         let places = variants.iter().zip(composers).zip(results);
-        let compositions =
-            places.map(|((queries, composer), into)| composer.begin(&grid, queries, keep, into));
+        let compositions = places.map(|((queries, composer), into)| {
+            composer.begin(&grid, &frame.valid, queries, keep, into)
+        });
         let mut compositions = compositions.collect::<Result<Vec<_>, _>>()?;
         for first in (0..grid.len()).step_by(*batch) {
             let tiles = first..grid.len().min(first + *batch);

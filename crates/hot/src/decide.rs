@@ -11,8 +11,15 @@ use crate::tile::TileGrid;
 use crate::upsample::{BLOCK_PX, RowPair, Stride};
 use crate::winners::Winners;
 
-/// Most queries of one decision: class indices are bytes and 0 means none of them.
-pub const MAX_QUERIES: usize = u8::MAX as usize;
+/// Class of a pixel that holds no image.
+pub const INVALID_CLASS: u8 = u8::MAX;
+
+/// Most queries of one decision: class indices are bytes, 0 means none of them and
+/// [`INVALID_CLASS`] no image.
+pub const MAX_QUERIES: usize = INVALID_CLASS as usize - 1;
+
+/// A word of pixels that all hold an image.
+const ALL_VALID: u64 = u64::MAX;
 
 /// How a pixel gets its class and its masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +111,7 @@ impl core::error::Error for DecideError {}
 pub struct DecidedRow<'r> {
     /// Which row.
     pub y_px: u32,
-    /// `[W]`: 1 + the query of each pixel, 0 for none.
+    /// `[W]`: 1 + the query of each pixel, 0 for none, [`INVALID_CLASS`] where no image is.
     pub classes: &'r [u8],
     masks: &'r [u64],
     words: usize,
@@ -186,15 +193,44 @@ impl<'a> Decider<'a> {
         y_px: u32,
         logits: &LogitRows<'_>,
     ) -> Result<DecidedRow<'_>, DecideError> {
+        self.decide_row(y_px, logits, None)
+    }
+
+    /// The same for a row in which not every pixel holds an image: `valid` has a bit a pixel, as a
+    /// mask row. A pixel without its bit belongs to no query and is counted nowhere.
+    pub fn decide_within(
+        &mut self,
+        y_px: u32,
+        logits: &LogitRows<'_>,
+        valid: &[u64],
+    ) -> Result<DecidedRow<'_>, DecideError> {
+        expect_length("valid pixels", words_per_row(self.width_px), valid.len())?;
+        self.decide_row(y_px, logits, Some(valid))
+    }
+
+    fn decide_row(
+        &mut self,
+        y_px: u32,
+        logits: &LogitRows<'_>,
+        valid: Option<&[u64]>,
+    ) -> Result<DecidedRow<'_>, DecideError> {
         let pair = self.pair_around(y_px, logits)?;
         let words = words_per_row(self.width_px);
         for block in 0..words {
+            let valid = valid.map_or(ALL_VALID, |valid| valid[block]);
             let winners = match self.decision {
-                Decision::Multilabel => self.decide_multilabel(block, y_px, pair, logits)?,
-                Decision::Exclusive => self.decide_exclusive(block, y_px, pair, logits)?,
+                Decision::Multilabel => self.decide_multilabel(block, y_px, pair, logits, valid)?,
+                Decision::Exclusive => self.decide_exclusive(block, y_px, pair, logits, valid)?,
             };
             let classes = self.buffers.classes[block * BLOCK_PX..].iter_mut();
             classes.zip(winners.classes()).for_each(|(class, winner)| *class = *winner as u8);
+            if valid != ALL_VALID {
+                let classes = self.buffers.classes[block * BLOCK_PX..].iter_mut().enumerate();
+                classes
+                    .take(BLOCK_PX)
+                    .filter(|(place, _)| valid >> place & 1 == 0)
+                    .for_each(|(_, class)| *class = INVALID_CLASS);
+            }
         }
         Ok(DecidedRow { y_px, classes: self.buffers.classes, masks: self.buffers.masks, words })
     }
@@ -255,6 +291,7 @@ impl<'a> Decider<'a> {
         y_px: u32,
         pair: RowPair,
         logits: &LogitRows<'_>,
+        valid: u64,
     ) -> Result<Winners, DecideError> {
         let mut winners = Winners::above(0.0);
         for (query, rule) in self.rules.iter().enumerate() {
@@ -267,7 +304,7 @@ impl<'a> Decider<'a> {
                 continue;
             };
             let inside = winners.challenge(&values, rule.threshold_logit, query as u32 + 1);
-            self.mark(query, block, y_px, &values, inside);
+            self.mark(query, [block as u32, y_px], &values, inside, valid);
         }
         Ok(winners)
     }
@@ -278,6 +315,7 @@ impl<'a> Decider<'a> {
         y_px: u32,
         pair: RowPair,
         logits: &LogitRows<'_>,
+        valid: u64,
     ) -> Result<Winners, DecideError> {
         let mut winners = Winners::above(f32::NEG_INFINITY);
         for (row, rule) in self.rules.iter().enumerate() {
@@ -289,7 +327,7 @@ impl<'a> Decider<'a> {
         winners.drop_above(self.queries as u32);
         for query in 0..self.queries {
             let inside = winners.won_by(query as u32 + 1);
-            self.mark(query, block, y_px, winners.margins(), inside);
+            self.mark(query, [block as u32, y_px], winners.margins(), inside, valid);
         }
         Ok(winners)
     }
@@ -298,16 +336,20 @@ impl<'a> Decider<'a> {
     fn mark(
         &mut self,
         query: usize,
-        block: usize,
-        y_px: u32,
+        [block, y_px]: [u32; 2],
         values: &[f32; BLOCK_PX],
         mut inside: [u8; BLOCK_PX],
+        valid: u64,
     ) {
-        let x_px = (block * BLOCK_PX) as u32;
+        let x_px = block * BLOCK_PX as u32;
         let outside = inside.iter_mut().skip((self.width_px - x_px) as usize);
         outside.for_each(|flag| *flag = 0);
+        if valid != ALL_VALID {
+            let flags = inside.iter_mut().enumerate();
+            flags.for_each(|(place, flag)| *flag &= (valid >> place) as u8 & 1);
+        }
         let word = pack(&inside);
-        self.buffers.masks[query * words_per_row(self.width_px) + block] = word;
+        self.buffers.masks[query * words_per_row(self.width_px) + block as usize] = word;
         self.buffers.regions[query].add_word(word, x_px, y_px, values, &inside);
     }
 }

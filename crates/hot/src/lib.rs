@@ -37,7 +37,9 @@ mod winners;
 
 pub use blend::Blender;
 pub use blend_error::BlendError;
-pub use decide::{DecideBuffers, DecideError, DecidedRow, Decider, Decision, MAX_QUERIES};
+pub use decide::{
+    DecideBuffers, DecideError, DecidedRow, Decider, Decision, INVALID_CLASS, MAX_QUERIES,
+};
 pub use fill::fill_tile;
 pub use logits::{LogitRows, LogitRowsError};
 pub use mask::{transpose_mask, words_per_row};

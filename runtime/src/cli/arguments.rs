@@ -9,6 +9,7 @@ use crate::cli::commands::Command;
 use crate::cli::engine_arguments::EngineArguments;
 use crate::cli::exit::ExitStatus;
 use crate::frame::ground::GroundSample;
+use crate::source::Stretch;
 
 /// Segment aerial images by words: name what you look for, get its mask.
 ///
@@ -34,7 +35,7 @@ pub struct Arguments {
     ///
     /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png,
     /// *.overlay.png, *.score.png). JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels.
-    /// EXIF orientation is applied, transparency is ignored.
+    /// EXIF orientation is applied. Nodata, masks and full transparency are no image.
     #[arg(value_name = "IMAGE")]
     pub inputs: Vec<OsString>,
 
@@ -61,6 +62,19 @@ pub struct Arguments {
     /// mm x image width in px).
     #[arg(long, value_name = "METRES")]
     pub gsd: Option<GroundSample>,
+
+    /// Which bands of the images are red, green and blue, counted from 1, such as 4,3,2
+    ///
+    /// Without it a file's own names of its bands decide; a file that names none is refused.
+    #[arg(long, value_name = "R,G,B", value_parser = bands)]
+    pub bands: Option<[usize; 3]>,
+
+    /// What becomes black and white: percentiles of each band such as p2-p98, or two values such
+    /// as 64,1944
+    ///
+    /// Without it 8-bit images are seen as they are, and others from p2 to p98.
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub stretch: Option<Stretch>,
 
     /// Whether queries may share a pixel
     #[arg(long, value_enum, default_value_t = DecisionChoice::Multilabel)]
@@ -108,6 +122,13 @@ impl Arguments {
     pub fn wants_overlay(&self) -> bool {
         !self.no_overlay
     }
+}
+
+fn bands(typed: &str) -> Result<[usize; 3], String> {
+    let numbers: Option<Vec<usize>> =
+        typed.split(',').map(|band| band.trim().parse().ok().filter(|&band| band > 0)).collect();
+    let three = numbers.and_then(|numbers| numbers.try_into().ok());
+    three.ok_or_else(|| "expected three numbers from 1 such as 3,2,1".to_owned())
 }
 
 /// How a pixel gets its queries.
@@ -169,7 +190,8 @@ Files written per image, NAME being the image's name without its extension
 (images of the same name in one run get their folder's name too; files of an
 earlier run are replaced):
   NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for
-                         the first query, 2 for the second, ...
+                         the first query, 2 for the second, ..., 255 where no
+                         image is (nodata, transparency)
   NAME.overlay.png       the image with the masks drawn over it
   NAME.QUERY.score.png   with --scores
 

@@ -127,9 +127,14 @@ fn mask(
     }
 }
 
-/// Part of the image that a region covers.
+/// Part of the pixels that hold an image which a region covers.
 pub(crate) fn fraction(region: &RegionStatistics, result: &ImageResult) -> f64 {
-    region.pixels() as f64 / (f64::from(result.width_px) * f64::from(result.height_px))
+    region.pixels() as f64 / valid_pixels(result).max(1) as f64
+}
+
+/// Pixels that hold an image.
+pub(crate) fn valid_pixels(result: &ImageResult) -> u64 {
+    u64::from(result.width_px) * u64::from(result.height_px) - result.invalid_px
 }
 
 fn coco_box(bounds: Bounds) -> [u32; 4] {
@@ -143,6 +148,8 @@ fn done(result: &ImageResult) -> Done {
     Done {
         width: result.width_px,
         height: result.height_px,
+        valid_pixels: valid_pixels(result),
+        reading: result.reading,
         tiles: result.tiles,
         files: result.written.files.iter().map(|path| path.display().to_string()).collect(),
         times: Times {

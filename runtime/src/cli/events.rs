@@ -13,6 +13,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::source::Reading;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -136,7 +138,7 @@ pub struct Mask {
     /// Pixels in its mask. Masks overlap in a multilabel decision; the mask file shows the
     /// strongest.
     pub pixels: u64,
-    /// Pixels over all pixels of the image.
+    /// Pixels over all pixels that hold an image.
     pub fraction: f64,
     /// Square metres under those pixels, seen from straight above, with `--gsd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,6 +190,11 @@ pub struct Done {
     pub width: u32,
     /// Height after EXIF orientation.
     pub height: u32,
+    /// Pixels that hold an image: nodata, transparency and masks are no image.
+    pub valid_pixels: u64,
+    /// What was chosen to read it; nothing where nothing was.
+    #[serde(default, skip_serializing_if = "Reading::is_plain")]
+    pub reading: Reading,
     /// Tiles it was cut into.
     pub tiles: usize,
     /// Files written, the mask first.

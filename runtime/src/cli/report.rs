@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::queries::{QuerySet, ThresholdOrigin};
 use crate::run::RunNews;
 use crate::sink::SinkError;
+use crate::source::BandLimits;
 use rszs_engine::BuildWatch;
 use rszs_engine::Interrupt;
 
@@ -207,6 +208,9 @@ impl Report {
         match &outcome.result {
             Ok(result) => {
                 self.done += 1;
+                if !self.quiet {
+                    self.tell_about_reading(&outcome.image, result);
+                }
                 if !self.json && !self.quiet {
                     self.console.print(&self.image_line(&outcome.image, result, queries))?;
                 }
@@ -224,6 +228,34 @@ impl Report {
             self.event(Event::End(end))?;
         }
         Ok(())
+    }
+
+    /// What is not the image as it is stored.
+    fn tell_about_reading(&self, image: &str, result: &ImageResult) {
+        let mut chosen = Vec::new();
+        if let Some(page) = result.reading.page {
+            chosen.push(format!("page {page}, the largest"));
+        }
+        if let Some([red, green, blue]) = result.reading.bands {
+            chosen.push(format!("bands {red},{green},{blue}"));
+        }
+        if let Some([red, green, blue]) = result.reading.stretch {
+            let range = |limits: BandLimits| format!("{} to {}", limits.low, limits.high);
+            let ranges = if red == green && green == blue {
+                range(red)
+            } else {
+                [red, green, blue].map(range).join(", ")
+            };
+            chosen.push(format!("stretched from {ranges}"));
+        }
+        if result.invalid_px > 0 {
+            let all = u64::from(result.width_px) * u64::from(result.height_px);
+            let share = percent(describe::valid_pixels(result) as f64 / all as f64);
+            chosen.push(format!("{share} of its pixels hold an image"));
+        }
+        if !chosen.is_empty() {
+            self.console.tell(format_args!("{}: {}", visible(image), chosen.join("; ")));
+        }
     }
 
     /// After the last image, or when the run was stopped. Returns how it ended.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Settings;
 use super::message::{Composed, FrameTimes, ImageError, Read, Ticket};
 use super::pool::{Pool, Pooled};
-use crate::segment::{FrameSegmenter, Segmentation};
+use crate::segment::{FrameSegmenter, SegmentError, Segmentation};
 use crate::source::Frame;
 
 /// How often the device is asked whether it is done while no frame comes. It bounds what a result
@@ -89,7 +89,11 @@ impl<'s> DeviceStage<'s> {
         while !self.segmenter.has_room() {
             self.collect()?;
         }
-        match self.segmenter.submit(&frame) {
+        let submitted = match frame.valid.invalid_px() {
+            0 => self.segmenter.submit(&frame),
+            found => Err(SegmentError::InvalidOnDevice { found }),
+        };
+        match submitted {
             Ok(()) => {
                 self.under_way.push_back(UnderWay { ticket, frame, decode });
                 Ok(())

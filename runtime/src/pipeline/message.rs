@@ -7,7 +7,7 @@ use rszs_hot::{RegionStatistics, TileGrid};
 use super::pool::Pooled;
 use crate::segment::{ScoredTiles, SegmentError, SegmentTimes, Segmentation};
 use crate::sink::Written;
-use crate::source::{Frame, SourceError};
+use crate::source::{Frame, Reading, SourceError, Validity};
 
 /// One image could not be segmented; the others go on.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub(super) struct Read {
 /// From the engine to composing: for each image `Begin`, its tiles, `End`; for one that could not
 /// be read only `End`.
 pub(super) enum Step {
-    Begin(TileGrid),
+    Begin(TileGrid, Validity),
     Tiles(Pooled<ScoredTiles>),
     End(Scored),
 }
@@ -95,6 +95,10 @@ pub struct ImageResult {
     pub width_px: u32,
     /// H.
     pub height_px: u32,
+    /// Pixels of it that hold no image.
+    pub invalid_px: u64,
+    /// What was chosen to read it.
+    pub reading: Reading,
     /// Tiles it was cut into.
     pub tiles: usize,
     /// One per query.

@@ -33,7 +33,7 @@ pub use message::{FrameTimes, ImageError, ImageResult, Outcome};
 use crate::queries::QuerySet;
 use crate::segment::{FrameSegmenter, Keep, ScoredTiles, Segmentation};
 use crate::sink::{Sink, SinkError};
-use crate::source::{Frame, Input, SourceError};
+use crate::source::{Frame, Input, ReadOptions, SourceError};
 use device_stage::DeviceStage;
 use pool::Pool;
 use rszs_engine::Interrupt;
@@ -76,6 +76,8 @@ pub struct Settings<'a> {
     pub queries: &'a QuerySet,
     /// What to keep of each image.
     pub keep: Keep,
+    /// How images are read.
+    pub reading: ReadOptions,
     /// Set when somebody asks us to stop.
     pub interrupt: &'a Interrupt,
 }
@@ -129,7 +131,9 @@ fn run_through<E: From<SinkError>>(
     let (composed_to, composed_from) = sync_channel(QUEUE);
     let (outcome_to, outcome_from) = sync_channel(QUEUE);
     thread::scope(|scope| {
-        scope.spawn(move || stage::read(jobs, settings.interrupt, frames, &read_to));
+        scope.spawn(move || {
+            stage::read(jobs, settings.reading, settings.interrupt, frames, &read_to)
+        });
         match between {
             Between::Tiles(engine) => {
                 let batches = Pool::new((0..BATCHES).map(|_| ScoredTiles::default()));

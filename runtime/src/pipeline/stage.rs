@@ -12,18 +12,19 @@ use super::{ImageError, Job, Outcome, Settings};
 use crate::cli::run_lengths::coco_run_lengths;
 use crate::segment::{Composer, ScoredTiles, SegmentError, SegmentTimes, Segmentation, TileRunner};
 use crate::sink::{Sink, SinkError};
-use crate::source::{Frame, ImageReader};
+use crate::source::{Frame, ImageReader, ReadOptions, Validity};
 use rszs_engine::Interrupt;
 use rszs_engine::TileEngine;
 
 /// Reads and decodes images.
 pub(super) fn read(
     jobs: Vec<Job>,
+    options: ReadOptions,
     interrupt: &Interrupt,
     frames: Pool<Frame>,
     to: &SyncSender<Read>,
 ) {
-    let mut reader = ImageReader::new();
+    let mut reader = ImageReader::with_options(options);
     for Job { image, input, name } in jobs {
         if interrupt.is_raised() {
             return;
@@ -81,7 +82,7 @@ fn run_frame(
         Ok(grid) => grid,
         Err(error) => return Some(Err(error.into())),
     };
-    to.send(Step::Begin(grid)).ok()?;
+    to.send(Step::Begin(grid, frame.valid.clone())).ok()?;
     let mut times = SegmentTimes::default();
     for first in (0..grid.len()).step_by(settings.batch) {
         if settings.interrupt.is_raised() {
@@ -111,9 +112,9 @@ pub(super) fn compose(
     let mut composer = Composer::default();
     for step in from {
         let composed = match step {
-            Step::Begin(grid) => {
+            Step::Begin(grid, valid) => {
                 let segmentation = segmentations.take();
-                match compose_frame(&grid, from, settings, &mut composer, segmentation) {
+                match compose_frame((&grid, &valid), from, settings, &mut composer, segmentation) {
                     Some(composed) => composed,
                     None => return,
                 }
@@ -132,20 +133,21 @@ pub(super) fn compose(
 
 /// Composes one frame up to its end; nothing if the run is over before.
 fn compose_frame(
-    grid: &TileGrid,
+    (grid, valid): (&TileGrid, &Validity),
     from: &Receiver<Step>,
     settings: &Settings<'_>,
     composer: &mut Composer,
     mut segmentation: Pooled<Segmentation>,
 ) -> Option<Composed> {
-    let mut composition = composer.begin(grid, settings.queries, settings.keep, &mut segmentation);
+    let mut composition =
+        composer.begin(grid, valid, settings.queries, settings.keep, &mut segmentation);
     let Scored { ticket, frame } = loop {
         match from.recv().ok()? {
             Step::Tiles(scored) => {
                 composition = composition.and_then(|mut begun| begun.add(&scored).map(|()| begun));
             }
             Step::End(end) => break end,
-            Step::Begin(_) => return None,
+            Step::Begin(..) => return None,
         }
     };
     let composed = composition.and_then(crate::segment::Composition::finish);
@@ -199,6 +201,8 @@ fn write_one(
     Ok(ImageResult {
         width_px,
         height_px,
+        invalid_px: segmentation.invalid_px,
+        reading: frame.reading,
         tiles: segmentation.tiles,
         regions: segmentation.regions.clone(),
         presence: segmentation.presence.clone(),

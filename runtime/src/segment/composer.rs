@@ -6,6 +6,7 @@ use rszs_hot::{BlendWeights, Blender, DecideBuffers, Decider, TileGrid, words_pe
 
 use super::{Keep, ScoredTiles, SegmentError, Segmentation};
 use crate::queries::{Query, QuerySet};
+use crate::source::Validity;
 
 /// Rows of logits beside those of a tile that a band must hold: the pixels between two rows of
 /// tiles look at both.
@@ -43,6 +44,8 @@ pub struct Composition<'a> {
     gathered: &'a mut Vec<f32>,
     next_row_px: u32,
     keeps_logits: bool,
+    /// Nothing where every pixel holds an image.
+    valid: Option<Validity>,
     times: ComposeTimes,
 }
 
@@ -56,15 +59,18 @@ pub struct ComposeTimes {
 }
 
 impl Composer {
-    /// Starts a frame with tiles as in `grid`; results go to `into`.
+    /// Starts a frame with tiles as in `grid` and an image where it is `valid`; results go to
+    /// `into`.
     pub fn begin<'a>(
         &'a mut self,
         grid: &TileGrid,
+        valid: &Validity,
         queries: &'a QuerySet,
         keep: Keep,
         into: &'a mut Segmentation,
     ) -> Result<Composition<'a>, SegmentError> {
         into.resize(grid, queries, keep);
+        into.invalid_px = valid.invalid_px();
         let Segmentation { classes, regions, presence, masks, logits, .. } = into;
         let (count, rules) = (queries.queries().len(), queries.rules());
 
@@ -93,6 +99,7 @@ impl Composer {
             gathered: &mut self.gathered,
             next_row_px: 0,
             keeps_logits: keep.scores,
+            valid: (!valid.is_everywhere()).then(|| valid.clone()),
             times: ComposeTimes::default(),
         })
     }
@@ -160,7 +167,12 @@ impl Composition<'_> {
         let words = words_per_row(self.grid.width_px());
         let mask_words = words * self.grid.height_px() as usize;
         while self.next_row_px < until {
-            let row = self.decider.decide(self.next_row_px, &self.blender.rows())?;
+            let rows = self.blender.rows();
+            let valid = self.valid.as_ref().and_then(|valid| valid.row(self.next_row_px));
+            let row = match valid {
+                None => self.decider.decide(self.next_row_px, &rows)?,
+                Some(valid) => self.decider.decide_within(self.next_row_px, &rows, valid)?,
+            };
             let y = self.next_row_px as usize;
             self.classes[y * wide..][..wide].copy_from_slice(row.classes);
             if !self.masks.is_empty() {

@@ -41,6 +41,15 @@ pub enum SegmentError {
     /// Blended logits of an unexpected size.
     #[error(transparent)]
     Rows(#[from] LogitRowsError),
+    /// The frame path of a device takes whole images alone.
+    #[error(
+        "expected an image at every pixel, found {found} pixels without one, which the frame path \
+         of a GPU does not leave out yet; name an engine of the processor, such as --engine cpu"
+    )]
+    InvalidOnDevice {
+        /// Pixels that hold no image.
+        found: u64,
+    },
     /// The device could not segment the frame.
     #[error(transparent)]
     Device(#[from] FrameError),

@@ -94,7 +94,7 @@ impl Segmenter {
         into: &mut Segmentation,
     ) -> Result<SegmentTimes, SegmentError> {
         let grid = TileGrid::new(frame.width_px, frame.height_px, self.layout)?;
-        let mut composition = self.composer.begin(&grid, queries, keep, into)?;
+        let mut composition = self.composer.begin(&grid, &frame.valid, queries, keep, into)?;
         let mut times = SegmentTimes::default();
         for first in (0..grid.len()).step_by(self.batch) {
             let tiles = first..grid.len().min(first + self.batch);

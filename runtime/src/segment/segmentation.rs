@@ -30,7 +30,9 @@ pub struct Segmentation {
     pub height_px: u32,
     /// Tiles the frame was cut into.
     pub tiles: usize,
-    /// `[H, W]`: 1 + the index of the strongest query, 0 for none.
+    /// Pixels that hold no image: they belong to no query.
+    pub invalid_px: u64,
+    /// `[H, W]`: 1 + the index of the strongest query, 0 for none, 255 where no image is.
     pub classes: Vec<u8>,
     /// One per query.
     pub regions: Vec<RegionStatistics>,
@@ -50,6 +52,7 @@ impl Segmentation {
         let rows = grid.height_px() as usize;
         (self.width_px, self.height_px, self.tiles) =
             (grid.width_px(), grid.height_px(), grid.len());
+        self.invalid_px = 0;
         self.classes.resize(rows * grid.width_px() as usize, 0);
         self.regions.resize(count, RegionStatistics::default());
         self.presence.clear();

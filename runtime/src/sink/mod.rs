@@ -12,13 +12,16 @@ use std::time::{Duration, Instant};
 pub use error::SinkError;
 pub use names::{file_part, result_names};
 pub use overlay::draw_overlay;
-pub use png::{CLASSES_KEYWORD, Palette, encode_grey, encode_palette, encode_rgb};
+pub use png::{
+    CLASSES_KEYWORD, Palette, encode_grey, encode_grey_alpha, encode_palette, encode_rgb,
+    encode_rgba,
+};
 
 use rszs_durable::PendingFile;
 
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
-use crate::source::{Frame, RESULT_ENDINGS};
+use crate::source::{Frame, RESULT_ENDINGS, Validity};
 
 /// Which files to write beside the mask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -143,12 +146,37 @@ impl Sink {
                 &self.palette.colours,
                 &mut self.pixels,
             );
-            encode_rgb(&self.pixels, width, height)?
+            if frame.valid.is_everywhere() {
+                encode_rgb(&self.pixels, width, height)?
+            } else {
+                let rgba = with_opacity::<3, 4>(&self.pixels, &frame.valid, width);
+                encode_rgba(&rgba, width, height)?
+            }
         } else {
             segmentation.scores(index - first_score, queries, &mut self.pixels)?;
-            encode_grey(&self.pixels, width, height)?
+            if frame.valid.is_everywhere() {
+                encode_grey(&self.pixels, width, height)?
+            } else {
+                let scores = with_opacity::<1, 2>(&self.pixels, &frame.valid, width);
+                encode_grey_alpha(&scores, width, height)?
+            }
         })
     }
+}
+
+/// Pixels of `FROM` bytes with a byte of opacity behind each: none where no image is.
+fn with_opacity<const FROM: usize, const TO: usize>(
+    pixels: &[u8],
+    valid: &Validity,
+    width_px: u32,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(pixels.len() / FROM * TO);
+    for (at, pixel) in (0..).zip(pixels.chunks_exact(FROM)) {
+        let is_valid = valid.is_valid(at % width_px, at / width_px);
+        out.extend(pixel.iter().map(|&byte| if is_valid { byte } else { 0 }));
+        out.push(if is_valid { u8::MAX } else { 0 });
+    }
+    out
 }
 
 /// What stands for each query in file names, each once.

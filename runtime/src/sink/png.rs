@@ -2,6 +2,10 @@
 //! waiting.
 
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+use rszs_hot::INVALID_CLASS;
+
+/// Colours that a palette file can have.
+const PALETTE_COLOURS: usize = 256;
 
 /// Colours and names of the classes, class 1 first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,8 +19,8 @@ pub struct Palette {
 /// Keyword of the text in a mask file that names its classes, one line each: `1 flood`.
 pub const CLASSES_KEYWORD: &str = "Classes";
 
-/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 is transparent. The names go
-/// along as text.
+/// Classes `[H, W]` as a palette file: a pixel's byte is its class, 0 and 255 (no image) are
+/// transparent. The names go along as text.
 pub fn encode_palette(
     classes: &[u8],
     width_px: u32,
@@ -29,6 +33,20 @@ pub fn encode_palette(
 /// Scores `[H, W]` as a grey file.
 pub fn encode_grey(scores: &[u8], width_px: u32, height_px: u32) -> Result<Vec<u8>, EncodingError> {
     encode(scores, width_px, height_px, ColorType::Grayscale, Filter::Sub, None)
+}
+
+/// Scores `[H, W]` with a byte of opacity each, `[H, W, 2]`.
+pub fn encode_grey_alpha(
+    scores: &[u8],
+    width_px: u32,
+    height_px: u32,
+) -> Result<Vec<u8>, EncodingError> {
+    encode(scores, width_px, height_px, ColorType::GrayscaleAlpha, Filter::Sub, None)
+}
+
+/// Pixels `[H, W, 4]` as a colour file with transparency.
+pub fn encode_rgba(rgba: &[u8], width_px: u32, height_px: u32) -> Result<Vec<u8>, EncodingError> {
+    encode(rgba, width_px, height_px, ColorType::Rgba, Filter::Sub, None)
 }
 
 /// Pixels `[H, W, 3]` as a colour file.
@@ -54,8 +72,15 @@ fn encode(
         let names =
             (1..).zip(&palette.names).map(|(class, name): (usize, _)| format!("{class} {name}"));
         encoder.add_itxt_chunk(CLASSES_KEYWORD.to_owned(), names.collect::<Vec<_>>().join("\n"))?;
-        encoder.set_trns(vec![0]);
-        encoder.set_palette([&[0; 3], palette.colours.as_flattened()].concat());
+        let mut colours = [&[0; 3], palette.colours.as_flattened()].concat();
+        let mut opacity = vec![0];
+        if pixels.contains(&INVALID_CLASS) {
+            colours.resize(PALETTE_COLOURS * 3, 0);
+            opacity.resize(PALETTE_COLOURS, u8::MAX);
+            opacity[usize::from(INVALID_CLASS)] = 0;
+        }
+        encoder.set_trns(opacity);
+        encoder.set_palette(colours);
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
@@ -91,6 +116,16 @@ mod tests {
         assert_eq!(info.trns.unwrap().as_ref(), [0]);
         assert_eq!(info.utf8_text[0].get_text().unwrap(), "1 flood\n2 Gebäude");
         assert_eq!((info.color_type, info.bit_depth), (ColorType::Indexed, BitDepth::Eight));
+    }
+
+    #[test]
+    fn no_image_is_255_and_transparent() {
+        let palette = Palette { colours: vec![[1, 2, 3]], names: vec!["flood".to_owned()] };
+        let (info, pixels) = decode(&encode_palette(&[0, 1, 255, 255], 2, 2, &palette).unwrap());
+        assert_eq!(pixels, [0, 1, 255, 255]);
+        let opacity = info.trns.unwrap();
+        assert_eq!((opacity[0], opacity[1], opacity[255]), (0, 255, 0));
+        assert_eq!(info.palette.unwrap().len(), 768);
     }
 
     #[test]

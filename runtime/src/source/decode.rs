@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,13 @@ use image::error::UnsupportedErrorKind;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 
+use super::fill::fill_invalid;
+use super::jpeg::decode_jpeg;
 use super::jpeg_end::has_end_of_image;
 use super::limits::{MAX_DECODER_BYTES, MAX_FILE_BYTES, MAX_PIXELS};
-use super::sample_range::{BadRange, check_range};
-use super::tiff_luma::LumaTiff;
-use super::{Input, SourceError};
+use super::raster::{Raster, Samples};
+use super::tiff::{Page, TiffFault};
+use super::{Input, ReadOptions, Reading, SourceError, Validity};
 
 /// First bytes of a TIFF file with 64-bit offsets, which `image` decodes but does not guess.
 const BIG_TIFF: [&[u8]; 2] = [b"II+\0", b"MM\0+"];
@@ -23,36 +26,50 @@ const SCENE: &[u8] = include_bytes!("../../assets/scene.jpg");
 /// One image, upright.
 #[derive(Debug, Default)]
 pub struct Frame {
-    /// `[H, W, 3]`, red, green, blue.
+    /// `[H, W, 3]`, red, green, blue. Where no image is, something that looks like its neighbours.
     pub rgb: Vec<u8>,
     /// W.
     pub width_px: u32,
     /// H.
     pub height_px: u32,
+    /// Which pixels hold an image.
+    pub valid: Validity,
+    /// What was chosen to read it.
+    pub reading: Reading,
 }
 
 /// Reads images one after the other, reusing its buffers.
 #[derive(Debug, Default)]
 pub struct ImageReader {
     bytes: Vec<u8>,
+    options: ReadOptions,
 }
 
 impl ImageReader {
-    /// Without buffers yet.
+    /// Without buffers yet; files are read as they say.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with choices that were typed.
+    pub fn with_options(options: ReadOptions) -> Self {
+        Self { options, ..Self::default() }
     }
 
     /// Reads and decodes `input` into `frame`, upright. Returns the time it took.
     pub fn read(&mut self, input: &Input, frame: &mut Frame) -> Result<Duration, SourceError> {
         let start = Instant::now();
+        let path = input.path();
         match input {
-            Input::Scene => decode(SCENE, input.path(), frame)?,
-            Input::File(path) => {
-                self.load(path)?;
-                decode(&self.bytes, path, frame)?;
-            }
+            Input::Scene => self.bytes = SCENE.to_vec(),
+            Input::File(path) => self.load(path)?,
         }
+        (frame.valid, frame.reading) = (Validity::everywhere(), Reading::default());
+        let Self { bytes, options } = self;
+        // A decoder that panics costs this image alone.
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, path, *options, frame)));
+        decoded.unwrap_or_else(|_| Err(SourceError::Panicked(path.to_owned())))?;
+        fill_invalid(frame);
         Ok(start.elapsed())
     }
 
@@ -84,21 +101,39 @@ impl ImageReader {
     }
 }
 
-fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
+fn decode(
+    bytes: &mut Vec<u8>,
+    path: &Path,
+    options: ReadOptions,
+    frame: &mut Frame,
+) -> Result<(), SourceError> {
     let format = sniff(bytes, path)?;
+    let length = bytes.len();
     if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
-        return Err(truncated(bytes, path, format));
+        return Err(truncated(length, path, format));
     }
-    decode_as(format, bytes, frame).map_err(|error| match error {
+    let is_plain = options.bands.is_none() && options.stretch.is_none();
+    let decoded = match format {
+        ImageFormat::Tiff => decode_tiff(std::mem::take(bytes), options, frame),
+        ImageFormat::Jpeg if is_plain => {
+            decode_jpeg(bytes, frame).map(|orientation| turn_upright(frame, orientation))
+        }
+        other => decode_as(other, bytes, options, frame),
+    };
+    decoded.map_err(|error| match error {
         DecodeError::TooManyPixels(width, height) => {
             SourceError::TooManyPixels { path: path.to_owned(), width, height }
         }
+        DecodeError::Truncated => truncated(length, path, format),
         DecodeError::Image(ImageError::IoError(error))
             if error.kind() == io::ErrorKind::UnexpectedEof =>
         {
-            truncated(bytes, path, format)
+            truncated(length, path, format)
         }
-        DecodeError::Range(range) => SourceError::Range { path: path.to_owned(), range },
+        DecodeError::Bands(found) => SourceError::Bands { path: path.to_owned(), found },
+        DecodeError::Kind(reason) => {
+            SourceError::Unsupported { path: path.to_owned(), format: format_name(format), reason }
+        }
         DecodeError::Image(ImageError::Unsupported(error)) => SourceError::Unsupported {
             path: path.to_owned(),
             format: format_name(format),
@@ -108,6 +143,9 @@ fn decode(bytes: &[u8], path: &Path, frame: &mut Frame) -> Result<(), SourceErro
                 kind => format!("{kind:?}"),
             },
         },
+        DecodeError::Damaged(reason) => {
+            SourceError::Damaged { path: path.to_owned(), format: format_name(format), reason }
+        }
         DecodeError::Image(error) => SourceError::Damaged {
             path: path.to_owned(),
             format: format_name(format),
@@ -138,9 +176,12 @@ fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
     }
 }
 
-enum DecodeError {
+pub(super) enum DecodeError {
     TooManyPixels(u32, u32),
-    Range(BadRange),
+    Truncated,
+    Bands(usize),
+    Kind(String),
+    Damaged(String),
     Image(ImageError),
 }
 
@@ -150,21 +191,32 @@ impl From<ImageError> for DecodeError {
     }
 }
 
-impl From<BadRange> for DecodeError {
-    fn from(range: BadRange) -> Self {
-        Self::Range(range)
+impl From<TiffFault> for DecodeError {
+    fn from(fault: TiffFault) -> Self {
+        match fault {
+            TiffFault::TooManyPixels(width, height) => Self::TooManyPixels(width, height),
+            TiffFault::Kind(kind) => Self::Kind(kind),
+            TiffFault::Bands(found) => Self::Bands(found),
+            TiffFault::Truncated => Self::Truncated,
+            TiffFault::Damaged(reason) => Self::Damaged(reason),
+        }
     }
 }
 
-fn decode_as(format: ImageFormat, bytes: &[u8], frame: &mut Frame) -> Result<(), DecodeError> {
-    if let (ImageFormat::Tiff, Some(mut tiff)) = (format, LumaTiff::open(bytes)) {
-        check_size(tiff.dimensions)?;
-        let orientation = tiff.orientation();
-        (frame.width_px, frame.height_px) = tiff.dimensions;
-        frame.rgb = tiff.read()?;
-        turn_upright(frame, orientation);
-        return Ok(());
-    }
+fn decode_tiff(bytes: Vec<u8>, options: ReadOptions, frame: &mut Frame) -> Result<(), DecodeError> {
+    let page = Page::open(bytes)?;
+    page.read(options.bands)?.into_frame(frame, options.stretch);
+    frame.reading.page = page.number();
+    turn_upright(frame, page.orientation());
+    Ok(())
+}
+
+fn decode_as(
+    format: ImageFormat,
+    bytes: &[u8],
+    options: ReadOptions,
+    frame: &mut Frame,
+) -> Result<(), DecodeError> {
     let mut reader = image::ImageReader::with_format(Cursor::new(bytes), format);
     // No limit on the sides here: they are checked below, where the error can name them.
     reader.limits(decoder_limits());
@@ -173,20 +225,52 @@ fn decode_as(format: ImageFormat, bytes: &[u8], frame: &mut Frame) -> Result<(),
     check_size((width, height))?;
     let orientation = decoder.orientation()?;
     let pixels = width as usize * height as usize;
-    if decoder.color_type() == ColorType::Rgb8 {
+    let is_plain = options.bands.is_none() && options.stretch.is_none();
+    if decoder.color_type() == ColorType::Rgb8 && is_plain {
         frame.rgb.resize(pixels * 3, 0);
         decoder.read_image(&mut frame.rgb)?;
+        (frame.width_px, frame.height_px) = (width, height);
     } else {
         let image = DynamicImage::from_decoder(decoder)?;
-        check_range(&image)?;
-        frame.rgb = image.into_rgb8().into_raw();
+        raster(image, options.bands)?.into_frame(frame, options.stretch);
     }
-    (frame.width_px, frame.height_px) = (width, height);
     turn_upright(frame, orientation);
     Ok(())
 }
 
-fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
+/// The samples of an image that is not three bytes a pixel. A pixel whose alpha is 0 holds no
+/// image.
+fn raster(image: DynamicImage, typed: Option<[usize; 3]>) -> Result<Raster, DecodeError> {
+    let colour = image.color();
+    let (width_px, height_px) = (image.width(), image.height());
+    let bands = usize::from(colour.channel_count());
+    let shown = match typed {
+        Some(typed) if typed.iter().all(|band| (1..=bands).contains(band)) => {
+            typed.map(|band| band - 1)
+        }
+        Some(_) => return Err(DecodeError::Bands(bands)),
+        None if colour.has_color() => [0, 1, 2],
+        None => [0; 3],
+    };
+    let samples = match image {
+        DynamicImage::ImageLuma8(image) => Samples::U8(image.into_raw()),
+        DynamicImage::ImageLumaA8(image) => Samples::U8(image.into_raw()),
+        DynamicImage::ImageRgb8(image) => Samples::U8(image.into_raw()),
+        DynamicImage::ImageRgba8(image) => Samples::U8(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => Samples::U16(image.into_raw()),
+        DynamicImage::ImageLumaA16(image) => Samples::U16(image.into_raw()),
+        DynamicImage::ImageRgb16(image) => Samples::U16(image.into_raw()),
+        DynamicImage::ImageRgba16(image) => Samples::U16(image.into_raw()),
+        DynamicImage::ImageRgb32F(image) => Samples::F32(image.into_raw()),
+        DynamicImage::ImageRgba32F(image) => Samples::F32(image.into_raw()),
+        other => return Err(DecodeError::Kind(format!("pixels of type {:?}", other.color()))),
+    };
+    let alpha = bands - 1;
+    let valid = colour.has_alpha().then(|| samples.flags(bands, |pixel| pixel(alpha) > 0.0));
+    Ok(Raster { width_px, height_px, samples, bands, shown, valid })
+}
+
+pub(super) fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
     let is_too_large = u64::from(width) * u64::from(height) > MAX_PIXELS
         || width.max(height) > rszs_hot::MAX_SIDE_PX;
     if is_too_large { Err(DecodeError::TooManyPixels(width, height)) } else { Ok(()) }
@@ -202,8 +286,16 @@ fn turn_upright(frame: &mut Frame, orientation: Orientation) {
     if orientation == Orientation::NoTransforms {
         return;
     }
+    let (wide, high) = (frame.width_px, frame.height_px);
+    if !frame.valid.is_everywhere() {
+        let flag = |x, y| image::Luma([u8::from(frame.valid.is_valid(x, y))]);
+        let mut flags = DynamicImage::ImageLuma8(image::GrayImage::from_fn(wide, high, flag));
+        flags.apply_orientation(orientation);
+        let turned: Vec<bool> = flags.as_bytes().iter().map(|&flag| flag == 1).collect();
+        frame.valid = Validity::of(&turned, flags.width());
+    }
     let rgb = std::mem::take(&mut frame.rgb);
-    if let Some(image) = RgbImage::from_raw(frame.width_px, frame.height_px, rgb) {
+    if let Some(image) = RgbImage::from_raw(wide, high, rgb) {
         let mut image = DynamicImage::ImageRgb8(image);
         image.apply_orientation(orientation);
         (frame.width_px, frame.height_px) = (image.width(), image.height());
@@ -211,12 +303,8 @@ fn turn_upright(frame: &mut Frame, orientation: Orientation) {
     }
 }
 
-fn truncated(bytes: &[u8], path: &Path, format: ImageFormat) -> SourceError {
-    SourceError::Truncated {
-        path: path.to_owned(),
-        format: format_name(format),
-        bytes: bytes.len(),
-    }
+fn truncated(bytes: usize, path: &Path, format: ImageFormat) -> SourceError {
+    SourceError::Truncated { path: path.to_owned(), format: format_name(format), bytes }
 }
 
 fn format_name(format: ImageFormat) -> &'static str {

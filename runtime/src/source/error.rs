@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::limits::{MAX_FILE_BYTES, MAX_PIXELS};
-use super::sample_range::BadRange;
 
 /// An input that gives no image. The run goes on with the next one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -116,14 +115,22 @@ pub enum SourceError {
         /// What the decoder does not know.
         reason: String,
     },
-    /// Samples that would be seen as black or white.
-    #[error("{path}: {range}", path = .path.display())]
-    Range {
+    /// The file does not say which of its bands are red, green and blue.
+    #[error(
+        "{path}: expected bands that the file calls red, green and blue, found {found} without \
+         such names; say which, for example --bands 3,2,1",
+        path = .path.display()
+    )]
+    Bands {
         /// The file.
         path: PathBuf,
-        /// What they are.
-        range: BadRange,
+        /// Bands it has.
+        found: usize,
     },
+    /// The decoder itself failed.
+    #[error("{path}: expected an image that can be decoded, found one at which the decoder \
+        panics; convert it first", path = .0.display())]
+    Panicked(PathBuf),
     /// The content breaks the rules of its format.
     #[error("{path}: expected a {format} image that can be decoded, found: {reason}; copy the file \
         again", path = .path.display())]

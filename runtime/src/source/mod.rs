@@ -2,20 +2,29 @@
 //!
 //! One image at a time becomes RGB bytes. Every file is treated as hostile: its size is bounded
 //! before it is read, its pixels are bounded before they are decoded, its content is told by its
-//! first bytes, and a file that ends early is an error, not a grey area.
+//! first bytes, and a file that ends early is an error, not a grey area. Which pixels hold an image
+//! goes along: nodata, transparency and masks are no image.
 
 mod decode;
 mod error;
+mod fill;
+mod jpeg;
 mod jpeg_end;
 mod limits;
 mod listing;
-mod sample_range;
-mod tiff_luma;
+mod raster;
+mod reading;
+mod stretch;
+mod tiff;
+mod validity;
 
 pub use decode::{Frame, ImageReader};
 pub use error::SourceError;
 pub use limits::{MAX_FILE_BYTES, MAX_PIXELS};
 pub use listing::{Input, Listed, list_inputs};
+pub use reading::{ReadOptions, Reading};
+pub use stretch::{BandLimits, Stretch, StretchError};
+pub use validity::Validity;
 
 /// Ends of the names of the files this program writes; folders and globs pass over them.
 pub const RESULT_ENDINGS: [&str; 3] = [".mask.png", ".overlay.png", ".score.png"];

@@ -91,5 +91,5 @@ pub(crate) fn frame(width_px: u32, height_px: u32) -> Frame {
             rgb.extend([wave(1), wave(2), wave(5)]);
         }
     }
-    Frame { rgb, width_px, height_px }
+    Frame { rgb, width_px, height_px, ..Frame::default() }
 }

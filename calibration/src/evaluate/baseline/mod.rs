@@ -110,11 +110,11 @@ impl Baseline {
 }
 
 impl Pixels {
-    /// Takes `count` pixels that the set says something about.
+    /// Takes `count` pixels, or as many as there are, of those that the set says something about.
     fn add(&mut self, sample: &Sample, mappings: &[LabelMapping], count: usize, rng: &mut Rng) {
         let table = features(&sample.image);
         self.targets.resize_with(mappings.len(), Vec::new);
-        for _ in 0..count {
+        for _ in 0..count.min(table.len()) {
             let pixel = rng.below(table.len());
             let id = usize::from(sample.mask.ids[pixel]);
             if mappings.iter().all(|mapping| mapping.targets[id] == UNLABELLED) {

@@ -87,7 +87,7 @@ mod tests {
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn rtx(component: &str) -> Option<Library> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../third_party")
+            .join("../../third_party")
             .join(component)
             .join("lib");
         if !folder.is_dir() {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_shipped_bundle_becomes_a_plan_with_the_profile_of_a_run() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bundles/nano");
         let bundle = Bundle::open(&path, &VerifyOptions::default()).unwrap();
         let model = bundle.model_bytes(Precision::Fp32).unwrap();
         let options =
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn weights_in_another_file_never_reach_the_parser() {
         let Some(library) = rtx("tensorrt-rtx-1.7") else { return };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bundles/nano");
         let bundle = Bundle::open(&path, &VerifyOptions::default()).unwrap();
         // A graph with one tensor of four numbers that lie in a file.
         let tensor = [&[8, 4, 16, 1, 66, 1, b'w', 112, 1][..]].concat();
