@@ -118,7 +118,7 @@ pub(crate) fn check_workspace(root: &Path) -> Result<usize, Error> {
     if faults.is_empty() {
         Ok(arrows(&metadata.packages).count())
     } else {
-        Err(Error::Arrows(faults))
+        Err(Error::Faults(faults))
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) enum Error {
     Metadata(#[from] serde_json::Error),
 
     #[error("{}", .0.join("\nerror: "))]
-    Arrows(Vec<String>),
+    Faults(Vec<String>),
 
     #[error("{}: expected NVIDIA's run-time compiler, found: {source} (run `cargo xtask setup`)", .library.display())]
     NoNvrtc { library: PathBuf, source: libloading::Error },
@@ -124,7 +124,7 @@ impl Error {
             | Error::Incomplete { .. }
             | Error::Command { .. }
             | Error::Metadata(_)
-            | Error::Arrows(_)
+            | Error::Faults(_)
             | Error::NoNvrtc { .. }
             | Error::Kernel { .. }
             | Error::StalePtx { .. }
