@@ -133,7 +133,12 @@ pub struct Int8Arguments {
     pub observer: Observer,
 
     /// Observe so many training tiles of each set, evenly spread
-    #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=1024)
+    )]
     pub tiles: u32,
 
     /// Leave the products that are most sensitive for what they cost in float, up to this share of
@@ -163,7 +168,12 @@ pub struct Fp16Arguments {
     pub measure: MeasureArguments,
 
     /// Look at so many training tiles of each set, evenly spread
-    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u32).range(1..=1024)
+    )]
     pub tiles: u32,
 }
 
@@ -205,7 +215,13 @@ pub struct MeasureArguments {
     pub engine: EngineArguments,
 
     /// Write the numbers as JSON: to stdout instead of the table, or to FILE beside it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDOUT)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = STDOUT
+    )]
     pub json: Option<PathBuf>,
 
     /// Show no progress

@@ -126,7 +126,10 @@ pub enum Error {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Image and mask do not lie over each other.
-    #[error("{path}: expected {mask_wide}x{mask_high} pixels like its mask, found {wide}x{high}", path = .path.display())]
+    #[error(
+        "{path}: expected {mask_wide}x{mask_high} pixels like its mask, found {wide}x{high}",
+        path = .path.display()
+    )]
     Sizes {
         /// The image.
         path: PathBuf,

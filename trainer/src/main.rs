@@ -174,7 +174,12 @@ enum Command {
         #[arg(long)]
         plan: bool,
         /// Threads of libtorch.
-        #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+        #[arg(
+            long,
+            value_name = "COUNT",
+            default_value_t = 2,
+            value_parser = clap::value_parser!(u16).range(1..=1024)
+        )]
         threads: u16,
         #[command(flatten)]
         device: OnDevice,
@@ -210,7 +215,12 @@ struct Common {
     #[arg(long, value_name = "FOLDER")]
     run: PathBuf,
     /// Threads of libtorch.
-    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
     threads: u16,
     #[command(flatten)]
     device: OnDevice,

@@ -31,7 +31,10 @@ fn tracked(root: &Path) -> Result<String, Error> {
     command.args(["ls-files", "-z"]).current_dir(root).stderr(Stdio::inherit());
     let output = command.output().map_err(Error::io(Path::new("git")))?;
     if !output.status.success() {
-        return Err(Error::Command { command: "git ls-files -z".to_owned(), status: output.status });
+        return Err(Error::Command {
+            command: "git ls-files -z".to_owned(),
+            status: output.status,
+        });
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

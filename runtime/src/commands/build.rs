@@ -39,7 +39,12 @@ pub struct BuildArguments {
 
     /// Queries of a run, with --decision exclusive the bundle's other words too: plans take as
     /// many, in steps of 64
-    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u16).range(1..=4096)
+    )]
     pub query_count: u16,
 
     /// Build although a plan is kept, and measure kernels once more: the way out where a kept plan

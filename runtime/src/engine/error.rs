@@ -128,8 +128,11 @@ impl LoadError {
 
 /// No engine passed, or somebody asked to stop before one did.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", if *.is_interrupted { "interrupted before an engine was ready".to_owned() } else { format!("no engine can run this \
-    bundle; {}", reasons(.skipped)) })]
+#[error(
+    "{}",
+    if *.is_interrupted { "interrupted before an engine was ready".to_owned() } else { format!("no engine can run this \
+    bundle; {}", reasons(.skipped)) }
+)]
 pub struct NoEngine {
     /// What was tried, in order.
     pub skipped: Vec<Skipped>,

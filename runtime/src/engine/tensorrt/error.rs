@@ -71,7 +71,11 @@ pub enum TensorRtError {
         source: std::io::Error,
     },
     /// That process ended, or hung, and has left no plan.
-    #[error("{library}: expected a plan from the process that builds it, found {how}{}; {}", cause(.how), heard(.said))]
+    #[error(
+        "{library}: expected a plan from the process that builds it, found {how}{}; {}",
+        cause(.how),
+        heard(.said)
+    )]
     BuilderDied {
         /// Family and version of the library.
         library: String,
