@@ -236,7 +236,10 @@ mod tests {
         let refused = choose(&pool(&[(1, 0.2), (0, 0.8), (0, 0.8)]), Target::Precision(0.5), 0.0)
             .unwrap_err();
         assert!(
-            matches!(refused, NoThreshold::Precision { found, .. } if (found - 1.0 / 3.0).abs() < 1e-12),
+            matches!(
+                refused,
+                NoThreshold::Precision { found, .. } if (found - 1.0 / 3.0).abs() < 1e-12
+            ),
             "{refused}"
         );
     }

@@ -1,8 +1,9 @@
 //! `rszs-calibrate`: thresholds and numbers, measured on what the field runs.
 //!
 //! ```text
-//! labelled images → rszs-edge (decode, tiles, engine, blend, upsample) → scores → histograms → threshold and temperature
-//!                                                                        → masks  → what the model card reports
+//! labelled images → rszs-edge (decode, tiles, engine, blend, upsample)
+//!   → scores → histograms → threshold and temperature
+//!   → masks → what the model card reports
 //! ```
 //!
 //! | module | what it is |

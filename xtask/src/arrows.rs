@@ -179,8 +179,10 @@ mod tests {
     const METADATA: &str = r#"{"packages": [
         {"name": "graph", "dependencies": [{"name": "serde", "kind": null, "path": null}]},
         {"name": "network", "dependencies": [{"name": "graph", "kind": null, "path": "/graph"}]},
-        {"name": "runtime", "dependencies": [{"name": "network", "kind": "dev", "path": "/network"}]},
-        {"name": "tests", "dependencies": [{"name": "runtime", "kind": "build", "path": "/runtime"}]}
+        {"name": "runtime",
+            "dependencies": [{"name": "network", "kind": "dev", "path": "/network"}]},
+        {"name": "tests",
+            "dependencies": [{"name": "runtime", "kind": "build", "path": "/runtime"}]}
     ]}"#;
 
     fn faults_with(table: &[(&str, Allowed)]) -> Vec<String> {

@@ -69,7 +69,10 @@ pub fn aid_rsicd(root: &Path) -> Result<PathBuf, DataError> {
             image(number).write_jpeg(&folder.join(format!("{name}.jpg")), 90)?;
             let captions = [format!("this is {scene}/{name} ."), "a place from above .".to_owned()];
             let line = serde_json::json!({
-                "image": format!("{scene}/{name}.jpg"), "cls": scene, "split": "train", "captions": captions,
+                "image": format!("{scene}/{name}.jpg"),
+                "cls": scene,
+                "split": "train",
+                "captions": captions,
             });
             lines.push_str(&line.to_string());
             lines.push('\n');

@@ -130,8 +130,11 @@ impl LoadError {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}",
-    if *.is_interrupted { "interrupted before an engine was ready".to_owned() } else { format!("no engine can run this \
-    bundle; {}", reasons(.skipped)) }
+    if *.is_interrupted {
+        "interrupted before an engine was ready".to_owned()
+    } else {
+        format!("no engine can run this bundle; {}", reasons(.skipped))
+    }
 )]
 pub struct NoEngine {
     /// What was tried, in order.

@@ -193,7 +193,10 @@ mod tests {
 
     #[test]
     fn a_plan_comes_with_its_bytes() {
-        let script = r#"echo '{"phase":{"name":"a","steps":1}}'; echo '{"built":{"plan_bytes":4,"timings_bytes":3}}'; printf 'plantim'; exec sleep 60"#;
+        let script = r#"echo '{"phase":{"name":"a","steps":1}}'
+            echo '{"built":{"plan_bytes":4,"timings_bytes":3}}'
+            printf 'plantim'
+            exec sleep 60"#;
         let expected = Built { plan: b"plan".to_vec(), timings: Some(b"tim".to_vec()) };
         assert_eq!(built_by(script, LONG).unwrap(), expected, "without waiting for the process");
     }
