@@ -57,8 +57,8 @@
 //! ```
 //!
 //! What it does not do: build networks layer by layer, choose precisions (that is the ONNX file's),
-//! allocate GPU memory, or look into an ONNX file before NVIDIA's parser does. Read "What ran
-//! where" in README.md before you rely on it.
+//! allocate GPU memory, or look into an ONNX file before NVIDIA's parser does. Read
+//! reports/without_gpu.md, which says what ran where, before you rely on it.
 
 mod result;
 mod safe;
