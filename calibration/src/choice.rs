@@ -1,4 +1,4 @@
-//! What a threshold is to be best at, and the threshold that is.
+//! What a threshold maximises, and the threshold that does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use rszs_metrics::OperatingPoint;
 
 use crate::pool::Pool;
 
-/// What a threshold is to be best at.
+/// What a threshold maximises.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// Intersection over union.

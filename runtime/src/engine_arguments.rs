@@ -16,8 +16,8 @@ pub struct EngineArguments {
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub engine: EngineChoice,
 
-    /// Precision of the model file: int8 was written into the bundle only where it measured faster
-    /// and nearly as good
+    /// Precision of the model file; a bundle has int8 only where it was measured to be faster and
+    /// nearly as good
     #[arg(long, value_enum, default_value_t = PrecisionChoice::Auto)]
     pub precision: PrecisionChoice,
 

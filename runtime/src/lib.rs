@@ -18,8 +18,8 @@
 //! | [`sink`], [`report`], [`console`] | PNG files; lines for people and for programs |
 //! | [`commands`], [`compare`], [`machine`] | what `rszs-edge` does beside segmenting |
 //!
-//! This crate knows bundles, not networks. A query's mask does not depend on which other queries
-//! ride along: the engine computes each row of `queries: [K, D]` by itself, K is never 1 (see
+//! This crate knows bundles, not networks. A query's mask does not depend on the other
+//! queries: the engine computes each row of `queries: [K, D]` by itself, K is never 1 (see
 //! [`queries`]), and each mask has its own threshold.
 //!
 //! Letters: N images or tiles, K queries, D joint width, H W pixels; `H4 = ceil(H / 4)`,

@@ -22,8 +22,7 @@ use rszs_train::train::{TrainOptions, job, train_together};
 use rszs_train::{Ending, RunConfig, Stop};
 use tch::Device;
 
-/// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its
-/// predecessor was.
+/// Trains RS-ZeroSeg with libtorch and evaluates it, by the runtime's tiles or by GSNet's protocol.
 ///
 /// Results go to stdout, progress to stderr, everything else into the run's folder:
 /// weights.safetensors, states (to go on after an interruption, by the same command),
@@ -38,11 +37,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Data made ready before training: large images in squares, masks of two values as indices,
-    /// LandDiscover50K from its sources.
+    /// Prepare data sets: cut large images into squares, make index masks of annotations and of
+    /// masks of two values, put LandDiscover50K together from its sources.
     ///
-    /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole
-    /// or not at all and those that are there are kept.
+    /// After a kill or a full disk the same command goes on: files are complete or not there, and
+    /// those that are there are kept.
     #[command(subcommand)]
     Prepare(Prepare),
     /// The image streams and the text tower, from a teacher, sentences and CLIP's text vectors; no
@@ -108,10 +107,10 @@ enum Command {
         ///
         /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and
         /// MASTER_PORT, as torchrun sets them, or by mpirun with --transport mpi, and a --run
-        /// folder that all see. Rank 0 writes it; a rank that ends, ends all.
+        /// folder that all see. Rank 0 writes it; if one rank ends, all end.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         nproc: NonZeroUsize,
-        /// How processes sum their gradients; the same for all of them.
+        /// How ranks sum their gradients; all ranks must use the same transport.
         #[arg(long, value_enum, default_value_t = TransportKind::Auto)]
         transport: TransportKind,
     },
@@ -192,7 +191,7 @@ struct Images {
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
           default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
     sets: Vec<String>,
-    /// Only so many images of each set.
+    /// Most images of each set [default: all].
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
 }

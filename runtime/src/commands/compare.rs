@@ -20,7 +20,7 @@ use crate::queries::{TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::source::{Frame, ImageReader, Listed, list_inputs};
 
-/// What `rszs-edge compare` is told.
+/// Arguments of `rszs-edge compare`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Examples:

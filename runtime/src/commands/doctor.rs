@@ -17,7 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::machine::Machine;
 use crate::plan::open_bundle;
 
-/// What `rszs-edge doctor` is told.
+/// Arguments of `rszs-edge doctor`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Exit status:

@@ -126,7 +126,7 @@ impl LoadError {
     }
 }
 
-/// No engine passed, or somebody asked to stop before one did.
+/// No engine passed, or the run was interrupted before one did.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}",

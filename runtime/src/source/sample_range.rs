@@ -1,8 +1,7 @@
 //! Whether samples of more than 8 bits use their range.
 //!
 //! Satellites and radars store 10 to 14 bits in 16, and reflectances or bytes as floats. Reduced to
-//! 8 bits such an image is black or white, and a mask of that would say "nothing found" about a
-//! image that nobody has seen.
+//! 8 bits such an image is black or white, and its mask would say "nothing found" wrongly.
 
 use image::{DynamicImage, ImageBuffer, Pixel, Primitive};
 

@@ -89,8 +89,7 @@ pub enum TensorRtError {
     Build(String),
     /// A plan that has ended this program, more than once in a row.
     #[error(
-        "{}: expected a plan that can be tried, found that this program has ended {deaths} times \
-         while it was; \
+        "{}: expected a plan that runs, found one that ended this program {deaths} times; \
          `rszs-edge build --again` builds another", .plan.display()
     )]
     Deadly {

@@ -12,7 +12,7 @@ use crate::engine::tensorrt::TensorRtError;
 use crate::engine::tensorrt::build::Built;
 use crate::engine::{BuildNews, BuildWatch};
 
-/// How often somebody who wants to stop is looked for.
+/// How often a request to stop is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Most lines of the library's log in the error about a process that died.
@@ -24,7 +24,7 @@ pub(super) struct Builder<'a> {
     pub(super) library: String,
     /// How long the other process may say nothing.
     pub(super) silence: Duration,
-    /// Who hears of the build and may stop it.
+    /// Follows the build and may stop it.
     pub(super) watch: &'a BuildWatch,
 }
 
