@@ -1,9 +1,11 @@
 """The job of rszs-edge in plain Python: onnxruntime, numpy and pillow on the same ONNX file.
 
-What somebody would write who has the bundle and no rszs-edge: tile, run, blend with a raised cosine, upsample, threshold, write a palette mask and
-an overlay. Same tiles, same thresholds, same thread count; no attempt to be slow, none to be clever.
+What somebody would write who has the bundle and no rszs-edge: tile, run, blend with a raised
+cosine, upsample, threshold, write a palette mask and an overlay. Same tiles, same thresholds, same
+thread count; no attempt to be slow, none to be clever.
 
-    third_party/python/bin/python benches/python/baseline.py --queries flood,building --threads 2 --output out IMAGE...
+    third_party/python/bin/python benches/python/baseline.py --queries flood,building \\
+        --threads 2 --output out IMAGE...
 
 Prints one JSON object per image with seconds per stage, and one for the whole process.
 Needs numpy, pillow, onnxruntime (tests/python/requirements.txt).
@@ -34,7 +36,9 @@ def read_safetensors(path):
     for name, entry in header.items():
         if name != "__metadata__":
             begin, end = (8 + header_bytes + offset for offset in entry["data_offsets"])
-            tensors[name] = np.frombuffer(data[begin:end], types[entry["dtype"]]).reshape(entry["shape"])
+            tensors[name] = np.frombuffer(data[begin:end], types[entry["dtype"]]).reshape(
+                entry["shape"]
+            )
     return tensors
 
 
@@ -77,7 +81,10 @@ def segment(session, image, embeddings, thresholds, tile_px, overlap_px, times):
             weights[rows, columns] += weight
     total /= weights
     full = (total.shape[2] * STRIDE_PX, total.shape[1] * STRIDE_PX)
-    upsampled = [np.asarray(Image.fromarray(plane).resize(full, Image.BILINEAR))[:height, :width] for plane in total]
+    upsampled = [
+        np.asarray(Image.fromarray(plane).resize(full, Image.BILINEAR))[:height, :width]
+        for plane in total
+    ]
     logits = np.stack(upsampled)
     limits = np.log(thresholds / (1 - thresholds)).astype(np.float32)
     return logits > limits[:, None, None], logits - limits[:, None, None]
@@ -97,7 +104,9 @@ def write(image, masks, margins, colours, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--bundle", type=Path, default=Path("bundles/nano"))
     parser.add_argument("--queries", default="flood,building")
     parser.add_argument("--threads", type=int, default=2)
@@ -125,7 +134,13 @@ def main():
         image = np.asarray(Image.open(path).convert("RGB"))
         times["decode_s"] = time.perf_counter() - begun
         masks, margins = segment(
-            session, image, rows[chosen], thresholds, contract["tile_px"], contract["overlap_px"], times
+            session,
+            image,
+            rows[chosen],
+            thresholds,
+            contract["tile_px"],
+            contract["overlap_px"],
+            times,
         )
         written = time.perf_counter()
         write(image, masks, margins, colours, arguments.output / path.name)

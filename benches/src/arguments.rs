@@ -43,7 +43,13 @@ pub struct Arguments {
     pub precision: Vec<PrecisionChoice>,
 
     /// Tiles per call of the engine, separated by commas
-    #[arg(long, value_name = "COUNTS", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(
+        long,
+        value_name = "COUNTS",
+        value_delimiter = ',',
+        default_value = "1",
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
     pub batch: Vec<u16>,
 
     /// What to look for, separated by commas; once for each set of words to measure
@@ -67,7 +73,13 @@ pub struct Arguments {
     pub engine_cache: Option<PathBuf>,
 
     /// Frames to measure per configuration; the images are repeated as often as needed
-    #[arg(short, long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    #[arg(
+        short,
+        long,
+        value_name = "COUNT",
+        default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(10..=1_000_000)
+    )]
     pub frames: u32,
 
     /// Device whose published peaks the network's work a second is compared with, whatever it ran

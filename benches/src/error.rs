@@ -15,7 +15,10 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] rszs_edge::pipeline::ImageError),
     /// None of the engines that were asked for.
-    #[error("expected at least one engine that passes the self-test, found: {}", skipped.join("; "))]
+    #[error(
+        "expected at least one engine that passes the self-test, found: {}",
+        skipped.join("; ")
+    )]
     NoEngine {
         /// Each with its reason.
         skipped: Vec<String>,
@@ -27,7 +30,11 @@ pub enum Error {
     #[error("one large product: {0}")]
     Gemm(#[from] rszs_engine::LoadError),
     /// No report of this program.
-    #[error("{path}: expected a report of rszs-bench --json, schema {schema}, found: {found}", path = path.display(), schema = crate::report::SCHEMA)]
+    #[error(
+        "{path}: expected a report of rszs-bench --json, schema {schema}, found: {found}",
+        path = path.display(),
+        schema = crate::report::SCHEMA
+    )]
     Report {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! What was typed.
+//! The command line of `rszs-calibrate`.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::thresholds::threshold_choice::Target;
 /// In place of a file: stdout.
 pub const STDOUT: &str = "-";
 
-/// Measure a bundle on labelled images, through the very pipeline that runs in the field
+/// Measure a bundle on labelled images, through the deployed pipeline
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rszs-calibrate", version, after_help = after_help())]
 pub struct Arguments {
@@ -31,7 +31,7 @@ pub enum Command {
     ///
     /// A threshold fits the images it was chosen on better than any others: report numbers on
     /// images of another split or another set, not on these. Queries that no set labels keep what
-    /// they have, which is a threshold of 0.5 unless somebody set another.
+    /// their threshold, which is 0.5 by default.
     Thresholds(ThresholdArguments),
     /// Measure masks at the bundle's thresholds: the numbers of a model card, as a Markdown table
     /// or JSON
@@ -73,7 +73,7 @@ pub struct ThresholdArguments {
     #[command(flatten)]
     pub measure: MeasureArguments,
 
-    /// What a threshold is to be best at: iou, f1, or precision=0.9 for the highest recall at that
+    /// What a threshold maximises: iou, f1, or precision=0.9 for the highest recall at that
     /// precision
     ///
     /// The best threshold by intersection over union is the best by F1 too: one rises with the
@@ -81,19 +81,19 @@ pub struct ThresholdArguments {
     #[arg(long, value_name = "TARGET", default_value_t = Target::Iou)]
     pub target: Target,
 
-    /// How pixels of several places and sets that label one query count together
+    /// How the places and sets that label a query are weighted
     #[arg(long, value_enum, default_value_t = Weighting::Places)]
     pub weighting: Weighting,
 
-    /// Largest share of the places of a set that are known to show none of a query which may be
-    /// called it
+    /// Largest share of false area allowed on a set, of the places that are known to show none of a
+    /// query
     ///
     /// Thresholds below which some set has more false area than this are not taken. 1 allows any.
     #[arg(long, value_name = "SHARE", default_value_t = 0.005, value_parser = share)]
     pub false_area: f64,
 
-    /// Words for which sets count, too, that only know where the word is not: flood, for cities
-    /// without floods
+    /// Words for which sets that label them only as absent are used, too: flood, for cities without
+    /// floods
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     pub with_ruled_out: Vec<String>,
 
@@ -141,21 +141,26 @@ pub struct Int8Arguments {
     #[command(flatten)]
     pub measure: MeasureArguments,
 
-    /// How the range of an activation is taken from what was observed
+    /// How the range of an activation is chosen from the observed values
     #[arg(long, value_enum, default_value_t = Observer::Minmax)]
     pub observer: Observer,
 
-    /// Observe so many training tiles of each set, evenly spread
-    #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    /// Training tiles to observe of each set, evenly spread
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=1024)
+    )]
     pub tiles: u32,
 
-    /// Leave the products that are most sensitive for what they cost in float, up to this share of
-    /// the multiply-accumulates
+    /// Keep the most quantization-sensitive products in float, up to this share of the
+    /// multiply-accumulates
     #[arg(long, value_name = "SHARE", default_value_t = 0.15, value_parser = share)]
     pub float_share: f64,
 
-    /// Write model.int8-fp16.onnx as well, the same steps for TensorRT: if its masks are as good,
-    /// though nothing here measures how fast it is
+    /// Also write model.int8-fp16.onnx, the same steps for TensorRT, if its masks are as good; its
+    /// speed is not measured
     #[arg(long)]
     pub tensorrt_unmeasured: bool,
 
@@ -175,8 +180,13 @@ pub struct Fp16Arguments {
     #[command(flatten)]
     pub measure: MeasureArguments,
 
-    /// Look at so many training tiles of each set, evenly spread
-    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    /// Training tiles to look at of each set, evenly spread
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u32).range(1..=1024)
+    )]
     pub tiles: u32,
 }
 
@@ -209,7 +219,7 @@ pub struct MeasureArguments {
     #[arg(long, value_enum, default_value_t = SplitChoice::Val)]
     pub split: SplitChoice,
 
-    /// Measure on so many images of each set, evenly spread, instead of all
+    /// Images to measure on of each set, evenly spread [default: all]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
 
@@ -218,7 +228,13 @@ pub struct MeasureArguments {
     pub engine: EngineArguments,
 
     /// Write the numbers as JSON: to stdout instead of the table, or to FILE beside it
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDOUT)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = STDOUT
+    )]
     pub json: Option<PathBuf>,
 
     /// Show no progress
@@ -229,9 +245,9 @@ pub struct MeasureArguments {
 /// Which images of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitChoice {
-    /// What the weights saw
+    /// Images that the weights were trained on
     Train,
-    /// What choices are made on
+    /// Images held out of training
     Val,
 }
 

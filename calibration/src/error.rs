@@ -30,7 +30,7 @@ pub enum Error {
     #[error("--set: expected each set once, found one of them twice; remove one")]
     SetTwice,
     /// No set to measure on.
-    #[error("{path}: expected a folder with one of the sets {known}, found none; name one's own \
+    #[error("{path}: expected a folder with one of the sets {known}, found none; name your own \
         with --set", path = .folder.display())]
     NoSets {
         /// The data folder.
@@ -126,7 +126,10 @@ pub enum Error {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// Image and mask do not lie over each other.
-    #[error("{path}: expected {mask_wide}x{mask_high} pixels like its mask, found {wide}x{high}", path = .path.display())]
+    #[error(
+        "{path}: expected {mask_wide}x{mask_high} pixels like its mask, found {wide}x{high}",
+        path = .path.display()
+    )]
     Sizes {
         /// The image.
         path: PathBuf,
@@ -200,7 +203,7 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// Whoever reads stdout has gone, or the disk behind it is full.
+    /// The reader of stdout has gone, or the disk behind it is full.
     #[error("stdout: expected to write results, found: {0}")]
     Stdout(#[source] io::Error),
     /// Signals cannot be watched.

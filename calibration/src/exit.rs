@@ -14,7 +14,7 @@ pub enum ExitStatus {
     Usage = 2,
     /// The bundle is missing, damaged or not what its manifest says.
     BundleRefused = 3,
-    /// No engine could be loaded, or none gave the bundle's golden outputs, or it failed on a
+    /// No engine could be loaded, or none gave the bundle's golden outputs, or it failed on an
     /// image.
     NoEngine = 4,
     /// A set is missing, or an image or mask of it cannot be used. Nothing is measured on a part

@@ -43,10 +43,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Write a bundle: models, vocabulary, tokenizer, golden set, manifest
     Bundle(Box<BundleArguments>),
-    /// Put another model card into a bundle, as its next release: once its numbers are measured
+    /// Replace the model card of a bundle, as its next release
     Card(CardArguments),
-    /// Write the weights of a bundle as a checkpoint, with its tokenizer beside it: to train on
-    /// from there
+    /// Write the weights of a bundle as a checkpoint that training can start from, with its
+    /// tokenizer beside it
     Checkpoint(CheckpointArguments),
     /// Write one ONNX file
     Onnx(OnnxArguments),
@@ -74,7 +74,7 @@ pub(crate) struct BundleArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 
-    /// Bake the vocabulary in: faster, smaller, and deaf to any other word
+    /// Bake the vocabulary in: faster and smaller, but no other word can be asked for
     #[arg(long)]
     pub(crate) fold: bool,
 
@@ -94,15 +94,15 @@ pub(crate) struct BundleArguments {
     #[arg(long, value_name = "NAME=SCORE", value_delimiter = ',')]
     pub(crate) thresholds: Vec<TypedThreshold>,
 
-    /// Name of the model; the checkpoint's file name without it
+    /// Name of the model [default: the checkpoint's file name]
     #[arg(long)]
     pub(crate) name: Option<String>,
 
-    /// Release number; a device can refuse to go back
+    /// Release number; a device can refuse a lower one
     #[arg(long, default_value_t = 1)]
     pub(crate) counter: u64,
 
-    /// By how much neighbouring tiles overlap; a quarter of a tile without it
+    /// Overlap of neighbouring tiles [default: a quarter of a tile]
     #[arg(long, value_name = "PX")]
     pub(crate) overlap_px: Option<u32>,
 
@@ -114,7 +114,7 @@ pub(crate) struct BundleArguments {
     #[arg(long, default_value = "MIT OR Apache-2.0")]
     pub(crate) licence: String,
 
-    /// Model card in Markdown; a short one is written without it
+    /// Model card in Markdown [default: a short one]
     #[arg(long, value_name = "FILE")]
     pub(crate) model_card: Option<PathBuf>,
 
@@ -184,8 +184,8 @@ pub(crate) struct InspectArguments {
     #[arg(long, value_enum, value_name = "GRAPH")]
     pub(crate) dump: Option<GraphName>,
 
-    /// Scopes that training leaves as they are, as vlm,text; the count of trainable parameters goes
-    /// without them
+    /// Scopes that training does not change, as vlm,text; the count of trainable parameters leaves
+    /// them out
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     pub(crate) frozen: Vec<String>,
 

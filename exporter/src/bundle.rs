@@ -130,7 +130,7 @@ pub struct CheckedFile {
     pub report: CheckReport,
 }
 
-/// Makes, checks and writes a bundle. `progress` hears of each file as soon as it is proven.
+/// Makes, checks and writes a bundle. `progress` is called for each file as soon as it is proven.
 pub fn export_bundle(
     checkpoint: &Checkpoint,
     checkpoint_path: &Path,
@@ -294,7 +294,7 @@ fn plain_card(checkpoint: &Checkpoint, request: &BundleRequest, entries: &[Entry
     let classes: Vec<String> =
         entries.iter().filter(|entry| !entry.support).map(|entry| entry.name.to_string()).collect();
     format!(
-        "# {}\n\nWritten by the exporter; nobody has described this model yet.\n\n* Classes: {}\n* \
+        "# {}\n\nWritten by the exporter; this model has no description yet.\n\n* Classes: {}\n* \
          Weights: {}\n* Licence: {}\n",
         request.name,
         classes.join(", "),

@@ -74,7 +74,7 @@ pub(crate) fn card(arguments: &CardArguments) -> Result<()> {
     writer.manifest_mut().counter += 1;
     let bundle = writer.write(&arguments.bundle)?;
     if was_signed {
-        report::progress("the bundle was signed, and what was written is not: sign it again");
+        report::progress("the old bundle is signed, the new one is not: sign it again");
     }
     let counter = bundle.manifest().counter;
     report::result(&format!(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! checkpoint ── lower ──> model.onnx ─┐
-//! word file ── text_tower ──> rows ───┼── bundle ── check (ONNX Runtime, embedded engine) ──> directory
+//! word file ── text_tower ──> rows ───┼── bundle ── check (ONNX Runtime, embedded) ──> directory
 //! tokenizer ──────────────────────────┘
 //! ```
 //!

@@ -3,7 +3,7 @@
 //! Weights, gradients, moments and the moving average as `rszs-train` holds them, activations by
 //! [`rszs_graph::TrainingMemory`], and what the loss makes at the tile's resolution. Not in it:
 //! what a library reserves or allocates within a call, gaps between tensors, batches that wait.
-//! `trainer/MEMORY.md` has what was measured.
+//! `reports/memory.md` has what was measured.
 
 use std::fmt;
 

@@ -19,8 +19,8 @@
 //!
 //! Engines are `rszs-engine`'s, and what touches every pixel is `rszs-hot`'s.
 //!
-//! This crate knows bundles, not networks. A query's mask does not depend on which other queries
-//! ride along: the engine computes each row of `queries: [K, D]` by itself, K is never 1 (see
+//! This crate knows bundles, not networks. A query's mask does not depend on the other
+//! queries: the engine computes each row of `queries: [K, D]` by itself, K is never 1 (see
 //! [`queries`]), and each mask has its own threshold.
 //!
 //! Letters: N images or tiles, K queries, D joint width, H W pixels; `H4 = ceil(H / 4)`,

@@ -131,9 +131,7 @@ impl Plan {
             open_bundle(Some(self.bundle.path()), &options).map_err(|error| error.to_string())?;
         if bundle.hash() != self.bundle.hash() {
             let path = bundle.path().display();
-            return Err(format!(
-                "{path}: expected the bundle of before, found another; start again"
-            ));
+            return Err(format!("{path}: the bundle changed during the run; restart"));
         }
         engine::start(&bundle, &options).map_err(|error| error.to_string())
     }

@@ -1,5 +1,5 @@
-//! TensorRT on machines as they are: NVIDIA's own TensorRT-RTX, where `cargo xtask tensorrt` has put
-//! it, with a driver that is none; and a machine without a driver.
+//! TensorRT on machines as they are: NVIDIA's own TensorRT-RTX, where `cargo xtask tensorrt` has
+//! put it, with a driver that is none; and a machine without a driver.
 #![expect(
     clippy::unwrap_used,
     reason = "these are tests; the lint knows functions marked as such alone"

@@ -1,23 +1,29 @@
-"""Writes tests/golden/published/*: tiny random models in the file formats that CLIP, DINO and GSNet are published in.
+"""Writes tests/golden/published/*: tiny random models in published file formats.
 
-The tests import these files and compare what our towers make of them with what the original models compute. Nothing here is
-needed to run them; run this only to make the files again. The same versions give the same bytes.
+The formats are those of CLIP, DINO and GSNet. The tests import these files and compare what our
+towers make of them with what the original models compute. Nothing here is needed to run them; run
+this only to make the files again. The same versions give the same bytes.
 
 Command (from the workspace root; one thread, ten seconds):
     python tests/python/write_published.py
-Versions the committed files were made with: Python 3.11.7, torch 2.11.0, open_clip_torch 3.3.0, timm 1.0.31, safetensors 0.8.0.
+Versions the committed files were made with: Python 3.11.7, torch 2.11.0, open_clip_torch 3.3.0,
+timm 1.0.31, safetensors 0.8.0.
 
-* openai_clip.pt         open_clip's CLIP with QuickGELU as a TorchScript archive in half precision, with the three extra buffers
-                         of OpenAI's files (zipped again without the files that say where the source lay)
-* open_clip.pt           the same weights as open_clip's training saves them: `state_dict` with `module.` before every name
-* dino.pth               timm's VisionTransformer, which has the names of DINO's, as a plain state dict
-* gsnet_rsib.pth         the same architecture with other weights as a whole DINO training checkpoint: `student`, `teacher` with
-                         `backbone.` before every name, a projection head, an optimiser and the arguments. No RSIB file was at hand;
+* openai_clip.pt         open_clip's CLIP with QuickGELU as a TorchScript archive in half precision,
+                         with the three extra buffers of OpenAI's files (zipped again without the
+                         files that say where the source lay)
+* open_clip.pt           the same weights as open_clip's training saves them: `state_dict` with
+                         `module.` before every name
+* dino.pth               timm's VisionTransformer, which has the names of DINO's, as a plain state
+                         dict
+* gsnet_rsib.pth         the same architecture with other weights as a whole DINO training
+                         checkpoint: `student`, `teacher` with `backbone.` before every name, a
+                         projection head, an optimiser and the arguments. No RSIB file was at hand;
                          this is what GSNet's loader expects
-* expected.safetensors   `clip.*`, `dino.*`, `gsnet_rsib.*`: inputs and outputs of the models, computed in double precision on weights
-                         rounded to the files' precision
-* positions.safetensors  a position table of a 14x14 grid for 24x24 and 32x32, and one of 28x28 for 48x48, as CLIP's users and as DINO
-                         interpolate them, in single precision
+* expected.safetensors   `clip.*`, `dino.*`, `gsnet_rsib.*`: inputs and outputs of the models,
+                         computed in double precision on weights rounded to the files' precision
+* positions.safetensors  a position table of a 14x14 grid for 24x24 and 32x32, and one of 28x28 for
+                         48x48, as CLIP's users and as DINO interpolate them, in single precision
 """
 
 import argparse
@@ -38,7 +44,7 @@ WIDTH = 8
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:
-    """Gives every parameter a value that shows in the output and that half precision holds exactly."""
+    """Gives every parameter a value that shows in the output and is exact in half precision."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         values = torch.randn(parameter.shape, generator=generator)
@@ -63,14 +69,19 @@ def make_clip() -> torch.nn.Module:
     vision = dict(layers=2, width=WIDTH, head_width=WIDTH // 2, patch_size=4, image_size=SIDE)
     # The vocabulary of a tokenizer without merges: 512 ids for bytes, start of text, end of text.
     text = dict(layers=1, width=WIDTH, heads=2, context_length=8, vocab_size=514)
-    model = open_clip.model.CLIP(embed_dim=24, vision_cfg=vision, text_cfg=text, quick_gelu=True).eval()
+    model = open_clip.model.CLIP(
+        embed_dim=24, vision_cfg=vision, text_cfg=text, quick_gelu=True
+    ).eval()
     randomise(model, SEED)
     return model
 
 
 def dense_embeds(visual: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """CAT-Seg's dense CLIP features: in the last block every token's own value through the output projection, with the class
-    token's residual; the class token is dropped."""
+    """CAT-Seg's dense CLIP features.
+
+    In the last block every token's own value through the output projection, with the class token's
+    residual; the class token is dropped.
+    """
     x = visual.conv1(images).flatten(2).transpose(1, 2)
     token = visual.class_embedding.expand(len(x), 1, -1)
     x = visual.ln_pre(torch.cat([token, x], dim=1) + visual.positional_embedding)
@@ -84,9 +95,13 @@ def dense_embeds(visual: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 def without_debug_files(path: pathlib.Path) -> None:
-    """Leaves out of a TorchScript archive what only says where the model's source lay on the machine that wrote it."""
+    """Leaves out of a TorchScript archive where the model's source lay on the machine."""
     with zipfile.ZipFile(path) as archive:
-        members = [(name, archive.read(name)) for name in archive.namelist() if not name.endswith(".debug_pkl")]
+        members = [
+            (name, archive.read(name))
+            for name in archive.namelist()
+            if not name.endswith(".debug_pkl")
+        ]
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name), content)
@@ -117,7 +132,14 @@ def write_clip(expected: dict[str, torch.Tensor]) -> None:
 
 def make_dino(seed: int) -> torch.nn.Module:
     model = timm.models.VisionTransformer(
-        img_size=SIDE, patch_size=4, embed_dim=WIDTH, depth=2, num_heads=2, qkv_bias=True, num_classes=0, norm_layer=None
+        img_size=SIDE,
+        patch_size=4,
+        embed_dim=WIDTH,
+        depth=2,
+        num_heads=2,
+        qkv_bias=True,
+        num_classes=0,
+        norm_layer=None,
     ).eval()
     randomise(model, seed)
     return model
@@ -132,7 +154,9 @@ def write_dino(expected: dict[str, torch.Tensor]) -> None:
     teacher["head.last_layer.weight_g"] = torch.ones(4, 1)
     student = {"module.backbone.cls_token": torch.zeros(1, 1, WIDTH)}
     optimizer = torch.optim.AdamW(rsib.parameters(), lr=1e-3)
-    arguments = argparse.Namespace(arch="vit_base", patch_size=4, lr=0.0005, use_fp16=True, local_crops_scale=(0.05, 0.4))
+    arguments = argparse.Namespace(
+        arch="vit_base", patch_size=4, lr=0.0005, use_fp16=True, local_crops_scale=(0.05, 0.4)
+    )
     everything = {
         "student": student,
         "teacher": teacher,
@@ -152,12 +176,14 @@ def clip_positions(table: torch.Tensor, side: int) -> torch.Tensor:
     """As CAT-Seg, GSNet and others do for CLIP: to a size, pixel centres at half integers."""
     grid = math.isqrt(len(table) - 1)
     patches = table[1:].reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
-    patches = functional.interpolate(patches, size=(side, side), mode="bicubic", align_corners=False)
+    patches = functional.interpolate(
+        patches, size=(side, side), mode="bicubic", align_corners=False
+    )
     return torch.cat([table[:1], patches.permute(0, 2, 3, 1).flatten(0, 2)])
 
 
 def dino_positions(table: torch.Tensor, side: int) -> torch.Tensor:
-    """As vision_transformer.py of facebookresearch/dino does: by a factor for a side that is 0.1 longer."""
+    """As facebookresearch/dino's vision_transformer.py: by a factor for a side 0.1 longer."""
     grid = math.isqrt(len(table) - 1)
     patches = table[1:].reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
     factor = (side + 0.1) / grid
@@ -187,8 +213,14 @@ def main() -> None:
     expected: dict[str, torch.Tensor] = {}
     write_clip(expected)
     write_dino(expected)
-    stored = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in expected.items()}
-    safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in stored.items()}, FOLDER / "expected.safetensors")
+    stored = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in expected.items()
+    }
+    safetensors.torch.save_file(
+        {name: tensor.contiguous() for name, tensor in stored.items()},
+        FOLDER / "expected.safetensors",
+    )
     write_positions()
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.name}: {path.stat().st_size} bytes")

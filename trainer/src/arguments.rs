@@ -18,8 +18,7 @@ use rszs_train::prepare::Prepare;
 use rszs_train::run::{Run, tell};
 use tch::Device;
 
-/// Trains RS-ZeroSeg with libtorch and evaluates it, by tiles as the runtime tiles or as its
-/// predecessor was.
+/// Trains RS-ZeroSeg with libtorch and evaluates it, by the runtime's tiles or by GSNet's protocol.
 ///
 /// Results go to stdout, progress to stderr, everything else into the run's folder:
 /// weights.safetensors, states (to go on after an interruption, by the same command),
@@ -34,11 +33,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Data made ready before training: large images in squares, masks of two values as indices,
-    /// LandDiscover50K from its sources.
+    /// Prepare data sets: cut large images into squares, make index masks of annotations and of
+    /// masks of two values, put LandDiscover50K together from its sources.
     ///
-    /// Killed at any moment, or stopped by a full disk, the same command goes on: files come whole
-    /// or not at all and those that are there are kept.
+    /// After a kill or a full disk the same command goes on: files are complete or not there, and
+    /// those that are there are kept.
     #[command(subcommand)]
     Prepare(Prepare),
     /// The image streams and the text tower, from a teacher, sentences and CLIP's text vectors; no
@@ -104,10 +103,10 @@ pub(crate) enum Command {
         ///
         /// On several machines start one process a rank with RANK, WORLD_SIZE, MASTER_ADDR and
         /// MASTER_PORT, as torchrun sets them, or by mpirun with --transport mpi, and a --run
-        /// folder that all see. Rank 0 writes it; a rank that ends, ends all.
+        /// folder that all see. Rank 0 writes it; if one rank ends, all end.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         nproc: NonZeroUsize,
-        /// How processes sum their gradients; the same for all of them.
+        /// How ranks sum their gradients; all ranks must use the same transport.
         #[arg(long, value_enum, default_value_t = TransportKind::Auto)]
         transport: TransportKind,
     },
@@ -170,7 +169,12 @@ pub(crate) enum Command {
         #[arg(long)]
         plan: bool,
         /// Threads of libtorch.
-        #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+        #[arg(
+            long,
+            value_name = "COUNT",
+            default_value_t = 2,
+            value_parser = clap::value_parser!(u16).range(1..=1024)
+        )]
         threads: u16,
         #[command(flatten)]
         device: OnDevice,
@@ -183,7 +187,7 @@ pub(crate) struct Images {
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
           default_values_t = rszs_data::catalogue::NAMES.map(str::to_owned))]
     pub(crate) sets: Vec<String>,
-    /// Only so many images of each set.
+    /// Most images of each set [default: all].
     #[arg(long, value_name = "COUNT")]
     pub(crate) limit: Option<usize>,
 }
@@ -206,7 +210,12 @@ pub(crate) struct Common {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) run: PathBuf,
     /// Threads of libtorch.
-    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
     pub(crate) threads: u16,
     #[command(flatten)]
     pub(crate) device: OnDevice,

@@ -108,7 +108,10 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// Two processes would write the same files.
-    #[error("{}: another process trains here; wait for it, or choose another --run", folder.display())]
+    #[error(
+        "{}: another process trains here; wait for it, or choose another --run",
+        folder.display()
+    )]
     Locked {
         /// The run's folder.
         folder: PathBuf,

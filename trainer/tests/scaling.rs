@@ -1,4 +1,4 @@
-//! The tables of SCALING.md are what the cost model says.
+//! The tables of reports/scaling.md are what the cost model says.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -122,8 +122,8 @@ fn efficiency_table() -> String {
 
 #[test]
 fn the_tables_of_the_page_are_computed() {
-    let page = include_str!("../SCALING.md");
+    let page = include_str!("../../reports/scaling.md");
     for table in [bytes_table(), efficiency_table()] {
-        assert!(page.contains(&table), "SCALING.md should hold\n\n{table}");
+        assert!(page.contains(&table), "reports/scaling.md should hold\n\n{table}");
     }
 }

@@ -15,10 +15,12 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The lines between ```` ```sh ```` and ```` ``` ````.
-fn commands(page: &str) -> Vec<&str> {
+/// The commands between ```` ```sh ```` and ```` ``` ````: a line each, or several joined by `\`.
+fn commands(page: &str) -> Vec<String> {
+    let page = page.replace("\\\n", "");
     let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    blocks.flat_map(str::lines).filter(|line| !line.trim().is_empty()).collect()
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.trim().is_empty());
+    lines.map(str::to_owned).collect()
 }
 
 /// Runs `line` with the programs of this build in place of `cargo run --release`: the same code,

@@ -125,7 +125,7 @@ pub(crate) fn check_workspace(root: &Path) -> Result<usize, Error> {
     if faults.is_empty() {
         Ok(arrows(&metadata.packages).count())
     } else {
-        Err(Error::Arrows(faults))
+        Err(Error::Faults(faults))
     }
 }
 
@@ -186,8 +186,10 @@ mod tests {
     const METADATA: &str = r#"{"packages": [
         {"name": "graph", "dependencies": [{"name": "serde", "kind": null, "path": null}]},
         {"name": "network", "dependencies": [{"name": "graph", "kind": null, "path": "/graph"}]},
-        {"name": "runtime", "dependencies": [{"name": "network", "kind": "dev", "path": "/network"}]},
-        {"name": "tests", "dependencies": [{"name": "runtime", "kind": "build", "path": "/runtime"}]}
+        {"name": "runtime",
+            "dependencies": [{"name": "network", "kind": "dev", "path": "/network"}]},
+        {"name": "tests",
+            "dependencies": [{"name": "runtime", "kind": "build", "path": "/runtime"}]}
     ]}"#;
 
     fn faults_with(table: &[(&str, Allowed)]) -> Vec<String> {

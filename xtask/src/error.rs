@@ -6,11 +6,17 @@ use std::path::{Path, PathBuf};
 /// Why a chore stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{}: expected a Python interpreter on PATH, found none (install Python 3.11 or newer \
-        with pip, for example `apt install python3 python3-pip`, or name one with --python)", .python.display())]
+    #[error(
+        "{}: expected a Python interpreter on PATH, found none (install Python 3.11 or newer with \
+         pip, for example `apt install python3 python3-pip`, or name one with --python)",
+        .python.display()
+    )]
     NoPython { python: PathBuf },
 
-    #[error("{}: expected a Python interpreter, found a program that answers `{found}`", .python.display())]
+    #[error(
+        "{}: expected a Python interpreter, found a program that answers `{found}`",
+        .python.display()
+    )]
     StrangePython { python: PathBuf, found: String },
 
     #[error("{}: expected the pip module, found none (install it, for example `apt install \
@@ -41,8 +47,12 @@ pub(crate) enum Error {
         detail: String,
     },
 
-    #[error("{}: expected {} of free space to unpack {component}, found the disk full (free some, \
-        or set XDG_CACHE_HOME to a folder on another disk)", .folder.display(), crate::report::megabytes(*.needed_bytes))]
+    #[error(
+        "{}: expected {} of free space to unpack {component}, found the disk full (free some, or \
+         set XDG_CACHE_HOME to a folder on another disk)",
+        .folder.display(),
+        crate::report::megabytes(*.needed_bytes)
+    )]
     DiskFull { component: &'static str, folder: PathBuf, needed_bytes: u64 },
 
     #[error("{component}: expected {expected}, found {found}; {advice}")]
@@ -86,12 +96,18 @@ pub(crate) enum Error {
     Metadata(#[from] serde_json::Error),
 
     #[error("{}", .0.join("\nerror: "))]
-    Arrows(Vec<String>),
+    Faults(Vec<String>),
 
-    #[error("{}: expected NVIDIA's run-time compiler, found: {source} (run `cargo xtask setup`)", .library.display())]
+    #[error(
+        "{}: expected NVIDIA's run-time compiler, found: {source} (run `cargo xtask setup`)",
+        .library.display()
+    )]
     NoNvrtc { library: PathBuf, source: libloading::Error },
 
-    #[error("{} for {architecture}: expected a kernel that compiles, found:\n{log}", .source_file.display())]
+    #[error(
+        "{} for {architecture}: expected a kernel that compiles, found:\n{log}",
+        .source_file.display()
+    )]
     Kernel { source_file: PathBuf, architecture: &'static str, log: String },
 
     #[error("{}: expected what the sources beside it compile to, found other text (run `cargo \
@@ -124,7 +140,7 @@ impl Error {
             | Error::Incomplete { .. }
             | Error::Command { .. }
             | Error::Metadata(_)
-            | Error::Arrows(_)
+            | Error::Faults(_)
             | Error::NoNvrtc { .. }
             | Error::Kernel { .. }
             | Error::StalePtx { .. }

@@ -1,9 +1,10 @@
 //! Developer chores of this workspace:
-//! `cargo xtask setup | tensorrt | test | arrows | kernels | gpu`.
+//! `cargo xtask setup | tensorrt | test | arrows | columns | kernels | gpu`.
 
 mod arrows;
 mod cache;
 mod cargo;
+mod columns;
 mod component;
 mod error;
 mod gpu;
@@ -52,6 +53,11 @@ enum Chore {
     Test(SetupArguments),
     /// Check that no package depends on one that the design does not allow it to
     Arrows,
+    /// Check that no line of code or prose is longer than 100 characters
+    ///
+    /// Rows of tables may be longer, and what cannot be broken, such as a link. Looks at every
+    /// tracked file of Rust, Markdown, Python, TOML, C++, CUDA and shell.
+    Columns,
     /// Compile the CUDA kernels: write the PTX that the programs carry, and prove that every
     /// architecture's assembler takes it
     ///
@@ -103,6 +109,11 @@ fn run(chore: &Chore) -> Result<(), Error> {
             report::line(&format!(
                 "arrows: {dependencies} dependencies between workspace packages, all allowed"
             ));
+            Ok(())
+        }
+        Chore::Columns => {
+            let files = columns::check_workspace(root)?;
+            report::line(&format!("columns: {files} files, no line is too long"));
             Ok(())
         }
         Chore::Gpu(arguments) => gpu::run(arguments, root),

@@ -189,7 +189,8 @@ mod tests {
     fn a_changed_wheel_is_a_hash_mismatch() {
         let error = explained(
             "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n    \
-             onnxruntime==1.31.1 from https://…:\n        Expected sha256 aa\n             Got        bb\n",
+             onnxruntime==1.31.1 from https://…:\n        Expected sha256 aa\n             \
+             Got        bb\n",
         );
         assert!(
             matches!(&error, Error::HashMismatch { detail, .. } if detail == "Expected sha256 aa \

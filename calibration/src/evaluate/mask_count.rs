@@ -45,7 +45,7 @@ pub struct ExclusiveCount {
 }
 
 /// Runs the images of `set` through `pipeline` and counts the masks that the runtime would write.
-/// `step` hears of each image and may stop the run.
+/// `step` is called for each image and may stop the run.
 pub fn count_masks(
     set: &DenseSet,
     mappings: &[LabelMapping],

@@ -143,7 +143,7 @@ pub fn run(arguments: &Int8Arguments, output: &mut Output) -> Result<ExitStatus,
         None
     } else {
         if deployed.bundle.signature() != SignatureState::Unsigned {
-            output.tell("the bundle was signed, and what is written is not: sign it again");
+            output.tell("the old bundle is signed, the new one is not: sign it again");
         }
         Some(write(
             deployed.bundle,

@@ -80,7 +80,7 @@ pub fn run(arguments: &ThresholdArguments, output: &mut Output) -> Result<ExitSt
         Some(write(deployed.bundle, entries, target)?)
     };
     if is_signed && written.is_some() {
-        output.tell("the bundle was signed, and what was written is not: sign it again");
+        output.tell("the old bundle is signed, the new one is not: sign it again");
     }
     let (target, weighting) = (arguments.target.to_string(), arguments.weighting);
     let report = ThresholdReport { identity, target, weighting, queries, left, written };

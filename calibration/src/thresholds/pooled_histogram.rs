@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::thresholds::tempered_score::{logit_of, score_at};
 
-/// How pixels of several sets count together.
+/// How pixels of several sets are weighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weighting {

@@ -55,7 +55,7 @@ fn uncalibrated(
 }
 
 /// Runs the images at these indices of a set through `pipeline` and counts the score that the
-/// runtime would decide by, of every pixel that `mappings` label. `step` hears of each image
+/// runtime would decide by, of every pixel that `mappings` label. `step` is called for each image
 /// and may stop the run.
 pub fn count_scores(
     (set, indices): (&DenseSet, &[usize]),

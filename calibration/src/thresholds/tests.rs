@@ -65,8 +65,7 @@ fn example() -> (TempDir, DenseSet, Vocabulary) {
 const READING: f64 = 0.005;
 
 #[test]
-fn the_runtime_s_masks_at_the_new_thresholds_have_the_recorded_iou_and_no_other_threshold_does_better()
- {
+fn the_runtime_s_masks_at_the_new_thresholds_have_the_recorded_iou_and_no_other_does_better() {
     let (_folder, set, vocabulary) = example();
     let arguments = arguments("");
     let mut entries = vocabulary.entries().to_vec();

@@ -1,4 +1,4 @@
-//! What a threshold is to be best at, and the threshold that is.
+//! What a threshold maximises, and the threshold that does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use rszs_metrics::OperatingPoint;
 
 use crate::thresholds::pooled_histogram::PooledHistogram;
 
-/// What a threshold is to be best at.
+/// What a threshold maximises.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// Intersection over union.
@@ -90,8 +90,8 @@ pub enum NoThreshold {
     },
 }
 
-/// The point of `pooled_histogram` that is best at `target` among those with a threshold of at least `least`;
-/// thresholds are flat scores.
+/// The point of `pooled_histogram` that is best at `target` among those with a threshold of at
+/// least `least`; thresholds are flat scores.
 ///
 /// Many thresholds give the same masks when no pixel has a score between them. Of these the middle
 /// one is taken: as far as possible from the pixels on either side.
@@ -240,7 +240,10 @@ mod tests {
         let refused = choose(&pool(&[(1, 0.2), (0, 0.8), (0, 0.8)]), Target::Precision(0.5), 0.0)
             .unwrap_err();
         assert!(
-            matches!(refused, NoThreshold::Precision { found, .. } if (found - 1.0 / 3.0).abs() < 1e-12),
+            matches!(
+                refused,
+                NoThreshold::Precision { found, .. } if (found - 1.0 / 3.0).abs() < 1e-12
+            ),
             "{refused}"
         );
     }

@@ -230,7 +230,8 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The curve of `pooled_histogram` with scores at `temperature` as thresholds, each run of equal points once.
+/// The curve of `pooled_histogram` with scores at `temperature` as thresholds, each run of equal
+/// points once.
 pub fn curve_at(pool: &PooledHistogram, temperature: f64) -> Vec<OperatingPoint> {
     let mut points = pool.points();
     points.dedup_by_key(|point| (point.precision.to_bits(), point.recall.to_bits()));

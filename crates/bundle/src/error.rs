@@ -20,7 +20,10 @@ pub enum BundleError {
         source: io::Error,
     },
     /// Something that is neither a regular file nor the one folder.
-    #[error("{}: expected a regular file, found {found} (take the bundle from its source again)", path.display())]
+    #[error(
+        "{}: expected a regular file, found {found} (take the bundle from its source again)",
+        path.display()
+    )]
     NotAFile {
         /// Path of it.
         path: PathBuf,
@@ -28,7 +31,10 @@ pub enum BundleError {
         found: EntryKind,
     },
     /// A file the manifest does not list.
-    #[error("{}: expected only files that manifest.json lists, found this one too (remove it)", path.display())]
+    #[error(
+        "{}: expected only files that manifest.json lists, found this one too (remove it)",
+        path.display()
+    )]
     Unlisted {
         /// Path of it.
         path: PathBuf,

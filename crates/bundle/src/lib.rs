@@ -2,9 +2,9 @@
 //! works.
 //!
 //! ```text
-//! manifest.json              schema, name, counter, sizes and SHA-256 of every other file, engine contract
+//! manifest.json              schema, name, counter, size and SHA-256 of each other file, contract
 //! manifest.json.sha256       its digest, as `sha256sum` writes it: shows damage, proves nothing
-//! manifest.json.minisig      optional Ed25519 signature over manifest.json, as the `minisign` tool writes it
+//! manifest.json.minisig      optional Ed25519 signature over manifest.json, as of `minisign`
 //! model.fp32.onnx            and/or model.fp16.onnx, model.int8.onnx
 //! text.fp32.onnx             optional, with tokenizer.json: free words work on the device
 //! vocabulary.json            names, synonyms, thresholds, colours, one row each

@@ -23,7 +23,11 @@ macro_rules! score {
             #[doc = concat!("Accepts ", $range, ".")]
             pub fn new(value: f32) -> Result<Self, ScoreError> {
                 let accepts: fn(f32) -> bool = $accepts;
-                if accepts(value) { Ok(Self(value)) } else { Err(ScoreError { what: $what, range: $range, found: value }) }
+                if accepts(value) {
+                    Ok(Self(value))
+                } else {
+                    Err(ScoreError { what: $what, range: $range, found: value })
+                }
             }
 
             /// The number.

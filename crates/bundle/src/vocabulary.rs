@@ -35,7 +35,10 @@ pub struct Row<'a> {
 
 /// A name the vocabulary does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: expected a name of the vocabulary, found none of that name; nearest: {}", nearest.join(", "))]
+#[error(
+    "{name}: expected a name of the vocabulary, found none of that name; nearest: {}",
+    nearest.join(", ")
+)]
 pub struct UnknownName {
     /// What was asked for.
     pub name: String,

@@ -28,7 +28,10 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// Not a safetensors file.
-    #[error("{}: expected a safetensors file, found: {source} (truncated, or another format?)", path.display())]
+    #[error(
+        "{}: expected a safetensors file, found: {source} (truncated, or another format?)",
+        path.display()
+    )]
     Format {
         /// The file.
         path: PathBuf,
@@ -49,7 +52,10 @@ pub enum CheckpointError {
         found: String,
     },
     /// A tensor of another element type.
-    #[error("{}: {tensor}: expected F32, found {found} (not a checkpoint of rszs?)", path.display())]
+    #[error(
+        "{}: {tensor}: expected F32, found {found} (not a checkpoint of rszs?)",
+        path.display()
+    )]
     ElementType {
         /// The file.
         path: PathBuf,

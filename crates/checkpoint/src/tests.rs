@@ -59,7 +59,7 @@ fn a_flipped_byte_is_refused_with_file_and_tensor() {
     fs::write(&path, bytes).unwrap();
     let error = Checkpoint::read(&path).unwrap_err();
     assert!(
-        matches!(&error, CheckpointError::Damaged { tensor: Some(tensor), .. } if tensor == "vlm.a"),
+        matches!(&error, CheckpointError::Damaged { tensor: Some(name), .. } if name == "vlm.a"),
         "{error}"
     );
     let start = format!("{}: vlm.a: expected values with the SHA-256 ", path.display());

@@ -1,8 +1,10 @@
 // Pixels of the frame to the engine's input. Twin: rszs_hot::fill_tile.
 
-// Tiles `[count, side, side, 3]` from the first of the batch on, each pixel the mean of reduction x reduction pixels of the frame; what
-// hangs over an edge repeats the last column or row. A thread writes four pixels of a row: three whole words.
-extern "C" __global__ void fill_tiles(const FrameJob *job, u32 *tiles, u32 count, u32 side, u32 reduction) {
+// Tiles `[count, side, side, 3]` from the first of the batch on, each pixel the mean of reduction x
+// reduction pixels of the frame; what hangs over an edge repeats the last column or row. A thread
+// writes four pixels of a row: three whole words.
+extern "C" __global__ void fill_tiles(const FrameJob *job, u32 *tiles, u32 count, u32 side,
+                                      u32 reduction) {
     const u32 quads = side / 4;
     const u64 index = thread_index();
     if (index >= (u64)count * side * quads) return;

@@ -1,12 +1,16 @@
-// Logits to pixels: bilinear, half-pixel centres, edges repeated. Twin: crates/hot/src/upsample.rs.
+// Logits to pixels: bilinear, half-pixel centres, edges repeated. Twin:
+// crates/hot/src/upsample.rs.
 
-// Pixels that one thread decides: a byte of a mask row. A stride divides them or is divided by them.
+// Pixels that one thread decides: a byte of a mask row. A stride divides them or is divided by
+// them.
 #define GROUP_PX 8
 
-// Logits that a group lies between, at most: two of its own at a stride of 4, and one more on each side.
+// Logits that a group lies between, at most: two of its own at a stride of 4, and one more on each
+// side.
 #define NEIGHBOURS 4
 
-// Blended logits `[R, high, wide]`, `stride` pixels apart, and the two rows of them that a row of pixels lies between.
+// Blended logits `[R, high, wide]`, `stride` pixels apart, and the two rows of them that a row of
+// pixels lies between.
 struct RowPair {
     const float *upper;
     const float *lower;
@@ -16,13 +20,15 @@ struct RowPair {
     u32 stride;
 };
 
-// How much the logit on the pixel's side of its own counts; the own one counts the rest. Exact: the divisor is a power of two.
+// How much the logit on the pixel's side of its own counts; the own one counts the rest. Exact: the
+// divisor is a power of two.
 __device__ static inline float far_weight(u32 place, u32 stride) {
     const u32 doubled = 2 * place + 1;
     return (float)(doubled < stride ? stride - doubled : doubled - stride) / (float)(2 * stride);
 }
 
-__device__ static inline RowPair around(const float *plane, u32 wide, u32 high, u32 stride, u32 y_px, float scale) {
+__device__ static inline RowPair around(const float *plane, u32 wide, u32 high, u32 stride,
+                                        u32 y_px, float scale) {
     const u32 own = y_px / stride, place = y_px % stride;
     const float far = far_weight(place, stride);
     u32 upper = own, lower = least(own + 1, high - 1);
@@ -33,7 +39,12 @@ __device__ static inline RowPair around(const float *plane, u32 wide, u32 high, 
         upper_weight = far;
         lower_weight = 1.0f - far;
     }
-    RowPair pair = {plane + (u64)upper * wide, plane + (u64)lower * wide, upper_weight * scale, lower_weight * scale, wide, stride};
+    RowPair pair = {plane + (u64)upper * wide,
+                    plane + (u64)lower * wide,
+                    upper_weight * scale,
+                    lower_weight * scale,
+                    wide,
+                    stride};
     return pair;
 }
 
@@ -53,17 +64,21 @@ __device__ static inline float widen(float before, float own, float after, u32 p
 // The value of one pixel.
 __device__ static inline float value_at(const RowPair &pair, u32 x_px) {
     const int own = (int)(x_px / pair.stride);
-    return widen(between(pair, own - 1), between(pair, own), between(pair, own + 1), x_px % pair.stride, pair.stride);
+    return widen(between(pair, own - 1), between(pair, own), between(pair, own + 1),
+                 x_px % pair.stride, pair.stride);
 }
 
 // The values of the group of pixels that starts at `x_px`, and the logits that it lies between.
-__device__ static inline void group_at(const RowPair &pair, u32 x_px, float near[NEIGHBOURS], float values[GROUP_PX]) {
+__device__ static inline void group_at(const RowPair &pair, u32 x_px, float near[NEIGHBOURS],
+                                       float values[GROUP_PX]) {
     const int first_own = (int)(x_px / pair.stride);
-    for (int place = 0; place < NEIGHBOURS; ++place) near[place] = between(pair, first_own + place - 1);
+    for (int place = 0; place < NEIGHBOURS; ++place)
+        near[place] = between(pair, first_own + place - 1);
     for (u32 pixel = 0; pixel < GROUP_PX; ++pixel) {
         const u32 from_cell = x_px % pair.stride + pixel;
         const u32 cell = from_cell / pair.stride; // 0, or 1 at a stride of 4
-        const float before = cell ? near[1] : near[0], own = cell ? near[2] : near[1], after = cell ? near[3] : near[2];
+        const float before = cell ? near[1] : near[0], own = cell ? near[2] : near[1],
+                    after = cell ? near[3] : near[2];
         values[pixel] = widen(before, own, after, from_cell % pair.stride, pair.stride);
     }
 }

@@ -1,6 +1,7 @@
 // Masks to area, place and confidence. Twin: rszs_hot::RegionStatistics.
 
-// Sums over one mask, all of them exact and without order. A least coordinate is kept as its complement, so that zeros are the start.
+// Sums over one mask, all of them exact and without order. A least coordinate is kept as its
+// complement, so that zeros are the start.
 struct RegionRecord {
     u64 pixels;
     u64 x_sum;
@@ -36,7 +37,9 @@ __device__ static inline float exponential(float x) {
 __device__ static inline float sigmoid(float logit) { return 1.0f / (1.0f + exponential(-logit)); }
 
 // A score as a number of steps of 2^-22: adding 2^23 leaves the nearest integer in the low bits.
-__device__ static inline u32 score_steps(float score) { return __float_as_uint(score * 4194304.0f + 8388608.0f) & 0x7fffff; }
+__device__ static inline u32 score_steps(float score) {
+    return __float_as_uint(score * 4194304.0f + 8388608.0f) & 0x7fffff;
+}
 
 // A thread measures one word of one mask and adds to that query's record.
 extern "C" __global__ void measure(DecideJob job, RegionRecord *records) {

@@ -1,4 +1,5 @@
-// What the kernels want of CUDA C++, for an ordinary compiler. Threads run one after the other, so an atomic operation is a plain one.
+// What the kernels want of CUDA C++, for an ordinary compiler. Threads run one after the other, so
+// an atomic operation is a plain one.
 
 #pragma once
 
@@ -39,6 +40,10 @@ template <typename To, typename From> static inline To bits_as(From from) {
 
 static inline unsigned __float_as_uint(float value) { return bits_as<unsigned>(value); }
 static inline float __uint_as_float(unsigned value) { return bits_as<float>(value); }
-static inline int __popcll(long long value) { return __builtin_popcountll((unsigned long long)value); }
+static inline int __popcll(long long value) {
+    return __builtin_popcountll((unsigned long long)value);
+}
 static inline int __ffsll(long long value) { return __builtin_ffsll(value); }
-static inline int __clzll(long long value) { return value == 0 ? 64 : __builtin_clzll((unsigned long long)value); }
+static inline int __clzll(long long value) {
+    return value == 0 ? 64 : __builtin_clzll((unsigned long long)value);
+}

@@ -1,4 +1,5 @@
-// The functions of libcuda that this project calls, on host memory. Device 1 shares memory with the host, the others are discrete.
+// The functions of libcuda that this project calls, on host memory. Device 1 shares memory with the
+// host, the others are discrete.
 
 #include "kernels.h"
 
@@ -7,7 +8,12 @@ namespace {
 constexpr int DEVICES = 3;
 constexpr int DRIVER_VERSION = 12000;
 
-enum Attribute { INTEGRATED = 18, CAN_MAP_HOST_MEMORY = 19, CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76 };
+enum Attribute {
+    INTEGRATED = 18,
+    CAN_MAP_HOST_MEMORY = 19,
+    CAPABILITY_MAJOR = 75,
+    CAPABILITY_MINOR = 76
+};
 constexpr unsigned HOST_ALLOC_DEVICEMAP = 2;
 
 struct Words {
@@ -24,7 +30,8 @@ const std::map<int, Words> CODES = {
     {ILLEGAL_ADDRESS, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
     {702, {"CUDA_ERROR_LAUNCH_TIMEOUT", "the launch timed out and was terminated"}},
     {719, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
-    {CAPTURE_UNSUPPORTED, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
+    {CAPTURE_UNSUPPORTED,
+     {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
     {999, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
 };
 
@@ -57,22 +64,24 @@ int run_everything() {
 } // namespace
 
 // Every function counts itself, lets a test make it fail, and holds the lock while it works.
-#define BEGIN(name)                                                                                                            \
-    std::lock_guard<std::recursive_mutex> lock(state().mutex);                                                                 \
+#define BEGIN(name)                                                                                \
+    std::lock_guard<std::recursive_mutex> lock(state().mutex);                                     \
     if (const int wanted = called(name)) return wanted
-#define BEGIN_IN_CONTEXT(name)                                                                                                 \
-    BEGIN(name);                                                                                                               \
+#define BEGIN_IN_CONTEXT(name)                                                                     \
+    BEGIN(name);                                                                                   \
     if (current == nullptr) return INVALID_CONTEXT
 // What may not be done while this thread captures.
-#define REFUSE_IN_CAPTURE()                                                                                                    \
+#define REFUSE_IN_CAPTURE()                                                                        \
     if (captures > 0) return CAPTURE_UNSUPPORTED
 
 extern "C" {
 
 void simulator_fail(const char *function, int code) {
     std::lock_guard<std::recursive_mutex> lock(state().mutex);
-    if (code == 0) state().failures.erase(function);
-    else state().failures[function] = code;
+    if (code == 0)
+        state().failures.erase(function);
+    else
+        state().failures[function] = code;
 }
 
 uint64_t simulator_calls(const char *function) {
@@ -89,7 +98,8 @@ int simulator_ask(void *handle, void (*function)(void *), void *data) {
     return SUCCESS;
 }
 
-// Work that is asked for until `function` gives a number other than 0, as work that waits for other processes.
+// Work that is asked for until `function` gives a number other than 0, as work that waits for other
+// processes.
 int simulator_ask_again(void *handle, int (*function)(void *), void *data) {
     std::lock_guard<std::recursive_mutex> lock(state().mutex);
     const auto stream = stream_of(handle);
@@ -156,11 +166,20 @@ int cuDeviceTotalMem_v2(size_t *bytes, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     BEGIN("cuDeviceGetAttribute");
     switch (attribute) {
-    case INTEGRATED: *value = device == 1; return SUCCESS;
-    case CAN_MAP_HOST_MEMORY: *value = 1; return SUCCESS;
-    case CAPABILITY_MAJOR: *value = 8; return SUCCESS;
-    case CAPABILITY_MINOR: *value = device == 1 ? 7 : 6; return SUCCESS;
-    default: return INVALID_VALUE;
+    case INTEGRATED:
+        *value = device == 1;
+        return SUCCESS;
+    case CAN_MAP_HOST_MEMORY:
+        *value = 1;
+        return SUCCESS;
+    case CAPABILITY_MAJOR:
+        *value = 8;
+        return SUCCESS;
+    case CAPABILITY_MINOR:
+        *value = device == 1 ? 7 : 6;
+        return SUCCESS;
+    default:
+        return INVALID_VALUE;
     }
 }
 
@@ -228,7 +247,8 @@ int cuMemHostAlloc(void **start, size_t bytes, unsigned flags) {
     *start = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
     if (*start == nullptr) return OUT_OF_MEMORY;
     std::memset(*start, FRESH_BYTE, bytes);
-    state().pinned_memory[reinterpret_cast<uintptr_t>(*start)] = {bytes, (flags & HOST_ALLOC_DEVICEMAP) != 0};
+    state().pinned_memory[reinterpret_cast<uintptr_t>(*start)] = {
+        bytes, (flags & HOST_ALLOC_DEVICEMAP) != 0};
     return SUCCESS;
 }
 
@@ -259,15 +279,19 @@ int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes, void *
     BEGIN_IN_CONTEXT("cuMemcpyDtoHAsync_v2");
     const auto stream = stream_of(handle);
     if (!stream || !state().holds(from, bytes)) return INVALID_VALUE;
-    stream->ask([to, from, bytes] { std::memcpy(to, reinterpret_cast<const void *>(from), bytes); });
+    stream->ask(
+        [to, from, bytes] { std::memcpy(to, reinterpret_cast<const void *>(from), bytes); });
     return SUCCESS;
 }
 
-int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t bytes, void *handle) {
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t bytes,
+                         void *handle) {
     BEGIN_IN_CONTEXT("cuMemcpyDtoDAsync_v2");
     const auto stream = stream_of(handle);
     if (!stream || !state().holds(to, bytes) || !state().holds(from, bytes)) return INVALID_VALUE;
-    stream->ask([to, from, bytes] { std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), bytes); });
+    stream->ask([to, from, bytes] {
+        std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), bytes);
+    });
     return SUCCESS;
 }
 
@@ -312,7 +336,9 @@ int cuStreamWaitEvent(void *handle, void *event_handle, unsigned) {
     if (!stream || !event) return INVALID_VALUE;
     if (stream->captured) return CAPTURE_UNSUPPORTED;
     if (event->stream) {
-        stream->ask_again([awaited = event->stream, position = event->position] { return awaited->try_until(position); });
+        stream->ask_again([awaited = event->stream, position = event->position] {
+            return awaited->try_until(position);
+        });
     }
     return SUCCESS;
 }
@@ -399,7 +425,8 @@ int cuEventSynchronize(void *handle) {
     return state().margins_are_whole() ? SUCCESS : ILLEGAL_ADDRESS;
 }
 
-// Whoever asks again and again comes to the end: a question that is answered with no lets the device work.
+// Whoever asks again and again comes to the end: a question that is answered with no lets the
+// device work.
 int cuEventQuery(void *handle) {
     BEGIN_IN_CONTEXT("cuEventQuery");
     REFUSE_IN_CAPTURE();
@@ -438,17 +465,21 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
     BEGIN_IN_CONTEXT("cuModuleGetFunction");
     auto found = kernels().find(name);
     std::vector<size_t> bytes;
-    if (found == kernels().end() || !parameters_in_ptx(static_cast<Module *>(module)->ptx, name, bytes)) return NOT_FOUND;
+    if (found == kernels().end() ||
+        !parameters_in_ptx(static_cast<Module *>(module)->ptx, name, bytes))
+        return NOT_FOUND;
     if (bytes != found->second.parameter_bytes) return INVALID_IMAGE;
     *function = const_cast<Kernel *>(&found->second);
     return SUCCESS;
 }
 
-int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
-                   unsigned block_z, unsigned, void *handle, void **arguments, void **) {
+int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned, void *handle,
+                   void **arguments, void **) {
     BEGIN_IN_CONTEXT("cuLaunchKernel");
     const auto stream = stream_of(handle);
-    if (!stream || grid_x == 0 || grid_y != 1 || grid_z != 1 || block_x == 0 || block_x > 1024 || block_y != 1 || block_z != 1) {
+    if (!stream || grid_x == 0 || grid_y != 1 || grid_z != 1 || block_x == 0 || block_x > 1024 ||
+        block_y != 1 || block_z != 1) {
         return INVALID_VALUE;
     }
     Index grid, block;

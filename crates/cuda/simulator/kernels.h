@@ -21,14 +21,17 @@ std::tuple<Arguments...> copies(void **arguments, std::index_sequence<Places...>
 
 template <typename... Arguments> Kernel kernel(void (*function)(Arguments...)) {
     auto launch = [function](void **arguments, Index grid, Index block) -> Work {
-        const auto copied = copies<Arguments...>(arguments, std::index_sequence_for<Arguments...>{});
+        const auto copied =
+            copies<Arguments...>(arguments, std::index_sequence_for<Arguments...>{});
         return [function, copied, grid, block] {
             gridDim = grid;
             blockDim = block;
             // Forwards and backwards in turn: no result may depend on which thread is first.
             static bool backwards = false;
             backwards = !backwards;
-            const auto numbered = [](unsigned place, unsigned count) { return backwards ? count - 1 - place : place; };
+            const auto numbered = [](unsigned place, unsigned count) {
+                return backwards ? count - 1 - place : place;
+            };
             for (unsigned a = 0; a < grid.x; ++a) {
                 blockIdx.x = numbered(a, grid.x);
                 for (unsigned b = 0; b < block.x; ++b) {
@@ -53,12 +56,15 @@ inline const std::map<std::string, Kernel> &kernels() {
     return table;
 }
 
-// Bytes of each parameter of an entry of PTX, as `.param .u32 name` or `.param .align 8 .b8 name[72]`.
-inline bool parameters_in_ptx(const std::string &ptx, const std::string &entry, std::vector<size_t> &bytes) {
+// Bytes of each parameter of an entry of PTX, as `.param .u32 name` or
+// `.param .align 8 .b8 name[72]`.
+inline bool parameters_in_ptx(const std::string &ptx, const std::string &entry,
+                              std::vector<size_t> &bytes) {
     const size_t start = ptx.find(".entry " + entry + "(");
     if (start == std::string::npos) return false;
     const std::string list = ptx.substr(start, ptx.find(')', start) - start);
-    for (size_t at = list.find(".param"); at != std::string::npos; at = list.find(".param", at + 1)) {
+    for (size_t at = list.find(".param"); at != std::string::npos;
+         at = list.find(".param", at + 1)) {
         const std::string line = list.substr(at, list.find('\n', at) - at);
         const size_t array = line.find('[');
         if (array != std::string::npos) {

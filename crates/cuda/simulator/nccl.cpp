@@ -1,4 +1,5 @@
-// The functions of NCCL that this project calls, between processes of one machine: rank 0 adds what the others send it over Unix sockets.
+// The functions of NCCL that this project calls, between processes of one machine: rank 0 adds what
+// the others send it over Unix sockets.
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -157,7 +158,8 @@ struct Group {
 
     bool sum(const Job &job) const {
         const size_t bytes = job.count * sizeof(float);
-        if (rank != 0) return send_all(peers[0], job.from, bytes) && receive_all(peers[0], job.to, bytes);
+        if (rank != 0)
+            return send_all(peers[0], job.from, bytes) && receive_all(peers[0], job.to, bytes);
         std::vector<float> sums(job.from, job.from + job.count), others(job.count);
         for (int peer : peers) {
             if (!receive_all(peer, others.data(), bytes)) return false;
@@ -202,12 +204,13 @@ using AskAgain = int (*)(void *, int (*)(void *), void *);
 
 AskAgain ask_again() {
     void *driver = dlopen("libcuda.so", RTLD_NOW | RTLD_NOLOAD);
-    return driver == nullptr ? nullptr : reinterpret_cast<AskAgain>(dlsym(driver, "simulator_ask_again"));
+    return driver == nullptr ? nullptr
+                             : reinterpret_cast<AskAgain>(dlsym(driver, "simulator_ask_again"));
 }
 
 } // namespace
 
-#define BEGIN(name)                                                                                                            \
+#define BEGIN(name)                                                                                \
     if (const int code = wanted(name)) return code
 
 extern "C" {
@@ -229,11 +232,14 @@ int ncclGetUniqueId(UniqueId *id) {
     BEGIN("ncclGetUniqueId");
     static std::atomic<int> count{0};
     std::memset(id->internal, 0, sizeof id->internal);
-    std::snprintf(id->internal, sizeof id->internal, "rszs-nccl-%d-%d", static_cast<int>(getpid()), ++count);
+    std::snprintf(id->internal, sizeof id->internal, "rszs-nccl-%d-%d", static_cast<int>(getpid()),
+                  ++count);
     const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     sockaddr_un address;
     const socklen_t length = address_of(id->internal, address);
-    if (bind(listener, reinterpret_cast<sockaddr *>(&address), length) != 0 || listen(listener, 64) != 0) return 2;
+    if (bind(listener, reinterpret_cast<sockaddr *>(&address), length) != 0 ||
+        listen(listener, 64) != 0)
+        return 2;
     std::lock_guard<std::mutex> lock(settings);
     listeners[id->internal] = listener;
     return SUCCESS;
@@ -241,7 +247,8 @@ int ncclGetUniqueId(UniqueId *id) {
 
 int ncclCommInitRankConfig(void **handle, int size, UniqueId id, int rank, const Config *config) {
     BEGIN("ncclCommInitRankConfig");
-    if (config->magic != CONFIG_MAGIC || config->blocking != 0) return refuse(INVALID_ARGUMENT, "expected a config that does not block");
+    if (config->magic != CONFIG_MAGIC || config->blocking != 0)
+        return refuse(INVALID_ARGUMENT, "expected a config that does not block");
     // Never freed: a stream may still hold its jobs.
     auto *group = new Group;
     group->rank = rank;
@@ -252,11 +259,14 @@ int ncclCommInitRankConfig(void **handle, int size, UniqueId id, int rank, const
     return IN_PROGRESS;
 }
 
-int ncclAllReduce(const void *from, void *to, size_t count, int type, int operation, void *handle, void *stream) {
+int ncclAllReduce(const void *from, void *to, size_t count, int type, int operation, void *handle,
+                  void *stream) {
     BEGIN("ncclAllReduce");
     auto *group = static_cast<Group *>(handle);
-    if (group->code != SUCCESS || !group->accepted.empty()) return refuse(INVALID_USAGE, "the group is still busy");
-    if (type != FLOAT32 || operation != SUM) return refuse(INVALID_ARGUMENT, "expected sums of float32");
+    if (group->code != SUCCESS || !group->accepted.empty())
+        return refuse(INVALID_USAGE, "the group is still busy");
+    if (type != FLOAT32 || operation != SUM)
+        return refuse(INVALID_ARGUMENT, "expected sums of float32");
     auto *job = new Job;
     job->group = group;
     job->from = static_cast<const float *>(from);
@@ -269,13 +279,15 @@ int ncclAllReduce(const void *from, void *to, size_t count, int type, int operat
 int ncclCommGetAsyncError(void *handle, int *code) {
     BEGIN("ncclCommGetAsyncError");
     auto *group = static_cast<Group *>(handle);
-    if (const int broken = wanted("asynchronous"); broken != SUCCESS && group->code == SUCCESS) group->code = broken;
+    if (const int broken = wanted("asynchronous"); broken != SUCCESS && group->code == SUCCESS)
+        group->code = broken;
     *code = group->code;
     if (!group->accepted.empty()) {
         const auto [job, stream] = group->accepted.front();
         group->accepted.pop_front();
         const AskAgain ask = ask_again();
-        if (ask == nullptr || ask(stream, attempt, job) != 0) return refuse(INVALID_ARGUMENT, "expected a stream of the simulator");
+        if (ask == nullptr || ask(stream, attempt, job) != 0)
+            return refuse(INVALID_ARGUMENT, "expected a stream of the simulator");
         if (*code == SUCCESS) *code = IN_PROGRESS;
     }
     return SUCCESS;
@@ -294,7 +306,9 @@ int ncclCommAbort(void *handle) {
     return SUCCESS;
 }
 
-const char *ncclGetErrorString(int code) { return code == SUCCESS ? "no error" : "an error of the stand-in"; }
+const char *ncclGetErrorString(int code) {
+    return code == SUCCESS ? "no error" : "an error of the stand-in";
+}
 
 const char *ncclGetLastError(void *) { return last_error.c_str(); }
 

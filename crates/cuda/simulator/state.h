@@ -1,7 +1,8 @@
 // What the simulated driver knows.
 //
-// A stream does nothing before somebody waits for it, and then no more than is waited for: whoever forgets to wait sees old values. All
-// memory is the host's, with a margin on both sides that is looked at whenever somebody waits.
+// A stream does nothing before somebody waits for it, and then no more than is waited for: whoever
+// forgets to wait sees old values. All memory is the host's, with a margin on both sides that is
+// looked at whenever somebody waits.
 
 #pragma once
 
@@ -118,7 +119,9 @@ struct State {
         for (const auto &[address, allocation] : device_memory) {
             const auto *start = reinterpret_cast<const unsigned char *>(address);
             for (size_t place = 1; place <= MARGIN; ++place) {
-                if (start[-(ptrdiff_t)place] != MARGIN_BYTE || start[allocation.bytes + place - 1] != MARGIN_BYTE) return false;
+                if (start[-(ptrdiff_t)place] != MARGIN_BYTE ||
+                    start[allocation.bytes + place - 1] != MARGIN_BYTE)
+                    return false;
             }
         }
         return true;

@@ -44,7 +44,13 @@ pub enum Error {
         count: u32,
     },
     /// The device is older than the kernels.
-    #[error("CUDA device {ordinal}: expected compute capability {}.{} or later, found {}.{}", .expected.0, .expected.1, .found.0, .found.1)]
+    #[error(
+        "CUDA device {ordinal}: expected compute capability {}.{} or later, found {}.{}",
+        .expected.0,
+        .expected.1,
+        .found.0,
+        .found.1
+    )]
     OldDevice {
         /// Number of the device.
         ordinal: u32,

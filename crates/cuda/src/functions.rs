@@ -31,7 +31,9 @@ const _: () =
 macro_rules! functions {
     (
         as in cudarc: { $(fn $name:ident($($argument:ident: $kind:ty),*);)* }
-        with a code as an argument: { $(fn $other:ident($($other_argument:ident: $other_kind:ty),*);)* }
+        with a code as an argument: {
+            $(fn $other:ident($($other_argument:ident: $other_kind:ty),*);)*
+        }
     ) => {
         struct Functions {
             $($name: unsafe extern "C" fn($($kind),*) -> Code,)*
@@ -61,7 +63,10 @@ macro_rules! functions {
             Ok(())
         }
 
-        functions!(@calls $(fn $name($($argument: $kind),*);)* $(fn $other($($other_argument: $other_kind),*);)*);
+        functions!(@calls
+            $(fn $name($($argument: $kind),*);)*
+            $(fn $other($($other_argument: $other_kind),*);)*
+        );
     };
     (@calls $(fn $name:ident($($argument:ident: $kind:ty),*);)*) => {
         $(
@@ -69,7 +74,9 @@ macro_rules! functions {
             /// As NVIDIA's documentation of the function says.
             pub(crate) unsafe fn $name($($argument: $kind),*) -> Code {
                 // SAFETY: the caller's word.
-                LOADED.get().map_or(NOT_INITIALIZED, |functions| unsafe { (functions.$name)($($argument),*) })
+                LOADED.get().map_or(NOT_INITIALIZED, |functions| unsafe {
+                    (functions.$name)($($argument),*)
+                })
             }
         )*
     };
@@ -98,22 +105,31 @@ functions! {
         fn cuEventSynchronize(event: CUevent);
         fn cuGraphDestroy(graph: CUgraph);
         fn cuGraphExecDestroy(executable: CUgraphExec);
-        fn cuGraphInstantiateWithFlags(executable: *mut CUgraphExec, graph: CUgraph, flags: c_ulonglong);
+        fn cuGraphInstantiateWithFlags(
+            executable: *mut CUgraphExec, graph: CUgraph, flags: c_ulonglong
+        );
         fn cuGraphLaunch(executable: CUgraphExec, stream: CUstream);
         fn cuInit(flags: c_uint);
         fn cuLaunchKernel(
-            function: CUfunction, grid_x: c_uint, grid_y: c_uint, grid_z: c_uint, block_x: c_uint, block_y: c_uint,
-            block_z: c_uint, shared_bytes: c_uint, stream: CUstream, arguments: *mut *mut c_void, extra: *mut *mut c_void
+            function: CUfunction,
+            grid_x: c_uint, grid_y: c_uint, grid_z: c_uint,
+            block_x: c_uint, block_y: c_uint, block_z: c_uint,
+            shared_bytes: c_uint, stream: CUstream,
+            arguments: *mut *mut c_void, extra: *mut *mut c_void
         );
         fn cuMemAlloc_v2(address: *mut CUdeviceptr, bytes: usize);
         fn cuMemFreeHost(start: *mut c_void);
         fn cuMemFree_v2(address: CUdeviceptr);
         fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize);
         fn cuMemHostAlloc(start: *mut *mut c_void, bytes: usize, flags: c_uint);
-        fn cuMemHostGetDevicePointer_v2(address: *mut CUdeviceptr, start: *mut c_void, flags: c_uint);
+        fn cuMemHostGetDevicePointer_v2(
+            address: *mut CUdeviceptr, start: *mut c_void, flags: c_uint
+        );
         fn cuMemcpyDtoDAsync_v2(to: CUdeviceptr, from: CUdeviceptr, bytes: usize, stream: CUstream);
         fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: CUdeviceptr, bytes: usize, stream: CUstream);
-        fn cuMemcpyHtoDAsync_v2(to: CUdeviceptr, from: *const c_void, bytes: usize, stream: CUstream);
+        fn cuMemcpyHtoDAsync_v2(
+            to: CUdeviceptr, from: *const c_void, bytes: usize, stream: CUstream
+        );
         fn cuMemsetD8Async(to: CUdeviceptr, value: u8, bytes: usize, stream: CUstream);
         fn cuModuleGetFunction(function: *mut CUfunction, module: CUmodule, name: *const c_char);
         fn cuModuleLoadData(module: *mut CUmodule, image: *const c_void);

@@ -200,7 +200,10 @@ mod tests {
 
     #[test]
     fn a_core_wins_over_the_rest_of_another_box_and_a_box_is_cut_to_the_image() {
-        let text = r#"{"file": "a.jpg", "w": 6, "h": 3, "boxes": [["car", -9, 0, 3, 3], ["bus", 2, 0, 60, 4]]}"#;
+        let text = concat!(
+            r#"{"file": "a.jpg", "w": 6, "h": 3, "#,
+            r#""boxes": [["car", -9, 0, 3, 3], ["bus", 2, 0, 60, 4]]}"#
+        );
         assert_eq!(rows(text, Core::Ellipse(0.7), 0), ["-1----", "11122-", "-1----"]);
     }
 

@@ -164,7 +164,8 @@ mod tests {
         let root = fixtures::folder(folder.path()).unwrap();
         assert!(open(&root).unwrap().provenance().research_only);
         let path = root.join("provenance.json");
-        let json = r#"{"name": "us", "metres_per_px": 0.1, "licence": "CC0", "credit": "us", "research_only": false}"#;
+        let json = r#"{"name": "us", "metres_per_px": 0.1, "licence": "CC0", "credit": "us",
+            "research_only": false}"#;
         std::fs::write(&path, json).unwrap();
         let set = open(&root).unwrap();
         assert_eq!((set.name(), set.provenance().licence.as_str()), ("own_set", "CC0"));

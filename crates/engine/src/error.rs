@@ -137,10 +137,16 @@ pub struct Skipped {
     pub is_absent: bool,
 }
 
-/// No engine passed, or somebody asked to stop before one did.
+/// No engine passed, or the run was interrupted before one did.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", if *.is_interrupted { "interrupted before an engine was ready".to_owned() } else { format!("no engine can run this \
-    bundle; {}", reasons(.skipped)) })]
+#[error(
+    "{}",
+    if *.is_interrupted {
+        "interrupted before an engine was ready".to_owned()
+    } else {
+        format!("no engine can run this bundle; {}", reasons(.skipped))
+    }
+)]
 pub struct NoEngine {
     /// What was tried, in order.
     pub skipped: Vec<Skipped>,

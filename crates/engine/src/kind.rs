@@ -43,7 +43,7 @@ impl EngineKind {
     /// Precisions of the model files that it runs well, the preferred one first. A bundle offers
     /// INT8 only if it was measured to be faster and nearly as good, on a CPU that sums products of
     /// bytes in one instruction; on others FP32 comes first. Half precision is slower there; it is
-    /// for GPUs. INT8 for TensorRT comes last: nobody has measured it yet. The embedded engine has
+    /// for GPUs. INT8 for TensorRT comes last: it is not measured yet. The embedded engine has
     /// no fast products of 8-bit numbers.
     pub fn precisions(self) -> &'static [Precision] {
         match self {

@@ -30,7 +30,7 @@ pub struct EngineOptions {
     pub engine_cache: Option<PathBuf>,
     /// Build anew what is kept already.
     pub build_again: bool,
-    /// Who hears of a build and may stop it.
+    /// Follows a build and may stop it.
     pub watch: BuildWatch,
 }
 

@@ -1,4 +1,4 @@
-//! Who hears of an engine's build, which takes from seconds to many minutes, and may stop it.
+//! Follows an engine's build, which takes from seconds to many minutes, and may stop it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! bytes become 8-bit steps without any error.
 //!
 //! ```text
-//! bytes ── real ── transpose ── sub ── mul ── conv      bytes ── real ── transpose ── affine (x / 128 - 1) ── conv ── add
+//! before: bytes ── real ── transpose ── sub ── mul ── conv
+//! after:  bytes ── real ── transpose ── affine (x / 128 - 1) ── conv ── add
 //! ```
 //!
 //! `Σ w·g·(x - m) = Σ (128·w·g)·(x / 128 - 1) + Σ w·g·(128 - m)`: gains go into the weights, the

@@ -6,7 +6,8 @@
 //! [`TileGrid::logits_len`], [`words_per_row`]) and keeps it from frame to frame.
 //!
 //! ```text
-//! TileGrid -> fill_tile -> (engine) -> Blender -> Decider -> class row, mask rows, RegionStatistics -> RunEncoder
+//! TileGrid -> fill_tile -> (engine) -> Blender -> Decider -> class row, RegionStatistics
+//!                                                         -> mask rows -> RunEncoder
 //! ```
 //!
 //! Letters: K queries, H W pixels; `H4 = ceil(H / 4)`, `W4 = ceil(W / 4)` count logits, T4 is the

@@ -256,10 +256,14 @@ proptest! {
     #[test]
     fn scores_are_those_of_the_naive_interpolation(case in cases(0..1)) {
         let mut bytes = vec![0; case.grid.width_px() as usize];
-        let (mut classes, mut masks) = (bytes.clone(), vec![0; case.queries * words_per_row(case.grid.width_px())]);
+        let mut classes = bytes.clone();
+        let mut masks = vec![0; case.queries * words_per_row(case.grid.width_px())];
         let mut regions = vec![RegionStatistics::default(); case.queries];
-        let buffers = DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
-        let decider = Decider::new(&case.grid, Decision::Multilabel, case.queries, &case.rules, buffers).unwrap();
+        let buffers =
+            DecideBuffers { classes: &mut classes, masks: &mut masks, regions: &mut regions };
+        let decision = Decision::Multilabel;
+        let decider =
+            Decider::new(&case.grid, decision, case.queries, &case.rules, buffers).unwrap();
         for (_, x, y) in case.pixels() {
             for query in 0..case.queries {
                 if x == 0 {
@@ -267,7 +271,8 @@ proptest! {
                     let exact = |x| 255.0 / (1.0 + (-case.interpolate(query, x, y)).exp());
                     for (x, byte) in (0..).zip(&bytes) {
                         // half a step of rounding, and the error of the sigmoid
-                        prop_assert!((f64::from(*byte) - exact(x)).abs() <= 0.5 + 1e-3, "({x}, {y})");
+                        let error = (f64::from(*byte) - exact(x)).abs();
+                        prop_assert!(error <= 0.5 + 1e-3, "({x}, {y})");
                     }
                 }
             }
@@ -278,11 +283,15 @@ proptest! {
     fn multilabel_masks_are_where_the_naive_logit_exceeds_the_threshold(case in cases(0..1)) {
         let decided = case.decide(Decision::Multilabel);
         for (pixel, x, y) in case.pixels() {
+            let threshold = |query: usize| f64::from(logit(case.thresholds[query]));
             let margins: Vec<f64> = (0..case.queries)
-                .map(|query| case.interpolate(query, x, y) - f64::from(logit(case.thresholds[query])))
+                .map(|query| case.interpolate(query, x, y) - threshold(query))
                 .collect();
             for (mask, margin) in decided.masks.iter().zip(&margins) {
-                prop_assert!(margin.abs() <= FLOAT32 || mask[pixel] == (*margin > 0.0), "({x}, {y}): {margin}");
+                prop_assert!(
+                    margin.abs() <= FLOAT32 || mask[pixel] == (*margin > 0.0),
+                    "({x}, {y}): {margin}"
+                );
             }
             let highest = margins.iter().copied().fold(0.0, f64::max);
             let class = usize::from(decided.classes[pixel]);
@@ -295,11 +304,15 @@ proptest! {
     fn exclusive_class_is_the_naive_argmax(case in cases(0..3)) {
         let decided = case.decide(Decision::Exclusive);
         for (pixel, x, y) in case.pixels() {
-            let values: Vec<f64> = (0..case.rules.len()).map(|row| case.interpolate(row, x, y)).collect();
+            let values: Vec<f64> =
+                (0..case.rules.len()).map(|row| case.interpolate(row, x, y)).collect();
             let (queries, support) = values.split_at(case.queries);
             let highest = values.iter().copied().fold(f64::MIN, f64::max);
             let class = usize::from(decided.classes[pixel]);
-            let chosen = if class == 0 { support.iter().copied().fold(f64::MIN, f64::max) } else { queries[class - 1] };
+            let chosen = match class {
+                0 => support.iter().copied().fold(f64::MIN, f64::max),
+                query => queries[query - 1],
+            };
             prop_assert!(chosen >= highest - FLOAT32, "({x}, {y}): class {class} of {values:?}");
             for (query, mask) in decided.masks.iter().enumerate() {
                 prop_assert_eq!(mask[pixel], class == query + 1);
@@ -328,12 +341,14 @@ proptest! {
                 prop_assert!((x - mean(inside.iter().map(|(x, _)| x).sum())).abs() <= 1e-9);
                 prop_assert!((y - mean(inside.iter().map(|(_, y)| y).sum())).abs() <= 1e-9);
             }
-            let score = |(x, y): &(u32, u32)| 1.0 / (1.0 + (-case.interpolate(query, *x, *y)).exp());
+            let score =
+                |(x, y): &(u32, u32)| 1.0 / (1.0 + (-case.interpolate(query, *x, *y)).exp());
             let sum: f64 = inside.iter().map(score).sum();
             prop_assert!((region.score_sum() - sum).abs() <= 1e-5 * inside.len() as f64);
             let maximum = inside.iter().map(score).reduce(f64::max);
             prop_assert_eq!(region.maximum_score().is_some(), maximum.is_some());
-            let difference = f64::from(region.maximum_score().unwrap_or(0.0)) - maximum.unwrap_or(0.0);
+            let found = f64::from(region.maximum_score().unwrap_or(0.0));
+            let difference = found - maximum.unwrap_or(0.0);
             prop_assert!(difference.abs() <= 1e-5, "{difference}");
         }
     }
@@ -342,8 +357,9 @@ proptest! {
     fn higher_threshold_never_adds_a_pixel((case, raise) in (cases(0..1), 0.001_f32..0.5)) {
         let lower = case.decide(Decision::Multilabel);
         let mut raised = case.clone();
-        let rules = case.thresholds.iter().map(|threshold| QueryRule::new((threshold + raise).min(0.999), 1.0).unwrap());
-        raised.rules = rules.collect();
+        let raised_rule =
+            |threshold: &f32| QueryRule::new((threshold + raise).min(0.999), 1.0).unwrap();
+        raised.rules = case.thresholds.iter().map(raised_rule).collect();
         let higher = raised.decide(Decision::Multilabel);
         for (lower, higher) in lower.masks.iter().flatten().zip(higher.masks.iter().flatten()) {
             prop_assert!(*lower || !*higher);

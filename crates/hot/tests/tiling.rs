@@ -149,16 +149,19 @@ proptest! {
         let grid = TileGrid::new(width_px, 1, layout).unwrap();
         let starts: Vec<u32> = grid.iter().map(|tile| tile.x_px).collect();
         for pair in starts.windows(2) {
-            prop_assert!(pair[0] < pair[1] && pair[0] + layout.tile_px >= pair[1] + layout.overlap_px);
+            prop_assert!(pair[0] < pair[1]);
+            prop_assert!(pair[0] + layout.tile_px >= pair[1] + layout.overlap_px);
         }
     }
 
     #[test]
     fn tile_holds_the_nearest_pixel_of_the_image(
-        (width_px, height_px, x_px, y_px, tile_px) in (1_u32..20, 1_u32..20)
-            .prop_flat_map(|(width, height)| (Just(width), Just(height), 0..width, 0..height, 1_u32..24))
+        (width_px, height_px, x_px, y_px, tile_px) in (1_u32..20, 1_u32..20).prop_flat_map(
+            |(width, height)| (Just(width), Just(height), 0..width, 0..height, 1_u32..24)
+        )
     ) {
-        let image: Vec<u8> = (0..width_px * height_px * 3).map(|byte| (byte * 7 % 251) as u8).collect();
+        let image: Vec<u8> =
+            (0..width_px * height_px * 3).map(|byte| (byte * 7 % 251) as u8).collect();
         let mut tile = vec![0; (tile_px * tile_px * 3) as usize];
         fill_tile(&image, width_px, height_px, Tile { x_px, y_px }, tile_px, 1, &mut tile).unwrap();
         for (index, byte) in tile.iter().enumerate() {

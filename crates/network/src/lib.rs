@@ -3,10 +3,10 @@
 //! The paper's figure, from left to right, is [`image_graph`]'s body:
 //!
 //! ```text
-//!              ┌─ clip::dense_tower ─┐                    E(t_k): [K, D] ────────┬──────────────┐
-//! tiles ───────┤   taps ─────────┐   ├─ dsfe ─ ms_cam ─ F: [N, C, H/4, W/4] ─ carh ─ logits    align ─ presence
-//! [N,H,W,3]    └─ dino::tower ───│───┘              │                        [N, K, H/4, W/4]   [N, K]
-//!                                └──────────────────┘
+//!           ┌─ clip::dense_tower ─┐             E(t_k): [K, D] ──┬──────────────┐
+//! tiles ────┤   taps ─────────┐   ├─ dsfe ─ ms_cam ─── F ─────── carh ─ logits  align ─ presence
+//! [N,H,W,3] └─ dino::tower ───│───┘           │  [N, C, H/4, W/4]  [N, K, H/4, W/4]     [N, K]
+//!                             └───────────────┘
 //! ```
 //!
 //! In small presets both streams stand on one convolutional [`stem`] instead of patches, and the

@@ -1,14 +1,18 @@
-// Prints the vtable slot (Itanium C++ ABI) of every method that rszs-tensorrt calls, one "Class::method SLOT" a line, from
-// installed NVIDIA headers. README.md in this folder says how to compile it. Building the crate never needs it.
+// Prints the vtable slot (Itanium C++ ABI) of every method that rszs-tensorrt calls, one
+// "Class::method SLOT" a line, from installed NVIDIA headers. README.md in this folder says how to
+// compile it. Building the crate never needs it.
 #include "cuda_runtime_api.h"
 #include "NvInfer.h"
 #include "NvOnnxParser.h"
 #include <cstdio>
 #include <cstring>
 
-// A pointer to a virtual member function holds its slot: 1 + 8 * slot in the pointer, or in the adjustment on Arm.
+// A pointer to a virtual member function holds its slot: 1 + 8 * slot in the pointer, or in the
+// adjustment on Arm.
 template <class M> long slot(M m) {
-    struct { std::ptrdiff_t ptr, adj; } r;
+    struct {
+        std::ptrdiff_t ptr, adj;
+    } r;
     static_assert(sizeof r == sizeof m, "expected the Itanium C++ ABI");
     std::memcpy(&r, &m, sizeof r);
 #if defined(__aarch64__) || defined(__arm__)
@@ -50,7 +54,8 @@ int main() {
     SLOT(VHostMemory, size)
     SLOT(VTimingCache, serialize)
     std::printf("VRuntime::deserializeCudaEngine %ld\n",
-        slot(static_cast<ICudaEngine* (VRuntime::*)(void const*, std::size_t) noexcept>(&VRuntime::deserializeCudaEngine)));
+                slot(static_cast<ICudaEngine *(VRuntime::*)(void const *, std::size_t) noexcept>(
+                    &VRuntime::deserializeCudaEngine)));
     SLOT(VCudaEngine, createExecutionContext)
     SLOT(VCudaEngine, getNbOptimizationProfiles)
     SLOT(VCudaEngine, getTensorShape)

@@ -25,8 +25,9 @@
 //! lifetimes keep what the library needs alive in the right order:
 //!
 //! ```compile_fail,E0505
-//! # fn wrong(builder: rszs_tensorrt::Builder<'_>, onnx: &[u8]) -> Result<(), rszs_tensorrt::Error> {
-//! let network = rszs_tensorrt::Network::parse(&builder, onnx)?;
+//! # use rszs_tensorrt::{Builder, Error, Network};
+//! # fn wrong(builder: Builder<'_>, onnx: &[u8]) -> Result<(), Error> {
+//! let network = Network::parse(&builder, onnx)?;
 //! drop(builder); // a network does not outlive its builder
 //! drop(network);
 //! # Ok(())
@@ -34,8 +35,9 @@
 //! ```
 //!
 //! ```compile_fail,E0505
-//! # fn wrong(builder: &rszs_tensorrt::Builder<'_>, onnx: Vec<u8>) -> Result<(), rszs_tensorrt::Error> {
-//! let network = rszs_tensorrt::Network::parse(builder, &onnx)?;
+//! # use rszs_tensorrt::{Builder, Error, Network};
+//! # fn wrong(builder: &Builder<'_>, onnx: Vec<u8>) -> Result<(), Error> {
+//! let network = Network::parse(builder, &onnx)?;
 //! drop(onnx); // nor the bytes that its weights are in
 //! drop(network);
 //! # Ok(())
@@ -43,7 +45,8 @@
 //! ```
 //!
 //! ```compile_fail,E0597
-//! # fn wrong(runtime: &rszs_tensorrt::Runtime<'_>, plan: &[u8]) -> Result<(), rszs_tensorrt::Error> {
+//! # use rszs_tensorrt::{Error, Runtime};
+//! # fn wrong(runtime: &Runtime<'_>, plan: &[u8]) -> Result<(), Error> {
 //! let context;
 //! {
 //!     let engine = runtime.deserialize(plan)?;
@@ -54,8 +57,8 @@
 //! ```
 //!
 //! What it does not do: build networks layer by layer, choose precisions (that is the ONNX file's),
-//! allocate GPU memory, or look into an ONNX file before NVIDIA's parser does. Read "What ran
-//! where" in README.md before you rely on it.
+//! allocate GPU memory, or look into an ONNX file before NVIDIA's parser does. Read
+//! reports/without_gpu.md, which says what ran where, before you rely on it.
 
 mod result;
 mod safe;

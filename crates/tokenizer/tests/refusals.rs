@@ -70,7 +70,10 @@ fn an_empty_text_is_start_and_end() {
 
 proptest! {
     #[test]
-    fn any_text_fits_the_context_and_keeps_its_end(text in any::<String>(), context in 2_usize..40) {
+    fn any_text_fits_the_context_and_keeps_its_end(
+        text in any::<String>(),
+        context in 2_usize..40,
+    ) {
         let tokenizer = from_merges(&["t h", "th e</w>"]).unwrap();
         let encoded = tokenizer.encode(&text, context);
         prop_assert_eq!(encoded.ids.len(), context);

@@ -1,4 +1,4 @@
-//! What was typed.
+//! The command line of `rszs-edge`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -16,8 +16,8 @@ pub struct EngineArguments {
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub engine: EngineChoice,
 
-    /// Precision of the model file: int8 was written into the bundle only where it measured faster
-    /// and nearly as good
+    /// Precision of the model file; a bundle has int8 only where it was measured to be faster and
+    /// nearly as good
     #[arg(long, value_enum, default_value_t = PrecisionChoice::Auto)]
     pub precision: PrecisionChoice,
 
@@ -26,7 +26,12 @@ pub struct EngineArguments {
     pub threads: Option<u16>,
 
     /// Tiles per call of the engine: more may be faster and takes more memory
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
     pub batch: u16,
 
     /// Library file of ONNX Runtime, for the engines cuda and cpu [default: searched, see rszs-edge

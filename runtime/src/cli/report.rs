@@ -61,7 +61,7 @@ impl Report {
         &mut self.console
     }
 
-    /// What hears of engines that are built, before anything else is told.
+    /// Follows the builds of engines, before anything else is told.
     pub(crate) fn build_watch(&self, interrupt: Interrupt) -> BuildWatch {
         if self.quiet {
             BuildWatch::new(|_| {}, interrupt)
@@ -136,7 +136,7 @@ impl Report {
             };
             let threshold = match query.threshold_origin {
                 ThresholdOrigin::Typed => String::new(),
-                _ => format!(", with a threshold of {} that nobody has measured", query.threshold),
+                _ => format!(", with an unmeasured threshold of {}", query.threshold),
             };
             self.console.tell(format_args!(
                 "warning: {}: not a name of the bundle's vocabulary{nearest}; looked for by its \
@@ -160,8 +160,8 @@ impl Report {
         match plan.bundle.manifest().training_gsd_m {
             None => {
                 self.console.tell(
-                    "--gsd: the bundle does not say what it was trained on; images \
-                    are seen as they are",
+                    "--gsd: the bundle does not say its training images' metres per pixel; \
+                    images are not reduced",
                 );
             }
             Some([finest, coarsest]) => {
@@ -312,7 +312,7 @@ impl Report {
         }
         if self.verbose {
             let free = if bundle.manifest().text.is_some() {
-                "other words go through the text tower, with a threshold that nobody has measured"
+                "other words go through the text tower, with an unmeasured threshold"
             } else {
                 "no other words"
             };

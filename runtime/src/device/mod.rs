@@ -27,7 +27,7 @@ pub(crate) fn frame_path(
 ) -> Option<DeviceSegmenter<SharedTensorRt>> {
     let engine = engine.on_device()?;
     if let Err(error) = engine.try_capture() {
-        watch.warn(&format!("batches are asked for one by one, without CUDA graphs: {error}"));
+        watch.warn(&format!("batches run one by one, without CUDA graphs: {error}"));
     }
     DeviceSegmenter::new(&engine.device(), engine, layout, batch, queries, keep)
         .map_err(|error| watch.warn(&format!("frames go through the processor: {error}")))

@@ -25,7 +25,7 @@ pub enum ImageError {
     },
     /// The device was lost at an image before, and no other engine could take over.
     #[error(
-        "{image}: expected an engine, found that its device was lost before ({reason}); start again"
+        "{image}: expected an engine, found its device lost at an earlier image ({reason}); restart"
     )]
     DeviceLost {
         /// Which.

@@ -4,8 +4,10 @@
 //! read ──frame──▶ engine ──logits──▶ compose ──masks──▶ write ──outcome──▶ caller
 //!   ▲               ▲                   ▲                 │
 //!   └── frames ─────┼── scored tiles ───┘                 │
-//!   └───────────────┴── segmentations ────────────────────┘        buffers go back to where they are filled
+//!   └───────────────┴── segmentations ────────────────────┘
 //! ```
+//!
+//! Lines below the stages are buffers that go back to where they are filled.
 //!
 //! Where a device does what is between reading and writing, one stage does:
 //!

@@ -45,7 +45,7 @@ pub enum ThresholdOrigin {
     Typed,
     /// Measured on labelled images and shipped in the bundle.
     Calibrated,
-    /// Even odds, because nobody measured.
+    /// Even odds: not measured.
     Default,
 }
 

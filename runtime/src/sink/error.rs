@@ -39,7 +39,7 @@ pub enum SinkError {
     /// A mask has no run lengths.
     #[error(transparent)]
     RunLengths(#[from] rszs_hot::RleError),
-    /// Whoever reads stdout has gone, or the disk behind it is full.
+    /// The reader of stdout has gone, or the disk behind it is full.
     #[error("stdout: expected to write results, found: {0}")]
     Stdout(io::Error),
 }

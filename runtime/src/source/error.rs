@@ -14,7 +14,10 @@ pub enum SourceError {
         the spelling", path = .0.display())]
     Missing(PathBuf),
     /// A device, a pipe, or a folder where a file was meant.
-    #[error("{path}: expected an image file, found {found}; name a regular file", path = .path.display())]
+    #[error(
+        "{path}: expected an image file, found {found}; name a regular file",
+        path = .path.display()
+    )]
     NotAFile {
         /// What was named.
         path: PathBuf,
@@ -22,8 +25,11 @@ pub enum SourceError {
         found: &'static str,
     },
     /// A folder without images.
-    #[error("{path}: expected a folder with JPEG, PNG, TIFF, WebP or BMP files directly in it, \
-        found none; name its subfolders or use a glob such as {path}/**/*.jpg", path = .0.display())]
+    #[error(
+        "{path}: expected a folder with JPEG, PNG, TIFF, WebP or BMP files directly in it, found \
+         none; name its subfolders or use a glob such as {path}/**/*.jpg",
+        path = .0.display()
+    )]
     EmptyFolder(PathBuf),
     /// A glob that matches no file.
     #[error(
@@ -43,7 +49,10 @@ pub enum SourceError {
         reason: &'static str,
     },
     /// The operating system does not let us read it.
-    #[error("{path}: expected a readable file, found: {source}; check its permissions", path = .path.display())]
+    #[error(
+        "{path}: expected a readable file, found: {source}; check its permissions",
+        path = .path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,

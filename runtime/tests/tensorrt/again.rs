@@ -56,8 +56,8 @@ fn a_plan_that_has_ended_the_program_twice_is_refused_until_another_is_asked_for
     assert_eq!(run.code, 0, "{}", run.stderr);
     let plan = machine.plan().display().to_string();
     let refusal = format!(
-        "engine tensorrt skipped: fp32: {plan}: expected a plan that can be tried, found that this \
-         program has ended 2 times"
+        "engine tensorrt skipped: fp32: {plan}: expected a plan that runs, found one that ended \
+         this program 2 times"
     );
     assert!(
         run.stderr.contains(&refusal) && run.stderr.contains("`rszs-edge build --again`"),

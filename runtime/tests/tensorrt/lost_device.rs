@@ -116,7 +116,7 @@ fn an_engine_that_was_asked_for_has_no_other_and_every_image_is_named() {
     {
         assert!(error.contains(image), "{error}");
         assert!(
-            error.contains("expected an engine, found that its device was lost before ("),
+            error.contains("expected an engine, found its device lost at an earlier image ("),
             "{error}"
         );
         assert!(error.contains(failed[0].as_str()), "{error}");

@@ -198,7 +198,7 @@ fn a_plan_that_cannot_be_captured_runs_batch_by_batch() {
     ]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
-        run.stderr.contains("warning: batches are asked for one by one, without CUDA graphs: "),
+        run.stderr.contains("warning: batches run one by one, without CUDA graphs: "),
         "{}",
         run.stderr
     );

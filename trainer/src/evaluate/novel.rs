@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NovelBy {
-    /// Words that somebody typed.
+    /// Words that were typed.
     Words,
     /// What LandDiscover50K has no class for, by [`rszs_data::Protocol::novel`]. Means what it says
     /// only of a model that was trained on that set.

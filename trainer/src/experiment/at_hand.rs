@@ -42,7 +42,7 @@ impl AtHand {
                         && !hides_words
                         && catalogue::protocol(set).is_none() =>
                 {
-                    Some("nobody published a split of it into base and novel classes".to_owned())
+                    Some("no split of it into base and novel classes is published".to_owned())
                 }
                 Ok(_) => None,
             };

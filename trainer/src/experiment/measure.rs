@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_result_of_before_there_was_a_choice_is_of_the_processor() {
-        let old = r#"{"tile_px": 64, "queries": 40, "image_parameters": 1, "text_parameters": 2, "trainable_parameters": 1, "macs": 5,
-            "latency_ms": 1.5, "threads": 2}"#;
+        let old = r#"{"tile_px": 64, "queries": 40, "image_parameters": 1, "text_parameters": 2,
+            "trainable_parameters": 1, "macs": 5, "latency_ms": 1.5, "threads": 2}"#;
         assert_eq!(serde_json::from_str::<Efficiency>(old).unwrap().device, "cpu");
     }
 }

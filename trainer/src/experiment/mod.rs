@@ -4,7 +4,7 @@
 //! ```text
 //! description ─ plan ─ runs ─ table
 //!               │      │      └─ table.md, table.json
-//!               │      └─ RUN/: a run's folder as `train` leaves it, and result.json when it is finished
+//!               │      └─ RUN/: a run's folder as `train` leaves it; result.json when finished
 //!               └─ plan.json: what the folder was begun with
 //! ```
 //!

@@ -18,7 +18,10 @@ pub enum ImportError {
         path: PathBuf,
     },
     /// A pickle with something else than tensors and what holds them.
-    #[error("{}: {member}, {source}; nothing of it was run, and no other program should open it", path.display())]
+    #[error(
+        "{}: {member}, {source}; nothing of it was run, and no other program should open it",
+        path.display()
+    )]
     Pickle {
         /// The file.
         path: PathBuf,

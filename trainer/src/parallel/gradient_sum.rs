@@ -10,7 +10,7 @@ use crate::{Parameters, TrainError};
 
 /// A bucket is sent once it holds this much: small enough that the last one, which nothing hides,
 /// is short, also where a model is small. 1 to 8 MiB took the same time over TCP on one machine
-/// (`SCALING.md`).
+/// (`reports/scaling.md`).
 const BUCKET_BYTES: usize = 4 << 20;
 /// Gradients are float32.
 const NUMBER_BYTES: usize = 4;

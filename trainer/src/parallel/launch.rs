@@ -61,7 +61,7 @@ pub fn end_with_launcher() -> Result<(), TrainError> {
     if parent == Some(launcher) { Ok(()) } else { Err(failed("it has ended".to_owned())) }
 }
 
-/// A port that nobody listens on now. Somebody may take it before rank 0 does; then rank 0 says so.
+/// A port that is free now. If another program takes it before rank 0 does, rank 0 says so.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -8,7 +8,7 @@
 //! Sums go through rank 0 over plain TCP (`tcp.rs`), which needs nothing. Gradients on CUDA
 //! devices go from device to device by NCCL (`nccl.rs`), where there is one. A program that is
 //! built for it sums over MPI (`mpi.rs`): that needs Open MPI and libclang wherever the trainer is
-//! built. `SCALING.md` says where rank 0's one link becomes the limit.
+//! built. `reports/scaling.md` says where rank 0's one link becomes the limit.
 
 mod environment;
 mod gradient_sum;

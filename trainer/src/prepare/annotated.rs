@@ -29,7 +29,7 @@ pub(super) struct Written {
     pub(super) classes: Vec<String>,
 }
 
-/// Writes the set. `classes` by index from 1 on; pixels of no region are 0, which nobody asks for.
+/// Writes the set. `classes` by index from 1 on; pixels of no region are 0, which is no query.
 /// Small regions lie over large ones.
 pub(super) fn write(
     out: &Path,

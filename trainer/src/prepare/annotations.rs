@@ -122,8 +122,14 @@ mod tests {
             "images": [{"id": 5, "file_name": "a.jpg", "width": 4, "height": 3}],
             "categories": [{"id": 8, "name": "roof"}, {"id": 3, "name": "yard"}],
             "annotations": [
-                {"image_id": 5, "category_id": 8, "segmentation": {"size": [3, 4], "counts": [4, 1, 7]}},
-                {"image_id": 5, "category_id": 3, "segmentation": [[0, 0, 3, 0, 3, 2, 0, 2]]},
+                {
+                    "image_id": 5, "category_id": 8,
+                    "segmentation": {"size": [3, 4], "counts": [4, 1, 7]},
+                },
+                {
+                    "image_id": 5, "category_id": 3,
+                    "segmentation": [[0, 0, 3, 0, 3, 2, 0, 2]],
+                },
             ],
         });
         let path = folder.path().join("instances.json");

@@ -1,4 +1,4 @@
-//! Data made ready before training: the command `prepare`.
+//! The command `prepare`: makes data sets for training.
 #![expect(
     clippy::doc_markdown,
     reason = "these are help texts as well, where backticks would show"

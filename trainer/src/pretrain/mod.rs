@@ -186,7 +186,9 @@ impl<'a> Stage<'a> {
         self.train_until(self.total_steps(), run)?;
         let report = self.evaluate()?;
         tell(&format!("{report:?}"));
-        run.record(&serde_json::json!({ "type": "evaluation", "step": self.origin.step, "report": report }))
+        run.record(&serde_json::json!({
+            "type": "evaluation", "step": self.origin.step, "report": report,
+        }))
     }
 
     fn total_steps(&self) -> u64 {
@@ -200,7 +202,8 @@ impl<'a> Stage<'a> {
             "teacher: five neighbours name the scene of {teacher:.3} of the held-out images"
         ));
         run.record(&serde_json::json!({
-            "type": "begin", "step": self.origin.step, "settings": settings, "teacher_scene_neighbours": teacher,
+            "type": "begin", "step": self.origin.step, "settings": settings,
+            "teacher_scene_neighbours": teacher,
         }))?;
         let batches = Batches {
             aid_rsicd: &self.data.aid_rsicd,
@@ -256,8 +259,8 @@ impl<'a> Stage<'a> {
                 let speed = progress.take_images_per_s();
                 let device_memory = memory.look()?;
                 let mut record = serde_json::json!({
-                    "type": "step", "step": step, "learning_rate": rate, "gradient_norm": gradient_norm,
-                    "images_per_s": speed, "losses": means,
+                    "type": "step", "step": step, "learning_rate": rate,
+                    "gradient_norm": gradient_norm, "images_per_s": speed, "losses": means,
                 });
                 if let Some(device) = device_memory {
                     record["device_used_bytes"] = device.used_bytes.into();

@@ -141,7 +141,11 @@ mod tests {
         run.metrics.write_all(br#"{"step":"#).unwrap();
         run.forget_after(4).unwrap();
         run.record(&json!({"step": 5, "again": true})).unwrap();
-        let lines = "{\"step\":0,\"type\":\"start\"}\n{\"step\":4}\n{\"a\":1}\n{\"again\":true,\"step\":5}\n";
+        let lines = r#"{"step":0,"type":"start"}
+{"step":4}
+{"a":1}
+{"again":true,"step":5}
+"#;
         assert_eq!(fs::read_to_string(run.path(METRICS)).unwrap(), lines);
     }
 

@@ -195,7 +195,7 @@ pub struct SourceSettings {
     pub scale_max: f32,
     /// Up stays up: no turns, no mirror up and down.
     pub oblique: bool,
-    /// How often a crop of one index alone is kept, where it differs from the rest: 1 where a
+    /// How often a crop of one index alone is kept, where it differs from the rest: 1 where an
     /// image has but one.
     pub uniform_probability: Option<f32>,
 }

@@ -1,4 +1,7 @@
-"""Writes events.tfevents with TensorBoard's own record writer and protobufs. Run with tensorboard 2.21.0."""
+"""Writes events.tfevents with TensorBoard's own record writer and protobufs.
+
+Run with tensorboard 2.21.0.
+"""
 
 from pathlib import Path
 
@@ -10,7 +13,8 @@ points = [
     Summary.Value(tag="train/loss", simple_value=0.75),
     Summary.Value(tag="train/images_per_s", simple_value=0.0),
     Summary.Value(
-        tag="evaluation/a/overlay", image=Summary.Image(height=2, width=300, colorspace=3, encoded_image_string=b"JPEG")
+        tag="evaluation/a/overlay",
+        image=Summary.Image(height=2, width=300, colorspace=3, encoded_image_string=b"JPEG"),
     ),
 ]
 events = [

@@ -1,7 +1,9 @@
-"""Writes gsnet.safetensors: GSNet's sliding-window evaluation in PyTorch, on an invented image and random logits.
+"""Writes gsnet.safetensors: GSNet's sliding-window evaluation in PyTorch.
 
-The steps are those of `GSNet.forward` with TEST.SLIDING_WINDOW (yecy749/GSNet, gs_net/GSNet.py), behind detectron2's ResizeShortestEdge and
-before its sem_seg_postprocess, written anew with a tile of 16 in the place of 384. Nothing here is needed to run the tests.
+The input is an invented image with random logits. The steps are those of `GSNet.forward` with
+TEST.SLIDING_WINDOW (yecy749/GSNet, gs_net/GSNet.py), behind detectron2's ResizeShortestEdge and
+before its sem_seg_postprocess, written anew with a tile of 16 in the place of 384. Nothing here is
+needed to run the tests.
 
 Run with torch 2.11.0, Pillow 13.0.0, safetensors 0.8.0, one thread.
 """

@@ -14,12 +14,19 @@ def folder(name):
     found = importlib.util.find_spec(name)
     return os.path.dirname(found.origin) if found and found.origin else None
 torch, ort = folder("torch"), folder("onnxruntime")
-packages = {sysconfig.get_paths()["purelib"]} | {os.path.dirname(path) for path in (torch, ort) if path}
+packages = {os.path.dirname(path) for path in (torch, ort) if path}
+packages.add(sysconfig.get_paths()["purelib"])
+runtimes = sorted(glob.glob(ort + "/capi/libonnxruntime.so*")) if ort else []
 names = ("nvidia/*/lib", "tensorrt_libs", "tensorrt_rtx_libs")
 print(json.dumps({
     "torch_version": importlib.metadata.version("torch") if torch else None,
-    "onnxruntime": next(iter(sorted(glob.glob(ort + "/capi/libonnxruntime.so*"))), None) if ort else None,
-    "libraries": [path for base in sorted(packages) for name in names for path in sorted(glob.glob(f"{base}/{name}"))],
+    "onnxruntime": runtimes[0] if runtimes else None,
+    "libraries": [
+        path
+        for base in sorted(packages)
+        for name in names
+        for path in sorted(glob.glob(f"{base}/{name}"))
+    ],
 }))
 "#;
 

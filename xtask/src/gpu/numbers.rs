@@ -202,9 +202,14 @@ mod tests {
 
     #[test]
     fn a_device_is_named_as_nvidia_names_it() {
-        let text = r#"{"device":{"found":"CUDA device 0: NVIDIA GeForce RTX 3090, compute capability 8.6, 23.7 GiB, driver 13.0"},
-            "machine":{"nvidia_driver":"580"},"bundle":{"usable":{"precisions":["fp32","int8"]}}}"#;
-        let found = findings(text).unwrap();
+        let card = "CUDA device 0: NVIDIA GeForce RTX 3090, compute capability 8.6, 23.7 GiB, \
+                    driver 13.0";
+        let text = json!({
+            "device": {"found": card},
+            "machine": {"nvidia_driver": "580"},
+            "bundle": {"usable": {"precisions": ["fp32", "int8"]}},
+        });
+        let found = findings(&text.to_string()).unwrap();
         assert_eq!(found.device.as_deref(), Some("NVIDIA GeForce RTX 3090"));
         assert_eq!((found.driver.as_deref(), found.precisions.len()), (Some("580"), 2));
         assert!(
@@ -243,8 +248,11 @@ mod tests {
 
     #[test]
     fn throttled_configurations_are_marked() {
-        let text = "{\"configurations\":[{\"configuration\":{\"engine\":\"cuda\",\"precision\":\"fp16\",\"batch\":4},\
-                    \"achieved\":{\"tile_ms\":1.5},\"stages\":{\"whole\":{\"p50_us\":2500}},\"invalid\":\"hot\"}]}\n";
+        let text = r#"{"configurations":[{
+            "configuration":{"engine":"cuda","precision":"fp16","batch":4},
+            "achieved":{"tile_ms":1.5},
+            "stages":{"whole":{"p50_us":2500}},
+            "invalid":"hot"}]}"#;
         assert_eq!(
             bench(text).unwrap()["cuda fp16 batch 4"],
             json!("1.50 ms a tile, 2.50 ms a frame INVALID: hot")

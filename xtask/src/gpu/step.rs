@@ -303,7 +303,10 @@ mod tests {
         let missing = Step { command: Ok(vec!["/nowhere/check".into()]), ..skipped() };
         let report = missing.run(Duration::from_secs(1), &surroundings);
         assert!(
-            matches!(&report.outcome, Outcome::Failed { reason } if reason.starts_with("not started: ")),
+            matches!(
+                &report.outcome,
+                Outcome::Failed { reason } if reason.starts_with("not started: ")
+            ),
             "{report:?}"
         );
         let report = skipped().run(Duration::from_secs(1), &surroundings);

@@ -11,7 +11,9 @@ use super::*;
 const CARD: &str = "CUDA device 0: NVIDIA Made-Up 1, compute capability 8.6, 24.0 GiB, driver 13.0";
 const QUERY: &str =
     r#"{"query":"flood","agreement":0.999,"iou":0.98,"logits_difference_p99":0.01}"#;
-const BENCH: &str = r#"{"configurations":[{"configuration":{"engine":"cuda","precision":"fp16","batch":1},"achieved":{"tile_ms":2.0},"stages":{"whole":{"p50_us":3000}},"invalid":null}]}"#;
+const BENCH: &str = r#"{"configurations":[{
+    "configuration":{"engine":"cuda","precision":"fp16","batch":1},
+    "achieved":{"tile_ms":2.0},"stages":{"whole":{"p50_us":3000}},"invalid":null}]}"#;
 
 /// A folder with programs, a script each.
 fn programs(scripts: &[(&str, String)]) -> TempDir {
@@ -62,14 +64,18 @@ fn what_runs_fails_and_says_nonsense_is_told_apart() {
         r#"case "$1" in
 doctor) echo '{}' ;;
 selftest) echo '{{"engine":"tensorrt","passed":false,"reason":"libnvinfer.so: not found"}}'
-  for p in fp16 fp32; do echo '{{"engine":"cuda","passed":true,"precision":"'$p'","logits_difference":0.001,"tolerance":0.1}}'; done
-  echo '{{"engine":"cpu","passed":true,"precision":"fp32","logits_difference":0.0,"tolerance":0.1}}' ;;
+  passed='"passed":true,"tolerance":0.1'
+  for p in fp16 fp32; do
+    echo '{{"engine":"cuda",'$passed',"precision":"'$p'","logits_difference":0.001}}'
+  done
+  echo '{{"engine":"cpu",'$passed',"precision":"fp32","logits_difference":0.0}}' ;;
 compare) case "$3" in *fp16) echo '{QUERY}' ;; *) echo ladida ;; esac ;;
 esac"#,
         doctor(&format!(r#"{{"found":"{CARD}"}}"#))
     );
     let bench = format!(
-        r#"while [ $# -gt 0 ]; do [ "$1" = --json ] && echo '{BENCH}' > "$2"; shift; done; echo 'a table for people'"#
+        r#"while [ $# -gt 0 ]; do [ "$1" = --json ] && echo '{BENCH}' > "$2"; shift; done
+echo 'a table for people'"#
     );
     let scripts = [
         ("rszs-edge", edge),
@@ -122,7 +128,10 @@ esac"#,
 #[test]
 fn without_a_device_every_step_says_why_it_was_skipped() {
     let edge = format!(
-        r#"case "$1" in doctor) echo '{}' ;; selftest) echo '{{"engine":"cpu","passed":false,"reason":"none"}}'; exit 4 ;; esac"#,
+        r#"case "$1" in
+doctor) echo '{}' ;;
+selftest) echo '{{"engine":"cpu","passed":false,"reason":"none"}}'; exit 4 ;;
+esac"#,
         doctor(r#"{"missing":"libcuda.so.1: no driver"}"#)
     );
     let plan = "echo 'full full 9 1.0 2.0 20.5 / 15.0 12.25 / 8.0 fits'".to_owned();

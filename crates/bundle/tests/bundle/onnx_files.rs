@@ -172,7 +172,10 @@ proptest! {
     }
 
     #[test]
-    fn no_mutation_of_a_model_makes_the_walk_panic(position in any::<prop::sample::Index>(), byte: u8) {
+    fn no_mutation_of_a_model_makes_the_walk_panic(
+        position in any::<prop::sample::Index>(),
+        byte: u8,
+    ) {
         let mut bytes = good_model();
         let position = position.index(bytes.len());
         bytes[position] = byte;

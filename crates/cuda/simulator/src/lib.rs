@@ -62,7 +62,8 @@ pub fn load() -> &'static Simulator {
     static LOADED: OnceLock<Simulator> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
     thread_local! {
-        static MY_TURN: MutexGuard<'static, ()> = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        static MY_TURN: MutexGuard<'static, ()> =
+            TURN.lock().unwrap_or_else(PoisonError::into_inner);
     }
     MY_TURN.with(|_| ());
     LOADED.get_or_init(|| {

@@ -2,8 +2,10 @@
 //! device.
 //!
 //! ```text
-//! upload ── copies ─┐
-//!                   └─▶ job, clear ─▶ [fill → engine → blend → next] × batches ─▶ decide ─▶ measure ─▶ download ── compute
+//! copies:   upload ─┐
+//! compute:          └─▶ job, clear ─▶ [fill → engine → blend → next] × batches ─┐
+//!                       ┌───────────────────────────────────────────────────────┘
+//!                       └─▶ decide ─▶ measure ─▶ download
 //! ```
 //!
 //! Two streams: the next frame is copied to the device while this one is computed. What stands in

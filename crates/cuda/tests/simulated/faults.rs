@@ -168,7 +168,9 @@ fn kernels_that_do_not_load_are_an_error() {
         &settings(&rules(1), Decision::Multilabel, 1, 1),
     );
     simulator.fail("cuModuleLoadData", 0);
-    assert!(
-        matches!(error, Err(FrameError::Cuda(Error::Call { function: "cuModuleLoadData", ref name, .. })) if name == "CUDA_ERROR_INVALID_PTX")
-    );
+    assert!(matches!(
+        error,
+        Err(FrameError::Cuda(Error::Call { function: "cuModuleLoadData", ref name, .. }))
+            if name == "CUDA_ERROR_INVALID_PTX"
+    ));
 }

@@ -1,8 +1,8 @@
-//! Sets made from other sets, once: large images cut into squares, LandDiscover50K put together
-//! from its sources, and `nyc_maps` from pairs of photos and maps.
+//! Prepares data sets: cuts large images into squares, puts LandDiscover50K together from its
+//! sources, and makes `nyc_maps` of pairs of photos and maps.
 //!
-//! A call that was interrupted is taken up by the next one: every file comes whole or not at all,
-//! and those that are there are kept. Until the last one is written, the folder is no set.
+//! An interrupted call is continued by the next one: every file is complete or not there, and those
+//! that are there are kept. Until the last one is written, the folder is no set.
 
 mod land_discover;
 mod nyc_maps;

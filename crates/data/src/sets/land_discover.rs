@@ -99,8 +99,8 @@ pub fn open_part(root: &Path, name: &str) -> Result<DenseSet, DataError> {
 }
 
 /// Index 0 is none of the 39 and a negative for each, as GSNet trains on it: its loss gives such
-/// pixels an all-zero target. That is a weak negative. The sources labelled different things, and a
-/// image that came for its ships has its trees under index 0.
+/// pixels an all-zero target. That is a weak negative. The sources labelled different things, and
+/// an image that came for its ships has its trees under index 0.
 pub fn classes() -> ClassTable {
     let classes: Vec<(u8, &str)> =
         PROMPTS.iter().enumerate().map(|(id, &prompt)| (id as u8, prompt)).collect();

@@ -34,7 +34,10 @@ pub(crate) enum CacheFault {
         expected: &'static str,
     },
     /// Somebody else's.
-    #[error("{path}: expected it to belong to user {expected}, found user {found}", path = .path.display())]
+    #[error(
+        "{path}: expected it to belong to user {expected}, found user {found}",
+        path = .path.display()
+    )]
     Owner {
         /// Where.
         path: PathBuf,
@@ -44,7 +47,10 @@ pub(crate) enum CacheFault {
         found: u32,
     },
     /// Others can write to it.
-    #[error("{path}: expected nobody else to be able to write, found mode {mode:o}", path = .path.display())]
+    #[error(
+        "{path}: expected nobody else to be able to write, found mode {mode:o}",
+        path = .path.display()
+    )]
     Mode {
         /// Where.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! One build at a time: it takes the whole GPU, and its timings are for the next.
+//! One build at a time: a build takes the whole GPU, and the next one uses its timings.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,5 +1,5 @@
-//! Plans that end the program: what is tried is marked, and a mark that is found later is that of a
-//! process which ended meanwhile.
+//! Plans that end the program. A plan that is tried has a mark; a mark that is found later is of a
+//! process that ended meanwhile.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// Ends in a row after which a plan is tried no more. One alone may have been a switch that
-/// somebody turned off.
+/// Ends in a row after which a plan is not tried again. One is tolerated: it may have been a power
+/// cut.
 const MOST_DEATHS: u64 = 2;
 
 /// A plan that is tried by this process: a file that is locked, and gone once this is dropped. It

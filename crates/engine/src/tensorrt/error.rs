@@ -71,7 +71,11 @@ pub enum TensorRtError {
         source: std::io::Error,
     },
     /// That process ended, or hung, and has left no plan.
-    #[error("{library}: expected a plan from the process that builds it, found {how}{}; {}", cause(.how), heard(.said))]
+    #[error(
+        "{library}: expected a plan from the process that builds it, found {how}{}; {}",
+        cause(.how),
+        heard(.said)
+    )]
     BuilderDied {
         /// Family and version of the library.
         library: String,
@@ -85,8 +89,7 @@ pub enum TensorRtError {
     Build(String),
     /// A plan that has ended this program, more than once in a row.
     #[error(
-        "{}: expected a plan that can be tried, found that this program has ended {deaths} times \
-         while it was; \
+        "{}: expected a plan that runs, found one that ended this program {deaths} times; \
          `rszs-edge build --again` builds another", .plan.display()
     )]
     Deadly {

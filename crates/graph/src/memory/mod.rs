@@ -28,8 +28,8 @@ pub struct Training<'a> {
     /// Queries in a pass.
     pub queries: usize,
     /// Bytes of an element of a factor of a matrix product or convolution: 4 for float32, 2 for
-    /// bfloat16 and float16. Results have the type of factors where [`mixed_precision`] says so; all
-    /// else is float32. A factor that is not of this type, such as a weight, is copied, and the
+    /// bfloat16 and float16. Results have the type of factors where [`mixed_precision`] says so;
+    /// all else is float32. A factor that is not of this type, such as a weight, is copied, and the
     /// copy lives until its backward pass.
     pub factor_bytes: u64,
     /// Whether training changes the parameter of this name.

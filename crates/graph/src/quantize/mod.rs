@@ -44,7 +44,10 @@ pub enum QuantizeError {
         name: String,
     },
     /// An activation whose range nobody observed, or that cannot be one.
-    #[error("{name}: expected a finite range of its values, found {}", found.map_or_else(|| "none".to_owned(), |found| found.to_string()))]
+    #[error(
+        "{name}: expected a finite range of its values, found {}",
+        found.map_or_else(|| "none".to_owned(), |found| found.to_string())
+    )]
     NoRange {
         /// The node.
         name: String,

@@ -1,8 +1,11 @@
-"""Prints the numbers of `outlines_of_four_classes_score_as_scipy_counts_them` in src/boundary_score.rs.
+"""Prints the numbers of a test in src/boundary_score.rs.
 
-Boundary F1 after Csurka et al. 2013 with SciPy's exact distance transform, and beside it DAVIS's F of the same masks: bwboundary outlines,
-matched within a disk of 0.8 % of the diagonal (`db_eval_boundary` of davisvideochallenge/davis2017-evaluation, written anew).
-Run with numpy 2.4 and SciPy 1.17.
+The test is `outlines_of_four_classes_score_as_scipy_counts_them`.
+
+Boundary F1 after Csurka et al. 2013 with SciPy's exact distance transform, and beside it DAVIS's F
+of the same masks: bwboundary outlines, matched within a disk of 0.8 % of the diagonal
+(`db_eval_boundary` of davisvideochallenge/davis2017-evaluation, written anew). Run with numpy 2.4
+and SciPy 1.17.
 """
 
 import numpy
@@ -19,7 +22,10 @@ truth[(x - 200) ** 2 + (y - 150) ** 2 < 900] = IGNORE
 
 
 def outline(labels, of):
-    """Pixels of a class with another label above, below, left or right; ignored pixels neither have outlines nor make them."""
+    """Pixels of a class with another label above, below, left or right.
+
+    Ignored pixels neither have outlines nor make them.
+    """
     counted = truth != IGNORE
     differs = counted & (labels != of)
     beside = numpy.zeros_like(differs)
@@ -53,8 +59,14 @@ def davis(of):
     radius = int(numpy.ceil(0.008 * DIAGONAL))
     v, u = numpy.mgrid[-radius : radius + 1, -radius : radius + 1]
     disk = u**2 + v**2 <= radius**2
-    ours, theirs = boundary((truth == of) & (truth != IGNORE)), boundary((predicted == of) & (truth != IGNORE))
-    return f1((theirs & binary_dilation(ours, disk)).sum() / theirs.sum(), (ours & binary_dilation(theirs, disk)).sum() / ours.sum())
+    ours, theirs = (
+        boundary((truth == of) & (truth != IGNORE)),
+        boundary((predicted == of) & (truth != IGNORE)),
+    )
+    return f1(
+        (theirs & binary_dilation(ours, disk)).sum() / theirs.sum(),
+        (ours & binary_dilation(theirs, disk)).sum() / ours.sum(),
+    )
 
 
 for name, measure in [("Csurka", csurka), ("DAVIS", davis)]:

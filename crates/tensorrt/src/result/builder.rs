@@ -52,7 +52,8 @@ pub(crate) unsafe fn build(
 ) -> Result<Handle, CallError> {
     // SAFETY: the caller's word.
     let pointer = unsafe {
-        call!(builder, BUILDER_BUILD(network.as_ptr() => *mut c_void, config.as_ptr() => *mut c_void) -> *mut c_void)
+        call!(builder, BUILDER_BUILD(
+            network.as_ptr() => *mut c_void, config.as_ptr() => *mut c_void) -> *mut c_void)
     };
     object("IBuilder::buildSerializedNetwork", Handle::new(pointer, builder.layout()))
 }

@@ -49,7 +49,8 @@ pub(crate) unsafe fn set_profile_dimensions(
     // SAFETY: the caller's word; name and sizes are copied by the library.
     let answer = unsafe {
         call!(profile, PROFILE_SET_DIMENSIONS(
-            input.as_ptr() => *const c_char, selector => i32, dimensions => *const Dimensions) -> u8)
+            input.as_ptr() => *const c_char, selector => i32, dimensions => *const Dimensions
+        ) -> u8)
     };
     accepted("IOptimizationProfile::setDimensions", answer)
 }
@@ -74,7 +75,8 @@ pub(crate) unsafe fn create_timing_cache(
 ) -> Result<Handle, CallError> {
     // SAFETY: the caller's word; the library copies the bytes.
     let pointer = unsafe {
-        call!(config, CONFIG_CREATE_TIMING_CACHE(bytes.as_ptr() => *const u8, bytes.len() => usize) -> *mut c_void)
+        call!(config, CONFIG_CREATE_TIMING_CACHE(
+            bytes.as_ptr() => *const u8, bytes.len() => usize) -> *mut c_void)
     };
     object("IBuilderConfig::createTimingCache", Handle::new(pointer, config.layout()))
 }
@@ -84,7 +86,8 @@ pub(crate) unsafe fn set_timing_cache(config: Handle, cache: Handle) -> Result<(
     const IGNORE_MISMATCH: u8 = 0;
     // SAFETY: the caller's word.
     let answer = unsafe {
-        call!(config, CONFIG_SET_TIMING_CACHE(cache.as_ptr() => *mut c_void, IGNORE_MISMATCH => u8) -> u8)
+        call!(config, CONFIG_SET_TIMING_CACHE(
+            cache.as_ptr() => *mut c_void, IGNORE_MISMATCH => u8) -> u8)
     };
     accepted("IBuilderConfig::setTimingCache", answer)
 }

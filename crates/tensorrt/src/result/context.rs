@@ -23,7 +23,8 @@ pub(crate) unsafe fn set_input_shape(
 ) -> Result<(), CallError> {
     // SAFETY: the caller's word; name and sizes are copied by the library.
     let answer = unsafe {
-        call!(context, CONTEXT_SET_INPUT_SHAPE(input.as_ptr() => *const c_char, shape => *const Dimensions) -> u8)
+        call!(context, CONTEXT_SET_INPUT_SHAPE(
+            input.as_ptr() => *const c_char, shape => *const Dimensions) -> u8)
     };
     accepted("IExecutionContext::setInputShape", answer)
 }
@@ -52,7 +53,8 @@ pub(crate) unsafe fn infer_shapes(context: Handle, limit: usize) -> Result<Vec<S
     // SAFETY: the caller's word; the library writes at most `limit` names, which live as long as
     // the engine.
     let missing = unsafe {
-        call!(context, CONTEXT_INFER_SHAPES(limit as i32 => i32, names.as_mut_ptr() => *mut *const c_char) -> i32)
+        call!(context, CONTEXT_INFER_SHAPES(
+            limit as i32 => i32, names.as_mut_ptr() => *mut *const c_char) -> i32)
     };
     let missing = usize::try_from(missing).map_err(|_| CallError {
         call: "IExecutionContext::inferShapes",

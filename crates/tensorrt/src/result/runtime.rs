@@ -23,7 +23,8 @@ pub(crate) unsafe fn create(
 pub(crate) unsafe fn deserialize(runtime: Handle, plan: &[u8]) -> Result<Handle, CallError> {
     // SAFETY: the caller's word.
     let pointer = unsafe {
-        call!(runtime, RUNTIME_DESERIALIZE(plan.as_ptr() => *const u8, plan.len() => usize) -> *mut c_void)
+        call!(runtime, RUNTIME_DESERIALIZE(
+            plan.as_ptr() => *const u8, plan.len() => usize) -> *mut c_void)
     };
     object("IRuntime::deserializeCudaEngine", Handle::new(pointer, runtime.layout()))
 }

@@ -67,8 +67,9 @@ impl Handle {
 macro_rules! call {
     ($handle:expr, $method:ident($($argument:expr => $type:ty),*) $(-> $returned:ty)?) => {{
         let (this, code) = $handle.method($crate::sys::slots::$method);
-        let function: unsafe extern "C" fn(*mut $crate::sys::abi::Object $(, $type)*) $(-> $returned)? =
-            std::mem::transmute(code);
+        let function: unsafe extern "C" fn(
+            *mut $crate::sys::abi::Object $(, $type)*
+        ) $(-> $returned)? = std::mem::transmute(code);
         function(this $(, $argument)*)
     }};
 }

@@ -9,7 +9,10 @@ use super::loader::{LoaderError, function, load};
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
     /// The driver's library cannot be loaded.
-    #[error("{}: expected the CUDA driver, found none: {source} (install NVIDIA's driver)", .file.display())]
+    #[error(
+        "{}: expected the CUDA driver, found none: {source} (install NVIDIA's driver)",
+        .file.display()
+    )]
     Missing {
         /// The file.
         file: PathBuf,

@@ -71,7 +71,9 @@ impl Method {
 }
 
 macro_rules! slots {
-    ($($constant:ident: $receiver:ident $name:literal $v10:literal $v11:literal $rtx14:literal;)*) => {
+    ($(
+        $constant:ident: $receiver:ident $name:literal $v10:literal $v11:literal $rtx14:literal;
+    )*) => {
         $(pub(crate) const $constant: Method =
             Method { name: $name, receiver: Receiver::$receiver, slots: [$v10, $v11, $rtx14] };)*
         #[cfg(test)]

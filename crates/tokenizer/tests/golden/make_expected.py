@@ -1,11 +1,12 @@
-"""Writes expected.json: what an independent tokenizer makes of strings.json with the merges of merges.json.
+"""Writes expected.json: an independent tokenizer on strings.json with the merges of merges.json.
 
     pip install open_clip_torch==3.3.0
     python make_expected.py
 
-The independent tokenizer is open_clip's copy of CLIP's own `SimpleTokenizer`, with the special tokens spelled as CLIP
-spells them (open_clip renames them). merges.json is written by the test in ../golden.rs when RSZS_WRITE_GOLDEN is set:
-500 merges learned from strings.json itself, so that no foreign file is needed.
+The independent tokenizer is open_clip's copy of CLIP's own `SimpleTokenizer`, with the special
+tokens spelled as CLIP spells them (open_clip renames them). merges.json is written by the test in
+../golden.rs when RSZS_WRITE_GOLDEN is set: 500 merges learned from strings.json itself, so that no
+foreign file is needed.
 """
 
 import gzip

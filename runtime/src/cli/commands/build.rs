@@ -1,4 +1,4 @@
-//! `rszs-edge build`: what would be built at the first start, now.
+//! `rszs-edge build`: builds TensorRT's plans ahead of the first start.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::interrupt;
 use crate::plan::open_bundle;
 use rszs_engine::{self as engine, BuildNews, EngineOptions, NoEngine};
 
-/// What `rszs-edge build` is told.
+/// Arguments of `rszs-edge build`.
 ///
 /// TensorRT builds a plan for the GPU that it runs on, for calls of up to --batch tiles and
 /// --query-count queries, and keeps it in --engine-cache. A run that asks for no more takes it from
@@ -37,13 +37,17 @@ pub struct BuildArguments {
     #[command(flatten)]
     pub engine: EngineArguments,
 
-    /// Queries of a run, with --decision exclusive the bundle's other words too: plans take as
-    /// many, in steps of 64
-    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    /// Queries that plans take, in steps of 64; with --decision exclusive the bundle's other words
+    /// count too
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u16).range(1..=4096)
+    )]
     pub query_count: u16,
 
-    /// Build although a plan is kept, and measure kernels once more: the way out where a kept plan
-    /// is refused
+    /// Build even if a plan is kept, and measure kernels again; for a kept plan that is refused
     #[arg(long)]
     pub again: bool,
 

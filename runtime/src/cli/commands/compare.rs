@@ -20,7 +20,7 @@ use crate::source::{Frame, ImageReader, Listed, list_inputs};
 use rszs_engine::EngineOptions;
 use rszs_engine::Interrupt;
 
-/// What `rszs-edge compare` is told.
+/// Arguments of `rszs-edge compare`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -193,7 +193,8 @@ impl<'a> QueryLine<'a> {
         let [agreement, iou, a, b] =
             [*agreement, *iou, shares[0], shares[1]].map(|share| 100.0 * share);
         format!(
-            "{query:<widest$}  {agreement:>11.3}  {iou:>7.2}  {p99:>10.2e}  {max:>10.2e}  {a:>7.2}  {b:>7.2}"
+            "{query:<widest$}  {agreement:>11.3}  {iou:>7.2}  {p99:>10.2e}  {max:>10.2e}  \
+             {a:>7.2}  {b:>7.2}"
         )
     }
 }

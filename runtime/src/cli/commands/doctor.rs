@@ -17,7 +17,7 @@ use crate::plan::open_bundle;
 use rszs_engine::Interrupt;
 use rszs_engine::{self as engine, EngineOptions};
 
-/// What `rszs-edge doctor` is told.
+/// Arguments of `rszs-edge doctor`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = "\
 Exit status:

@@ -13,7 +13,7 @@ use crate::plan::open_bundle;
 use rszs_engine::Interrupt;
 use rszs_engine::{self as engine, EngineOptions};
 
-/// What `rszs-edge selftest` is told.
+/// Arguments of `rszs-edge selftest`.
 ///
 /// The golden set holds tiles and queries with the outputs of the reference interpreter. A run
 /// tests the engine it takes in the same way and refuses one that is off; this command tests all of

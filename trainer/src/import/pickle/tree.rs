@@ -71,8 +71,8 @@ impl Tree {
 
     fn entry(&self, id: Id, key: &str) -> Option<Id> {
         let Node::Mapping(entries) = &self.nodes[id.0] else { return None };
-        let under_key = |&&(name, _): &&(Id, Id)| matches!(&self.nodes[name.0], Node::Text(text) if text == key);
-        entries.iter().find(under_key).map(|entry| entry.1)
+        let is_key = |id: Id| matches!(&self.nodes[id.0], Node::Text(text) if text == key);
+        entries.iter().find(|(name, _)| is_key(*name)).map(|entry| entry.1)
     }
 
     /// The truth value under `key` in the dictionary `id`.

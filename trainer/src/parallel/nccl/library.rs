@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     #[ignore = "needs NVIDIA's NCCL in LD_LIBRARY_PATH and a machine without a GPU; run by hand, \
-        as SCALING.md says"]
+        as reports/without_gpu.md says"]
     fn the_real_library_refuses_a_machine_without_a_gpu() {
         let library = Library::open().unwrap();
         tell(&format!("NCCL {}", library.version()));

@@ -271,7 +271,7 @@ impl Session {
     }
 
     /// A wording for each concept that a set of this batch labels. Words that no set labels are
-    /// never asked: what nobody labelled may be there.
+    /// never asked: unlabelled things may be there.
     fn choose_queries(&self, sources: &BTreeSet<usize>, rng: &mut Rng) -> Vec<String> {
         let concepts = || {
             sources

@@ -16,14 +16,14 @@ use crate::tensorrt::build::{self, Built};
 use crate::tensorrt::{PlanRequest, TensorRtError, library};
 use crate::{BuildNews, BuildWatch, ORDINAL};
 
-/// How often the parent hears of lines that are of no use to it but as a sign of life.
+/// How often the parent gets a line that only shows that the child is alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// What this process adds to its score when the system, out of memory, chooses one to kill; the
 /// most is 1000.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
-/// Builds what stdin asks for. The code matters to nobody: a parent goes by messages.
+/// Builds what stdin asks for. The parent ignores the exit code and reads messages.
 pub(super) fn serve() -> ExitCode {
     if try_serve().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

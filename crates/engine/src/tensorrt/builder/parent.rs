@@ -12,7 +12,7 @@ use crate::tensorrt::TensorRtError;
 use crate::tensorrt::build::Built;
 use crate::{BuildNews, BuildWatch};
 
-/// How often somebody who wants to stop is looked for.
+/// How often a request to stop is looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Most lines of the library's log in the error about a process that died.
@@ -24,7 +24,7 @@ pub(super) struct Builder<'a> {
     pub(super) library: String,
     /// How long the other process may say nothing.
     pub(super) silence: Duration,
-    /// Who hears of the build and may stop it.
+    /// Follows the build and may stop it.
     pub(super) watch: &'a BuildWatch,
 }
 
@@ -193,7 +193,10 @@ mod tests {
 
     #[test]
     fn a_plan_comes_with_its_bytes() {
-        let script = r#"echo '{"phase":{"name":"a","steps":1}}'; echo '{"built":{"plan_bytes":4,"timings_bytes":3}}'; printf 'plantim'; exec sleep 60"#;
+        let script = r#"echo '{"phase":{"name":"a","steps":1}}'
+            echo '{"built":{"plan_bytes":4,"timings_bytes":3}}'
+            printf 'plantim'
+            exec sleep 60"#;
         let expected = Built { plan: b"plan".to_vec(), timings: Some(b"tim".to_vec()) };
         assert_eq!(built_by(script, LONG).unwrap(), expected, "without waiting for the process");
     }
