@@ -6,7 +6,7 @@ use rszs_cuda::{Device, Error};
 fn a_machine_without_a_driver_or_device_is_told_what_is_missing() {
     match Device::open(0) {
         Ok(device) => {
-            assert!(device.description().compute_capability >= (3, 0), "{}", device.description())
+            assert!(device.description().compute_capability >= (3, 0), "{}", device.description());
         }
         Err(error) => {
             assert!(

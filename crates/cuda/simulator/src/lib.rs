@@ -87,7 +87,7 @@ impl Simulator {
         let name = CString::new(function).expect("names of functions hold no zero");
         // SAFETY: the type is that of the function in driver.cpp, which copies the string.
         unsafe {
-            self.library.get::<Fail>(b"simulator_fail").expect("exported")(name.as_ptr(), code)
+            self.library.get::<Fail>(b"simulator_fail").expect("exported")(name.as_ptr(), code);
         };
     }
 

@@ -41,7 +41,10 @@ impl Nccl {
         let name = CString::new(function).expect("names of functions hold no zero");
         // SAFETY: the type is that of the function in nccl.cpp, which copies the string.
         unsafe {
-            self.library.get::<Fail>(b"nccl_simulator_fail").expect("exported")(name.as_ptr(), code)
+            self.library.get::<Fail>(b"nccl_simulator_fail").expect("exported")(
+                name.as_ptr(),
+                code,
+            );
         };
     }
 
@@ -52,7 +55,7 @@ impl Nccl {
         unsafe {
             self.library.get::<SetVersion>(b"nccl_simulator_set_version").expect("exported")(
                 version,
-            )
+            );
         };
     }
 }
