@@ -160,7 +160,7 @@ fn interpreter_share(step: Duration) -> Result<(), TrainError> {
     for stream in [&mut config.vlm, &mut config.rsi] {
         (stream.input_px, stream.width) = (64, 8);
     }
-    for stem in &mut config.stem {
+    if let Some(stem) = &mut config.stem {
         stem.channels = 2;
         stem.stages.iter_mut().for_each(|stage| stage.channels = 2);
     }
