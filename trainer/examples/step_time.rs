@@ -158,7 +158,11 @@ fn interpreter_share(step: Duration) -> Result<(), TrainError> {
     (config.tile_px, config.joint_width, config.fusion_width, config.decoder_width) =
         (64, 8, 12, 8);
     for stream in [&mut config.vlm, &mut config.rsi] {
-        (stream.input_px, stream.width) = (64, 10);
+        (stream.input_px, stream.width) = (64, 8);
+    }
+    if let Some(stem) = &mut config.stem {
+        stem.channels = 2;
+        stem.stages.iter_mut().for_each(|stage| stage.channels = 2);
     }
     (config.norm_groups, config.head.head_width) = (2, 2);
     let graph = image_graph(&config, Purpose::Train)?;

@@ -36,12 +36,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Streams: input, patch, width, layers, heads. The sizes of crates/network/src/config.rs.
+# Streams: input, patch, width, layers, heads. Stem: channels; then blocks, kernel, stride,
+# expansion, channels of each stage. The sizes of
+# crates/network/src/config.rs.
+STEM = (
+    32,
+    [(1, 3, 1, 1, 16), (3, 3, 2, 6, 24), (3, 5, 2, 6, 48), (4, 3, 2, 6, 88), (4, 5, 1, 6, 120)],
+)
 PRESETS = {
     "nano": dict(
-        clip=(256, 16, 160, 6, 5),
-        dino=(256, 16, 160, 6, 5),
-        taps=(3, 0),
+        stem=STEM,
+        clip=(256, 16, 128, 2, 4),
+        dino=(256, 16, 128, 2, 4),
         joint=512,
         fusion=96,
         fusion_heads=3,
@@ -50,6 +56,7 @@ PRESETS = {
         head=(2, 32, 8),
     ),
     "b16": dict(
+        stem=None,
         clip=(512, 16, 768, 12, 12),
         dino=(512, 16, 768, 12, 12),
         taps=(7, 3),
@@ -61,6 +68,7 @@ PRESETS = {
         head=(4, 32, 64),
     ),
     "l14": dict(
+        stem=None,
         clip=(448, 14, 1024, 24, 16),
         dino=(512, 16, 768, 12, 12),
         taps=(15, 7),
@@ -150,32 +158,111 @@ class LastBlock(Block):
         return y + self.mlp(self.norm2(y))
 
 
+class ScaledConv(nn.Module):
+    """A convolution whose weight has a gain for each output, and its activation."""
+
+    def __init__(self, inputs, outputs, kernel, stride=1, depthwise=False, activation=F.relu6):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, 1 if depthwise else inputs, kernel, kernel))
+        self.gain, self.bias = (nn.Parameter(torch.empty(outputs)) for _ in range(2))
+        self.stride, self.padding, self.groups, self.activation = (
+            stride,
+            kernel // 2,
+            inputs if depthwise else 1,
+            activation,
+        )
+
+    def forward(self, x):
+        return self.activation(
+            F.conv2d(
+                x,
+                self.weight * self.gain.reshape(-1, 1, 1, 1),
+                self.bias,
+                self.stride,
+                self.padding,
+                1,
+                self.groups,
+            )
+        )
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, inputs, kernel, stride, expansion, outputs):
+        super().__init__()
+        hidden = inputs * expansion
+        self.is_residual = stride == 1 and inputs == outputs
+        self.expand = ScaledConv(inputs, hidden, 1) if expansion > 1 else nn.Identity()
+        self.depthwise = ScaledConv(hidden, hidden, kernel, stride, depthwise=True)
+        self.project = ScaledConv(hidden, outputs, 1, activation=nn.Identity())
+
+    def forward(self, x):
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.is_residual else y
+
+
+class Stem(nn.Module):
+    """The last maps at strides 4, 8 and 16."""
+
+    def __init__(self, channels, stages):
+        super().__init__()
+        self.first, self.blocks = ScaledConv(3, channels, 3, 2), nn.ModuleList()
+        self.channels, self.ends, at = {2: channels}, {}, 2
+        for blocks, kernel, stride, expansion, outputs in stages:
+            for place in range(blocks):
+                self.blocks.append(
+                    InvertedResidual(
+                        channels, kernel, stride if place == 0 else 1, expansion, outputs
+                    )
+                )
+                channels = outputs
+            at *= stride
+            self.channels[at], self.ends[at] = channels, len(self.blocks) - 1
+
+    def forward(self, pixels):
+        x, outputs = self.first((pixels - 127.5) * (1 / 127.5)), []
+        for block in self.blocks:
+            x = block(x)
+            outputs.append(x)
+        return [outputs[self.ends[stride]] for stride in (4, 8, 16)]
+
+
 class Stream(nn.Module):
-    def __init__(self, sizes, bias, mean, std):
+    """On the pixels, or on a stem's map of so many channels."""
+
+    def __init__(self, sizes, bias, mean, std, channels):
         super().__init__()
         self.side, patch, width, _, _ = sizes
-        self.patch = nn.Conv2d(3, width, patch, patch, bias=bias)
+        self.patch = (
+            nn.Conv2d(channels, width, 1, bias=bias)
+            if channels
+            else nn.Conv2d(3, width, patch, patch, bias=bias)
+        )
         self.class_token = nn.Parameter(torch.empty(1, 1, width))
         self.positions = nn.Parameter(torch.empty(1 + (self.side // patch) ** 2, width))
         constant = lambda values: torch.tensor(values).reshape(1, 3, 1, 1)
+        self.is_on_stem = channels is not None
         self.register_buffer("mean", 255 * constant(mean), persistent=False)
         self.register_buffer("gain", 1 / (255 * constant(std)), persistent=False)
 
-    def embed(self, pixels):
-        resized = pixels if pixels.shape[-1] == self.side else resize(pixels, self.side)
-        patches = to_tokens(self.patch((resized - self.mean) * self.gain))
-        return (
-            torch.cat([self.class_token.expand(len(pixels), -1, -1), patches], 1) + self.positions
-        )
+    def embed(self, x):
+        if not self.is_on_stem:
+            x = x if x.shape[-1] == self.side else resize(x, self.side)
+            x = (x - self.mean) * self.gain
+        patches = to_tokens(self.patch(x))
+        return torch.cat([self.class_token.expand(len(x), -1, -1), patches], 1) + self.positions
 
 
 class Clip(Stream):
-    def __init__(self, p):
+    def __init__(self, p, channels):
         super().__init__(
-            p.clip, False, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+            p.clip,
+            False,
+            [0.48145466, 0.4578275, 0.40821073],
+            [0.26862954, 0.26130258, 0.27577711],
+            channels,
         )
         quick_gelu = lambda x: x * torch.sigmoid(1.702 * x)
-        (_, _, width, layers, heads), self.taps = p.clip, p.taps
+        (_, _, width, layers, heads), self.taps = p.clip, p.taps if channels is None else ()
         kinds = [Block] * (layers - 1) + [LastBlock]
         self.blocks = nn.ModuleList(kind(width, heads, 1e-5, quick_gelu) for kind in kinds)
         self.norm_before, self.norm_after = nn.LayerNorm(width, 1e-5), nn.LayerNorm(width, 1e-5)
@@ -190,8 +277,8 @@ class Clip(Stream):
 
 
 class Dino(Stream):
-    def __init__(self, p):
-        super().__init__(p.dino, True, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    def __init__(self, p, channels):
+        super().__init__(p.dino, True, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], channels)
         _, _, width, layers, heads = p.dino
         self.blocks = nn.ModuleList(Block(width, heads, 1e-6, nn.GELU()) for _ in range(layers))
         self.norm_after = nn.LayerNorm(width, 1e-6)
@@ -204,19 +291,34 @@ class Dino(Stream):
 
 
 class ConvBlock(nn.Conv2d):
-    def __init__(self, inputs, outputs, groups):
-        super().__init__(inputs, outputs, 3, padding=1, bias=False)
-        self.norm = nn.GroupNorm(groups, outputs)
+    """3×3; beside a stem one filter a channel and a 1×1 convolution."""
+
+    def __init__(self, inputs, outputs, p):
+        side = 1 if p.stem else 3
+        super().__init__(inputs, outputs, side, padding=side // 2, bias=False)
+        self.depthwise = (
+            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
+            if p.stem
+            else nn.Identity()
+        )
+        self.norm = nn.GroupNorm(p.groups, outputs)
 
     def forward(self, x):
-        return F.relu(self.norm(super().forward(x)))
+        return F.relu(self.norm(super().forward(self.depthwise(x))))
+
+
+class MixChannels(nn.Linear):
+    """A 1×1 convolution."""
+
+    def forward(self, x):
+        return to_map(super().forward(to_tokens(x)))
 
 
 class Dsfe(nn.Module):
     def __init__(self, p):
         super().__init__()
         self.vlm, self.rsi = nn.Linear(p.joint, p.fusion), nn.Linear(p.dino[2], p.fusion)
-        self.fuse = ConvBlock(2 * p.fusion, p.fusion, p.groups)
+        self.fuse = ConvBlock(2 * p.fusion, p.fusion, p)
 
     def forward(self, vlm, rsi):
         vlm, rsi = to_map(self.vlm(vlm)), to_map(self.rsi(rsi))
@@ -240,32 +342,40 @@ class CrossAttention(nn.Module):
 
 
 class MsCam(nn.Module):
-    def __init__(self, p):
+    """Refined by tokens of two blocks, or by maps of a stem with so many channels by stride."""
+
+    def __init__(self, p, channels):
         super().__init__()
         width, fusion, decoder = p.clip[2], p.fusion, p.decoder
-        self.finer_context = nn.ConvTranspose2d(fusion, fusion, 2, 2)
         self.stride_32, self.stride_16, self.stride_8 = (
             CrossAttention(p, pool) for pool in [1, 1, 2]
         )
         self.join_16, self.join_8, self.join_4 = (
-            ConvBlock(x, x, p.groups) for x in [fusion, fusion, decoder]
+            ConvBlock(x, x, p) for x in [fusion, fusion, decoder]
         )
-        self.tap_8, self.tap_4 = (
-            nn.ConvTranspose2d(width, fusion, 2, 2),
-            nn.ConvTranspose2d(width, decoder, 4, 4),
-        )
-        self.narrow = nn.Linear(fusion, decoder)
+        if channels is None:
+            self.finer_context = nn.ConvTranspose2d(fusion, fusion, 2, 2)
+            self.tap_8, self.tap_4 = (
+                nn.ConvTranspose2d(width, fusion, 2, 2),
+                nn.ConvTranspose2d(width, decoder, 4, 4),
+            )
+        else:
+            self.finer_context = lambda both: resize(both, 2 * both.shape[-1])
+            self.tap_8, self.tap_4 = (
+                MixChannels(channels[8], fusion),
+                MixChannels(channels[4], decoder),
+            )
+        self.narrow = MixChannels(fusion, decoder)
 
-    def forward(self, fused, taps):
+    def forward(self, fused, coarse, fine):
         vlm, rsi, both = fused
         grid = vlm.shape[-1]
-        coarse, fine = (to_map(tap) for tap in taps)
         at_32 = self.stride_32(*(F.avg_pool2d(x, 2) for x in fused))
         at_16 = self.stride_16(vlm, rsi, both)
         at_8 = self.stride_8(resize(vlm, 2 * grid), resize(rsi, 2 * grid), self.finer_context(both))
         x = self.join_16(at_16 + resize(at_32, grid))
         x = self.join_8(at_8 + resize(x, 2 * grid) + self.tap_8(coarse))
-        x = resize(to_map(self.narrow(to_tokens(x))), 4 * grid) + self.tap_4(fine)
+        x = resize(self.narrow(x), 4 * grid) + self.tap_4(fine)
         return self.join_4(x)
 
 
@@ -326,14 +436,25 @@ class Network(nn.Module):
 
     def __init__(self, p):
         super().__init__()
-        self.vlm, self.rsi, self.dsfe, self.ms_cam, self.carh, self.align = (
-            part(p) for part in [Clip, Dino, Dsfe, MsCam, Carh, Align]
+        self.stem = Stem(*p.stem) if p.stem else None
+        channels = self.stem.channels if p.stem else None
+        self.vlm, self.rsi = (stream(p, channels and channels[16]) for stream in [Clip, Dino])
+        self.dsfe, self.ms_cam, self.carh, self.align = (
+            Dsfe(p),
+            MsCam(p, channels),
+            Carh(p),
+            Align(p),
         )
 
     def forward(self, tiles, queries):
-        pixels = tiles.float().permute(0, 3, 1, 2)
-        dense, taps = self.vlm(pixels)
-        f = self.ms_cam(self.dsfe(dense, self.rsi(pixels)), taps)
+        x = tiles.float().permute(0, 3, 1, 2)
+        if self.stem is None:
+            dense, taps = self.vlm(x)
+            coarse, fine = (to_map(tap) for tap in taps)
+        else:
+            fine, coarse, x = self.stem(x)
+            dense, _ = self.vlm(x)
+        f = self.ms_cam(self.dsfe(dense, self.rsi(x)), coarse, fine)
         return self.carh(f, queries), self.align(f)
 
     def load(self, tensors):
@@ -543,11 +664,8 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reference.safetensors"
-        subprocess.run(
-            command(images if device == "cpu" else 1, f"write={path}"),
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        write = command(images if device == "cpu" else 1, f"write={path}")
+        subprocess.run(write, check=True, stdout=subprocess.DEVNULL, env=surroundings(device))
         reference = read_safetensors(path)
     batch = [reference[name] for name in ["tiles", "queries", "targets"]]
     worst = Trainer(preset, reference, batch, "float32").check(reference)

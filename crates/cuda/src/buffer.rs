@@ -46,7 +46,7 @@ impl<T: Plain> DeviceBuffer<T> {
     /// by itself.
     pub fn upload(
         &mut self,
-        source: &HostBuffer<T>,
+        source: &mut HostBuffer<T>,
         count: usize,
         stream: &Stream,
     ) -> Result<(), Error> {
@@ -54,8 +54,8 @@ impl<T: Plain> DeviceBuffer<T> {
         expect_room("device memory to copy to", count, self.len)?;
         source.begin_use(stream)?;
         let (from, bytes) = (source.as_ptr().cast_const().cast(), count * size_of::<T>());
-        // SAFETY: both sides hold `bytes` bytes. `source` waits for `end_use` before it is changed
-        // or freed, this before it is freed.
+        // SAFETY: both sides hold `bytes` bytes. `source` is neither changed nor freed before what
+        // `end_use` marks is done; this waits for the device before it is freed.
         let code =
             unsafe { functions::cuMemcpyHtoDAsync_v2(self.address, from, bytes, stream.raw()) };
         source.end_use(stream)?;
@@ -74,37 +74,29 @@ impl<T: Plain> DeviceBuffer<T> {
         expect_room("pinned memory to copy to", count, into.len())?;
         into.begin_use(stream)?;
         let (to, bytes) = (into.as_ptr().cast(), count * size_of::<T>());
-        // SAFETY: as in `upload`; `into` shows nothing before the copy is done.
+        // SAFETY: as in `upload`; `into` shows nothing before the copy is done, and every pattern
+        // of bits is a plain number.
         let code =
             unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
         into.end_use(stream)?;
         check("cuMemcpyDtoHAsync", code)
     }
 
-    /// Copies `values` to the start of this and waits for it. For what is set up once.
+    /// Copies `values` to the start of this and waits for it. For what is set up once: the values
+    /// travel through pinned memory, which outlives a copy that fails halfway.
     pub fn write(&mut self, values: &[T], stream: &Stream) -> Result<(), Error> {
-        expect_room("device memory to copy to", values.len(), self.len)?;
-        self.device.make_current()?;
-        let from = values.as_ptr().cast();
-        // SAFETY: both sides hold the bytes, and `values` is borrowed until the stream is done with
-        // them.
-        let code = unsafe {
-            functions::cuMemcpyHtoDAsync_v2(self.address, from, size_of_val(values), stream.raw())
-        };
-        stream.synchronize()?;
-        check("cuMemcpyHtoDAsync", code)
+        let mut pinned = self.device.host_buffer(values.len())?;
+        pinned.wait_mut()?.copy_from_slice(values);
+        self.upload(&mut pinned, values.len(), stream)?;
+        pinned.wait().map(drop)
     }
 
-    /// Copies the start of this to `values` and waits for it.
+    /// Copies the start of this to `values` and waits for it, in the same way.
     pub fn read(&self, values: &mut [T], stream: &Stream) -> Result<(), Error> {
-        expect_room("device memory to copy from", values.len(), self.len)?;
-        self.device.make_current()?;
-        let (to, bytes) = (values.as_mut_ptr().cast(), size_of_val(values));
-        // SAFETY: as in `write`; every pattern of bits is a plain number.
-        let code =
-            unsafe { functions::cuMemcpyDtoHAsync_v2(to, self.address, bytes, stream.raw()) };
-        stream.synchronize()?;
-        check("cuMemcpyDtoHAsync", code)
+        let mut pinned = self.device.host_buffer(values.len())?;
+        self.download(&mut pinned, values.len(), stream)?;
+        values.copy_from_slice(pinned.wait()?);
+        Ok(())
     }
 
     /// Sets the first `count` values to zero. Returns before it is done.

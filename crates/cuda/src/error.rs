@@ -71,6 +71,12 @@ pub enum Error {
         /// NVIDIA's explanation.
         explanation: String,
     },
+    /// A device was asked to use pinned memory, and a failure came before the end was marked.
+    #[error(
+        "pinned memory: expected a mark behind its last use, found none (a call before this one \
+         failed; make a new buffer)"
+    )]
+    OpenUse,
     /// A buffer is too short for what it is to hold or give.
     #[error("{buffer}: expected room for {expected} values, found {found}")]
     Length {

@@ -1,5 +1,7 @@
 //! Work that is recorded once and asked for again in one call.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use cudarc::driver::sys;
 
 use crate::error::{Error, check};
@@ -21,7 +23,8 @@ impl Stream {
     /// Records what `ask` asks of this stream instead of doing it. Nothing in `ask` may wait for
     /// the device or allocate on it.
     ///
-    /// An error of `ask` is returned after the capture was ended, and so is one of the capture.
+    /// An error of `ask` is returned after the capture was ended, and so is one of the capture. A
+    /// panic of `ask` goes on after it.
     pub fn capture<E: From<Error>>(
         &self,
         ask: impl FnOnce(&Self) -> Result<(), E>,
@@ -30,11 +33,11 @@ impl Stream {
         // Other threads go on allocating and copying while this one captures.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         // SAFETY: the handle is alive; the capture is ended below on this thread, as this mode
-        // wants.
+        // wants, whatever becomes of `ask`.
         check("cuStreamBeginCapture", unsafe {
             functions::cuStreamBeginCapture_v2(self.raw(), mode)
         })?;
-        let asked = ask(self);
+        let asked = panic::catch_unwind(AssertUnwindSafe(|| ask(self)));
         let mut graph = Graph {
             recorded: std::ptr::null_mut(),
             executable: std::ptr::null_mut(),
@@ -42,7 +45,7 @@ impl Stream {
         };
         // SAFETY: the driver writes one handle, destroyed with `graph`.
         let ended = unsafe { functions::cuStreamEndCapture(self.raw(), &raw mut graph.recorded) };
-        asked?;
+        asked.unwrap_or_else(|panic| panic::resume_unwind(panic))?;
         check("cuStreamEndCapture", ended)?;
         // SAFETY: the driver writes one handle, destroyed with `graph`.
         let code = unsafe {
@@ -56,9 +59,14 @@ impl Stream {
 impl Graph {
     /// Asks `stream` for all of it. Launches of one graph follow each other, whatever streams they
     /// are asked of.
-    pub fn launch(&mut self, stream: &Stream) -> Result<(), Error> {
+    ///
+    /// # Safety
+    /// Everything that the captured work reads, writes or runs in is alive until the launch is
+    /// done: device memory, code, a library's objects. Memory of the host, if there is any, is left
+    /// alone until then.
+    pub unsafe fn launch(&mut self, stream: &Stream) -> Result<(), Error> {
         self.device.make_current()?;
-        // SAFETY: both handles are alive.
+        // SAFETY: both handles are alive; the rest is the caller's word.
         check("cuGraphLaunch", unsafe { functions::cuGraphLaunch(self.executable, stream.raw()) })
     }
 }

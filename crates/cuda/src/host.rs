@@ -12,18 +12,23 @@ use crate::{Device, Event, Plain, Stream, functions};
 ///
 /// It knows what a device was last asked to do with it, and waits for that before it shows its
 /// values. So it is no slice by itself: waiting takes time and can fail.
+///
+/// Asking a device to use it takes `&mut`: uses follow each other, so the last one ends last.
 #[derive(Debug)]
 pub struct HostBuffer<T: Plain> {
     values: NonNull<T>,
     len: usize,
     device_address: Option<u64>,
+    /// Behind the last use.
     used: Event,
+    /// A use has begun, and `used` is not behind it.
+    is_open: bool,
     device: Device,
 }
 
-// SAFETY: it owns plain memory that any thread may read, and writing takes `&mut`.
+// SAFETY: it owns plain memory. Writing, and asking a device to read or write, take `&mut`.
 unsafe impl<T: Plain> Send for HostBuffer<T> {}
-// SAFETY: as above.
+// SAFETY: `&self` only reads, and only once no device works on the memory.
 unsafe impl<T: Plain> Sync for HostBuffer<T> {}
 
 impl<T: Plain> HostBuffer<T> {
@@ -45,7 +50,14 @@ impl<T: Plain> HostBuffer<T> {
         };
         // SAFETY: just allocated and reached by nobody else; zero is a value of every plain number.
         unsafe { values.as_ptr().write_bytes(0, len.max(1)) };
-        let mut buffer = Self { values, len, device_address: None, used, device: device.clone() };
+        let mut buffer = Self {
+            values,
+            len,
+            device_address: None,
+            used,
+            is_open: false,
+            device: device.clone(),
+        };
         if is_mapped {
             let mut address = 0;
             // SAFETY: the driver writes one address; the memory was allocated with `DEVICEMAP`.
@@ -65,15 +77,15 @@ impl<T: Plain> HostBuffer<T> {
 
     /// The values, once the device has done what it was asked to do with them.
     pub fn wait(&self) -> Result<&[T], Error> {
-        self.used.synchronize()?;
-        // SAFETY: `len` initialised values; whoever asks a device to write here holds `&mut` and
-        // records `used`.
+        self.synchronize()?;
+        // SAFETY: `len` initialised values, and the device is done with them: whoever asks it for
+        // more needs `&mut`.
         Ok(unsafe { std::slice::from_raw_parts(self.values.as_ptr(), self.len) })
     }
 
     /// The same, to be changed.
     pub fn wait_mut(&mut self) -> Result<&mut [T], Error> {
-        self.used.synchronize()?;
+        self.synchronize()?;
         // SAFETY: as above, and nobody else has a reference.
         Ok(unsafe { std::slice::from_raw_parts_mut(self.values.as_ptr(), self.len) })
     }
@@ -84,14 +96,33 @@ impl<T: Plain> HostBuffer<T> {
         self.device_address
     }
 
-    /// `stream` waits for what was asked before, perhaps on another stream.
-    pub fn begin_use(&self, stream: &Stream) -> Result<(), Error> {
-        stream.wait(&self.used)
+    /// `stream` waits for what was asked before, perhaps on another stream. Nobody sees the values
+    /// before [`end_use`](Self::end_use).
+    pub fn begin_use(&mut self, stream: &Stream) -> Result<(), Error> {
+        self.expect_closed()?;
+        stream.wait(&self.used)?;
+        self.is_open = true;
+        Ok(())
     }
 
     /// What `stream` was asked for so far may touch the values: nobody sees them before it is done.
-    pub fn end_use(&self, stream: &Stream) -> Result<(), Error> {
-        self.used.record(stream)
+    ///
+    /// Where that cannot be recorded, it waits for the stream. Where that fails as well, nobody
+    /// sees the values again, and their memory is never freed.
+    pub fn end_use(&mut self, stream: &Stream) -> Result<(), Error> {
+        let recorded = self.used.record(stream);
+        self.is_open = recorded.is_err() && stream.synchronize().is_err();
+        recorded
+    }
+
+    /// Waits for the last use.
+    fn synchronize(&self) -> Result<(), Error> {
+        self.expect_closed()?;
+        self.used.synchronize()
+    }
+
+    fn expect_closed(&self) -> Result<(), Error> {
+        if self.is_open { Err(Error::OpenUse) } else { Ok(()) }
     }
 
     pub(crate) fn as_ptr(&self) -> *mut T {
@@ -103,7 +134,7 @@ impl<T: Plain> Drop for HostBuffer<T> {
     fn drop(&mut self) {
         // A device that cannot say whether it is done may still write: the memory is then left to
         // it.
-        if self.used.synchronize().is_ok() && self.device.make_current().is_ok() {
+        if self.synchronize().is_ok() && self.device.make_current().is_ok() {
             // SAFETY: allocated in `zeroed`, freed once, and no device works on it any more.
             let _ = unsafe { functions::cuMemFreeHost(self.values.as_ptr().cast()) };
         }

@@ -14,7 +14,7 @@
 //! let mut pinned = device.host_buffer::<u8>(1 << 20)?;
 //! pinned.wait_mut()?.fill(7);
 //! let mut on_device = device.buffer::<u8>(1 << 20)?;
-//! on_device.upload(&pinned, 1 << 20, &stream)?;
+//! on_device.upload(&mut pinned, 1 << 20, &stream)?;
 //! stream.synchronize()?;
 //! # Ok(())
 //! # }

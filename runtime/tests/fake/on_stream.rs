@@ -22,7 +22,7 @@ impl<E: TileEngine + Copy + Send + Sync + 'static> DeviceEngine for OnStream<E> 
     }
 
     #[expect(unsafe_code, reason = "the simulator's device memory is named by addresses")]
-    fn enqueue(
+    unsafe fn enqueue(
         &mut self,
         stream: &Stream,
         tensors: &EngineTensors,

@@ -53,12 +53,12 @@ struct LocalRanks {
     size: usize,
 }
 
-/// What libtorch has of CUDA.
+/// What the libtorch that is loaded has of CUDA, whichever one the program was linked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// Whether its CUDA part is there.
-    has_cuda: bool,
     devices: usize,
+    /// Whether its CUDA part is loaded.
+    has_cuda_part: bool,
 }
 
 impl DeviceChoice {
@@ -81,11 +81,11 @@ impl DeviceChoice {
             Self::Auto | Self::Cuda => None,
             Self::CudaNumber(number) => Some(number),
         };
-        if !seen.has_cuda {
+        if seen.devices == 0 && !seen.has_cuda_part {
             let found = "one without its CUDA part, as `cargo xtask setup` fetches it";
-            let hint = "build with LIBTORCH at a libtorch 2.11.0 with CUDA (trainer/README.md), or \
-                give --device cpu";
-            return Err(refuse(number, "a libtorch built with CUDA", found, hint));
+            let hint = "run with a libtorch 2.11.0 with CUDA (trainer/README.md), or give --device \
+                cpu";
+            return Err(refuse(number, "a libtorch with CUDA", found, hint));
         }
         if seen.devices == 0 {
             let hint = "install NVIDIA's driver of CUDA 13 or later, look at nvidia-smi and \
@@ -164,8 +164,8 @@ impl LocalRanks {
 impl Seen {
     fn here() -> Self {
         Self {
-            has_cuda: cfg!(libtorch_cuda),
             devices: Cuda::device_count().try_into().unwrap_or(0),
+            has_cuda_part: tch::utils::has_cudart(),
         }
     }
 }
@@ -204,9 +204,9 @@ mod tests {
     use super::*;
 
     const ALONE: LocalRanks = LocalRanks { rank: Some(0), size: 1 };
-    const NO_LIBTORCH: Seen = Seen { has_cuda: false, devices: 0 };
-    const NO_DRIVER: Seen = Seen { has_cuda: true, devices: 0 };
-    const TWO: Seen = Seen { has_cuda: true, devices: 2 };
+    const NO_LIBTORCH: Seen = Seen { devices: 0, has_cuda_part: false };
+    const NO_DRIVER: Seen = Seen { devices: 0, has_cuda_part: true };
+    const TWO: Seen = Seen { devices: 2, has_cuda_part: true };
 
     fn refusal(choice: DeviceChoice, ranks: LocalRanks, seen: Seen) -> String {
         choice.resolve(ranks, seen).unwrap_err().to_string()
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let message = refusal(DeviceChoice::Cuda, ALONE, NO_LIBTORCH);
-        assert!(message.contains("device cuda: expected a libtorch built with CUDA"), "{message}");
+        assert!(message.contains("device cuda: expected a libtorch with CUDA"), "{message}");
         let message = refusal(DeviceChoice::CudaNumber(0), ALONE, NO_DRIVER);
         assert!(
             message.contains("cuda:0: expected a CUDA device") && message.contains("driver"),

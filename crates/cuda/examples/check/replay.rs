@@ -62,7 +62,7 @@ impl DeviceEngine for Replay {
     }
 
     #[expect(unsafe_code, reason = "an engine works on addresses")]
-    fn enqueue(
+    unsafe fn enqueue(
         &mut self,
         stream: &Stream,
         tensors: &EngineTensors,
@@ -198,7 +198,7 @@ fn prepared(tiles: usize, plane: usize, kind: LogitType) -> (Vec<u8>, Vec<f32>) 
     for tile in 0..tiles {
         score(tile, &mut logits, &mut presence, kind);
         match kind {
-            LogitType::F32 => logits.iter().for_each(|logit| all.extend(logit.to_ne_bytes())),
+            LogitType::F32 => all.extend(logits.iter().flat_map(|logit| logit.to_ne_bytes())),
             LogitType::F16 => {
                 all.extend(logits.iter().flat_map(|logit| f16::from_f32(*logit).to_ne_bytes()));
             }

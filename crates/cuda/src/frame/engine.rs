@@ -63,7 +63,12 @@ pub trait DeviceEngine {
 
     /// Asks `stream` for the logits of the first `count` tiles, and does not wait for them. The
     /// error is a sentence for people.
-    fn enqueue(
+    ///
+    /// # Safety
+    /// The tensors are memory of the stream's device, have room for `shape`, whose batch is at
+    /// least `count`, and live until the stream is done; where it captures, as long as what it
+    /// captured is launched.
+    unsafe fn enqueue(
         &mut self,
         stream: &Stream,
         tensors: &EngineTensors,
@@ -81,13 +86,14 @@ impl<E: DeviceEngine + ?Sized> DeviceEngine for &mut E {
         (**self).is_capturable()
     }
 
-    fn enqueue(
+    unsafe fn enqueue(
         &mut self,
         stream: &Stream,
         tensors: &EngineTensors,
         shape: &EngineShape,
         count: usize,
     ) -> Result<(), String> {
-        (**self).enqueue(stream, tensors, shape, count)
+        // SAFETY: the caller's word.
+        unsafe { (**self).enqueue(stream, tensors, shape, count) }
     }
 }

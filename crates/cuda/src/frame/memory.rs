@@ -86,7 +86,7 @@ impl FrameMemory {
             grow(&mut self.weights, len, &self.device)?;
             grow_host(&mut self.weights_on_host, len, &self.device)?;
             compute(grid, &mut self.weights_on_host.wait_mut()?[..len])?;
-            self.weights.upload(&self.weights_on_host, len, stream)?;
+            self.weights.upload(&mut self.weights_on_host, len, stream)?;
             self.grid = Some(*grid);
         }
         let columns = grid.columns() * grid.logits_per_side();

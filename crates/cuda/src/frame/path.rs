@@ -160,6 +160,8 @@ impl<E: DeviceEngine> FramePath<E> {
             // What was asked for before the error still works on this place's buffers, which the
             // next frame may replace.
             let _ = self.compute.synchronize();
+            // Where this fails, the place keeps its pixels to itself.
+            let _ = self.places[self.next_place].end_reading(&self.compute);
             return Err(error);
         }
         self.under_way.push_back(self.next_place);
@@ -231,12 +233,17 @@ impl<E: DeviceEngine> FramePath<E> {
             // SAFETY: the job that was posted names the frame under way, which has these tiles; the
             // tensors have room for the largest batch. All of it lives as long as this.
             unsafe { kernels.fill(batch, stream) }?;
-            engine.enqueue(stream, tensors, shape, count).map_err(FrameError::Engine)?;
+            // SAFETY: as above.
+            unsafe { engine.enqueue(stream, tensors, shape, count) }.map_err(FrameError::Engine)?;
             // SAFETY: as above; `check` has seen that the rules name rows of the engine.
             Ok::<_, FrameError>(unsafe { kernels.blend(batch, engine.logits(), rules, stream) }?)
         };
         match &mut graphs[count] {
-            Batches::Captured(graph) => return Ok(graph.launch(compute)?),
+            Batches::Captured(graph) => {
+                // SAFETY: it was captured from `ask`, whose memory lives as long as this and is
+                // freed after the device is done; so do the kernels and the engine.
+                return Ok(unsafe { graph.launch(compute) }?);
+            }
             unseen @ Batches::Unseen => {
                 ask(compute)?;
                 if engine.is_capturable() {
@@ -250,7 +257,8 @@ impl<E: DeviceEngine> FramePath<E> {
         // that call to be over.
         compute.synchronize()?;
         let mut graph = compute.capture(ask)?;
-        graph.launch(compute)?;
+        // SAFETY: as above.
+        unsafe { graph.launch(compute) }?;
         graphs[count] = Batches::Captured(graph);
         Ok(())
     }

@@ -133,14 +133,14 @@ impl FramePlace {
         self.note(Moment::UploadStarts, stream)?;
         if self.image_on_host.device_address().is_none() {
             grow(&mut self.image, sizes.image, device)?;
-            self.image.upload(&self.image_on_host, sizes.image, stream)?;
+            self.image.upload(&mut self.image_on_host, sizes.image, stream)?;
         }
         self.note(Moment::UploadEnds, stream)?;
         self.uploaded.record(stream)
     }
 
     /// Lets `stream` wait for the pixels. Returns where they are.
-    pub(super) fn begin_reading(&self, stream: &Stream) -> Result<u64, Error> {
+    pub(super) fn begin_reading(&mut self, stream: &Stream) -> Result<u64, Error> {
         stream.wait(&self.uploaded)?;
         match self.image_on_host.device_address() {
             Some(in_place) => self.image_on_host.begin_use(stream).map(|()| in_place),
@@ -149,7 +149,7 @@ impl FramePlace {
     }
 
     /// What `stream` was asked for so far has read the pixels; nothing after it does.
-    pub(super) fn end_reading(&self, stream: &Stream) -> Result<(), Error> {
+    pub(super) fn end_reading(&mut self, stream: &Stream) -> Result<(), Error> {
         if self.image_on_host.device_address().is_some() {
             self.image_on_host.end_use(stream)
         } else {
@@ -165,7 +165,7 @@ impl FramePlace {
         stream: &Stream,
     ) -> Result<(), Error> {
         self.job.wait_mut()?[0] = job;
-        on_device.upload(&self.job, 1, stream)
+        on_device.upload(&mut self.job, 1, stream)
     }
 
     /// Asks for the results.

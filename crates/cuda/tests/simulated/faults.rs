@@ -135,7 +135,8 @@ fn an_engine_that_fails_while_it_is_captured_leaves_no_capture_behind() {
         fn is_capturable(&self) -> bool {
             true
         }
-        fn enqueue(
+        #[expect(unsafe_code, reason = "an engine works on addresses")]
+        unsafe fn enqueue(
             &mut self,
             _: &Stream,
             _: &EngineTensors,
@@ -155,6 +156,55 @@ fn an_engine_that_fails_while_it_is_captured_leaves_no_capture_behind() {
     assert_eq!(error.to_string(), "engine: out of breath");
     path.submit(&rgb, 80, 32, EVERYTHING).unwrap();
     assert!(path.collect().is_ok());
+}
+
+#[test]
+fn values_that_a_device_may_still_write_are_never_shown() {
+    let simulator = rszs_cuda_simulator::load();
+    let device = Device::open(0).unwrap();
+    let stream = device.stream().unwrap();
+    let mut buffer = device.buffer::<u8>(3).unwrap();
+    buffer.write(&[1, 2, 3], &stream).unwrap();
+    let mut pinned = device.host_buffer::<u8>(3).unwrap();
+
+    // The mark behind the copy cannot be made: the copy itself is waited for.
+    simulator.fail("cuEventRecord", 999);
+    assert!(buffer.download(&mut pinned, 3, &stream).is_err());
+    simulator.fail("cuEventRecord", 0);
+    assert_eq!(pinned.wait().unwrap(), [1, 2, 3]);
+
+    // Nor can the copy be waited for: nobody sees the values again, and they are not freed.
+    simulator.fail("cuEventRecord", 999);
+    simulator.fail("cuStreamSynchronize", 999);
+    assert!(buffer.download(&mut pinned, 3, &stream).is_err());
+    simulator.fail("cuEventRecord", 0);
+    simulator.fail("cuStreamSynchronize", 0);
+    assert_eq!(pinned.wait().unwrap_err(), Error::OpenUse);
+    assert_eq!(buffer.upload(&mut pinned, 3, &stream).unwrap_err(), Error::OpenUse);
+    let freed = simulator.calls("cuMemFreeHost");
+    drop(pinned);
+    assert_eq!(simulator.calls("cuMemFreeHost"), freed);
+}
+
+#[test]
+fn a_copy_whose_end_is_not_known_touches_no_borrowed_values() {
+    let simulator = rszs_cuda_simulator::load();
+    let device = Device::open(0).unwrap();
+    let stream = device.stream().unwrap();
+    let mut buffer = device.buffer::<u8>(3).unwrap();
+    let mut values = [1, 2, 3];
+    simulator.fail("cuEventRecord", 719);
+    simulator.fail("cuStreamSynchronize", 719);
+    assert!(buffer.write(&values, &stream).is_err());
+    assert!(buffer.read(&mut values, &stream).is_err());
+    simulator.fail("cuEventRecord", 0);
+    simulator.fail("cuStreamSynchronize", 0);
+    values = [7, 8, 9];
+    stream.synchronize().unwrap();
+    assert_eq!(values, [7, 8, 9], "a copy came down after the borrow");
+    let mut found = [0; 3];
+    buffer.read(&mut found, &stream).unwrap();
+    assert_eq!(found, [1, 2, 3], "a copy went up as the values were when it was asked for");
 }
 
 #[test]

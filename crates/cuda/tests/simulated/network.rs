@@ -96,7 +96,8 @@ impl DeviceEngine for Network {
         self.is_capturable
     }
 
-    fn enqueue(
+    #[expect(unsafe_code, reason = "an engine works on addresses")]
+    unsafe fn enqueue(
         &mut self,
         stream: &Stream,
         tensors: &EngineTensors,

@@ -13,7 +13,7 @@ fn an_upload_is_seen_by_a_stream_that_waits_and_by_no_other() {
     let mut pinned = device.host_buffer::<u32>(4).unwrap();
     pinned.wait_mut().unwrap().copy_from_slice(&[1, 2, 3, 4]);
     let mut buffer = device.buffer::<u32>(4).unwrap();
-    buffer.upload(&pinned, 4, &copies).unwrap();
+    buffer.upload(&mut pinned, 4, &copies).unwrap();
     let uploaded = device.event().unwrap();
     uploaded.record(&copies).unwrap();
 
@@ -47,13 +47,14 @@ fn a_host_buffer_waits_before_it_shows_or_changes_its_values() {
     let mut pinned = device.host_buffer::<f32>(2).unwrap();
     pinned.wait_mut().unwrap().copy_from_slice(&[1.5, 2.5]);
     let mut buffer = device.buffer::<f32>(2).unwrap();
-    buffer.upload(&pinned, 2, &stream).unwrap();
+    buffer.upload(&mut pinned, 2, &stream).unwrap();
     pinned.wait_mut().unwrap().fill(0.0);
     buffer.download(&mut pinned, 2, &stream).unwrap();
     assert_eq!(pinned.wait().unwrap(), [1.5, 2.5]);
 }
 
 #[test]
+#[expect(unsafe_code, reason = "a graph works on addresses")]
 fn a_graph_does_again_what_was_captured() {
     let device = Device::open(simulated()).unwrap();
     let stream = device.stream().unwrap();
@@ -65,7 +66,8 @@ fn a_graph_does_again_what_was_captured() {
     assert_eq!(found, [1, 2, 3], "capturing does nothing");
     for _ in 0..2 {
         buffer.write(&[4, 5, 6], &stream).unwrap();
-        graph.launch(&stream).unwrap();
+        // SAFETY: the buffer outlives the reading below, which waits for the launch.
+        unsafe { graph.launch(&stream) }.unwrap();
         buffer.read(&mut found, &stream).unwrap();
         assert_eq!(found, [0, 0, 6]);
     }
@@ -77,6 +79,17 @@ fn what_may_not_be_captured_ends_the_capture_with_an_error() {
     let stream = device.stream().unwrap();
     let error = stream.capture(|_| device.buffer::<u8>(1).map(drop)).unwrap_err();
     assert!(matches!(error, Error::Call { function: "cuMemAlloc", .. }), "{error}");
+    assert!(stream.synchronize().is_ok(), "the stream captures no more");
+}
+
+#[test]
+fn a_panic_while_a_stream_captures_ends_the_capture() {
+    let device = Device::open(simulated()).unwrap();
+    let stream = device.stream().unwrap();
+    let captured = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        stream.capture(|_| -> Result<(), Error> { panic!("out of breath") })
+    }));
+    assert!(captured.is_err(), "the panic goes on");
     assert!(stream.synchronize().is_ok(), "the stream captures no more");
 }
 
@@ -99,8 +112,8 @@ fn events_that_are_timed_say_how_long() {
 fn copies_that_do_not_fit_are_refused() {
     let device = Device::open(simulated()).unwrap();
     let stream = device.stream().unwrap();
-    let pinned = device.host_buffer::<u8>(4).unwrap();
+    let mut pinned = device.host_buffer::<u8>(4).unwrap();
     let mut buffer = device.buffer::<u8>(3).unwrap();
-    let error = buffer.upload(&pinned, 4, &stream).unwrap_err();
+    let error = buffer.upload(&mut pinned, 4, &stream).unwrap_err();
     assert_eq!(error, Error::Length { buffer: "device memory to copy to", expected: 4, found: 3 });
 }

@@ -217,18 +217,20 @@ impl DeviceEngine for TensorRtSession {
         self.is_capturable
     }
 
-    fn enqueue(
+    unsafe fn enqueue(
         &mut self,
         stream: &Stream,
         tensors: &EngineTensors,
         shape: &EngineShape,
         count: usize,
     ) -> Result<(), String> {
+        let (expected, found) = (self.device.description(), stream.device().description());
+        if found.uuid != expected.uuid {
+            return Err(format!("stream: expected one of {expected}, found one of {found}"));
+        }
         let mut enqueue = || {
             let context = self.captured_context(count, shape.rows)?;
-            // SAFETY: the frame path's tensors have room for its largest batch, which has as many
-            // rows and no fewer tiles, and live as long as the frame path, which waits for its
-            // streams.
+            // SAFETY: the caller's word; the context was told these sizes.
             unsafe { self.enqueue_on(context, tensors, stream.handle()) }
         };
         enqueue().map_err(|error: TensorRtError| error.to_string())

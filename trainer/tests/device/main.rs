@@ -7,8 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-#[cfg(not(libtorch_cuda))]
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Ways to make a tensor on the processor.
@@ -42,7 +41,7 @@ const STAYS: [(&str, usize, &str); 23] = [
     ("pretrain/batch.rs", 4, "`Batch::on` uploads"),
     ("pretrain/evaluation.rs", 2, "scenes and sentences are counted there"),
     ("pretrain/held_out.rs", 1, "rows of images that are there"),
-    ("prompts.rs", 1, "tokens, uploaded by `embed`"),
+    ("prompts.rs", 2, "tokens, uploaded by `embed`"),
     ("states.rs", 1, "what was saved, copied into tensors where they are"),
     ("text_training.rs", 1, "vectors, uploaded by `on`"),
     ("train/session.rs", 3, "a batch and what its pixels count, uploaded at the end of `tensors`"),
@@ -88,22 +87,21 @@ fn a_tensor_that_is_made_on_the_processor_is_uploaded_or_belongs_there() {
     assert_eq!(found, expected, "use device::upload, or say here why it stays on the processor");
 }
 
-/// Without `LOCAL_RANK` and the like of whatever runs this test.
-#[cfg(not(libtorch_cuda))]
-fn refused(arguments: &[&str], folder: &Path) -> Output {
+/// Without `LOCAL_RANK` and the like of whatever runs this test, and without its devices.
+fn refused(arguments: &[&str], variables: &[(&str, &Path)], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rszs-train"));
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/nano.toml");
     command.args(arguments).args(["--config", config, "--run"]).arg(folder.join("run"));
     for name in ["RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"] {
         command.env_remove(name);
     }
+    command.env("CUDA_VISIBLE_DEVICES", "").envs(variables.iter().copied());
     let output = command.output().unwrap();
     assert!(!output.status.success());
     assert!(!folder.join("run").exists(), "refused before anything is written");
     output
 }
 
-#[cfg(not(libtorch_cuda))]
 #[test]
 fn cuda_is_refused_with_what_is_missing_by_every_command_and_by_the_launcher() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,23 +111,46 @@ fn cuda_is_refused_with_what_is_missing_by_every_command_and_by_the_launcher() {
         &["pretrain", "--device", "cuda"],
         &["evaluate", "--weights", "none", "--device", "cuda"],
     ];
+    let missing =
+        if tch::utils::has_cudart() { "a CUDA device, found none" } else { "a libtorch with CUDA" };
     for command in commands {
-        let output = refused(command, folder.path());
+        let output = refused(command, &[], folder.path());
         assert_eq!(output.status.code(), Some(1));
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            message.starts_with("error: --device cuda: expected a libtorch built with CUDA"),
+            message.starts_with(&format!("error: --device cuda: expected {missing}")),
             "{message}"
         );
         assert_eq!(message.lines().count(), 1, "{command:?}: {message}");
     }
 }
 
-#[cfg(not(libtorch_cuda))]
+/// The program is linked with the part of libtorch for processors; what counts is what is loaded.
+#[test]
+fn the_devices_of_the_libtorch_that_is_loaded_are_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand_in = folder.path().join("libtorch_cuda.so");
+    let libtorch = std::env::var_os("LIBTORCH").map(PathBuf::from).unwrap();
+    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/device/cuda_part.cpp");
+    let compiled = Command::new(compiler)
+        .args(["-std=c++17", "-fPIC", "-shared", "-I"])
+        .arg(libtorch.join("include"))
+        .args([source, "-o"])
+        .arg(&stand_in)
+        .output()
+        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let arguments = ["train", "--from", "none", "--device", "cuda:7"];
+    let output = refused(&arguments, &[("LD_PRELOAD", &stand_in)], folder.path());
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("cuda:7: expected that device, found 2 in all"), "{message}");
+}
+
 #[test]
 fn an_unknown_device_is_a_question_of_usage() {
     let folder = tempfile::tempdir().unwrap();
-    let output = refused(&["pretrain", "--device", "gpu"], folder.path());
+    let output = refused(&["pretrain", "--device", "gpu"], &[], folder.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("expected auto, cpu, cuda or cuda:N"));
 }
