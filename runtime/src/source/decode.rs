@@ -11,7 +11,6 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 
 use super::fill::fill_invalid;
-use super::jpeg::decode_jpeg;
 use super::jpeg_end::has_end_of_image;
 use super::limits::{MAX_DECODER_BYTES, MAX_FILE_BYTES, MAX_PIXELS};
 use super::raster::{Raster, Samples};
@@ -112,13 +111,10 @@ fn decode(
     if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
         return Err(truncated(length, path, format));
     }
-    let is_plain = options.bands.is_none() && options.stretch.is_none();
-    let decoded = match format {
-        ImageFormat::Tiff => decode_tiff(std::mem::take(bytes), options, frame),
-        ImageFormat::Jpeg if is_plain => {
-            decode_jpeg(bytes, frame).map(|orientation| turn_upright(frame, orientation))
-        }
-        other => decode_as(other, bytes, options, frame),
+    let decoded = if format == ImageFormat::Tiff {
+        decode_tiff(std::mem::take(bytes), options, frame)
+    } else {
+        decode_as(format, bytes, options, frame)
     };
     decoded.map_err(|error| match error {
         DecodeError::TooManyPixels(width, height) => {
@@ -176,7 +172,7 @@ fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
     }
 }
 
-pub(super) enum DecodeError {
+enum DecodeError {
     TooManyPixels(u32, u32),
     Truncated,
     Bands(usize),
@@ -270,7 +266,7 @@ fn raster(image: DynamicImage, typed: Option<[usize; 3]>) -> Result<Raster, Deco
     Ok(Raster { width_px, height_px, samples, bands, shown, valid })
 }
 
-pub(super) fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
+fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
     let is_too_large = u64::from(width) * u64::from(height) > MAX_PIXELS
         || width.max(height) > rszs_hot::MAX_SIDE_PX;
     if is_too_large { Err(DecodeError::TooManyPixels(width, height)) } else { Ok(()) }

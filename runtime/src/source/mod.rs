@@ -8,7 +8,6 @@
 mod decode;
 mod error;
 mod fill;
-mod jpeg;
 mod jpeg_end;
 mod limits;
 mod listing;
