@@ -23,7 +23,7 @@ pub use embedded::EmbeddedSession;
 pub use error::{EngineError, LoadError, NoEngine};
 pub use kind::EngineKind;
 pub use library::Refusal;
-pub use onnxruntime::{OnnxRuntimeSession, Provider};
+pub use onnxruntime::{LEAST_CUDA_RELEASE, OnnxRuntimeSession, Provider};
 pub use options::EngineOptions;
 pub use session::{NamedInput, NamedOutput, Session, Values};
 pub(crate) use start::first_of_each;
