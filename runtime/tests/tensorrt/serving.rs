@@ -28,7 +28,8 @@ fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
         assert!(line["passed"] == true && line["plan_bytes"].is_null(), "{line}");
         assert_eq!(machine.builds(), 1);
         assert_eq!(machine.calls("VRuntime::deserializeCudaEngine(20 bytes)"), 2);
-        assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 2);
+        // One for each golden image, each time.
+        assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 4);
         let faults: Vec<_> = machine
             .transcript()
             .into_iter()
@@ -119,8 +120,15 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     // of two, one of two captured, one of one.
     assert_eq!(end.done.unwrap().tiles, 15);
     assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 5);
-    // For the self-test, for two tiles, for one.
-    assert_eq!(machine.calls("VCudaEngine::createExecutionContext"), 3);
+    // For the self-test, for two tiles, for one: in the same memory.
+    assert_eq!(machine.calls("VCudaEngine::createExecutionContext(2)"), 3);
+    let transcript = machine.transcript();
+    let memory: Vec<_> = transcript
+        .iter()
+        .filter(|line| line.starts_with("VExecutionContext::setDeviceMemoryV2("))
+        .collect();
+    assert!(memory.len() == 3 && memory.iter().all(|set| *set == memory[0]), "{memory:?}");
+    assert!(memory[0].ends_with(", 0x300000)"), "{memory:?}");
     let faults = machine
         .transcript()
         .into_iter()
@@ -176,15 +184,15 @@ fn two_engines_are_compared_on_the_device() {
         (line["iou"].as_f64(), line["logits_difference_max"].as_f64()),
         (Some(1.0), Some(0.0))
     );
-    // Two self-tests, two trials, and twice the built-in scene, batch by batch until it is
-    // captured.
-    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 8);
+    // Two self-tests of two images, two trials, and twice the built-in scene, batch by batch until
+    // it is captured.
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 10);
 }
 
 #[test]
 fn a_plan_that_cannot_be_captured_runs_batch_by_batch() {
     let machine = Installation::new(110_400);
-    machine.script(&["failing-runs 2 2"]);
+    machine.script(&["failing-runs 3 3"]);
     let output = machine.path("out");
     let run = machine.edge(&[
         "--bundle",

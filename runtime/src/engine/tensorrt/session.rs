@@ -5,7 +5,7 @@
 )]
 
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
-use rszs_cuda::{Device, Stream};
+use rszs_cuda::{Device, DeviceBuffer, Stream};
 use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, LoadedPlan};
 
 use super::buffers::Buffers;
@@ -16,9 +16,15 @@ use crate::engine::{EngineError, NamedInput, NamedOutput, Values};
 pub(super) const STRIDE: usize = rszs_hot::LOGIT_STRIDE_PX as usize;
 
 /// One model in TensorRT, with memory for its largest call.
+///
+/// All contexts compute in one block of memory, so their runs follow each other: those on addresses
+/// do on the frame path's stream, and a run with values of the host waits for the device before and
+/// after. A session serves one frame path at a time.
 #[derive(Debug)]
 pub struct TensorRtSession {
+    // Contexts are deleted before the memory that they compute in.
     plan: LoadedPlan,
+    memory: DeviceBuffer<u8>,
     tile_px: usize,
     most_tiles: usize,
     most_rows: usize,
@@ -52,12 +58,17 @@ impl TensorRtSession {
         device.make_current()?;
         let mut plan = LoadedPlan::new(library, plan)?;
         check_tensors(&plan.tensors()?, request.joint_width.is_some())?;
-        let host = ShapedContext { id: plan.add_context()?, shape: None };
+        let memory = device.buffer(plan.memory_bytes()?)?;
+        // SAFETY: it is as large as the plan says, lives longer than the plan, and is the session's
+        // own, whose runs follow each other.
+        let id = unsafe { plan.add_context(memory.address()) }?;
+        let host = ShapedContext { id, shape: None };
         let PlanRequest { tile_px, most_tiles, most_rows, joint_width, .. } = *request;
         let buffers = Buffers::new(&device, request)?;
         let stream = device.stream()?;
         Ok(Self {
             plan,
+            memory,
             tile_px,
             most_tiles,
             most_rows,
@@ -156,7 +167,9 @@ impl TensorRtSession {
             return Ok(context.id);
         }
         self.device.make_current()?;
-        let new = ShapedContext { id: self.plan.add_context()?, shape: None };
+        // SAFETY: as in `new`.
+        let id = unsafe { self.plan.add_context(self.memory.address()) }?;
+        let new = ShapedContext { id, shape: None };
         let shaped = self.shaped(new, tiles, rows)?;
         self.captured.push(shaped);
         Ok(shaped.id)
@@ -168,7 +181,11 @@ impl TensorRtSession {
         inputs: &[NamedInput<'_>],
         outputs: &mut [NamedOutput<'_>],
     ) -> Result<(), EngineError> {
-        self.try_run(inputs, outputs).map_err(|error| EngineError::Run(error.to_string()))
+        let run = self.try_run(inputs, outputs);
+        // Also reports what failed on the device after the call was asked for; and where asking
+        // failed halfway, the memory is in use until then.
+        let done = self.stream.synchronize().map_err(TensorRtError::from);
+        run.and(done).map_err(|error| EngineError::Run(error.to_string()))
     }
 
     fn try_run(
@@ -180,8 +197,9 @@ impl TensorRtSession {
         for output in &*outputs {
             (tiles, rows) = (output.shape[0], output.shape[1]);
         }
+        // A frame path may compute in the same memory.
+        self.device.synchronize()?;
         // Before anything is copied to buffers of this size.
-        self.device.make_current()?;
         self.host.shape = None;
         self.host = self.shaped(self.host, tiles, rows)?;
         for input in inputs {
@@ -205,8 +223,6 @@ impl TensorRtSession {
             there.download(host, count, &self.stream)?;
             output.values.copy_from_slice(&host.wait()?[..count]);
         }
-        // Reports what failed on the device after the call was asked for.
-        self.stream.synchronize()?;
         Ok(())
     }
 }
