@@ -6,7 +6,7 @@ use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
 use rszs_edge::events::Event;
 use serde_json::Value;
 
-use crate::installation::{FAMILIES, Installation, bundle};
+use crate::installation::{FAMILIES, Installation, Run, bundle};
 
 #[test]
 fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
@@ -96,15 +96,14 @@ fn masks_come_from_tensorrt_and_one_query_is_two_rows() {
     assert_eq!(last, "VExecutionContext::setInputShape(queries, [2, 512])");
 }
 
-#[test]
-fn tiles_stay_on_the_device_and_batches_are_captured_once() {
-    let machine = Installation::new(100_300);
+/// Segments one image of 15 tiles, two a call.
+fn segment_15_tiles(machine: &Installation, engine: &str) -> Run {
     let (image, output) = (machine.path("image.png"), machine.path("out"));
     image::RgbImage::from_fn(900, 500, |x, y| image::Rgb([x as u8, y as u8, 90]))
         .save(&image)
         .unwrap();
     let arguments =
-        ["--bundle", &bundle(), "--queries", "flood,building", "--engine", "tensorrt", "--json"];
+        ["--bundle", &bundle(), "--queries", "flood,building", "--engine", engine, "--json"];
     let run =
         machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &image]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -116,9 +115,16 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     else {
         panic!("{}", run.stdout)
     };
+    assert_eq!(end.done.unwrap().tiles, 15);
+    run
+}
+
+#[test]
+fn tiles_stay_on_the_device_and_batches_are_captured_once() {
+    let machine = Installation::new(100_300);
+    segment_15_tiles(&machine, "tensorrt");
     // 7 batches of two and one of one, of which the library saw: the self-test, a trial, then one
     // of two, one of two captured, one of one.
-    assert_eq!(end.done.unwrap().tiles, 15);
     assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 5);
     // For the self-test, for two tiles, for one: in the same memory.
     assert_eq!(machine.calls("VCudaEngine::createExecutionContext(2)"), 3);
@@ -134,6 +140,15 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
         .into_iter()
         .filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
     assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn tensorrt_rtx_is_asked_for_each_batch() {
+    let machine = Installation::new(10_701);
+    let run = segment_15_tiles(&machine, "tensorrt-rtx");
+    assert!(!run.stderr.contains("CUDA graphs"), "{}", run.stderr);
+    // The self-test, and eight batches.
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 9);
 }
 
 #[test]

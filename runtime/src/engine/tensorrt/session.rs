@@ -6,7 +6,7 @@
 
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
 use rszs_cuda::{Device, DeviceBuffer, Stream};
-use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, LoadedPlan};
+use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Family, Library, LoadedPlan};
 
 use super::buffers::Buffers;
 use super::{PlanRequest, TensorRtError};
@@ -34,6 +34,7 @@ pub struct TensorRtSession {
     /// For calls on addresses, one for each number of tiles: what was captured into a graph refers
     /// to its context.
     captured: Vec<ShapedContext>,
+    family: Family,
     is_capturable: bool,
     buffers: Buffers,
     stream: Stream,
@@ -75,6 +76,7 @@ impl TensorRtSession {
             joint_width,
             host,
             captured: Vec::new(),
+            family: library.family(),
             is_capturable: false,
             buffers,
             stream,
@@ -90,7 +92,13 @@ impl TensorRtSession {
     /// Tries whether a run can be captured into a graph, which not every plan can, by NVIDIA's
     /// guide. Comes after a first run, the self-test's; the error says why calls are asked for one
     /// by one.
+    ///
+    /// TensorRT-RTX is not tried: it allocates while it runs, and takes better kernels once they are
+    /// compiled, which a graph would never see.
     pub fn try_capture(&mut self) -> Result<(), TensorRtError> {
+        if self.family == Family::TensorRtRtx {
+            return Ok(());
+        }
         let (stream, tensors) = (self.device.stream()?, self.buffers.tensors());
         // SAFETY: as in `try_run`. What is captured is dropped and never launched.
         stream.capture(|stream| unsafe {
