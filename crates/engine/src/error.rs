@@ -6,6 +6,7 @@ use rszs_bundle::{GoldenError, Precision};
 
 use super::EngineKind;
 use super::library::Refusal;
+use super::onnxruntime::LEAST_CUDA_RELEASE;
 use super::tensorrt::TensorRtError;
 
 /// One call of an engine failed.
@@ -47,6 +48,18 @@ pub enum LoadError {
         library = .0.display()
     )]
     NoCudaProvider(PathBuf),
+    /// A library of ONNX Runtime whose CUDA provider lacks kernels.
+    #[error(
+        "{library}: expected ONNX Runtime 1.{LEAST_CUDA_RELEASE} or later for the GPU, found \
+         {found}, which leaves Resize to the processor (pip install --upgrade onnxruntime-gpu)",
+        library = .library.display()
+    )]
+    OldCudaProvider {
+        /// The library file.
+        library: PathBuf,
+        /// Its version.
+        found: String,
+    },
     /// No CUDA device.
     #[error(transparent)]
     Device(#[from] rszs_cuda::Error),
@@ -115,7 +128,8 @@ impl LoadError {
             Self::TensorRt(error) => {
                 matches!(error, TensorRtError::Load(rszs_tensorrt::LoadError::NotFound { .. }))
             }
-            Self::NotOnGpu { .. }
+            Self::OldCudaProvider { .. }
+            | Self::NotOnGpu { .. }
             | Self::Library { .. }
             | Self::Model { .. }
             | Self::Precision { .. }

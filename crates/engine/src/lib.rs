@@ -36,7 +36,7 @@ pub use error::{EngineError, LoadError, NoEngine, Skipped};
 pub use interrupt::Interrupt;
 pub use kind::EngineKind;
 pub use library::Refusal;
-pub use onnxruntime::{OnnxRuntimeSession, Provider};
+pub use onnxruntime::{LEAST_CUDA_RELEASE, OnnxRuntimeSession, Provider};
 pub use options::EngineOptions;
 pub use session::Session;
 pub use start::{Started, attempts, first_of_each, prove, start};

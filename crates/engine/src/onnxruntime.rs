@@ -18,6 +18,10 @@ use super::placement::{RECORD, elsewhere, placement};
 use super::values::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
 
+/// The first release of ONNX Runtime, 1.25, whose CUDA provider has a kernel for every operator of a
+/// bundle: 1.24 has none for `Resize` of opset 19 (`tests/cuda_kernels.rs`).
+pub const LEAST_CUDA_RELEASE: u32 = 25;
+
 /// The library of this process: the first that loads stays, because neither the library nor its
 /// environment can be had twice.
 static LIBRARY: OnceLock<Library> = OnceLock::new();
@@ -65,6 +69,7 @@ impl OnnxRuntimeSession {
             if !ep::CUDA::is_available().unwrap_or_default() {
                 return Err(LoadError::NoCudaProvider(library.path.clone()));
             }
+            expect_cuda_release(&library.path, &library.version)?;
             // Without one the provider fails, too, in words that name whichever of its libraries is
             // loaded first.
             Device::open(0)?;
@@ -131,6 +136,18 @@ impl OnnxRuntimeSession {
             output.take(&shape, found)?;
         }
         Ok(())
+    }
+}
+
+/// One whose version cannot be read is seen by the placement of its nodes.
+fn expect_cuda_release(library: &Path, version: &str) -> Result<(), LoadError> {
+    let release: Option<u32> = version.split('.').nth(1).and_then(|release| release.parse().ok());
+    match release {
+        Some(found) if found < LEAST_CUDA_RELEASE => Err(LoadError::OldCudaProvider {
+            library: library.to_owned(),
+            found: version.to_owned(),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -215,6 +232,19 @@ mod tests {
         assert_eq!(placement[ep::CPU::NAME]["Conv"], 59);
         assert_eq!(elsewhere(&placement, ep::CPU::NAME), None);
         assert!(elsewhere(&placement, ep::CUDA::NAME).unwrap().contains("59 Conv"));
+    }
+
+    #[test]
+    fn a_library_without_all_kernels_is_too_old_for_a_gpu() {
+        let release = |version| expect_cuda_release(Path::new("/lib/ort.so"), version);
+        assert_eq!(
+            release("1.24.4").unwrap_err().to_string(),
+            "/lib/ort.so: expected ONNX Runtime 1.25 or later for the GPU, found 1.24.4, which \
+             leaves Resize to the processor (pip install --upgrade onnxruntime-gpu)"
+        );
+        for version in ["1.25.0", "1.31.1", "of unknown version"] {
+            release(version).unwrap();
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Choosing an engine and proving that it computes what the bundle says.
 
-use rszs_bundle::{Bundle, Deviation, Golden, Precision};
+use rszs_bundle::{Bundle, Deviation, Golden, GoldenShape, Precision};
 
 use super::error::{Skipped, precisions};
 use super::onnxruntime::{OnnxRuntimeSession, Provider};
@@ -163,7 +163,8 @@ fn prove_limited(
     let session = match kind {
         EngineKind::TensorRt | EngineKind::TensorRtRtx => {
             let request = PlanRequest::new(precision, model, golden, options, row_limit);
-            return prove_plan(tensorrt::load(kind, &request, options)?, golden, precision);
+            let loaded = tensorrt::load(kind, &request, options)?;
+            return prove_plan(loaded, golden, precision, request.most_tiles);
         }
         EngineKind::Cuda => {
             let (threads, library) = (options.threads(), options.library.as_deref());
@@ -177,7 +178,7 @@ fn prove_limited(
         EngineKind::Cpu | EngineKind::Embedded => kind.load(model, options)?,
     };
     let mut engine = Engine { session };
-    let deviation = self_test(&mut engine, golden, precision)?;
+    let deviation = self_test(&mut engine, golden, precision, golden.shape.images)?;
     Ok((engine, deviation))
 }
 
@@ -186,31 +187,37 @@ fn prove_plan(
     loaded: Loaded,
     golden: &Golden,
     precision: Precision,
+    most_tiles: usize,
 ) -> Result<(Engine, Deviation), LoadError> {
     let Loaded { session, trial: _trial } = loaded;
     let mut engine = Engine { session: Session::TensorRt(session) };
-    match self_test(&mut engine, golden, precision) {
+    match self_test(&mut engine, golden, precision, most_tiles) {
         Ok(deviation) => Ok((engine, deviation)),
         Err(LoadError::Golden(error)) => Err(LoadError::GoldenOfPlan(error)),
         Err(error) => Err(error),
     }
 }
 
-/// Runs the golden inputs and compares.
+/// Runs the golden inputs, `most_tiles` images a call, and compares.
 fn self_test(
     engine: &mut impl TileEngine,
     golden: &Golden,
     precision: Precision,
+    most_tiles: usize,
 ) -> Result<Deviation, LoadError> {
+    let GoldenShape { images, queries: rows, tile_px, .. } = golden.shape;
     let mut logits = vec![0.0; golden.logits.len()];
     let mut presence = vec![0.0; golden.presence.len()];
-    let batch = TileBatch {
-        tiles: &golden.tiles,
-        count: golden.shape.images,
-        tile_px: golden.shape.tile_px,
-        embeddings: golden.queries.as_deref(),
-        rows: golden.shape.queries,
-    };
-    engine.run(batch, TileScores { logits: &mut logits, presence: &mut presence })?;
+    let per_call = |len: usize| (len / images.max(1) * most_tiles).max(1);
+    let calls = golden
+        .tiles
+        .chunks(per_call(golden.tiles.len()))
+        .zip(logits.chunks_mut(per_call(golden.logits.len())))
+        .zip(presence.chunks_mut(per_call(golden.presence.len())));
+    for ((tiles, logits), presence) in calls {
+        let (count, embeddings) = (presence.len() / rows.max(1), golden.queries.as_deref());
+        let batch = TileBatch { tiles, count, tile_px, embeddings, rows };
+        engine.run(batch, TileScores { logits, presence })?;
+    }
     Ok(golden.compare(precision, &logits, &presence)?)
 }

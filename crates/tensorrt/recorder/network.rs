@@ -17,7 +17,8 @@ pub(crate) struct Tensor {
     pub(crate) data_type: usize,
     /// Sizes, [`N`] and [`K`] being open.
     shape: Vec<i64>,
-    /// Content of an output, float32 in the order of bytes of this machine.
+    /// Content of an output, float32 in the order of bytes of this machine, for a run of all that
+    /// there is; of the input `tiles`, bytes by which a run is found that asks for some of it.
     content: Option<PathBuf>,
 }
 
@@ -45,7 +46,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Adds a line of the script: `input NAME TYPE Nx2x3`, `output NAME TYPE NxKx3 FILE`,
+    /// Adds a line of the script: `input NAME TYPE Nx2x3 FILE`, `output NAME TYPE NxKx3 FILE`,
     /// `plan WORD`, `failing-runs FIRST LAST` or `driver-at-run RUN FUNCTION CODE`.
     pub(crate) fn add(&mut self, words: &[&str]) {
         match words {
@@ -96,7 +97,8 @@ impl Network {
     }
 
     /// Writes every output, as much of it as the run asks for, to its address, in the order of
-    /// `stream`. False: the run is to fail, or an output has no address.
+    /// `stream`: from the place on where the first tile is in the content of the input `tiles`, or
+    /// from the start if it is nowhere. False: the run is to fail, or an output has no address.
     pub(crate) fn run(&mut self, stream: usize) -> bool {
         self.runs += 1;
         if let Some((_, function, code)) =
@@ -107,28 +109,42 @@ impl Network {
         if self.failing_runs.as_ref().is_some_and(|failing| failing.contains(&self.runs)) {
             return false;
         }
+        let known = self.tensor("tiles").and_then(|tensor| tensor.content.clone());
+        let (tiles, tile) = (self.addresses.get("tiles").copied(), self.tile_bytes());
         self.tensors.iter().filter(|tensor| !tensor.is_input).all(|tensor| {
             let name = tensor.name.to_string_lossy();
             let (Some(&address), Some(file)) = (self.addresses.get(&*name), &tensor.content) else {
                 return false;
             };
-            let mut content = std::fs::read(file).expect("the output that the test has written");
-            content.truncate(
-                self.resolved(tensor).iter().product::<i64>() as usize * size_of::<f32>(),
-            );
+            let content = std::fs::read(file).expect("the output that the test has written");
+            let shape = self.resolved(tensor);
+            let length = shape.iter().product::<i64>() as usize * size_of::<f32>();
+            let (known, step) = (known.clone(), length / shape[0] as usize);
             driver::ask(stream, move || {
-                // SAFETY: the caller's word, as for a real library: memory of the tensor's size
-                // lies there.
+                let place = tiles.zip(known.as_ref()).map_or(0, |(tiles, known)| {
+                    let known = std::fs::read(known).expect("the tiles that the test has written");
+                    // SAFETY: the caller's word, as for a real library: a tile lies there.
+                    let given = unsafe { std::slice::from_raw_parts(tiles as *const u8, tile) };
+                    known.chunks(tile).position(|known| known == given).unwrap_or(0)
+                });
+                let from = &content[(place * step).min(content.len())..];
+                // SAFETY: as above: memory of the output's size lies there.
                 unsafe {
                     std::ptr::copy_nonoverlapping(
-                        content.as_ptr(),
+                        from.as_ptr(),
                         address as *mut u8,
-                        content.len(),
+                        length.min(from.len()),
                     );
                 };
             });
             true
         })
+    }
+
+    /// Bytes of one tile.
+    fn tile_bytes(&self) -> usize {
+        let shape = self.tensor("tiles").map_or(&[][..], |tensor| &tensor.shape);
+        shape.iter().skip(1).product::<i64>() as usize
     }
 }
 

@@ -39,8 +39,18 @@ pub(crate) fn method(class: &str, slot: usize) -> Option<&'static str> {
     };
     let mut rows =
         include_str!("../slots/slots.golden").lines().filter(|line| !line.starts_with('#'));
+    // The column of TensorRT 10 is that of 10.1 and later.
+    let is_first = (100_000..100_100).contains(&state().version_number);
     rows.find_map(|row| {
         let words: Vec<&str> = row.split(' ').collect();
+        if is_first
+            && matches!(
+                words[0],
+                "VCudaEngine::getDeviceMemorySizeV2" | "VExecutionContext::setDeviceMemoryV2"
+            )
+        {
+            return None;
+        }
         let is_of_class = words[0].split_once("::").is_some_and(|(of, _)| of == class);
         (is_of_class && words[column].parse() == Ok(slot)).then_some(words[0])
     })
@@ -74,9 +84,10 @@ pub(crate) fn arguments(method: &str) -> &'static [Argument] {
         | "VCudaEngine::getTensorIOMode"
         | "VExecutionContext::getTensorShape" => &[Text],
         "VCudaEngine::getProfileShape" => &[Text, Integer, Integer],
+        "VExecutionContext::setDeviceMemoryV2" => &[Word, Word],
         "VExecutionContext::setInputShape" => &[Text, Shape],
         "VExecutionContext::setTensorAddress" => &[Text, Word],
-        "VExecutionContext::enqueueV3" => &[Word],
+        "VExecutionContext::enqueueV3" | "VExecutionContext::setDeviceMemory" => &[Word],
         "IParser::parse"
         | "VRuntime::deserializeCudaEngine"
         | "VBuilderConfig::createTimingCache" => &[Bytes],
@@ -113,6 +124,9 @@ pub(crate) fn answer(method: &str) -> Answer {
             Answer::Number(0)
         }
         "IParserError::code" => Answer::Number(8),
+        "VCudaEngine::getDeviceMemorySize" | "VCudaEngine::getDeviceMemorySizeV2" => {
+            Answer::Number(0x30_0000)
+        }
         _ => Answer::Number(1),
     }
 }

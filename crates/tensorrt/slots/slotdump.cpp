@@ -57,6 +57,14 @@ int main() {
                 slot(static_cast<ICudaEngine *(VRuntime::*)(void const *, std::size_t) noexcept>(
                     &VRuntime::deserializeCudaEngine)));
     SLOT(VCudaEngine, createExecutionContext)
+#if NV_TENSORRT_MAJOR == 10
+    SLOT(VCudaEngine, getDeviceMemorySize)
+#endif
+#if NV_TENSORRT_MAJOR != 10 || NV_TENSORRT_MINOR >= 1
+    SLOT(VCudaEngine, getDeviceMemorySizeV2)
+    SLOT(VExecutionContext, setDeviceMemoryV2)
+#endif
+    SLOT(VExecutionContext, setDeviceMemory)
     SLOT(VCudaEngine, getNbOptimizationProfiles)
     SLOT(VCudaEngine, getTensorShape)
     SLOT(VCudaEngine, getTensorDataType)

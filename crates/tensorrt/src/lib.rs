@@ -50,7 +50,8 @@
 //! let context;
 //! {
 //!     let engine = runtime.deserialize(plan)?;
-//!     context = engine.create_context()?;
+//!     // SAFETY: nothing runs.
+//!     context = unsafe { engine.create_context(0)? };
 //! } // a context does not outlive its engine, not even until the end of the function
 //! # Ok(())
 //! # }

@@ -213,8 +213,8 @@ another plan. No other plan is ever loaded.
 
 TensorRT is found where the system's loader finds libnvinfer.so or
 libtensorrt_rtx.so.1 (LD_LIBRARY_PATH, for one from an archive). ONNX Runtime
-1.24 or later is searched in this order: --onnxruntime, the variable
-ORT_DYLIB_PATH, the program's folder, ../lib from there,
+1.24 or later (cuda: 1.25) is searched in this order: --onnxruntime, the
+variable ORT_DYLIB_PATH, the program's folder, ../lib from there,
 third_party/onnxruntime/lib in any folder above, the active Python environment,
 the system's library path.
 ";

@@ -150,8 +150,8 @@ fn a_plan_of_another_network_is_named_by_its_tensors() {
 #[test]
 fn a_device_that_disappears_is_named_image_by_image() {
     let machine = Installation::new(110_400);
-    // The self-test is one run, the trial of a capture the second.
-    machine.script(&["failing-runs 3 1000"]);
+    // The self-test is two runs, the trial of a capture the third.
+    machine.script(&["failing-runs 4 1000"]);
     let output = machine.path("out");
     let run = machine.edge(&[
         "--bundle",

@@ -64,6 +64,7 @@ impl Installation {
         .unwrap();
         symlink(rszs_cuda_simulator::load().file(), libraries.join("libcuda.so.1")).unwrap();
         let golden = Bundle::open(bundle().as_ref(), &VerifyOptions::default()).unwrap();
+        fs::write(installation.folder.path().join("tiles"), &golden.golden().tiles).unwrap();
         installation.outputs(&golden.golden().logits, &golden.golden().presence);
         installation.script(&[]);
         installation
@@ -98,7 +99,7 @@ impl Installation {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// What every run of the engine gives.
+    /// What the engine gives for the golden tiles, and for others what it gives for the first.
     pub(crate) fn outputs(&self, logits: &[f32], presence: &[f32]) {
         for (name, values) in [("logits", logits), ("presence", presence)] {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
@@ -114,7 +115,7 @@ impl Installation {
             format!("version {}", self.version),
             format!("transcript {}", path("transcript")),
             "plan plan-of-the-recorder".to_owned(),
-            "input tiles 5 Nx256x256x3".to_owned(),
+            format!("input tiles 5 Nx256x256x3 {}", path("tiles")),
             "input queries 0 Kx512".to_owned(),
             format!("output logits 0 NxKx64x64 {}", path("logits")),
             format!("output presence 0 NxK {}", path("presence")),

@@ -1,7 +1,7 @@
 //! A device that is lost, or full, in the middle of a run.
 //!
-//! The self-test is the first run of an engine, the trial of a capture the second; each image
-//! below is one tile.
+//! The self-test is the first two runs of an engine, one for each golden image, the trial of a
+//! capture the third; each image below is one tile.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ fn ends(run: &Run) -> Vec<Option<String>> {
 /// the third may have been or not. The trial of a capture fails: what is captured is not asked for
 /// again.
 fn lose_at_the_fourth(machine: &Installation, code: i32) {
-    machine.script(&["failing-runs 2 2", &format!("driver-at-run 6 * {code}")]);
+    machine.script(&["failing-runs 3 3", &format!("driver-at-run 7 * {code}")]);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn another_engine_takes_over_at_the_image_where_the_device_was_lost() {
 #[test]
 fn a_device_that_is_lost_while_batches_are_captured_costs_no_image() {
     let machine = Installation::new(10_701);
-    machine.script(&["driver-at-run 4 * 719"]);
+    machine.script(&["driver-at-run 5 * 719"]);
     let run = segment(&machine, &[256, 256, 500, 256], &[]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(ends(&run), [None, None, None, None]);
@@ -129,7 +129,7 @@ fn an_engine_that_was_asked_for_has_no_other_and_every_image_is_named() {
 fn an_image_without_room_on_the_device_fails_alone() {
     let machine = Installation::new(110_400);
     // The first two have made room for two under way at a time.
-    machine.script(&["driver-at-run 4 cuMemAlloc_v2 2"]);
+    machine.script(&["driver-at-run 5 cuMemAlloc_v2 2"]);
     let run = segment(&machine, &[256, 256, 700, 256], &[]);
     assert_eq!(run.code, 1, "{}", run.stderr);
     let [None, None, Some(third), None] = &ends(&run)[..] else { panic!("{}", run.stdout) };
@@ -142,7 +142,7 @@ fn an_image_without_room_on_the_device_fails_alone() {
 #[test]
 fn runs_that_fail_on_a_device_that_lives_fail_their_images_alone() {
     let machine = Installation::new(100_300);
-    machine.script(&["failing-runs 4 4"]);
+    machine.script(&["failing-runs 5 5"]);
     let run = segment(&machine, &[256; 3], &[]);
     assert_eq!(run.code, 1, "{}", run.stderr);
     let [None, Some(second), None] = &ends(&run)[..] else { panic!("{}", run.stdout) };

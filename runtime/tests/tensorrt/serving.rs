@@ -6,7 +6,7 @@ use rszs_bundle::{Bundle, BundleWriter, Precision, VerifyOptions};
 use rszs_edge::cli::events::Event;
 use serde_json::Value;
 
-use crate::installation::{FAMILIES, Installation, bundle};
+use crate::installation::{FAMILIES, Installation, Run, bundle};
 
 #[test]
 fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
@@ -28,7 +28,8 @@ fn a_plan_is_built_tested_kept_and_taken_from_the_cache_afterwards() {
         assert!(line["passed"] == true && line["plan_bytes"].is_null(), "{line}");
         assert_eq!(machine.builds(), 1);
         assert_eq!(machine.calls("VRuntime::deserializeCudaEngine(20 bytes)"), 2);
-        assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 2);
+        // One for each golden image, each time.
+        assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 4);
         let faults: Vec<_> = machine
             .transcript()
             .into_iter()
@@ -95,15 +96,14 @@ fn masks_come_from_tensorrt_and_one_query_is_two_rows() {
     assert_eq!(last, "VExecutionContext::setInputShape(queries, [2, 512])");
 }
 
-#[test]
-fn tiles_stay_on_the_device_and_batches_are_captured_once() {
-    let machine = Installation::new(100_300);
+/// Segments one image of 15 tiles, two a call.
+fn segment_15_tiles(machine: &Installation, engine: &str) -> Run {
     let (image, output) = (machine.path("image.png"), machine.path("out"));
     image::RgbImage::from_fn(900, 500, |x, y| image::Rgb([x as u8, y as u8, 90]))
         .save(&image)
         .unwrap();
     let arguments =
-        ["--bundle", &bundle(), "--queries", "flood,building", "--engine", "tensorrt", "--json"];
+        ["--bundle", &bundle(), "--queries", "flood,building", "--engine", engine, "--json"];
     let run =
         machine.edge(&[&arguments[..], &["--batch", "2", "--output", &output, &image]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -115,17 +115,40 @@ fn tiles_stay_on_the_device_and_batches_are_captured_once() {
     else {
         panic!("{}", run.stdout)
     };
+    assert_eq!(end.done.unwrap().tiles, 15);
+    run
+}
+
+#[test]
+fn tiles_stay_on_the_device_and_batches_are_captured_once() {
+    let machine = Installation::new(100_300);
+    segment_15_tiles(&machine, "tensorrt");
     // 7 batches of two and one of one, of which the library saw: the self-test, a trial, then one
     // of two, one of two captured, one of one.
-    assert_eq!(end.done.unwrap().tiles, 15);
     assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 5);
-    // For the self-test, for two tiles, for one.
-    assert_eq!(machine.calls("VCudaEngine::createExecutionContext"), 3);
+    // For the self-test, for two tiles, for one: in the same memory.
+    assert_eq!(machine.calls("VCudaEngine::createExecutionContext(2)"), 3);
+    let transcript = machine.transcript();
+    let memory: Vec<_> = transcript
+        .iter()
+        .filter(|line| line.starts_with("VExecutionContext::setDeviceMemoryV2("))
+        .collect();
+    assert!(memory.len() == 3 && memory.iter().all(|set| *set == memory[0]), "{memory:?}");
+    assert!(memory[0].ends_with(", 0x300000)"), "{memory:?}");
     let faults = machine
         .transcript()
         .into_iter()
         .filter(|line| line.contains("AFTER DELETION") || line.contains("AGAIN"));
     assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn tensorrt_rtx_is_asked_for_each_batch() {
+    let machine = Installation::new(10_701);
+    let run = segment_15_tiles(&machine, "tensorrt-rtx");
+    assert!(!run.stderr.contains("CUDA graphs"), "{}", run.stderr);
+    // The self-test, and eight batches.
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 9);
 }
 
 #[test]
@@ -176,15 +199,15 @@ fn two_engines_are_compared_on_the_device() {
         (line["iou"].as_f64(), line["logits_difference_max"].as_f64()),
         (Some(1.0), Some(0.0))
     );
-    // Two self-tests, two trials, and twice the built-in scene, batch by batch until it is
-    // captured.
-    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 8);
+    // Two self-tests of two images, two trials, and twice the built-in scene, batch by batch until
+    // it is captured.
+    assert_eq!(machine.calls("VExecutionContext::enqueueV3"), 10);
 }
 
 #[test]
 fn a_plan_that_cannot_be_captured_runs_batch_by_batch() {
     let machine = Installation::new(110_400);
-    machine.script(&["failing-runs 2 2"]);
+    machine.script(&["failing-runs 3 3"]);
     let output = machine.path("out");
     let run = machine.edge(&[
         "--bundle",

@@ -23,10 +23,8 @@ pub(crate) struct PlanRequest<'a> {
     pub(super) precision: Precision,
     /// H and W.
     pub(super) tile_px: usize,
-    /// Most tiles a call.
-    pub(super) most_tiles: usize,
-    /// Tiles that kernels are chosen for.
-    pub(super) usual_tiles: usize,
+    /// Most tiles a call, and what kernels are chosen for.
+    pub(crate) most_tiles: usize,
     /// Most queries a call; for a folded model, exactly so many.
     pub(super) most_rows: usize,
     pub(super) least_rows: usize,
@@ -35,7 +33,8 @@ pub(crate) struct PlanRequest<'a> {
 }
 
 impl<'a> PlanRequest<'a> {
-    /// For calls as `options` have them and for the golden set. `row_limit` is the model's own.
+    /// For calls as `options` have them: the golden set's images go in calls of as many tiles, its
+    /// queries in one. `row_limit` is the model's own.
     pub(crate) fn new(
         precision: Precision,
         model: &'a [u8],
@@ -44,14 +43,13 @@ impl<'a> PlanRequest<'a> {
         row_limit: Option<usize>,
     ) -> Self {
         let shape = golden.shape;
-        let usual_tiles = options.batch.map_or(1, NonZero::get);
+        let most_tiles = options.batch.map_or(1, NonZero::get);
         let is_open = golden.queries.is_some();
         Self {
             model,
             precision,
             tile_px: shape.tile_px,
-            most_tiles: usual_tiles.max(shape.images),
-            usual_tiles,
+            most_tiles,
             most_rows: if is_open {
                 options.largest_rows(row_limit).max(shape.queries)
             } else {
@@ -64,15 +62,14 @@ impl<'a> PlanRequest<'a> {
 
     /// The shapes in words, for people and for the key of the cache.
     pub(super) fn shapes(&self) -> String {
-        let Self { tile_px, most_tiles, usual_tiles, most_rows, least_rows, joint_width, .. } =
-            self;
+        let Self { tile_px, most_tiles, most_rows, least_rows, joint_width, .. } = self;
         let rows = joint_width.map_or_else(String::new, |width| {
             format!(
                 ", {least_rows} to {most_rows} queries of {width} (usually {})",
                 self.usual_rows()
             )
         });
-        format!("1 to {most_tiles} tiles of {tile_px} px (usually {usual_tiles}){rows}")
+        format!("1 to {most_tiles} tiles of {tile_px} px{rows}")
     }
 
     fn usual_rows(&self) -> usize {
@@ -83,7 +80,7 @@ impl<'a> PlanRequest<'a> {
     pub(super) fn with_profile<T>(&self, set: impl FnOnce(&[ProfileShapes<'_>]) -> T) -> T {
         let side = self.tile_px as i64;
         let tiles =
-            [1, self.usual_tiles, self.most_tiles].map(|count| [count as i64, side, side, 3]);
+            [1, self.most_tiles, self.most_tiles].map(|count| [count as i64, side, side, 3]);
         let rows = [self.least_rows, self.usual_rows(), self.most_rows]
             .map(|rows| [rows as i64, self.joint_width.unwrap_or_default() as i64]);
         let shapes = [
@@ -128,9 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_holds_calls_and_the_golden_set() {
+    fn a_profile_holds_calls_and_the_queries_of_the_golden_set() {
         let shapes = profile(&golden(3, 5), 1, None);
-        assert_eq!(shapes[0].1.each_ref().map(|shape| shape[0]), [1, 1, 3]);
+        assert_eq!(shapes[0].1.each_ref().map(|shape| shape[0]), [1, 1, 1]);
         assert_eq!(shapes[1].1, [vec![2, 512], vec![8, 512], vec![64, 512]]);
         let shapes = profile(&golden(1, 2), 8, Some(6));
         assert_eq!(shapes[0].1, [vec![1, 256, 256, 3], vec![8, 256, 256, 3], vec![8, 256, 256, 3]]);

@@ -5,17 +5,23 @@
 )]
 
 use rszs_cuda::frame::{DeviceEngine, EngineShape, EngineTensors, LogitType};
-use rszs_cuda::{Device, Stream};
-use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Library, LoadedPlan};
+use rszs_cuda::{Device, DeviceBuffer, Stream};
+use rszs_tensorrt::{ContextId, DataType, Direction, EngineTensor, Family, Library, LoadedPlan};
 
 use super::buffers::{Buffers, STRIDE};
 use super::{PlanRequest, TensorRtError};
 use crate::{EngineError, NamedInput, NamedOutput, Values};
 
 /// One model in TensorRT, with memory for its largest call.
+///
+/// All contexts compute in one block of memory, so their runs follow each other: those on addresses
+/// do on the frame path's stream, and a run with values of the host waits for the device before and
+/// after. A session serves one frame path at a time.
 #[derive(Debug)]
 pub struct TensorRtSession {
+    // Contexts are deleted before the memory that they compute in.
     plan: LoadedPlan,
+    memory: DeviceBuffer<u8>,
     tile_px: usize,
     most_tiles: usize,
     most_rows: usize,
@@ -25,6 +31,7 @@ pub struct TensorRtSession {
     /// For calls on addresses, one for each number of tiles: what was captured into a graph refers
     /// to its context.
     captured: Vec<ShapedContext>,
+    family: Family,
     is_capturable: bool,
     buffers: Buffers,
     stream: Stream,
@@ -49,18 +56,24 @@ impl TensorRtSession {
         device.make_current()?;
         let mut plan = LoadedPlan::new(library, plan)?;
         check_tensors(&plan.tensors()?, request.joint_width.is_some())?;
-        let host = ShapedContext { id: plan.add_context()?, shape: None };
+        let memory = device.buffer(plan.memory_bytes()?)?;
+        // SAFETY: it is as large as the plan says, lives longer than the plan, and is the session's
+        // own, whose runs follow each other.
+        let id = unsafe { plan.add_context(memory.address()) }?;
+        let host = ShapedContext { id, shape: None };
         let PlanRequest { tile_px, most_tiles, most_rows, joint_width, .. } = *request;
         let buffers = Buffers::new(&device, request)?;
         let stream = device.stream()?;
         Ok(Self {
             plan,
+            memory,
             tile_px,
             most_tiles,
             most_rows,
             joint_width,
             host,
             captured: Vec::new(),
+            family: library.family(),
             is_capturable: false,
             buffers,
             stream,
@@ -76,7 +89,13 @@ impl TensorRtSession {
     /// Tries whether a run can be captured into a graph, which not every plan can, by NVIDIA's
     /// guide. Comes after a first run, the self-test's; the error says why calls are asked for one
     /// by one.
+    ///
+    /// TensorRT-RTX is not tried: it allocates while it runs, and takes better kernels once they are
+    /// compiled, which a graph would never see.
     pub fn try_capture(&mut self) -> Result<(), TensorRtError> {
+        if self.family == Family::TensorRtRtx {
+            return Ok(());
+        }
         let (stream, tensors) = (self.device.stream()?, self.buffers.tensors());
         // SAFETY: as in `try_run`. What is captured is dropped and never launched.
         stream.capture(|stream| unsafe {
@@ -153,7 +172,9 @@ impl TensorRtSession {
             return Ok(context.id);
         }
         self.device.make_current()?;
-        let new = ShapedContext { id: self.plan.add_context()?, shape: None };
+        // SAFETY: as in `new`.
+        let id = unsafe { self.plan.add_context(self.memory.address()) }?;
+        let new = ShapedContext { id, shape: None };
         let shaped = self.shaped(new, tiles, rows)?;
         self.captured.push(shaped);
         Ok(shaped.id)
@@ -165,7 +186,11 @@ impl TensorRtSession {
         inputs: &[NamedInput<'_>],
         outputs: &mut [NamedOutput<'_>],
     ) -> Result<(), EngineError> {
-        self.try_run(inputs, outputs).map_err(|error| EngineError::Run(error.to_string()))
+        let run = self.try_run(inputs, outputs);
+        // Also reports what failed on the device after the call was asked for; and where asking
+        // failed halfway, the memory is in use until then.
+        let done = self.stream.synchronize().map_err(TensorRtError::from);
+        run.and(done).map_err(|error| EngineError::Run(error.to_string()))
     }
 
     fn try_run(
@@ -177,8 +202,9 @@ impl TensorRtSession {
         for output in &*outputs {
             (tiles, rows) = (output.shape[0], output.shape[1]);
         }
+        // A frame path may compute in the same memory.
+        self.device.synchronize()?;
         // Before anything is copied to buffers of this size.
-        self.device.make_current()?;
         self.host.shape = None;
         self.host = self.shaped(self.host, tiles, rows)?;
         for input in inputs {
@@ -202,8 +228,6 @@ impl TensorRtSession {
             there.download(host, count, &self.stream)?;
             output.values.copy_from_slice(&host.wait()?[..count]);
         }
-        // Reports what failed on the device after the call was asked for.
-        self.stream.synchronize()?;
         Ok(())
     }
 }

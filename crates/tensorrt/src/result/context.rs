@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::{CallError, accepted, text};
+use super::{CallError, MemoryForm, accepted, text};
 use crate::sys::abi::{Dimensions, Handle, call};
 
 pub(crate) unsafe fn set_profile(
@@ -14,6 +14,20 @@ pub(crate) unsafe fn set_profile(
     let answer =
         unsafe { call!(context, CONTEXT_SET_PROFILE(profile => i32, stream => u64) -> u8) };
     accepted("IExecutionContext::setOptimizationProfileAsync", answer)
+}
+
+/// Where the context computes: `bytes` bytes at `address`, which are the context's alone while it
+/// runs.
+pub(crate) unsafe fn set_memory(context: Handle, address: u64, bytes: usize, form: MemoryForm) {
+    // SAFETY: the caller's word. A pointer is 64 bits wide on every platform of the library.
+    unsafe {
+        match form {
+            MemoryForm::First => call!(context, CONTEXT_SET_MEMORY(address => u64)),
+            MemoryForm::Second => {
+                call!(context, CONTEXT_SET_MEMORY_V2(address => u64, bytes as i64 => i64));
+            }
+        }
+    }
 }
 
 pub(crate) unsafe fn set_input_shape(

@@ -2,18 +2,34 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use super::{CallError, object, text};
+use super::{CallError, MemoryForm, object, text};
 use crate::sys::abi::{Dimensions, Handle, call};
 
-/// `ExecutionContextAllocationStrategy::kSTATIC`: the context brings its GPU memory.
-const STATIC_MEMORY: i32 = 0;
+/// `ExecutionContextAllocationStrategy::kUSER_MANAGED`: the caller brings the context's GPU memory.
+const MANAGED_BY_USER: i32 = 2;
 
-/// A context, which does not outlive the engine.
+/// A context, which does not outlive the engine, and has no memory to run in.
 pub(crate) unsafe fn create_context(engine: Handle) -> Result<Handle, CallError> {
     // SAFETY: the caller's word.
     let pointer =
-        unsafe { call!(engine, ENGINE_CREATE_CONTEXT(STATIC_MEMORY => i32) -> *mut c_void) };
+        unsafe { call!(engine, ENGINE_CREATE_CONTEXT(MANAGED_BY_USER => i32) -> *mut c_void) };
     object("ICudaEngine::createExecutionContext", Handle::new(pointer, engine.layout()))
+}
+
+/// Bytes of GPU memory in which any run of any profile has room.
+pub(crate) unsafe fn memory_bytes(engine: Handle, form: MemoryForm) -> Result<usize, CallError> {
+    // SAFETY: the caller's word.
+    let bytes = unsafe {
+        match form {
+            MemoryForm::First => call!(engine, ENGINE_MEMORY_SIZE() -> i64),
+            MemoryForm::Second => call!(engine, ENGINE_MEMORY_SIZE_V2() -> i64),
+        }
+    };
+    usize::try_from(bytes).map_err(|_| CallError {
+        call: "ICudaEngine::getDeviceMemorySize",
+        expected: "a number of bytes",
+        found: "a negative number",
+    })
 }
 
 /// Optimization profiles in the engine.

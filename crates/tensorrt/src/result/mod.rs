@@ -31,6 +31,15 @@ pub struct CallError {
     pub found: &'static str,
 }
 
+/// Which methods say and take a context's GPU memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryForm {
+    /// Of TensorRT 10.0, which has no others.
+    First,
+    /// Of everything later.
+    Second,
+}
+
 /// A call that makes an object.
 fn object(call: &'static str, handle: Option<Handle>) -> Result<Handle, CallError> {
     handle.ok_or(CallError { call, expected: "an object", found: "null, or a pointer to nothing" })

@@ -22,12 +22,28 @@ impl<'r> Engine<'r> {
         Self { object, library }
     }
 
-    /// A context to run in. Each holds GPU memory of its own; runs at the same time need one each.
-    pub fn create_context(&self) -> Result<ExecutionContext<'_>, Error> {
+    /// Bytes of GPU memory that a context needs to run in, whatever its shapes.
+    pub fn memory_bytes(&self) -> Result<usize, Error> {
+        let form = self.library.memory_form();
+        // SAFETY: the engine is alive.
+        self.library.call(|| unsafe { result::engine::memory_bytes(self.object.handle(), form) })
+    }
+
+    /// A context that runs in the GPU memory at `address`. Contexts that never run at the same time
+    /// may share it.
+    ///
+    /// # Safety
+    /// [`memory_bytes`](Self::memory_bytes) bytes of the current device are there, aligned to 256
+    /// bytes, until the context is gone and its runs are over. While one of its runs is under way,
+    /// nothing else uses them.
+    pub unsafe fn create_context(&self, address: u64) -> Result<ExecutionContext<'_>, Error> {
+        let (bytes, form) = (self.memory_bytes()?, self.library.memory_form());
         // SAFETY: the engine is alive.
         let handle = self
             .library
             .call(|| unsafe { result::engine::create_context(self.object.handle()) })?;
+        // SAFETY: the context was just made; the memory is the caller's word.
+        unsafe { result::context::set_memory(handle, address, bytes, form) };
         Ok(ExecutionContext::new(self.library, Owned::object(handle), self.names()?))
     }
 

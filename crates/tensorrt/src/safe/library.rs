@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::log::{Log, Logger};
 use super::{Error, LoadError};
-use crate::result::CallError;
+use crate::result::{CallError, MemoryForm};
 use crate::sys::driver;
 use crate::sys::exports::{CreateParser, InferenceExports, load_inference, load_parser};
 use crate::sys::logger::LoggerObject;
@@ -176,6 +176,15 @@ impl Library {
     /// What every create function takes: the logger's address and the version.
     pub(super) fn creation(&self) -> (*mut std::ffi::c_void, i32, Layout) {
         (self.logger.as_ptr(), self.exports.version_number, self.layout)
+    }
+
+    /// Which methods it has for the GPU memory of a context.
+    pub(super) fn memory_form(&self) -> MemoryForm {
+        let Version { major, minor, .. } = self.version;
+        match (self.family, major, minor) {
+            (Family::TensorRt, 10, 0) => MemoryForm::First,
+            _ => MemoryForm::Second,
+        }
     }
 
     pub(super) fn exports(&self) -> &InferenceExports {

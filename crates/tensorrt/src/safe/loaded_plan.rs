@@ -37,10 +37,18 @@ impl LoadedPlan {
         Ok(Self { contexts: Vec::new(), engine, _runtime: runtime })
     }
 
-    /// Makes one more context, with memory of its own on the device for a run. It lives as long as
-    /// the plan.
-    pub fn add_context(&mut self) -> Result<ContextId, Error> {
-        let context = self.engine.create_context()?;
+    /// See [`Engine::memory_bytes`].
+    pub fn memory_bytes(&self) -> Result<usize, Error> {
+        self.engine.memory_bytes()
+    }
+
+    /// Makes one more context, which lives as long as the plan. See [`Engine::create_context`].
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn add_context(&mut self, address: u64) -> Result<ContextId, Error> {
+        // SAFETY: the caller's word.
+        let context = unsafe { self.engine.create_context(address) }?;
         // SAFETY: as for the engine, which contexts are deleted before.
         let context = unsafe {
             std::mem::transmute::<ExecutionContext<'_>, ExecutionContext<'static>>(context)

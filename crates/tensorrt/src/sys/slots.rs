@@ -70,9 +70,12 @@ impl Method {
     }
 }
 
+/// A family without the method. Its slot is never asked for.
+const NONE: usize = usize::MAX;
+
 macro_rules! slots {
     ($(
-        $constant:ident: $receiver:ident $name:literal $v10:literal $v11:literal $rtx14:literal;
+        $constant:ident: $receiver:ident $name:literal $v10:tt $v11:tt $rtx14:tt;
     )*) => {
         $(pub(crate) const $constant: Method =
             Method { name: $name, receiver: Receiver::$receiver, slots: [$v10, $v11, $rtx14] };)*
@@ -110,6 +113,9 @@ slots! {
     TIMING_CACHE_SERIALIZE: Implementation "VTimingCache::serialize"                     2   2   2;
     RUNTIME_DESERIALIZE: Implementation "VRuntime::deserializeCudaEngine"                3   3   3;
     ENGINE_CREATE_CONTEXT: Implementation "VCudaEngine::createExecutionContext"          5   5   5;
+    // The first form is for 10.0, which lacks the second.
+    ENGINE_MEMORY_SIZE: Implementation "VCudaEngine::getDeviceMemorySize"                7 NONE NONE;
+    ENGINE_MEMORY_SIZE_V2: Implementation "VCudaEngine::getDeviceMemorySizeV2"          52  44  50;
     ENGINE_PROFILES: Implementation "VCudaEngine::getNbOptimizationProfiles"            10   8   8;
     ENGINE_TENSOR_SHAPE: Implementation "VCudaEngine::getTensorShape"                   19  15  17;
     ENGINE_TENSOR_TYPE: Implementation "VCudaEngine::getTensorDataType"                 20  16  18;
@@ -117,6 +123,8 @@ slots! {
     ENGINE_PROFILE_SHAPE: Implementation "VCudaEngine::getProfileShape"                 29  25  27;
     ENGINE_TENSORS: Implementation "VCudaEngine::getNbIOTensors"                        30  26  28;
     ENGINE_TENSOR_NAME: Implementation "VCudaEngine::getIOTensorName"                   31  27  29;
+    CONTEXT_SET_MEMORY: Implementation "VExecutionContext::setDeviceMemory"             10  10  10;
+    CONTEXT_SET_MEMORY_V2: Implementation "VExecutionContext::setDeviceMemoryV2"        49  48  49;
     CONTEXT_SET_PROFILE: Implementation "VExecutionContext::setOptimizationProfileAsync" 17 16 17;
     CONTEXT_SET_INPUT_SHAPE: Implementation "VExecutionContext::setInputShape"          21  20  21;
     CONTEXT_TENSOR_SHAPE: Implementation "VExecutionContext::getTensorShape"            22  21  22;
@@ -153,7 +161,8 @@ mod tests {
         let row = |line: &'static str| {
             let words: Vec<&str> = line.split(' ').collect();
             let [name, slots @ ..] = &words[..] else { panic!("an empty row") };
-            let slots: Vec<usize> = slots.iter().map(|slot| slot.parse().unwrap()).collect();
+            let slot = |word: &&str| if *word == "-" { NONE } else { word.parse().unwrap() };
+            let slots: Vec<usize> = slots.iter().map(slot).collect();
             (*name, slots.try_into().unwrap())
         };
         rows.map(row).collect()

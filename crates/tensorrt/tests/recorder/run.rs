@@ -19,7 +19,9 @@ fn an_engine_is_described_and_run_through_the_right_slots() {
             (Direction::Input, "tiles")
         );
         assert_eq!(engine.profile_shapes("tiles", 0).unwrap(), [[3, -1], [3, -1], [3, -1]]);
-        let mut context = engine.create_context().unwrap();
+        assert_eq!(engine.memory_bytes().unwrap(), 0x30_0000);
+        // SAFETY: the recorder computes nothing.
+        let mut context = unsafe { engine.create_context(0x6_0000_0000) }.unwrap();
         // SAFETY: the recorder enqueues nothing.
         unsafe { context.set_profile(0, 0x5_0000_0000) }.unwrap();
         context.set_input_shape("tiles", &[3, 8]).unwrap();
@@ -34,6 +36,17 @@ fn an_engine_is_described_and_run_through_the_right_slots() {
         drop(runtime);
         let create = format!("createInferRuntime({number})");
         let mut expected = driver_calls(number).to_vec();
+        let (size, set) = if number == 100_000 {
+            (
+                "VCudaEngine::getDeviceMemorySize()",
+                "VExecutionContext::setDeviceMemory(0x600000000)",
+            )
+        } else {
+            (
+                "VCudaEngine::getDeviceMemorySizeV2()",
+                "VExecutionContext::setDeviceMemoryV2(0x600000000, 0x300000)",
+            )
+        };
         expected.extend([
             create.as_str(),
             "VRuntime::deserializeCudaEngine(6 bytes)",
@@ -46,7 +59,10 @@ fn an_engine_is_described_and_run_through_the_right_slots() {
             "VCudaEngine::getProfileShape(tiles, 0, 0)",
             "VCudaEngine::getProfileShape(tiles, 0, 1)",
             "VCudaEngine::getProfileShape(tiles, 0, 2)",
-            "VCudaEngine::createExecutionContext(0)",
+            size,
+            size,
+            "VCudaEngine::createExecutionContext(2)",
+            set,
             "VCudaEngine::getNbIOTensors()",
             "VCudaEngine::getIOTensorName(0)",
             "VExecutionContext::setOptimizationProfileAsync(0, 0x500000000)",
@@ -69,7 +85,8 @@ fn names_and_shapes_that_cannot_be_never_reach_the_library() {
     let library = recorder.open().unwrap();
     let runtime = Runtime::new(&library).unwrap();
     let engine = runtime.deserialize(b"a plan").unwrap();
-    let mut context = engine.create_context().unwrap();
+    // SAFETY: the recorder computes nothing.
+    let mut context = unsafe { engine.create_context(0x6_0000_0000) }.unwrap();
     recorder.transcript();
     let error = context.set_input_shape("tile", &[1]).unwrap_err();
     assert_eq!(error.to_string(), "tensor `tile`: expected one of tiles, found no such name");
@@ -86,7 +103,9 @@ fn a_loaded_plan_moves_to_another_thread_and_is_deleted_in_order() {
         let library = Box::leak(Box::new(recorder.open().unwrap()));
         let mut plan = LoadedPlan::new(library, b"a plan").unwrap();
         assert_eq!(plan.tensors().unwrap()[0].tensor.name, "tiles");
-        let (first, second) = (plan.add_context().unwrap(), plan.add_context().unwrap());
+        // SAFETY: the recorder computes nothing.
+        let mut add = || unsafe { plan.add_context(0x6_0000_0000) }.unwrap();
+        let (first, second) = (add(), add());
         assert_ne!(first, second);
         recorder.transcript();
         let elsewhere = std::thread::spawn(move || {
