@@ -1,5 +1,8 @@
 //! The moving average of weights, which is what ships.
 
+use tch::Tensor;
+
+use super::flat::{Flat, joined};
 use crate::{Parameters, TrainError};
 
 /// Exponential moving average of parameters.
@@ -11,12 +14,15 @@ pub struct Average {
     weights: Parameters,
     decay: f64,
     updates: u64,
+    /// The weights that follow.
+    flat: Flat,
 }
 
 impl Average {
     /// Starts at the values of `parameters`.
     pub fn new(parameters: &Parameters, decay: f64) -> Result<Self, TrainError> {
-        Ok(Self { weights: parameters.detached_copy()?, decay, updates: 0 })
+        let weights = parameters.detached_copy()?;
+        Ok(Self { weights, decay, updates: 0, flat: Flat::default() })
     }
 
     /// Moves towards `parameters`.
@@ -25,10 +31,11 @@ impl Average {
         let updates = self.updates as f64;
         let decay = self.decay.min((1.0 + updates) / (10.0 + updates));
         self.updates += 1;
-        for (name, tensor) in parameters.trainable() {
-            let mut average = self.weights.get(name)?.shallow_clone();
-            let _ = average.f_lerp_(tensor, 1.0 - decay)?;
-        }
+        let (names, weights): (Vec<&str>, Vec<Tensor>) =
+            parameters.trainable().map(|(name, tensor)| (name, tensor.shallow_clone())).unzip();
+        let followers: Result<Vec<Tensor>, TrainError> =
+            names.into_iter().map(|name| Ok(self.weights.get(name)?.shallow_clone())).collect();
+        let _ = self.flat.over(&followers?)?.f_lerp_(&joined(&weights)?, 1.0 - decay)?;
         Ok(())
     }
 
@@ -47,7 +54,7 @@ impl Average {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind, Tensor};
+    use tch::{Device, Kind};
 
     #[test]
     fn the_average_follows_slowly() {

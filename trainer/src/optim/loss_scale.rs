@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{Parameters, TrainError};
+use crate::TrainError;
 
 /// How the factor on a loss in float16 changes. Other precisions have the range of float32 and no
 /// factor.
@@ -40,14 +40,10 @@ impl LossScale {
         self.factor
     }
 
-    /// Takes the factor off all gradients.
-    pub fn unscale(&self, parameters: &Parameters) -> Result<(), TrainError> {
-        let _guard = tch::no_grad_guard();
-        for (_, tensor) in parameters.trainable() {
-            let mut gradient = tensor.grad();
-            if gradient.defined() {
-                let _ = gradient.f_mul_scalar_(self.factor.recip())?;
-            }
+    /// Takes the factor off `gradients`.
+    pub fn unscale(&self, gradients: &mut [Tensor]) -> Result<(), TrainError> {
+        for gradient in gradients {
+            let _ = gradient.f_mul_scalar_(self.factor.recip())?;
         }
         Ok(())
     }

@@ -386,7 +386,7 @@ impl<'a> Stage<'a> {
                 hint: "the run was stopped between two files; start again",
             });
         }
-        self.optimizer.restore(&state.tensors, step, 0, self.parameters.device())?;
+        self.optimizer.restore(&state.tensors, step, 0, &self.parameters)?;
         for (name, tensor) in state.tensors.into_iter().filter(|(name, _)| is_scaffold(name)) {
             self.parameters.insert(&name, tensor)?;
         }

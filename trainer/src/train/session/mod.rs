@@ -235,7 +235,7 @@ impl Session {
     fn update(&mut self, learning_rate: f64) -> Result<Option<f64>, TrainError> {
         let is_scaled = self.settings.precision == Precision::Float16;
         if is_scaled {
-            self.loss_scale.unscale(&self.parameters)?;
+            self.loss_scale.unscale(&mut self.optimizer.gradients(&self.parameters)?)?;
         }
         match self.optimizer.step(&self.parameters, learning_rate) {
             Err(TrainError::NotFinite { .. }) if is_scaled && self.loss_scale.shrink() => {

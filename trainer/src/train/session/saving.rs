@@ -118,7 +118,7 @@ impl Session {
         }
         let skipped = self.loss_scale.skipped();
         self.average.restore(&with_prefix(&state, "average.")?, step - skipped)?;
-        self.optimizer.restore(&state.tensors, step, skipped, self.parameters.device())?;
+        self.optimizer.restore(&state.tensors, step, skipped, &self.parameters)?;
         self.communicator.tell(&format!("{}: going on at step {step}", state.path.display()));
         if state.origin.data != self.origin.data {
             self.communicator.tell(
