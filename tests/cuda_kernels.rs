@@ -1,8 +1,8 @@
 //! What the exporter writes, against the kernels of ONNX Runtime's CUDA provider.
 //!
 //! ONNX Runtime leaves a node without a kernel to the processor, and the engine `cuda` then refuses
-//! the model. `golden/cuda_kernels.txt` says which release is the first with a kernel for an operator
-//! and its types. The text tower stays on the processor.
+//! the model. `golden/cuda_kernels.txt` says which release is the first with a kernel for an
+//! operator and its types. The text tower stays on the processor.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -18,8 +18,8 @@ use super::placement::{RECORD, elsewhere, placement};
 use super::values::{NamedInput, NamedOutput, Values};
 use super::{EngineError, LoadError};
 
-/// The first release of ONNX Runtime, 1.25, whose CUDA provider has a kernel for every operator of a
-/// bundle: 1.24 has none for `Resize` of opset 19 (`tests/cuda_kernels.rs`).
+/// The first release of ONNX Runtime, 1.25, whose CUDA provider has a kernel for every operator of
+/// a bundle: 1.24 has none for `Resize` of opset 19 (`tests/cuda_kernels.rs`).
 pub const LEAST_CUDA_RELEASE: u32 = 25;
 
 /// The library of this process: the first that loads stays, because neither the library nor its

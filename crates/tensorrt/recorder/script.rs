@@ -69,6 +69,7 @@ pub(crate) fn arguments(method: &str) -> &'static [Argument] {
         | "VBuilderConfig::setFlag"
         | "VBuilderConfig::clearFlag"
         | "VBuilderConfig::setBuilderOptimizationLevel"
+        | "VBuilderConfig::setProfilingVerbosity"
         | "VNetworkDefinition::getInput"
         | "VNetworkDefinition::getOutput"
         | "VCudaEngine::createExecutionContext"

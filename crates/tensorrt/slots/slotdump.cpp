@@ -40,6 +40,7 @@ int main() {
     SLOT(VBuilderConfig, setTimingCache)
     SLOT(VBuilderConfig, setMemoryPoolLimit)
     SLOT(VBuilderConfig, setBuilderOptimizationLevel)
+    SLOT(VBuilderConfig, setProfilingVerbosity)
     SLOT(VBuilderConfig, setProgressMonitor)
     SLOT(VNetworkDefinition, getNbLayers)
     SLOT(VNetworkDefinition, getNbInputs)

@@ -59,7 +59,7 @@
 //!
 //! What it does not do: build networks layer by layer, choose precisions (that is the ONNX file's),
 //! allocate GPU memory, or look into an ONNX file before NVIDIA's parser does. Read
-//! reports/without_gpu.md, which says what ran where, before you rely on it.
+//! `reports/without_gpu.md`, which says what ran where, before you rely on it.
 
 mod result;
 mod safe;

@@ -134,7 +134,7 @@ fn run_through<E: From<SinkError>>(
     let (outcome_to, outcome_from) = sync_channel(QUEUE);
     thread::scope(|scope| {
         scope.spawn(move || {
-            stage::read(jobs, settings.reading, settings.interrupt, frames, &read_to)
+            stage::read(jobs, settings.reading, settings.interrupt, frames, &read_to);
         });
         match between {
             Between::Tiles(engine) => {

@@ -47,17 +47,14 @@ impl FromStr for Stretch {
         let percentile = |text: &str| {
             number(text.trim().strip_prefix('p')?).filter(|share| (0.0..=100.0).contains(share))
         };
-        let stretch = match typed.split_once("-p") {
-            Some((low, high)) => {
-                let high = number(high).filter(|share| (0.0..=100.0).contains(share));
-                let both = percentile(low).zip(high);
-                both.map(|(low, high)| (low, high, Self::Percentiles { low, high }))
-            }
-            None => {
-                let both = typed.split_once(',');
-                let both = both.and_then(|(low, high)| number(low).zip(number(high)));
-                both.map(|(low, high)| (low, high, Self::Limits { low, high }))
-            }
+        let stretch = if let Some((low, high)) = typed.split_once("-p") {
+            let high = number(high).filter(|share| (0.0..=100.0).contains(share));
+            let both = percentile(low).zip(high);
+            both.map(|(low, high)| (low, high, Self::Percentiles { low, high }))
+        } else {
+            let both = typed.split_once(',');
+            let both = both.and_then(|(low, high)| number(low).zip(number(high)));
+            both.map(|(low, high)| (low, high, Self::Limits { low, high }))
         };
         let (low, high, stretch) = stretch.ok_or(StretchError)?;
         if low < high { Ok(stretch) } else { Err(StretchError) }

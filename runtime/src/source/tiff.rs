@@ -155,6 +155,7 @@ impl Page {
         let mut valid = if let Some(mask) = mask {
             Some(self.file.read_image_bytes(mask)?.iter().map(|&flag| flag != 0).collect())
         } else if let Some(nodata) = nodata(ifd, samples) {
+            #[expect(clippy::float_cmp, reason = "nodata is one exact value")]
             Some(samples.flags(bands, |pixel| shown.iter().any(|&band| pixel(band) != nodata)))
         } else if let Some(alpha) = alpha {
             let alpha = bands - extra.len() + alpha;

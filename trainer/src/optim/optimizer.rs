@@ -205,8 +205,8 @@ impl AdamW {
         })
     }
 
-    /// Goes on from a saved [`AdamW::state`] of `parameters` after `steps` steps, `skipped` of which
-    /// changed nothing. Other names in `state` are left alone.
+    /// Goes on from a saved [`AdamW::state`] of `parameters` after `steps` steps, `skipped` of
+    /// which changed nothing. Other names in `state` are left alone.
     pub fn restore(
         &mut self,
         state: &BTreeMap<String, Tensor>,

@@ -90,8 +90,8 @@ impl TensorRtSession {
     /// guide. Comes after a first run, the self-test's; the error says why calls are asked for one
     /// by one.
     ///
-    /// TensorRT-RTX is not tried: it allocates while it runs, and takes better kernels once they are
-    /// compiled, which a graph would never see.
+    /// TensorRT-RTX is not tried: it allocates while it runs, and takes better kernels once they
+    /// are compiled, which a graph would never see.
     pub fn try_capture(&mut self) -> Result<(), TensorRtError> {
         if self.family == Family::TensorRtRtx {
             return Ok(());

@@ -26,6 +26,14 @@ pub(crate) unsafe fn set_workspace_limit(config: Handle, bytes: usize) {
     unsafe { call!(config, CONFIG_SET_MEMORY_LIMIT(WORKSPACE => i32, bytes => usize)) }
 }
 
+/// Every layer and kernel is named in the log and in the plan.
+pub(crate) unsafe fn set_detailed_verbosity(config: Handle) {
+    /// `ProfilingVerbosity::kDETAILED`.
+    const DETAILED: i32 = 2;
+    // SAFETY: the caller's word.
+    unsafe { call!(config, CONFIG_SET_VERBOSITY(DETAILED => i32)) }
+}
+
 /// How long to look for fast kernels, 0 to 5.
 pub(crate) unsafe fn set_optimization_level(config: Handle, level: i32) {
     // SAFETY: the caller's word.

@@ -21,8 +21,8 @@ pub(crate) unsafe fn memory_bytes(engine: Handle, form: MemoryForm) -> Result<us
     // SAFETY: the caller's word.
     let bytes = unsafe {
         match form {
-            MemoryForm::First => call!(engine, ENGINE_MEMORY_SIZE() -> i64),
-            MemoryForm::Second => call!(engine, ENGINE_MEMORY_SIZE_V2() -> i64),
+            MemoryForm::First => call!(engine, ENGINE_MEMORY() -> i64),
+            MemoryForm::Second => call!(engine, ENGINE_MEMORY_V2() -> i64),
         }
     };
     usize::try_from(bytes).map_err(|_| CallError {

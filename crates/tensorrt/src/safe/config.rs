@@ -102,6 +102,12 @@ impl<'b> BuilderConfig<'b> {
         unsafe { result::config::set_optimization_level(self.object.handle(), i32::from(level)) }
     }
 
+    /// Has the log tell at the end of a build which kernels became of the layers.
+    pub fn describe_layers(&mut self) {
+        // SAFETY: the configuration is alive and borrowed by us alone.
+        unsafe { result::config::set_detailed_verbosity(self.object.handle()) }
+    }
+
     /// Adds an optimization profile: the range of shapes for inputs with open sizes, every one of
     /// them. Returns its number.
     pub fn add_profile(&mut self, shapes: &[ProfileShapes<'_>]) -> Result<u32, Error> {

@@ -98,6 +98,7 @@ slots! {
     CONFIG_SET_TIMING_CACHE: Implementation "VBuilderConfig::setTimingCache"            41  30  30;
     CONFIG_SET_MEMORY_LIMIT: Implementation "VBuilderConfig::setMemoryPoolLimit"        43  32  32;
     CONFIG_SET_LEVEL: Implementation "VBuilderConfig::setBuilderOptimizationLevel"      47  36  36;
+    CONFIG_SET_VERBOSITY: Implementation "VBuilderConfig::setProfilingVerbosity"        27  25  25;
     CONFIG_SET_PROGRESS: Implementation "VBuilderConfig::setProgressMonitor"            56  45  45;
     NETWORK_LAYERS: Implementation "VNetworkDefinition::getNbLayers"                    12  12  12;
     NETWORK_INPUTS: Implementation "VNetworkDefinition::getNbInputs"                    14  14  14;
@@ -114,8 +115,8 @@ slots! {
     RUNTIME_DESERIALIZE: Implementation "VRuntime::deserializeCudaEngine"                3   3   3;
     ENGINE_CREATE_CONTEXT: Implementation "VCudaEngine::createExecutionContext"          5   5   5;
     // The first form is for 10.0, which lacks the second.
-    ENGINE_MEMORY_SIZE: Implementation "VCudaEngine::getDeviceMemorySize"                7 NONE NONE;
-    ENGINE_MEMORY_SIZE_V2: Implementation "VCudaEngine::getDeviceMemorySizeV2"          52  44  50;
+    ENGINE_MEMORY: Implementation "VCudaEngine::getDeviceMemorySize"                7 NONE NONE;
+    ENGINE_MEMORY_V2: Implementation "VCudaEngine::getDeviceMemorySizeV2"          52  44  50;
     ENGINE_PROFILES: Implementation "VCudaEngine::getNbOptimizationProfiles"            10   8   8;
     ENGINE_TENSOR_SHAPE: Implementation "VCudaEngine::getTensorShape"                   19  15  17;
     ENGINE_TENSOR_TYPE: Implementation "VCudaEngine::getTensorDataType"                 20  16  18;
