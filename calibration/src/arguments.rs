@@ -120,8 +120,7 @@ pub struct EvaluateArguments {
     #[command(flatten)]
     pub measure: MeasureArguments,
 
-    /// Fit a classifier of colour and texture on the train part of each set and print its IoU
-    /// beside
+    /// Fit a classifier of colour and texture on the train part of each set; print its scores too
     ///
     /// Gradient boosting over 37 numbers a pixel at four scales. A bundle that is below it is not
     /// worth its time.

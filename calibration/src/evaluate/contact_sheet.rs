@@ -119,7 +119,7 @@ fn panels(sample: &Sample, targets: &[u8; 256], mask: &[u8]) -> [RgbImage; 3] {
 }
 
 fn mix(a: [u8; 3], b: [u8; 3]) -> [u8; 3] {
-    std::array::from_fn(|c| ((u16::from(a[c]) + u16::from(b[c])) / 2) as u8)
+    std::array::from_fn(|c| a[c].midpoint(b[c]))
 }
 
 fn smaller(image: &RgbImage) -> RgbImage {

@@ -163,10 +163,9 @@ impl EvaluationReport {
             .map(|(set, query)| format!("{} in {}", query.query, set.set))
             .collect();
         if !below.is_empty() {
-            text += &format!(
-                "\nA classifier of colour and texture alone does better at: {}.\n",
-                below.join(", ")
-            );
+            text += "\nA classifier of colour and texture alone does better at: ";
+            text += &below.join(", ");
+            text += ".\n";
         }
         if self.sets.iter().any(|set| set.exclusive.is_some()) {
             text += "\nOne class a pixel:\n\n";

@@ -144,7 +144,9 @@ fn best_question(
         let mut gains = [0.0_f32; BINS - 1];
         for bins in histogram.chunks_exact(BINS) {
             let mut above = Gradient::default();
-            bins.iter().for_each(|bin| above.add(*bin));
+            for bin in bins {
+                above.add(*bin);
+            }
             let mut below = Gradient::default();
             for (gain, bin) in gains.iter_mut().zip(bins) {
                 below.add(*bin);

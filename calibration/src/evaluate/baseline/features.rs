@@ -37,8 +37,9 @@ pub(super) fn features(image: &RgbImage) -> Vec<Row> {
             *feature = value.round().clamp(0.0, 255.0) as u8;
         }
     };
-    for at in 0..width * height {
-        put(0, at, &colours(std::array::from_fn(|c| channels[c][at])));
+    let [red, green, blue] = &channels;
+    for (at, ((red, green), blue)) in red.iter().zip(green).zip(blue).enumerate() {
+        put(0, at, &colours([*red, *green, *blue]));
     }
     for (scale, radius) in RADII.into_iter().enumerate() {
         let mean = |plane: &[f32]| box_mean(plane, width, height, radius);
