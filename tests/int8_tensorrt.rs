@@ -11,14 +11,14 @@ use prost::Message as _;
 use rszs_bundle::{Bundle, Precision};
 use rszs_export::checkpoint::Checkpoint;
 use rszs_export::engine::Engine;
-use rszs_export::lower::{interpret_half, lower, lower_half};
+use rszs_export::lower::{ElementType, interpret_half, lower, lower_half};
 use rszs_export::onnx::{ModelProto, data_type};
 use rszs_export::unpack::unpack;
 use rszs_graph::{CentredPixels, Graph, Node, Tensor, interpret_with};
 use rszs_network::{Purpose, image_graph};
 use rszs_tensorrt::Error;
 use rszs_tests::{harness, tests};
-use support::plan::{PYTHON, needs_python, needs_rtx, plan_bytes, rtx, third_party};
+use support::plan::{PYTHON, needs_python, needs_rtx, plan, rtx, third_party};
 use support::runner::onnx_runtime;
 use support::{golden_feeds, root, shipped};
 
@@ -64,17 +64,19 @@ fn rounding_oracle_and_onnx_runtime_meet_the_golden_set() {
     let bundle = shipped();
     let (checkpoint, graph) = quantized(&bundle);
     let feeds = golden_feeds(&bundle);
-    let oracle = interpret_half(&graph, &feeds, &checkpoint.parameters).unwrap().outputs;
+    let oracle =
+        |sums| interpret_half(&graph, &feeds, &checkpoint.parameters, sums).unwrap().outputs;
+    let (halves, singles) = (oracle(ElementType::F16), oracle(ElementType::F32));
     let file = model(&checkpoint, &graph).encode_to_vec();
     let engine = Engine::onnx_runtime(&file, None).unwrap().run(&graph, &feeds).unwrap();
     let golden = bundle.golden();
-    for (name, outputs) in [("oracle", &oracle), ("ONNX Runtime", &engine)] {
+    for (name, outputs) in [("oracle", &halves), ("ONNX Runtime", &engine)] {
         let compared =
             golden.compare(Precision::Int8Fp16, &outputs[0].1.values, &outputs[1].1.values);
         assert!(compared.is_ok(), "{name}: {compared:?}");
     }
     // The file computes what the oracle says: they differ by far less than INT8 differs from FP32.
-    let apart = oracle[0].1.distance(&engine[0].1);
+    let apart = singles[0].1.distance(&engine[0].1);
     assert!(apart < golden.tolerance.of(Precision::Fp16), "{apart}");
 }
 
@@ -98,7 +100,7 @@ fn tensorrt_rtx_builds_a_plan() {
     let file = model(&checkpoint, &graph).encode_to_vec();
     // TensorRT-RTX keeps a network whole until it meets a GPU: the plan is no smaller than that of
     // half precision.
-    let bytes = plan_bytes(&folder, &file, side, width).unwrap();
+    let bytes = plan(&folder, &file, side, width).unwrap().bytes;
     assert!(bytes > file.len(), "{bytes} bytes of a file of {}", file.len());
 }
 
@@ -106,13 +108,12 @@ fn tensorrt_rtx_refuses_what_it_cannot_multiply_in_nvidias_words() {
     let folder = rtx("tensorrt-rtx-1.7");
     let (checkpoint, graph) = quantized(&shipped());
     let (side, width) = (checkpoint.config.tile_px, checkpoint.config.joint_width);
-    let refusal =
-        |model: &ModelProto| match plan_bytes(&folder, &model.encode_to_vec(), side, width)
-            .unwrap_err()
-        {
-            Error::Parse { faults, .. } => format!("{faults:?}"),
-            other => panic!("{other}"),
-        };
+    let refusal = |model: &ModelProto| match plan(&folder, &model.encode_to_vec(), side, width)
+        .unwrap_err()
+    {
+        Error::Parse { faults, .. } => format!("{faults:?}"),
+        other => panic!("{other}"),
+    };
     let for_cpus = lower(&graph, &checkpoint.parameters, "model", &[]).unwrap();
     let text = refusal(&for_cpus);
     assert!(text.contains("zero point"), "steps around 128: {text}");

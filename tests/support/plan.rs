@@ -1,6 +1,7 @@
 //! Plans by NVIDIA's builder, where its libraries were fetched. Nothing runs on a GPU.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
 use rszs_tensorrt::{Builder, BuilderConfig, DataType, Error, Family, Library, Logger, Network};
 
@@ -31,15 +32,36 @@ pub(crate) fn needs_python() -> Need {
 /// The interpreter with ONNX's own checker.
 pub(crate) const PYTHON: &str = "python/bin/python";
 
-/// Bytes of the plan that the library in `folder` makes of `model`, for up to four tiles of `side`
-/// px and queries of `width`.
-pub(crate) fn plan_bytes(
-    folder: &Path,
-    model: &[u8],
-    side: usize,
-    width: usize,
-) -> Result<usize, Error> {
-    let library = Library::find(Family::TensorRtRtx, Some(folder), Logger::silent()).unwrap();
+/// What a build of a plan gives.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Length of the plan.
+    pub(crate) bytes: usize,
+    /// What the builder logged, with its layers and kernels.
+    pub(crate) log: String,
+}
+
+impl Plan {
+    /// Names of kernels and layers that begin with `stem`.
+    pub(crate) fn kernels<'a>(&'a self, stem: &'a str) -> impl Iterator<Item = &'a str> {
+        let names = self.log.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        names.filter(move |name| name.starts_with(stem))
+    }
+
+    /// Device memory of one execution context for the largest shapes of the profile.
+    pub(crate) fn activation_bytes(&self) -> usize {
+        let (_, rest) = self.log.split_once("Total Activation Memory: ").unwrap();
+        rest.split(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+/// The plan that the library in `folder` makes of `model`, for up to four tiles of `side` px and
+/// queries of `width`.
+pub(crate) fn plan(folder: &Path, model: &[u8], side: usize, width: usize) -> Result<Plan, Error> {
+    let (lines, log) = mpsc::channel();
+    // The receiver lives until the end of the build.
+    let logger = Logger::new(move |line| drop(lines.send(line.text.clone())));
+    let library = Library::find(Family::TensorRtRtx, Some(folder), logger).unwrap();
     let builder = Builder::new(&library)?;
     let network = Network::parse(&builder, model)?;
     for output in network.outputs()? {
@@ -54,5 +76,7 @@ pub(crate) fn plan_bytes(
         ("queries", queries.each_ref().map(|s| &s[..])),
     ];
     config.add_profile(&profile)?;
-    Ok(network.build(&config)?.bytes().len())
+    config.describe_layers();
+    let bytes = network.build(&config)?.bytes().len();
+    Ok(Plan { bytes, log: log.try_iter().collect::<Vec<String>>().join("\n") })
 }

@@ -73,15 +73,21 @@ impl Ranges {
                 exact.insert(node.name.clone(), value.clone());
             }
         })?;
-        interpret_half_with(graph, feeds, parameters, |node: &Node, element, value| {
-            if let (ElementType::F16, Some(exact)) = (element, exact.get(&node.name)) {
-                let seen = NodeRange::of(node, exact, value);
-                self.0
-                    .entry(node.name.clone())
-                    .and_modify(|range| range.widen(&seen))
-                    .or_insert(seen);
-            }
-        })?;
+        interpret_half_with(
+            graph,
+            feeds,
+            parameters,
+            ElementType::F16,
+            |node: &Node, element, value| {
+                if let (ElementType::F16, Some(exact)) = (element, exact.get(&node.name)) {
+                    let seen = NodeRange::of(node, exact, value);
+                    self.0
+                        .entry(node.name.clone())
+                        .and_modify(|range| range.widen(&seen))
+                        .or_insert(seen);
+                }
+            },
+        )?;
         Ok(())
     }
 }

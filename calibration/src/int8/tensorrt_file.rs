@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rszs_bundle::{Deviation, Golden, GoldenError, Precision};
 use rszs_engine::{Engine, LoadError, prove};
 use rszs_export::bundle::half_model;
-use rszs_export::lower::interpret_half;
+use rszs_export::lower::{ElementType, interpret_half};
 use rszs_graph::Tensor;
 use serde::Serialize;
 
@@ -97,7 +97,8 @@ fn in_oracle(
             Tensor::new([shape.queries, shape.joint_width], queries.clone()),
         );
     }
-    let outputs = interpret_half(&network.graph, &feeds, &network.checkpoint.parameters)?.outputs;
+    let parameters = &network.checkpoint.parameters;
+    let outputs = interpret_half(&network.graph, &feeds, parameters, ElementType::F16)?.outputs;
     let values = |name: &str| {
         let found = outputs.iter().find(|(output, _)| output == name);
         found.map_or(&[][..], |(_, tensor)| &tensor.values)

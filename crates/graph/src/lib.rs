@@ -48,7 +48,9 @@ pub use dim::{Dim, K, N, Shape};
 pub use fold_normalization::CentredPixels;
 pub use graph::{Graph, GraphError, Node, NodeId};
 pub use initial::{initial_parameters, initial_value};
-pub use interpret::{InterpretError, interpret, interpret_rounded, interpret_with, output_shapes};
+pub use interpret::{
+    InterpretError, Rounding, interpret, interpret_rounded, interpret_with, output_shapes,
+};
 pub use memory::{BlockOf, Training, TrainingMemory};
 pub use mixed_precision::mixed_precision;
 pub use op::{DType, Init, Op};

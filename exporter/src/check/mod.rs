@@ -8,7 +8,7 @@ use rszs_engine::LoadError;
 use rszs_graph::{Graph, InterpretError, Shape, Tensor, interpret};
 
 use crate::engine::{Engine, RunError};
-use crate::lower::{HalfError, Peak, interpret_half};
+use crate::lower::{ElementType, HalfError, Peak, interpret_half};
 use crate::tolerance::Tolerance;
 
 /// What stands for an engine of half precision.
@@ -175,7 +175,8 @@ pub fn check(
 }
 
 /// The same for a `model` in half precision: in ONNX Runtime, and in the oracle with every 16-bit
-/// value rounded. Without ONNX Runtime's library nothing could prove the file, and it is refused.
+/// value and sum rounded. Without ONNX Runtime's library nothing could prove the file, and it is
+/// refused.
 pub fn check_half(
     model: &[u8],
     graph: &Graph,
@@ -188,7 +189,7 @@ pub fn check_half(
     report.comparisons.push(compare_all(&mut engine, graph, cases, Tolerance::Float16)?);
     // The first case holds what the others do.
     if let Some(case) = cases.first() {
-        let run = interpret_half(graph, &case.feeds, parameters)?;
+        let run = interpret_half(graph, &case.feeds, parameters, ElementType::F16)?;
         let compare = |(name, expected): &(String, Tensor)| {
             Ok((name.clone(), compare(ROUNDED, name, expected, &run.outputs, Tolerance::Float16)?))
         };

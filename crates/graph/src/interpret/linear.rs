@@ -1,6 +1,7 @@
 //! Ops that multiply and add.
 
 use super::layout::{Strided, broadcast_strides};
+use super::rounding::round_sums;
 use crate::Tensor;
 
 /// How a convolution walks.
@@ -12,7 +13,12 @@ pub(super) struct Steps {
 }
 
 /// `[.., rows, inner] · [.., inner, columns]`; the leading axes broadcast.
-pub(super) fn matmul(left: &Tensor, right: &Tensor, shape: &[usize]) -> Vec<f32> {
+pub(super) fn matmul(
+    left: &Tensor,
+    right: &Tensor,
+    shape: &[usize],
+    sum: Option<fn(f32) -> f32>,
+) -> Vec<f32> {
     let (batch, [rows, columns]) = split_two(shape);
     let (left_batch, [_, inner]) = split_two(&left.shape);
     let (right_batch, _) = split_two(&right.shape);
@@ -25,8 +31,11 @@ pub(super) fn matmul(left: &Tensor, right: &Tensor, shape: &[usize]) -> Vec<f32>
         let left = &left.values[l * rows * inner..][..rows * inner];
         let right = &right.values[r * inner * columns..][..inner * columns];
         for (row, left_row) in product.chunks_exact_mut(columns).zip(left.chunks_exact(inner)) {
-            for (&factor, right_row) in left_row.iter().zip(right.chunks_exact(columns)) {
+            for (term, (&factor, right_row)) in
+                left_row.iter().zip(right.chunks_exact(columns)).enumerate()
+            {
                 add_scaled(row, right_row, factor);
+                round_sums(row, term + 1, sum);
             }
         }
     }
@@ -41,6 +50,7 @@ pub(super) fn conv2d(
     bias: Option<&Tensor>,
     shape: &[usize],
     steps: Steps,
+    sum: Option<fn(f32) -> f32>,
 ) -> Vec<f32> {
     let Steps { stride, padding, groups } = steps;
     let (channels, height, width) = (x.shape[1], x.shape[2], x.shape[3]);
@@ -79,6 +89,8 @@ pub(super) fn conv2d(
                                 .for_each(|(sum, &tap)| *sum += factor * tap);
                         }
                     }
+                    let term = (channel * kernel_height + kernel_row) * kernel_width;
+                    round_sums(out, term + kernel_column + 1, sum);
                 }
             }
         }
@@ -93,6 +105,7 @@ pub(super) fn conv_transpose2d(
     bias: Option<&Tensor>,
     shape: &[usize],
     stride: usize,
+    sum: Option<fn(f32) -> f32>,
 ) -> Vec<f32> {
     let (channels, height, width) = (x.shape[1], x.shape[2], x.shape[3]);
     let (outputs, out_width) = (shape[1], shape[3]);
@@ -111,6 +124,7 @@ pub(super) fn conv_transpose2d(
                     add_scaled(block, kernel_row, pixel);
                 }
             }
+            round_sums(out, channel + 1, sum);
         }
     }
     values

@@ -2,7 +2,8 @@
 //!
 //! It is written to be read, one function an op, in the order of the definition of that op. Sums
 //! that normalise (means, variances, lengths, softmax) are accumulated in `f64`, so that the oracle
-//! is the more exact side of a comparison. Products are accumulated in `f32`, as on every engine.
+//! is the more exact side of a comparison. Products are accumulated in `f32`; [`Rounding`] says
+//! what fewer bits do.
 //! It is fast enough for a small network, not for deployment.
 
 mod elementwise;
@@ -10,6 +11,7 @@ mod layout;
 mod linear;
 mod normalize;
 mod resample;
+mod rounding;
 mod symbols;
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::{DType, Graph, Node, NodeId, Op, Tensor};
+use rounding::Exact;
 use symbols::Symbols;
+
+pub use rounding::Rounding;
 
 /// Why a graph cannot be interpreted with what was given.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -108,30 +113,23 @@ pub fn interpret_with(
     parameters: &BTreeMap<String, Tensor>,
     mut visit: impl FnMut(&Node, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, InterpretError> {
-    interpret_rounded(
-        graph,
-        feeds,
-        parameters,
-        |_, _| None,
-        |id, value| visit(graph.node(id), value),
-    )
+    interpret_rounded(graph, feeds, parameters, &Exact, |id, value| visit(graph.node(id), value))
 }
 
-/// [`interpret_with`] as by an engine that holds some values in fewer bits: whatever a node reads
-/// and makes passes through `round`, which leaves it as it is with nothing. Sums inside a node are
-/// as exact as before.
+/// [`interpret_with`] as by an engine that holds some values and sums in fewer bits.
 pub fn interpret_rounded(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
     parameters: &BTreeMap<String, Tensor>,
-    round: impl Fn(NodeId, &Tensor) -> Option<Tensor>,
+    rounding: &impl Rounding,
     mut visit: impl FnMut(NodeId, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, InterpretError> {
     let given = Given { symbols: Symbols::of(graph, feeds)?, feeds, parameters };
     let last_uses = graph.last_uses();
     let mut values: Vec<Option<Cow<'_, Tensor>>> = Vec::with_capacity(graph.nodes.len());
     for (index, node) in graph.nodes.iter().enumerate() {
-        let held = |value| round(NodeId(index), value).map_or(Cow::Borrowed(value), Cow::Owned);
+        let id = NodeId(index);
+        let held = |value| rounding.value(id, value).map_or(Cow::Borrowed(value), Cow::Owned);
         let inputs: Vec<Cow<'_, Tensor>> =
             node.inputs.iter().filter_map(|id| values[id.0].as_deref()).map(held).collect();
         assert_eq!(
@@ -141,9 +139,9 @@ pub fn interpret_rounded(
             node.name
         );
         let inputs: Vec<&Tensor> = inputs.iter().map(Cow::as_ref).collect();
-        let value = evaluate(node, &inputs, &given)?;
-        let value = round(NodeId(index), &value).map_or(value, Cow::Owned);
-        visit(NodeId(index), &value);
+        let value = evaluate(node, &inputs, &given, rounding.sum(id))?;
+        let value = rounding.value(id, &value).map_or(value, Cow::Owned);
+        visit(id, &value);
         values.push((last_uses[index] > index).then_some(value));
         for input in &node.inputs {
             if last_uses[input.0] == index {
@@ -216,11 +214,13 @@ fn parameter<'a>(
     Ok(tensor)
 }
 
-/// One op on values whose shapes were checked when the graph was built.
+/// One op on values whose shapes were checked when the graph was built. `sum` is what
+/// [`Rounding::sum`] says of it.
 fn evaluate<'a>(
     node: &Node,
     inputs: &[&Tensor],
     given: &Given<'a>,
+    sum: Option<fn(f32) -> f32>,
 ) -> Result<Cow<'a, Tensor>, InterpretError> {
     let shape = node.shape.at(given.symbols.images, given.symbols.queries);
     let input = |place: usize| inputs[place];
@@ -242,16 +242,17 @@ fn evaluate<'a>(
         Op::Gelu => elementwise::unary(input(0), elementwise::gelu),
         Op::QuickGelu => elementwise::unary(input(0), |x| x * elementwise::sigmoid(1.702 * x)),
         Op::Sigmoid => elementwise::unary(input(0), elementwise::sigmoid),
-        Op::MatMul => linear::matmul(input(0), input(1), &shape),
+        Op::MatMul => linear::matmul(input(0), input(1), &shape, sum),
         &Op::Conv2d { stride, padding, groups } => linear::conv2d(
             input(0),
             input(1),
             optional(2),
             &shape,
             linear::Steps { stride, padding, groups },
+            sum,
         ),
         &Op::ConvTranspose2d { stride } => {
-            linear::conv_transpose2d(input(0), input(1), optional(2), &shape, stride)
+            linear::conv_transpose2d(input(0), input(1), optional(2), &shape, stride, sum)
         }
         &Op::AvgPool2d { size } => resample::average_pool(input(0), &shape, size),
         Op::Resize { .. } => resample::resize(input(0), &shape),

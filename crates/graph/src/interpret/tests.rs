@@ -246,6 +246,21 @@ fn every_node_is_shown_once_with_its_value() {
     assert_eq!(seen, expected);
 }
 
+/// One node holds whole numbers, its sums too.
+struct Whole(NodeId);
+
+impl Rounding for Whole {
+    fn value(&self, node: NodeId, value: &Tensor) -> Option<Tensor> {
+        (node == self.0).then(|| {
+            Tensor::new(value.shape.clone(), value.values.iter().map(|x| x.floor()).collect())
+        })
+    }
+
+    fn sum(&self, node: NodeId) -> Option<fn(f32) -> f32> {
+        (node == self.0).then_some(f32::floor)
+    }
+}
+
 #[test]
 fn rounding_reaches_what_a_node_reads_and_what_it_makes_and_no_other_node() {
     let builder = Builder::new();
@@ -253,18 +268,33 @@ fn rounding_reaches_what_a_node_reads_and_what_it_makes_and_no_other_node() {
     let coarse = builder.scoped("coarse", || x.affine(1.5, 0.0));
     let fine = builder.scoped("fine", || x.affine(1.5, 0.0));
     let graph = builder.finish(&[("coarse", coarse.id()), ("fine", fine.id())]).unwrap();
-    let to_whole = |id: crate::NodeId, value: &Tensor| {
-        (id == coarse.id()).then(|| {
-            Tensor::new(value.shape.clone(), value.values.iter().map(|x| x.floor()).collect())
-        })
-    };
+    let whole = Whole(coarse.id());
     let fed = [("x".to_owned(), Tensor::new([1], vec![1.75]))].into();
-    let outputs = interpret_rounded(&graph, &fed, &BTreeMap::new(), to_whole, |_, _| ()).unwrap();
+    let outputs = interpret_rounded(&graph, &fed, &BTreeMap::new(), &whole, |_, _| ()).unwrap();
     // 1.75 is read as 1, and 1.5 is kept as 1.
     assert_eq!(
         [&outputs[0].1, &outputs[1].1],
         [&Tensor::new([1], vec![1.0]), &Tensor::new([1], vec![2.625])]
     );
+}
+
+#[test]
+fn sums_are_rounded_after_every_16_terms_of_every_product() {
+    let terms = |shape: &[usize]| Tensor::filled(shape.to_vec(), 0.781_25);
+    let ones = |shape: &[usize]| Tensor::filled(shape.to_vec(), 1.0);
+    let steps = linear::Steps { stride: 1, padding: 0, groups: 1 };
+    let (floor, one) = (Some(f32::floor as fn(f32) -> f32), [1, 1, 1, 1]);
+    // 16 terms of 25/32 make 12.5, or 12.75 on a bias: both become 12; two more are not rounded.
+    let bias = Tensor::filled([1], 0.25);
+    let matmul = linear::matmul(&terms(&[1, 18]), &ones(&[18, 1]), &[1, 1], floor);
+    let channels = [1, 18, 1, 1];
+    let deep = linear::conv2d(&terms(&channels), &ones(&channels), Some(&bias), &one, steps, floor);
+    let wide = [1, 1, 1, 18];
+    let wide = linear::conv2d(&terms(&wide), &ones(&wide), Some(&bias), &one, steps, floor);
+    let weight = ones(&[18, 1, 1, 1]);
+    let transposed =
+        linear::conv_transpose2d(&terms(&channels), &weight, Some(&bias), &one, 1, floor);
+    assert_eq!([matmul, deep, wide, transposed], [[13.5625]; 4]);
 }
 
 #[test]

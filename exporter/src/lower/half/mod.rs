@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use half::f16;
-use rszs_graph::{Graph, InterpretError, Node, NodeId, Op, Tensor, interpret_rounded};
+use rszs_graph::{Graph, InterpretError, Node, NodeId, Op, Rounding, Tensor, interpret_rounded};
 
 use super::LowerError;
 use crate::onnx::data_type;
@@ -184,13 +184,17 @@ pub enum HalfError {
 
 /// The graph with every value rounded to 16 bits that a file in half precision holds in 16 bits.
 ///
-/// Products are summed in 32 bits, as accelerators can. Where ONNX Runtime has no 16-bit kernels,
-/// as 1.31 on x86-64, it rounds weights and computes in 32 bits from end to end, an overflow
-/// included: it proves that the file is right, this proves that 16 bits are enough.
+/// `sums` is what sums of 16-bit products are held in; an accelerator is free to choose. 16-bit
+/// sums are rounded after every 16 terms. Sums of 8-bit steps are exact.
+///
+/// Where ONNX Runtime has no 16-bit kernels, as 1.31 on x86-64, it rounds weights and computes in
+/// 32 bits from end to end, an overflow included: it proves that the file is right, this proves
+/// that 16 bits are enough.
 pub fn interpret_half(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
     parameters: &BTreeMap<String, Tensor>,
+    sums: ElementType,
 ) -> Result<HalfRun, HalfError> {
     let (mut peak, mut overflow) = (Peak::default(), None);
     let visit = |node: &Node, dtype: ElementType, value: &Tensor| {
@@ -202,7 +206,7 @@ pub fn interpret_half(
             peak = Peak { node: node.name.clone(), magnitude: value.magnitude() };
         }
     };
-    let outputs = interpret_half_with(graph, feeds, parameters, visit)?;
+    let outputs = interpret_half_with(graph, feeds, parameters, sums, visit)?;
     match overflow {
         Some(name) => Err(HalfError::Overflow { name }),
         None => Ok(HalfRun { outputs, peak }),
@@ -215,18 +219,41 @@ pub fn interpret_half_with(
     graph: &Graph,
     feeds: &BTreeMap<String, Tensor>,
     parameters: &BTreeMap<String, Tensor>,
+    sums: ElementType,
     mut visit: impl FnMut(&Node, ElementType, &Tensor),
 ) -> Result<Vec<(String, Tensor)>, HalfError> {
     let graph = &with_half_scales(graph);
-    let types = element_types(graph);
-    let round = |id: NodeId, value: &Tensor| {
-        (types[id.index()] == ElementType::F16).then(|| {
-            let halves = value.values.iter().map(|&value| f16::from_f32(value).to_f32());
+    let halves = Halves { graph, types: element_types(graph), sums };
+    let visit = |id: NodeId, value: &Tensor| visit(graph.node(id), halves.types[id.index()], value);
+    Ok(interpret_rounded(graph, feeds, parameters, &halves, visit)?)
+}
+
+/// What a file in half precision holds in 16 bits.
+struct Halves<'a> {
+    graph: &'a Graph,
+    types: Vec<ElementType>,
+    sums: ElementType,
+}
+
+impl Rounding for Halves<'_> {
+    fn value(&self, node: NodeId, value: &Tensor) -> Option<Tensor> {
+        (self.types[node.index()] == ElementType::F16).then(|| {
+            let halves = value.values.iter().map(|&value| to_half(value));
             Tensor::new(value.shape.clone(), halves.collect())
         })
-    };
-    let visit = |id: NodeId, value: &Tensor| visit(graph.node(id), types[id.index()], value);
-    Ok(interpret_rounded(graph, feeds, parameters, round, visit)?)
+    }
+
+    fn sum(&self, node: NodeId) -> Option<fn(f32) -> f32> {
+        let is_in_steps = |id: &NodeId| matches!(self.graph.node(*id).op, Op::Dequantize { .. });
+        let is_exact = self.graph.node(node).inputs.iter().any(is_in_steps);
+        let is_half = [self.sums, self.types[node.index()]] == [ElementType::F16; 2];
+        (is_half && !is_exact).then_some(to_half)
+    }
+}
+
+/// The nearest number in half precision.
+fn to_half(value: f32) -> f32 {
+    f16::from_f32(value).to_f32()
 }
 
 /// `values` as 16-bit floats, each the nearest one.

@@ -268,7 +268,7 @@ fn a_weight_too_small_for_a_16_bit_scale_keeps_a_scale_above_zero() {
 fn the_oracle_takes_steps_with_the_scales_that_the_file_holds() {
     let (quantized, parameters) = quantized_product([1.0, -0.5]);
     let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![1.0, 0.25]))].into();
-    let run = interpret_half(&quantized, &feeds, &parameters).unwrap();
+    let run = interpret_half(&quantized, &feeds, &parameters, ElementType::F16).unwrap();
     let scale = f16::from_f32(1.0 / 127.0).to_f32();
     let half = |value: f32| f16::from_f32(value).to_f32();
     let (ones, quarter, weight) = (half(127.0 * scale), half(32.0 * scale), half(-64.0 * scale));
@@ -296,7 +296,7 @@ fn the_oracle_rounds_what_the_file_holds_in_16_bits() {
     let parameters = [("weight".to_owned(), Tensor::new([2, 1], vec![1.0, 1.0]))].into();
     // 2049 lies between two halves, and so does the sum of what is read.
     let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![2049.0, 1.0]))].into();
-    let run = interpret_half(&product(), &feeds, &parameters).unwrap();
+    let run = interpret_half(&product(), &feeds, &parameters, ElementType::F16).unwrap();
     assert_eq!(
         run.outputs[0].1,
         Tensor::new([1, 1], vec![2048.0]),
@@ -306,10 +306,30 @@ fn the_oracle_rounds_what_the_file_holds_in_16_bits() {
 }
 
 #[test]
+fn the_oracle_holds_sums_in_16_bits_after_16_terms() {
+    let sum_of = |terms: usize| {
+        let builder = Builder::new();
+        let x = builder.input("x", DType::F32, [N, terms.into()]);
+        let y = x.matmul(builder.param("weight", [terms, 1], Init::Constant(1.0)));
+        let graph = builder.finish(&[("y", y.id())]).unwrap();
+        let mut values = vec![1.0; terms];
+        values[0] = 2048.0;
+        let feeds = [("x".to_owned(), Tensor::new([1, terms], values))].into();
+        let parameters = initial_parameters(&graph, 0);
+        let run = interpret_half(&graph, &feeds, &parameters, ElementType::F16).unwrap();
+        run.outputs[0].1.values[0]
+    };
+    // 2048 + 15 = 2063 lies between 2062 and 2064, and goes to the even one; + 1 is lost then.
+    assert_eq!(sum_of(16), 2064.0);
+    assert_eq!(sum_of(17), 2064.0, "2065 in 32 bits goes to 2064 as well");
+    assert_eq!(sum_of(19), 2068.0, "2064 + 3, rounded once; 2048 + 18 would be 2066");
+}
+
+#[test]
 fn a_value_that_half_precision_cannot_hold_is_named() {
     let parameters = [("weight".to_owned(), Tensor::new([2, 1], vec![40.0, 0.0]))].into();
     let feeds = [("x".to_owned(), Tensor::new([1, 2], vec![2000.0, 0.0]))].into();
-    let error = interpret_half(&product(), &feeds, &parameters).unwrap_err();
+    let error = interpret_half(&product(), &feeds, &parameters, ElementType::F16).unwrap_err();
     assert!(matches!(&error, HalfError::Overflow { name } if name == "matmul"), "{error}");
 }
 
