@@ -17,6 +17,7 @@ const QUERIES: &str = "6";
 pub(super) struct Network {
     name: &'static str,
     batches: &'static str,
+    /// For one precision.
     limit_s: u64,
 }
 
@@ -29,14 +30,17 @@ impl Network {
 pub(super) fn bench(
     context: &Context,
     findings: &Findings,
-    engine: &str,
+    [engine, precision]: [&str; 2],
     tested: &Tested,
     network: Network,
 ) -> Step {
     let Network { name, batches, limit_s } = network;
-    let report = |ending: &str| context.reports.join(format!("bench-{name}-{engine}.{ending}"));
+    let title = format!("bench-{name}-{engine}-{precision}");
+    let report = |ending: &str| context.reports.join(format!("{title}.{ending}"));
     let bundle = if name == "nano" { context.best_bundle() } else { context.work.join(name) };
-    let has_passed = tested.iter().flatten().any(|line| line.passed && line.engine == engine);
+    let has_passed = tested.iter().flatten().any(|line| {
+        line.passed && line.engine == engine && line.precision.as_deref() == Some(precision)
+    });
     let command = if findings.device.is_none() {
         Err(findings.description.clone())
     } else if has_passed {
@@ -44,7 +48,7 @@ pub(super) fn bench(
         for (option, value) in [
             ("--bundle", bundle.clone().into_os_string()),
             ("--engine", engine.into()),
-            ("--precision", "fp16,fp32".into()),
+            ("--precision", precision.into()),
             ("--batch", batches.into()),
             ("--frames", "20".into()),
             ("--json", report("report.json").into()),
@@ -57,8 +61,8 @@ pub(super) fn bench(
     } else {
         Err(why_not(engine, tested))
     };
-    let shows = "milliseconds a tile by precision and batch, clocks and heat";
-    let step = step(&format!("bench-{name}-{engine}"), shows, limit_s, command, numbers::bench);
+    let shows = "milliseconds a tile by batch, clocks and heat";
+    let step = step(&title, shows, limit_s, command, numbers::bench);
     Step { results: Some(report("report.json")), needs: Some(bundle), ..step }
 }
 

@@ -15,6 +15,9 @@ const GPU_ENGINES: [&str; 3] = ["tensorrt", "tensorrt-rtx", "cuda"];
 /// What their masks and logits are compared with, best first.
 const REFERENCES: [&str; 2] = ["cpu", "embedded"];
 const PRECISIONS: [&str; 2] = ["fp32", "fp16"];
+/// How much longer a step may take than on a card: a Jetson builds plans and computes slower.
+const PATIENCE: u32 = if cfg!(target_arch = "aarch64") { 4 } else { 1 };
+
 /// What every step may need.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -158,8 +161,10 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
             ));
         }
     }
-    let bench_of = |engine, network| bench(context, findings, engine, tested, network);
-    steps.extend(GPU_ENGINES.map(|engine| bench_of(engine, Network::NANO)));
+    let benches = |engine: &'static str, network| {
+        PRECISIONS.map(|precision| bench(context, findings, [engine, precision], tested, network))
+    };
+    steps.extend(GPU_ENGINES.into_iter().flat_map(|engine| benches(engine, Network::NANO)));
     steps.extend(
         TRAINED.map(|(preset, images, limit)| train(context, findings, preset, images, limit)),
     );
@@ -191,7 +196,7 @@ pub(crate) fn after_engines(context: &Context, findings: &Findings, tested: &Tes
     });
     // The last one builds nothing: its numbers are there before a plan of this size has cost the
     // time.
-    steps.extend(GPU_ENGINES.into_iter().rev().map(|engine| bench_of(engine, Network::B16)));
+    steps.extend(GPU_ENGINES.into_iter().rev().flat_map(|engine| benches(engine, Network::B16)));
     steps
 }
 
@@ -235,7 +240,7 @@ pub(super) fn step(
     command: Command,
     read: fn(&str) -> Result<Numbers, String>,
 ) -> Step {
-    let limit = Duration::from_secs(limit_s);
+    let limit = Duration::from_secs(limit_s) * PATIENCE;
     Step {
         name: name.to_owned(),
         shows,

@@ -107,10 +107,10 @@ echo 'a table for people'"#
     assert_eq!(step(&summary, "compare-cuda-fp16")["numbers"]["mean_iou"], 0.98);
     assert!(reason("compare-cuda-fp32").contains("expected its results, found \"ladida\""));
     assert_eq!(
-        step(&summary, "bench-nano-cuda")["numbers"]["cuda fp16 batch 1"],
+        step(&summary, "bench-nano-cuda-fp16")["numbers"]["cuda fp16 batch 1"],
         "2.00 ms a tile, 3.00 ms a frame"
     );
-    assert!(reason("bench-b16-cuda").ends_with("/b16: an earlier step did not make it"));
+    assert!(reason("bench-b16-cuda-fp16").ends_with("/b16: an earlier step did not make it"));
     assert!(reason("train-l14").starts_with("no program step_time in "));
     let failed = summary["steps"]
         .as_array()
@@ -175,5 +175,5 @@ fn a_program_that_hangs_costs_its_time_and_the_rest_is_told() {
         skipped["reason"].as_str().unwrap().starts_with("the self-test: ended after its limit"),
         "{skipped}"
     );
-    assert_eq!(step(&summary, "bench-nano-cuda")["outcome"], "skipped");
+    assert_eq!(step(&summary, "bench-nano-cuda-fp16")["outcome"], "skipped");
 }

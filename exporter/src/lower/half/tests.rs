@@ -317,11 +317,11 @@ fn the_oracle_holds_sums_in_16_bits_after_16_terms() {
         let feeds = [("x".to_owned(), Tensor::new([1, terms], values))].into();
         let parameters = initial_parameters(&graph, 0);
         let run = interpret_half(&graph, &feeds, &parameters, ElementType::F16).unwrap();
-        run.outputs[0].1.values[0]
+        run.outputs[0].1.values.clone()
     };
     // 2048 + 15 = 2063 lies between 2062 and 2064, and goes to the even one, as 2065 does; 19 terms
     // are 2064 + 3, where 32 bits make 2048 + 18 = 2066.
-    assert_eq!([16, 17, 19].map(sum_of), [2064.0, 2064.0, 2068.0]);
+    assert_eq!([16, 17, 19].map(sum_of), [[2064.0], [2064.0], [2068.0]]);
 }
 
 #[test]
