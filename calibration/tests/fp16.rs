@@ -29,7 +29,7 @@ fn the_node_with_the_least_room_comes_first() {
     assert!(shares.is_sorted_by(|a, b| a >= b) && shares[0] > 0.0 && shares[0] < 1.0, "{shares:?}");
     assert!(
         nodes.iter().all(|node| node["op"] != "softmax" && node["op"] != "layer_norm"),
-        "islands are left out"
+        "what is kept in 32 bits is left out"
     );
     let logits = nodes.iter().find(|node| node["node"] == "carh.add_3").unwrap();
     let error = logits["error"].as_f64().unwrap();

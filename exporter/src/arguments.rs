@@ -235,7 +235,7 @@ pub(crate) struct RandomArguments {
 pub(crate) enum ExportPrecision {
     /// 32-bit floats, for processors
     Fp32,
-    /// 16-bit floats with 32-bit islands, for accelerators; needs ONNX Runtime for its proof
+    /// 16-bit floats, sums over many in 32 bits, for accelerators; needs ONNX Runtime for its proof
     Fp16,
 }
 

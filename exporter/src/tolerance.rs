@@ -8,7 +8,7 @@ use rszs_graph::Tensor;
 pub enum Tolerance {
     /// `f32` on both sides, sums in another order.
     Float32,
-    /// `f32` on one side, `f16` with 32-bit islands on the other.
+    /// `f32` on one side, `f16` with sums over many in `f32` on the other.
     Float16,
 }
 

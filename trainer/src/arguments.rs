@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Prepare data sets: cut large images into squares, make index masks of annotations and of
+    /// Prepare data sets: cut large images into tiles, make index masks of annotations and of
     /// masks of two values, put LandDiscover50K together from its sources.
     ///
     /// After a kill or a full disk the same command goes on: files are complete or not there, and

@@ -61,16 +61,16 @@ all                   18         0     51846  0 of 5 sources as published
 }
 
 #[test]
-fn squares_are_cut_and_read_as_a_set_of_their_own() {
+fn tiles_are_cut_and_read_as_a_set_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     fixtures::flood_net(folder.path()).unwrap();
     let output = prepare(
         folder.path(),
-        &["squares", "FloodNet", "--data", ".", "--out", "squares", "--side", "8"],
+        &["tiles", "FloodNet", "--data", ".", "--out", "tiles", "--side", "8"],
     );
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "squares: 24 squares written, 0 were there\n");
-    let set = catalogue::open("squares", folder.path()).unwrap();
+    assert_eq!(text(&output.stdout), "tiles: 24 tiles written, 0 were there\n");
+    let set = catalogue::open("tiles", folder.path()).unwrap();
     assert_eq!((set.len(Split::Train), set.len(Split::Val)), (12, 12));
 }
 
@@ -83,12 +83,10 @@ fn what_is_missing_and_what_is_wrong_is_said_on_stderr_with_the_exit_code() {
         SIOR, found none\n";
     assert_eq!(text(&output.stderr), expected);
     assert!(!folder.path().join("set").exists());
-    let output = prepare(
-        folder.path(),
-        &["squares", "Potsdam", "--data", ".", "--out", "set", "--side", "0"],
-    );
+    let output =
+        prepare(folder.path(), &["tiles", "Potsdam", "--data", ".", "--out", "set", "--side", "0"]);
     assert_eq!(output.status.code(), Some(2));
-    let output = prepare(folder.path(), &["squares", "Potsdm", "--data", ".", "--out", "set"]);
+    let output = prepare(folder.path(), &["tiles", "Potsdm", "--data", ".", "--out", "set"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stderr).contains("Potsdm: expected one of the sets dubai,"),

@@ -116,7 +116,7 @@ mod tests {
                 .unwrap();
         }
         let names: Vec<&String> = ranges.0.keys().collect();
-        assert_eq!(names, ["matmul"], "softmax is a 32-bit island");
+        assert_eq!(names, ["matmul"], "softmax is kept in 32 bits");
         let range = &ranges.0["matmul"];
         assert_eq!((range.magnitude, range.share_of_largest), (4098.0, 4098.0 / 65504.0));
         assert_eq!(range.error, Some(2.0 / 4098.0), "2049 is read as 2048");

@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Precision {
     /// 32-bit floats throughout.
     Fp32,
-    /// 16-bit floats, with 32-bit islands.
+    /// 16-bit floats, with what must be exact kept in 32 bits.
     Fp16,
     /// 8-bit integers with explicit quantise and dequantise nodes; the rest in 32 bits, as CPUs
     /// want it.

@@ -212,7 +212,7 @@ fn potsdam_masks_with_boundary_are_read_where_the_others_are_not() {
 }
 
 #[test]
-fn potsdam_squares_have_both_splits_or_the_held_out_one_alone() {
+fn potsdam_small_tiles_have_both_splits_or_the_held_out_one_alone() {
     let (_folder, root, set) = open(fixtures::potsdam_split);
     assert_eq!(
         ids(&set),
@@ -226,21 +226,17 @@ fn potsdam_squares_have_both_splits_or_the_held_out_one_alone() {
 }
 
 #[test]
-fn potsdam_squares_of_our_own_have_the_published_evaluation() {
-    let (folder, _, tiles) = open(fixtures::potsdam);
-    let squares = folder.path().join("PotsdamSplit");
+fn potsdam_small_tiles_of_our_own_have_the_published_evaluation() {
+    let (folder, _, large) = open(fixtures::potsdam);
+    let small = folder.path().join("PotsdamSplit");
     let [side_px, threads] = [8, 2].map(|count| std::num::NonZeroUsize::new(count).unwrap());
-    rszs_data::prepare::squares(tiles, &squares, side_px, threads, |_, _| {}).unwrap();
-    let set = reopen(&squares).unwrap();
+    rszs_data::prepare::tiles(large, &small, side_px, threads, |_, _| {}).unwrap();
+    let set = reopen(&small).unwrap();
     assert_eq!((set.name(), set.len(Split::Train), set.len(Split::Val)), ("PotsdamSplit", 8, 4));
     assert!(set.ids(Split::Val).all(|id| id.starts_with("7_13_")));
     assert_eq!(says(&set, Split::Val, 1, "building"), POSITIVE);
-    std::fs::remove_file(squares.join("classes.txt")).unwrap();
-    assert!(
-        error(&squares).contains("was interrupted: give its command again"),
-        "{}",
-        error(&squares)
-    );
+    std::fs::remove_file(small.join("classes.txt")).unwrap();
+    assert!(error(&small).contains("was interrupted: give its command again"), "{}", error(&small));
 }
 
 #[test]

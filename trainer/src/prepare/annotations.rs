@@ -43,7 +43,7 @@ pub enum Annotations {
     ///
     /// Coordinates are those of the image; ogr2ogr -t_srs writes a file in another coordinate
     /// system. For several images give the command once for each, and put the masks together; for a
-    /// large image follow with `prepare squares`.
+    /// large image follow with `prepare tiles`.
     Geojson {
         /// The GeoJSON file.
         polygons: PathBuf,

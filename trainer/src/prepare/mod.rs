@@ -43,27 +43,27 @@ Sources, images that come of each, and what their indices become (anything else 
 /// What to make.
 #[derive(Debug, Subcommand)]
 pub enum Prepare {
-    /// Cut the large images of a set and their masks into squares.
+    /// Cut the large images of a set and their masks into tiles.
     ///
-    /// Training then need not decode 6000 x 6000 pixels for a crop of 512. The squares are a set
+    /// Training then need not decode 6000 x 6000 pixels for a crop of 512. The tiles are a set
     /// like any other: a folder with images/, masks/, classes.txt and val.txt, read by its name
     /// where sets are named. They stand side by side; the last of a row and of a column ends with
     /// the image. Indices that the set's evaluation leaves out become 255. For Potsdam, whose
-    /// squares in a folder of that name have the published evaluation, and for FloodNet:
+    /// tiles in a folder of that name have the published evaluation, and for FloodNet:
     ///
-    /// rszs-train prepare squares Potsdam --data data --out data/PotsdamSplit
+    /// rszs-train prepare tiles Potsdam --data data --out data/PotsdamSplit
     ///
-    /// rszs-train prepare squares FloodNet --data data --out data/floodnet_1024 --side 1024
-    Squares {
+    /// rszs-train prepare tiles FloodNet --data data --out data/floodnet_1024 --side 1024
+    Tiles {
         /// The set, a folder below --data.
         set: String,
         /// Folder of the data sets.
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
-        /// Folder of the squares, new or begun by the same command.
+        /// Folder of the tiles, new or begun by the same command.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
-        /// Side of a square, in pixels; an image that is smaller stays whole.
+        /// Side of a tile, in pixels; an image that is smaller stays whole.
         #[arg(long, value_name = "PIXELS", default_value = "512")]
         side: NonZeroUsize,
         /// How many images at once.
@@ -122,7 +122,7 @@ pub enum Prepare {
 #[derive(Debug, clap::Args)]
 pub struct Threads {
     /// Images that are worked on at once; as many as there are cores without it. Each takes 4
-    /// bytes a pixel, and its squares as much again.
+    /// bytes a pixel, and its tiles as much again.
     #[arg(long, value_name = "COUNT")]
     threads: Option<NonZeroUsize>,
 }
@@ -139,18 +139,18 @@ impl Prepare {
     /// Makes it, with progress on stderr and a report on stdout.
     pub fn run(&self) -> Result<(), TrainError> {
         match self {
-            Self::Squares { set, data, out, side, threads } => {
+            Self::Tiles { set, data, out, side, threads } => {
                 let set = catalogue::open(set, data)?;
                 let mut images = Images::start();
-                let squares = prepare::squares(set, out, *side, threads.count(), |done, of| {
+                let tiles = prepare::tiles(set, out, *side, threads.count(), |done, of| {
                     images.show(done, of);
                 })?;
                 drop(images);
                 report(&format!(
-                    "{}: {} squares written, {} were there",
+                    "{}: {} tiles written, {} were there",
                     out.display(),
-                    squares.written,
-                    squares.kept
+                    tiles.written,
+                    tiles.kept
                 ))
             }
             Self::Annotations(annotations) => annotations.run(),

@@ -1,4 +1,4 @@
-//! Prepares data sets: cuts large images into squares, puts LandDiscover50K together from its
+//! Prepares data sets: cuts large images into tiles, puts LandDiscover50K together from its
 //! sources, and makes `nyc_maps` of pairs of photos and maps.
 //!
 //! An interrupted call is continued by the next one: every file is complete or not there, and those
@@ -6,14 +6,14 @@
 
 mod land_discover;
 mod nyc_maps;
-mod squares;
+mod tiles;
 mod workers;
 
 use std::path::Path;
 
 pub use land_discover::{Rebuilt, land_discover};
 pub use nyc_maps::nyc_maps;
-pub use squares::squares;
+pub use tiles::tiles;
 
 use crate::dense_set::Provenance;
 use crate::error::DataError;

@@ -1,5 +1,5 @@
 //! ISPRS Potsdam: a German city from above at 5 cm, six classes. As its publisher gives it out, and
-//! cut into squares as GSNet evaluates it.
+//! cut into small tiles as GSNet evaluates it.
 
 use std::path::Path;
 
@@ -65,13 +65,13 @@ const TILES: [Layout; 2] = [
     },
 ];
 
-/// A square has its tile's name and its place: `2_13_5488_0_6000_512`.
-const BY_SQUARE: SplitOf = |square| match square.match_indices('_').nth(1) {
-    Some((end, _)) => BY_TILE(&square[..end]),
+/// A small tile has its tile's name and its place: `2_13_5488_0_6000_512`.
+const BY_SMALL_TILE: SplitOf = |name| match name.match_indices('_').nth(1) {
+    Some((end, _)) => BY_TILE(&name[..end]),
     None => None,
 };
 
-const SQUARES: [Layout; 3] = [
+const SMALL_TILES: [Layout; 3] = [
     Layout {
         parts: &[
             Part { images: &["img_dir/train/*.png"], masks: "ann_dir/train/*.png", split: TRAIN },
@@ -84,7 +84,7 @@ const SQUARES: [Layout; 3] = [
         format: MaskFormat::Index,
     },
     Layout {
-        parts: &[Part { images: &["images/*.png"], masks: "masks/*.png", split: BY_SQUARE }],
+        parts: &[Part { images: &["images/*.png"], masks: "masks/*.png", split: BY_SMALL_TILE }],
         format: MaskFormat::Index,
     },
 ];
@@ -96,19 +96,19 @@ pub fn open(root: &Path) -> Result<DenseSet, DataError> {
     layout::open(root, provenance("Potsdam"), classes(), &TILES)
 }
 
-/// Opens the folder `PotsdamSplit`: squares of 512 pixels, masks of indices 0 to 5, as GSNet's code
-/// names its folders or as [`crate::prepare::squares`] cuts them.
+/// Opens the folder `PotsdamSplit`: tiles of 512 pixels, masks of indices 0 to 5, as GSNet's code
+/// names its folders or as [`crate::prepare::tiles`] cuts them.
 ///
-/// mmsegmentation's converter, which cuts these squares, writes 1 to 6 and 0 for an outline.
+/// mmsegmentation's converter, which cuts these small tiles, writes 1 to 6 and 0 for an outline.
 /// Subtract 1 from its masks first, 0 becoming 255: a 6 is refused, but a mask without clutter
 /// would be read as other classes.
 pub fn open_split(root: &Path) -> Result<DenseSet, DataError> {
     if root.join(PROVENANCE).is_file() && !root.join(CLASSES_FILE).is_file() {
         let found =
-            "some of them (rszs-train prepare squares was interrupted: give its command again)";
-        return Err(DataError::malformed(root, "the squares of all tiles", found));
+            "some of them (rszs-train prepare tiles was interrupted: give its command again)";
+        return Err(DataError::malformed(root, "the small tiles of all tiles", found));
     }
-    layout::open(root, provenance("PotsdamSplit"), classes(), &SQUARES)
+    layout::open(root, provenance("PotsdamSplit"), classes(), &SMALL_TILES)
 }
 
 /// The 5 prompts of [`PROTOCOL`].

@@ -1,4 +1,4 @@
-//! Element types of a file in half precision: 16-bit weights and activations, 32-bit islands.
+//! Element types of a file in half precision: 16-bit weights and activations, sums over many in 32.
 //!
 //! Engines for accelerators type a network as its file does and convert nothing by themselves, so
 //! each value has one type, and where a node computes in another one, its input goes through a
@@ -99,8 +99,8 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
         | Op::Sigmoid
         | Op::Quantize { .. }
         | Op::Dequantize { .. } => ElementType::F16,
-        // Arithmetic between islands, as a cosine, stays one; a product by a weight reads 16 bits.
-        // The rest moves elements.
+        // Arithmetic between 32-bit values, as a cosine, stays in 32 bits; a product by a weight
+        // reads 16 bits. The rest moves elements.
         Op::MatMul
         | Op::Add
         | Op::Sub
@@ -118,8 +118,8 @@ fn element_type(op: &Op, read: ElementType) -> ElementType {
     }
 }
 
-/// A tensor that islands alone read, as the gain of a norm, is stored as they want it: no `Cast` of
-/// a weight. A weight in 8-bit steps becomes them before anything is rounded to 16 bits.
+/// A tensor that 32-bit nodes alone read, as the gain of a norm, is stored as they want it: no
+/// `Cast` of a weight. A weight in 8-bit steps becomes them before anything is rounded to 16 bits.
 fn stored_type(graph: &Graph, index: usize, types: &[ElementType]) -> ElementType {
     let is_reader = |node: &Node| node.inputs.iter().any(|id| id.index() == index);
     let mut readers = graph.nodes().iter().zip(types).filter(|(node, _)| is_reader(node));

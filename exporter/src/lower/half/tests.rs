@@ -98,16 +98,15 @@ fn no_preset_has_an_op_that_these_networks_lack() {
 }
 
 #[test]
-fn sums_over_many_elements_are_islands_and_products_by_weights_are_not() {
-    let islands =
-        ["LayerNormalization", "InstanceNormalization", "Softmax", "ReduceL2", "ReduceMean"];
+fn sums_over_many_elements_are_kept_in_32_bits_and_products_by_weights_are_not() {
+    let kept = ["LayerNormalization", "InstanceNormalization", "Softmax", "ReduceL2", "ReduceMean"];
     let mut found = BTreeSet::new();
     for graph in graphs() {
         let file = lowered(&graph);
         let types = walk(&file);
         for node in &file.node {
             let element = types[&node.output[0]];
-            if islands.contains(&operator(node)) {
+            if kept.contains(&operator(node)) {
                 assert_eq!(element, data_type::FLOAT, "{node:?}");
                 found.insert(operator(node).to_owned());
             }
@@ -126,11 +125,11 @@ fn sums_over_many_elements_are_islands_and_products_by_weights_are_not() {
             }
         }
     }
-    assert_eq!(found.len(), islands.len(), "{found:?}");
+    assert_eq!(found.len(), kept.len(), "{found:?}");
 }
 
 #[test]
-fn the_cosine_is_an_island() {
+fn the_cosine_is_kept_in_32_bits() {
     let graph = &graphs()[0];
     let types = element_types(graph);
     let index = graph.nodes().iter().position(|node| node.name == "align.l2_normalize").unwrap();
@@ -156,7 +155,7 @@ fn no_value_is_cast_twice_and_no_weight_at_all() {
 }
 
 #[test]
-fn weights_are_16_bit_except_those_of_islands() {
+fn weights_are_16_bit_except_those_that_32_bit_nodes_read() {
     let file = lowered(&graphs()[0]);
     let stored = |name: &str| {
         file.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name)).unwrap()
@@ -276,7 +275,7 @@ fn the_oracle_takes_steps_with_the_scales_that_the_file_holds() {
 }
 
 #[test]
-fn a_value_that_several_islands_read_is_cast_once() {
+fn a_value_that_several_32_bit_nodes_read_is_cast_once() {
     let builder = Builder::new();
     let x = builder.input("queries", DType::F32, [K, 2.into()]).relu();
     let y = x.softmax() + x.l2_normalize();

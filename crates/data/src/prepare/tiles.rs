@@ -1,9 +1,9 @@
-//! Cutting the large images of a set into squares, so that training need not decode 6000 by 6000
+//! Cutting the large images of a set into tiles, so that training need not decode 6000 by 6000
 //! pixels for a crop of 512.
 //!
-//! What is written is a folder set: see [`crate::folder`]. Squares stand side by side from the
+//! What is written is a folder set: see [`crate::folder`]. Tiles stand side by side from the
 //! upper left; the last of a row and of a column is moved back to end with the image. An image
-//! smaller than a square stays whole. These are the places where mmsegmentation's converter for
+//! smaller than a tile stays whole. These are the places where mmsegmentation's converter for
 //! Potsdam cuts, and the names of its files.
 
 use std::num::NonZeroUsize;
@@ -17,13 +17,13 @@ use crate::folder::{self, CLASSES_FILE, VAL};
 use crate::image::{self, Place, RgbImage};
 use crate::mask::{IGNORE, IndexMask};
 
-/// Cuts every image and mask of `set` into squares of `side_px` below `output`, with so many
+/// Cuts every image and mask of `set` into tiles of `side_px` below `output`, with so many
 /// threads. `progress` hears how many images are done, and of how many.
 ///
 /// `classes.txt` comes last, without which the folder is no set. Indices that the set's evaluation
 /// leaves out become [`IGNORE`]. Refused are a folder that holds anything else, and a set whose
 /// words overlap, which `classes.txt` cannot say.
-pub fn squares(
+pub fn tiles(
     set: DenseSet,
     output: &Path,
     side_px: NonZeroUsize,
@@ -36,7 +36,7 @@ pub fn squares(
         let expected = "a set in which every word is one index and a negative for all others";
         DataError::malformed(Path::new(set.name()), expected, "words that overlap")
     })?;
-    let name = format!("{} in squares of {side_px} px", set.name());
+    let name = format!("{} in tiles of {side_px} px", set.name());
     claim(output, &Provenance { name, ..set.provenance().clone() })?;
     ["images", "masks"].iter().try_for_each(|folder| make_folder(&output.join(folder)))?;
     let ignored: Vec<bool> = (0..=255).map(|id| set.classes().ignores(id)).collect();
@@ -47,18 +47,17 @@ pub fn squares(
     let cut = |image: usize| {
         let (split, index, id) = images[image];
         let (width, height) = image::dimensions(set.image_path(split, index))?;
-        let squares: Vec<Square> =
-            places(width, height, side_px).map(|place| Square::new(id, place)).collect();
-        let missing: Vec<&Square> =
-            squares.iter().filter(|square| !square.is_written(output)).collect();
+        let tiles: Vec<Tile> =
+            places(width, height, side_px).map(|place| Tile::new(id, place)).collect();
+        let missing: Vec<&Tile> = tiles.iter().filter(|tile| !tile.is_written(output)).collect();
         if !missing.is_empty() {
             let sample = set.sample(split, index)?;
             let mut mask = sample.mask.clone();
             mask.ids.iter_mut().filter(|id| ignored[usize::from(**id)]).for_each(|id| *id = IGNORE);
-            missing.iter().try_for_each(|square| square.write(output, &sample.image, &mask))?;
+            missing.iter().try_for_each(|tile| tile.write(output, &sample.image, &mask))?;
         }
-        let counts = Prepared { written: missing.len(), kept: squares.len() - missing.len() };
-        let names: Vec<String> = squares.into_iter().map(|square| square.name).collect();
+        let counts = Prepared { written: missing.len(), kept: tiles.len() - missing.len() };
+        let names: Vec<String> = tiles.into_iter().map(|tile| tile.name).collect();
         Ok((counts, names))
     };
     let done = in_parallel(threads, images.len(), cut, progress)?;
@@ -74,7 +73,7 @@ pub fn squares(
     Ok(prepared)
 }
 
-/// The places of the squares of an image, row by row.
+/// The places of the tiles of an image, row by row.
 fn places(width: usize, height: usize, side_px: usize) -> impl Iterator<Item = Place> {
     let starts = move |length: usize| {
         (0..length).step_by(side_px).map(move |at| at.min(length.saturating_sub(side_px)))
@@ -85,14 +84,14 @@ fn places(width: usize, height: usize, side_px: usize) -> impl Iterator<Item = P
     })
 }
 
-/// A square of one image.
-struct Square {
+/// A tile of one image.
+struct Tile {
     /// Of its files, without the extension.
     name: String,
     place: Place,
 }
 
-impl Square {
+impl Tile {
     fn new(id: &str, place: Place) -> Self {
         let [left, top, right, bottom] = place;
         Self { name: format!("{id}_{left}_{top}_{right}_{bottom}"), place }
@@ -123,7 +122,7 @@ mod tests {
     const SIDE_PX: NonZeroUsize = NonZeroUsize::new(8).unwrap();
     const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
-    /// A fake Potsdam of 16 by 12 pixels a tile, and a folder for its squares.
+    /// A fake Potsdam of 16 by 12 pixels an image, and a folder for its tiles.
     fn potsdam() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let root = fixtures::potsdam(folder.path()).unwrap();
@@ -132,49 +131,43 @@ mod tests {
     }
 
     fn cut(root: &Path, output: &Path, side_px: usize) -> Result<Prepared, DataError> {
-        squares(
-            potsdam::open(root).unwrap(),
-            output,
-            side_px.try_into().unwrap(),
-            THREADS,
-            |_, _| {},
-        )
+        tiles(potsdam::open(root).unwrap(), output, side_px.try_into().unwrap(), THREADS, |_, _| {})
     }
 
     #[test]
-    fn squares_say_what_the_tiles_say() {
+    fn tiles_say_what_the_images_say() {
         let (_folder, root, output) = potsdam();
         assert_eq!(cut(&root, &output, 8).unwrap(), Prepared { written: 12, kept: 0 });
-        let (tiles, squares) = (potsdam::open(&root).unwrap(), folder::open(&output).unwrap());
-        assert_eq!((squares.len(Split::Train), squares.len(Split::Val)), (8, 4));
+        let (images, tiles) = (potsdam::open(&root).unwrap(), folder::open(&output).unwrap());
+        assert_eq!((tiles.len(Split::Train), tiles.len(Split::Val)), (8, 4));
         let names = ["7_13_0_0_8_8", "7_13_0_4_8_12", "7_13_8_0_16_8", "7_13_8_4_16_12"];
-        assert_eq!(squares.ids(Split::Val).collect::<Vec<_>>(), names);
-        let tile = tiles.sample(Split::Val, 0).unwrap();
-        let square = squares.sample(Split::Val, 3).unwrap();
+        assert_eq!(tiles.ids(Split::Val).collect::<Vec<_>>(), names);
+        let image = images.sample(Split::Val, 0).unwrap();
+        let tile = tiles.sample(Split::Val, 3).unwrap();
         for (x, y) in (0..8).flat_map(|x| (0..8).map(move |y| (x, y))) {
-            assert_eq!(square.image.pixel(x, y), tile.image.pixel(x + 8, y + 4));
-            for concept in tiles.classes().concepts() {
-                let of_square = squares.classes().concept(&concept.name).unwrap().targets();
-                let [in_square, in_tile] =
-                    [square.mask.id(x, y), tile.mask.id(x + 8, y + 4)].map(usize::from);
+            assert_eq!(tile.image.pixel(x, y), image.image.pixel(x + 8, y + 4));
+            for concept in images.classes().concepts() {
+                let of_square = tiles.classes().concept(&concept.name).unwrap().targets();
+                let [in_tile, in_image] =
+                    [tile.mask.id(x, y), image.mask.id(x + 8, y + 4)].map(usize::from);
                 assert_eq!(
-                    of_square[in_square],
-                    concept.targets()[in_tile],
+                    of_square[in_tile],
+                    concept.targets()[in_image],
                     "{} at {x}, {y}",
                     concept.name
                 );
             }
         }
-        assert!(!square.mask.ids.contains(&5), "clutter counts nowhere");
+        assert!(!tile.mask.ids.contains(&5), "clutter counts nowhere");
     }
 
     #[test]
     fn the_provenance_goes_with_the_squares() {
         let (_folder, root, output) = potsdam();
         cut(&root, &output, 8).unwrap();
-        let (tiles, squares) = (potsdam::open(&root).unwrap(), folder::open(&output).unwrap());
-        let expected = Provenance { name: "potsdam_8".to_owned(), ..tiles.provenance().clone() };
-        assert_eq!(*squares.provenance(), expected);
+        let (images, tiles) = (potsdam::open(&root).unwrap(), folder::open(&output).unwrap());
+        let expected = Provenance { name: "potsdam_8".to_owned(), ..images.provenance().clone() };
+        assert_eq!(*tiles.provenance(), expected);
     }
 
     #[test]
@@ -202,7 +195,7 @@ mod tests {
         assert!(matches!(cut(&root, &output, 8), Err(DataError::Damaged { .. })));
         assert!(folder::open(&output).unwrap_err().to_string().contains("classes.txt"));
         std::fs::write(&mask, whole).unwrap();
-        // Of the other two tiles all squares may be there or only those before the error.
+        // Of the other two images all tiles may be there or only those before the error.
         let Prepared { written, kept } = cut(&root, &output, 8).unwrap();
         assert!(written + kept == 12 && written >= 4, "{written} written, {kept} kept");
         assert!(folder::open(&output).is_ok());
@@ -212,7 +205,7 @@ mod tests {
     fn progress_counts_images() {
         let (_folder, root, output) = potsdam();
         let mut heard = Vec::new();
-        squares(potsdam::open(&root).unwrap(), &output, SIDE_PX, THREADS, |done, total| {
+        tiles(potsdam::open(&root).unwrap(), &output, SIDE_PX, THREADS, |done, total| {
             heard.push((done, total));
         })
         .unwrap();
@@ -224,7 +217,7 @@ mod tests {
         let (_folder, root, output) = potsdam();
         cut(&root, &output, 8).unwrap();
         let expected = format!(
-            "{}: expected Potsdam in squares of 4 px, found Potsdam in squares of 8 px (choose \
+            "{}: expected Potsdam in tiles of 4 px, found Potsdam in tiles of 8 px (choose \
              another folder)",
             output.join("provenance.json").display()
         );
@@ -238,7 +231,7 @@ mod tests {
         let classes = std::fs::read(own.join("classes.txt")).unwrap();
         let expected = format!(
             "{}: expected an empty folder, or one with provenance.json that says Potsdam in \
-             squares of 8 px, \
+             tiles of 8 px, \
              found other files (choose another folder)",
             own.display()
         );
@@ -251,9 +244,9 @@ mod tests {
     fn a_set_whose_words_overlap_is_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let set = dubai::open(&fixtures::dubai(folder.path()).unwrap()).unwrap();
-        let output = folder.path().join("squares");
+        let output = folder.path().join("tiles");
         assert_eq!(
-            squares(set, &output, SIDE_PX, THREADS, |_, _| {}).unwrap_err().to_string(),
+            tiles(set, &output, SIDE_PX, THREADS, |_, _| {}).unwrap_err().to_string(),
             "dubai: expected a set in which every word is one index and a negative for all others, \
              found words that overlap"
         );
@@ -266,15 +259,15 @@ mod tests {
             [(6000, 6000, 512, 144), (4000, 3000, 1024, 12), (16, 12, 8, 4), (5, 7, 8, 1)]
         {
             let mut covered = vec![false; width * height];
-            let squares: Vec<Place> = places(width, height, side_px).collect();
-            assert_eq!(squares.len(), count);
-            for [left, top, right, bottom] in squares {
+            let tiles: Vec<Place> = places(width, height, side_px).collect();
+            assert_eq!(tiles.len(), count);
+            for [left, top, right, bottom] in tiles {
                 assert_eq!((right - left, bottom - top), (side_px.min(width), side_px.min(height)));
                 (top..bottom).for_each(|y| covered[y * width..][left..right].fill(true));
             }
             assert!(
                 covered.into_iter().all(|covered| covered),
-                "{width}x{height} in squares of {side_px}"
+                "{width}x{height} in tiles of {side_px}"
             );
         }
     }
