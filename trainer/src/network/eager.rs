@@ -4,9 +4,10 @@ use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use rszs_graph::{Dim, Graph, K, N, Node, Op, Scales};
+use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Scales};
 use tch::{Kind, Tensor};
 
+use super::attention::{attend, attentions};
 use crate::device::upload;
 use crate::network::precision::tf32::Forbidden;
 use crate::{Parameters, Precision, TrainError};
@@ -15,7 +16,7 @@ use crate::{Parameters, Precision, TrainError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Dropout and drop-path act; products, and what follows from them alone, are in the given
-    /// precision.
+    /// precision. Attention is one operation.
     Train(Precision),
     /// Dropout and drop-path pass their input on; all in float32, as engines are compared with it.
     Evaluate,
@@ -56,8 +57,8 @@ pub fn eval_with<T: Borrow<Tensor>>(
     mut observe: impl FnMut(&Node, &Tensor),
 ) -> Result<BTreeMap<String, Tensor>, TrainError> {
     let outputs = wanted_outputs(graph, wanted)?;
-    let last_uses = last_uses(graph, &outputs);
     let interpreter = Interpreter::new(graph, feeds, parameters, mode)?;
+    let last_uses = interpreter.last_uses(graph, &outputs);
     // A run may train in TF32: query vectors and scores are those of the exported network all the
     // same.
     let _exact = (mode == Mode::Evaluate).then(Forbidden::new);
@@ -69,7 +70,7 @@ pub fn eval_with<T: Borrow<Tensor>>(
         let value = interpreter.compute(node, &values)?;
         observe(node, &value);
         values[index] = Some(value);
-        for input in &node.inputs {
+        for input in interpreter.inputs(node) {
             if last_uses[input.index()] == Some(index) {
                 values[input.index()] = None;
             }
@@ -99,24 +100,6 @@ pub(crate) fn wanted_outputs<'g>(
         })
     };
     wanted.iter().map(find).collect()
-}
-
-/// For each node the last node that reads it, the number of nodes if it is an output, `None` if no
-/// output needs it.
-pub(crate) fn last_uses(graph: &Graph, outputs: &[(&str, usize)]) -> Vec<Option<usize>> {
-    let count = graph.nodes().len();
-    let mut last = vec![None; count];
-    for &(_, index) in outputs {
-        last[index] = Some(count);
-    }
-    for (index, node) in graph.nodes().iter().enumerate().rev() {
-        if last[index].is_some() {
-            for input in &node.inputs {
-                last[input.index()].get_or_insert(index);
-            }
-        }
-    }
-    last
 }
 
 /// The lengths behind N and K in one evaluation.
@@ -169,6 +152,8 @@ pub(crate) struct Interpreter<'a, T> {
     parameters: &'a Parameters,
     mode: Mode,
     symbols: Symbols,
+    /// What is computed in one operation.
+    attentions: BTreeMap<String, [NodeId; 3]>,
     /// What dropout and drop-path kept, by node: a node that is computed again drops the same.
     masks: RefCell<BTreeMap<String, Tensor>>,
 }
@@ -182,7 +167,34 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
         mode: Mode,
     ) -> Result<Self, TrainError> {
         let symbols = Symbols::from_feeds(graph, feeds)?;
-        Ok(Self { feeds, parameters, mode, symbols, masks: RefCell::default() })
+        let attentions = match mode {
+            Mode::Train(_) => attentions(graph),
+            Mode::Evaluate => BTreeMap::new(),
+        };
+        Ok(Self { feeds, parameters, mode, symbols, attentions, masks: RefCell::default() })
+    }
+
+    /// What the value of `node` is computed from.
+    pub(crate) fn inputs<'n>(&'n self, node: &'n Node) -> &'n [NodeId] {
+        self.attentions.get(&node.name).map_or(&node.inputs, |factors| factors)
+    }
+
+    /// For each node the last node that reads it, the number of nodes if it is an output, `None` if
+    /// no output needs it.
+    pub(crate) fn last_uses(&self, graph: &Graph, outputs: &[(&str, usize)]) -> Vec<Option<usize>> {
+        let count = graph.nodes().len();
+        let mut last = vec![None; count];
+        for &(_, index) in outputs {
+            last[index] = Some(count);
+        }
+        for (index, node) in graph.nodes().iter().enumerate().rev() {
+            if last[index].is_some() {
+                for input in self.inputs(node) {
+                    last[input.index()].get_or_insert(index);
+                }
+            }
+        }
+        last
     }
 
     /// For each node whether a gradient goes through it.
@@ -218,8 +230,9 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             },
             Op::Param { .. } => Ok(self.parameters.get(&node.name)?.shallow_clone()),
             op => {
+                let inputs = self.inputs(node).iter();
                 let inputs: Vec<&Tensor> =
-                    node.inputs.iter().filter_map(|id| values[id.index()].as_ref()).collect();
+                    inputs.filter_map(|id| values[id.index()].as_ref()).collect();
                 self.apply(op, node, &inputs).map_err(|source| TrainError::Node {
                     name: node.name.clone(),
                     op: op.name(),
@@ -253,7 +266,10 @@ impl<'a, T: Borrow<Tensor>> Interpreter<'a, T> {
             Op::QuickGelu => inputs[0].f_mul_scalar(1.702)?.f_sigmoid()?.f_mul(inputs[0]),
             Op::Sigmoid => inputs[0].f_sigmoid(),
 
-            Op::MatMul => precision.product([inputs[0], inputs[1]], |[a, b]| a.f_matmul(b)),
+            Op::MatMul => match *inputs {
+                [q, k, v] => precision.product([q, k, v], attend),
+                _ => precision.product([inputs[0], inputs[1]], |[a, b]| a.f_matmul(b)),
+            },
             &Op::Conv2d { stride, padding, groups } => {
                 let (stride, padding) = (stride as i64, padding as i64);
                 let convolve = |[map, kernel]: [&Tensor; 2]| {

@@ -19,7 +19,7 @@ use rszs_network::block_of;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::network::eager::{Interpreter, last_uses, wanted_outputs, wide};
+use crate::network::eager::{Interpreter, wanted_outputs, wide};
 use crate::{Mode, Parameters, TrainError};
 
 /// What is computed again in the backward pass, to keep less between the passes.
@@ -105,8 +105,8 @@ pub fn forward<'a, T: Borrow<Tensor>>(
     cut: Cut,
 ) -> Result<Forward<'a, T>, TrainError> {
     let wanted = wanted_outputs(graph, wanted)?;
-    let last_uses = last_uses(graph, &wanted);
     let interpreter = Interpreter::new(graph, feeds, parameters, mode)?;
+    let last_uses = interpreter.last_uses(graph, &wanted);
     let needs_gradient = interpreter.needs_gradient(graph)?;
     let segments = segments(graph, cut, &last_uses, &needs_gradient);
     let crosses = crossing(graph, &segments, &last_uses);
@@ -216,14 +216,15 @@ impl<T: Borrow<Tensor>> Forward<'_, T> {
         for index in nodes.clone().filter(|&index| self.last_uses[index].is_some()) {
             let node = &self.graph.nodes()[index];
             // Parameters never cross a border: each segment takes them where they are.
-            for id in &node.inputs {
+            let inputs = self.interpreter.inputs(node);
+            for id in inputs {
                 if values[id.index()].is_none() {
                     values[id.index()] = Some(self.interpreter.compute(self.graph.node(*id), &[])?);
                 }
             }
             let value = self.interpreter.compute(node, values)?;
             values[index] = Some(each(index, value)?);
-            for id in node.inputs.iter().filter(|id| self.last_uses[id.index()] == Some(index)) {
+            for id in inputs.iter().filter(|id| self.last_uses[id.index()] == Some(index)) {
                 values[id.index()] = None;
             }
         }
