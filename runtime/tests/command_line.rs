@@ -172,7 +172,7 @@ fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower() {
         panic!()
     };
     assert_eq!(begin.queries[0].vocabulary, None);
-    assert_eq!(begin.queries[0].threshold_source.as_deref(), Some("default"));
+    assert_eq!(begin.queries[0].threshold_source.as_deref(), Some("borrowed"));
 }
 
 #[test]

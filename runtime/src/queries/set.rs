@@ -6,6 +6,7 @@ use rszs_bundle::{
 use rszs_hot::{Decision, QueryRule};
 
 use super::colour::free_colour;
+use super::free::free_threshold;
 use super::support::support_words;
 use super::{QueryError, TypedQuery};
 use crate::queries::text::{TextError, TextTower};
@@ -45,6 +46,8 @@ pub enum ThresholdOrigin {
     Typed,
     /// Measured on labelled images and shipped in the bundle.
     Calibrated,
+    /// The mean of the vocabulary's measured words, not measured for this one.
+    Borrowed,
     /// Even odds: not measured.
     Default,
 }
@@ -55,6 +58,7 @@ impl ThresholdOrigin {
         match self {
             Self::Typed => "typed",
             Self::Calibrated => "calibrated",
+            Self::Borrowed => "borrowed",
             Self::Default => "default",
         }
     }
@@ -143,7 +147,7 @@ impl QuerySet {
                 }
             };
             let taken: Vec<_> = queries.iter().map(|query| query.colour).collect();
-            let query = query(one, &source, &taken);
+            let query = query(one, &source, vocabulary, &taken);
             refuse_twice(&queries, &query)?;
             queries.push(query);
             sources.push(source);
@@ -247,7 +251,7 @@ impl QuerySet {
     }
 }
 
-fn query(typed: &TypedQuery, source: &Source<'_>, taken: &[[u8; 3]]) -> Query {
+fn query(typed: &TypedQuery, source: &Source<'_>, words: &Vocabulary, taken: &[[u8; 3]]) -> Query {
     let (vocabulary, threshold, origin, temperature, presence_threshold, colour) = match source {
         Source::Vocabulary(Row { entry, .. }) => (
             Some(entry.name.to_string()),
@@ -257,14 +261,13 @@ fn query(typed: &TypedQuery, source: &Source<'_>, taken: &[[u8; 3]]) -> Query {
             entry.presence_threshold.map(rszs_bundle::PresenceThreshold::get),
             if taken.contains(&entry.colour) { free_colour(taken) } else { entry.colour },
         ),
-        Source::Text(_) => (
-            None,
-            Threshold::EVEN,
-            ThresholdOrigin::Default,
-            Temperature::ONE,
-            None,
-            free_colour(taken),
-        ),
+        Source::Text(_) => {
+            let (threshold, origin) = match free_threshold(words) {
+                Some(borrowed) => (borrowed, ThresholdOrigin::Borrowed),
+                None => (Threshold::EVEN, ThresholdOrigin::Default),
+            };
+            (None, threshold, origin, Temperature::ONE, None, free_colour(taken))
+        }
     };
     Query {
         name: typed.name.to_string(),
