@@ -1,0 +1,10 @@
+//! Where on the earth an image lies.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`camera`] | tags of a drone's photograph → camera pose → footprint with a stated error |
+//!
+//! This crate knows nothing of networks. Lengths are metres, angles degrees where the name says
+//! `_deg`, positions longitude and latitude on WGS84.
+
+pub mod camera;
