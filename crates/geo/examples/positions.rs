@@ -89,9 +89,9 @@ fn compare(first: &Footprint, second: &Footprint, [a, b]: Match) -> [f64; 3] {
 }
 
 fn frame(path: &Path) -> Result<Footprint, Box<dyn Error>> {
-    let bytes = std::fs::read(path)?;
-    let metadata = Metadata::parse(&bytes);
-    Ok(Footprint::new(Pose::of(&metadata, [4000, 2250])?))
+    let metadata = Metadata::read(&mut std::fs::File::open(path)?)?;
+    let size_px = metadata.size_px().ok_or("no image")?;
+    Ok(Footprint::new(Pose::of(&metadata, size_px)?))
 }
 
 fn read(csv: &str) -> Result<Pairs, Box<dyn Error>> {

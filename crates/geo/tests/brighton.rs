@@ -7,6 +7,7 @@
     reason = "these are tests; the lint knows functions marked as such alone"
 )]
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ fn folder() -> PathBuf {
 }
 
 fn metadata(name: &str) -> Metadata {
-    Metadata::parse(&std::fs::read(folder().join(name)).unwrap())
+    Metadata::read(&mut File::open(folder().join(name)).unwrap()).unwrap()
 }
 
 fn footprint(name: &str) -> Footprint {
@@ -53,6 +54,7 @@ fn tags_are_those_of_exiftool() {
     assert_eq!(pose.focal_length.source, FocalSource::KnownCamera);
     assert_eq!(metadata.time(), Some("2016:06:23 16:32:06"));
     assert_eq!(metadata.model(), Some("FC300S"));
+    assert_eq!(metadata.size_px(), Some(SIZE_PX));
     assert_eq!(metadata.spectrum(), Spectrum::Visible);
 }
 

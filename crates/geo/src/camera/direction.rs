@@ -226,7 +226,7 @@ mod tests {
         Metadata {
             exif: Exif { make: Some(make.into()), model: Some(model.into()), ..Exif::default() },
             xmp: Xmp::parse(packet.as_bytes()),
-            has_flir: false,
+            ..Metadata::default()
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Exif {
     pub(super) orientation: Option<u32>,
     /// Width and height of the image that the camera wrote.
     pub(super) size_px: Option<[u32; 2]>,
+    /// Width and height of the first image of a TIFF file.
+    pub(super) tiff_size_px: Option<[u32; 2]>,
     pub(super) latitude_deg: Option<f64>,
     pub(super) longitude_deg: Option<f64>,
     /// `GPSHPositioningError`.
@@ -29,8 +31,8 @@ pub(super) struct Exif {
 
 impl Exif {
     /// The tags of the TIFF file `bytes`, and the XMP packet in it.
-    pub(super) fn parse(bytes: &[u8]) -> (Self, Option<Vec<u8>>) {
-        let read = Reader::new().continue_on_error(true).read_raw(bytes.to_vec());
+    pub(super) fn parse(bytes: Vec<u8>) -> (Self, Option<Vec<u8>>) {
+        let read = Reader::new().continue_on_error(true).read_raw(bytes);
         match read.or_else(|error| error.distill_partial_result(|_| {})) {
             Ok(fields) => (Self::of(&fields), xmp(&fields)),
             Err(_) => (Self::default(), None),
@@ -38,14 +40,16 @@ impl Exif {
     }
 
     fn of(fields: &Fields) -> Self {
-        let (width, height) = (Tag::PixelXDimension, Tag::PixelYDimension);
+        let size =
+            |width, height| whole(fields, width).zip(whole(fields, height)).map(<[u32; 2]>::from);
         Self {
             make: text(fields, Tag::Make),
             model: text(fields, Tag::Model),
             software: text(fields, Tag::Software),
             time: text(fields, Tag::DateTimeOriginal).or_else(|| text(fields, Tag::DateTime)),
             orientation: whole(fields, Tag::Orientation),
-            size_px: whole(fields, width).zip(whole(fields, height)).map(<[u32; 2]>::from),
+            size_px: size(Tag::PixelXDimension, Tag::PixelYDimension),
+            tiff_size_px: size(Tag::ImageWidth, Tag::ImageLength),
             latitude_deg: angle(fields, Tag::GPSLatitude, Tag::GPSLatitudeRef, b'S'),
             longitude_deg: angle(fields, Tag::GPSLongitude, Tag::GPSLongitudeRef, b'W'),
             position_error_m: number(fields, Tag::GPSHPositioningError),

@@ -126,7 +126,7 @@ mod tests {
                 ..Exif::default()
             },
             xmp: Xmp::parse(packet.as_bytes()),
-            has_flir: false,
+            ..Metadata::default()
         }
     }
 
