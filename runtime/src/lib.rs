@@ -10,6 +10,7 @@
 //! | [`plan`] | what was resolved from it |
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`frame`] | metres per pixel → areas, how small the network sees an image |
+//! | [`location`] | tags of a file → metres per pixel, place on the map |
 //! | [`queries`] | words → embeddings, thresholds, colours |
 //! | [`segment`], [`device`] | the frame path on the processor and on a CUDA device |
 //! | [`pipeline`] | many frames, one stage per thread |
@@ -33,6 +34,7 @@ pub mod device;
 pub mod error;
 pub mod frame;
 pub mod interrupt;
+pub mod location;
 pub mod machine;
 pub mod pipeline;
 pub mod plan;

@@ -78,6 +78,7 @@ const TABLE: &[(&str, Allowed)] = &[
     (
         "rszs-edge",
         Allowed::Only(&[
+            "rszs-geo",
             "rszs-hot",
             "rszs-durable",
             "rszs-bundle",

@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 use crate::cli::commands::Command;
 use crate::cli::engine_arguments::EngineArguments;
 use crate::cli::exit::ExitStatus;
-use crate::frame::ground::GroundSample;
+use crate::location::GsdChoice;
 use crate::source::Stretch;
 
 /// Segment aerial images by words: name what you look for, get its mask.
@@ -54,14 +54,14 @@ pub struct Arguments {
     #[arg(short, long, value_name = "DIR", default_value = "rszs-out")]
     pub output: PathBuf,
 
-    /// Metres of ground per pixel of the images, such as 0.017: adds areas in square metres
+    /// Metres of ground per pixel of the images, such as 0.017, or "off" [default: as files say]
     ///
-    /// Where this is finer than what the model was trained on, the network sees the image 2, 4 or 8
-    /// times smaller: objects have the size it knows, and there is less to compute. Masks keep the
-    /// size of the image. Nadir: height above ground in m x sensor width in mm / (focal length in
-    /// mm x image width in px).
+    /// A drone's photograph that looks down says it: height above ground over focal length in
+    /// pixels. With it areas come in square metres. Where it is finer than what the model was
+    /// trained on, the network sees the image 2, 4 or 8 times smaller: objects have the size it
+    /// knows, and there is less to compute. Masks keep the size of the image.
     #[arg(long, value_name = "METRES")]
-    pub gsd: Option<GroundSample>,
+    pub gsd: Option<GsdChoice>,
 
     /// Which bands of the images are red, green and blue, counted from 1, such as 4,3,2
     ///
@@ -198,8 +198,8 @@ earlier run are replaced):
 JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped
             and why), queries
-  mask      once per image and query: pixels, fraction, area_m2 (with --gsd),
-            bounding_box, centroid, mean_score, presence
+  mask      once per image and query: pixels, fraction, area_m2 (where the
+            size of a pixel is known), location of the centroid, bounding_box, centroid, mean_score, presence
   end       once per image: size, files and microseconds per stage, or the error
   engine    where a device was lost: the engine that takes over, for the images behind
   summary   once: images segmented and failed, exit status

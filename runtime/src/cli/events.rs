@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::location_events::{GeoPoint, Georeference, Gsd};
 use crate::source::Reading;
 
 /// One line.
@@ -46,10 +47,10 @@ pub struct Begin {
     pub engine: EngineIdentity,
     /// `multilabel` or `exclusive`.
     pub decision: String,
-    /// Metres per pixel, with `--gsd`.
+    /// Metres per pixel, with `--gsd METRES`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gsd_m: Option<f64>,
-    /// How many times smaller than the image the network sees it.
+    /// How many times smaller than the first image the network sees it.
     pub reduction: u32,
     /// The queries, in the order of their index.
     pub queries: Vec<QueryIdentity>,
@@ -140,13 +141,17 @@ pub struct Mask {
     pub pixels: u64,
     /// Pixels over all pixels that hold an image.
     pub fraction: f64,
-    /// Square metres under those pixels, seen from straight above, with `--gsd`.
+    /// Square metres under those pixels, seen from straight above, where the size of a
+    /// pixel is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub area_m2: Option<f64>,
     /// `[x, y, width, height]` in pixels, as in COCO; nothing if the mask is empty.
     pub bounding_box: Option<[u32; 4]>,
     /// `[x, y]`, the centre of the first pixel being `[0.5, 0.5]`; nothing if the mask is empty.
     pub centroid: Option<[f64; 2]>,
+    /// Where the centroid is; nothing where the image has no place on the map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<GeoPoint>,
     /// Mean score in [0, 1] over the mask; nothing if the mask is empty.
     pub mean_score: Option<f64>,
     /// Highest score in [0, 1] over the mask; nothing if the mask is empty.
@@ -197,6 +202,26 @@ pub struct Done {
     pub reading: Reading,
     /// Tiles it was cut into.
     pub tiles: usize,
+    /// How many times smaller than the image the network saw it.
+    pub reduction: u32,
+    /// The size of a pixel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gsd: Option<Gsd>,
+    /// Why the size of a pixel is not known, of a file with a camera's tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_gsd: Option<String>,
+    /// The ground under the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub georeference: Option<Georeference>,
+    /// Why it has no place on the map, of a file with a camera's tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_georeference: Option<String>,
+    /// When it was taken, as the camera wrote it: `2016:06:23 16:32:06`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// `thermal`, or the name of a band; nothing for visible colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectrum: Option<String>,
     /// Files written, the mask first.
     pub files: Vec<String>,
     /// Time spent.

@@ -12,7 +12,7 @@ use crate::cli::console::{Console, visible};
 use crate::cli::describe;
 use crate::cli::events::{EngineIdentity, Event, Summary};
 use crate::cli::exit::ExitStatus;
-use crate::frame::ground::GroundSample;
+use crate::cli::location_report::tell_about_locations;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::{QuerySet, ThresholdOrigin};
@@ -34,7 +34,6 @@ pub struct Report {
     json: bool,
     verbose: bool,
     quiet: bool,
-    ground: Option<GroundSample>,
     console: Console,
     start: Instant,
     done: usize,
@@ -48,7 +47,6 @@ impl Report {
             json: arguments.json,
             verbose: arguments.verbose,
             quiet: arguments.quiet,
-            ground: arguments.gsd,
             console: Console::new(),
             start: Instant::now(),
             done: 0,
@@ -100,7 +98,7 @@ impl Report {
         }
         if !self.quiet {
             self.tell_about_words(plan);
-            self.tell_about_scale(plan);
+            tell_about_locations(&self.console, plan);
         }
         if self.verbose {
             let (bundle, engine) = (&begin.bundle, &begin.engine);
@@ -152,37 +150,6 @@ impl Report {
         }
     }
 
-    /// The network sees another scale than the image's, or one it was not trained on: results
-    /// depend on that.
-    fn tell_about_scale(&self, plan: &Plan) {
-        let Some(ground) = plan.ground else { return };
-        let reduction = plan.layout.reduction();
-        match plan.bundle.manifest().training_gsd_m {
-            None => {
-                self.console.tell(
-                    "--gsd: the bundle does not say its training images' metres per pixel; \
-                    images are not reduced",
-                );
-            }
-            Some([finest, coarsest]) => {
-                let seen = ground.metres() * f64::from(reduction);
-                if seen > coarsest {
-                    self.console.tell(format_args!(
-                        "--gsd {}: coarser than the {finest} to {coarsest} m a pixel that the \
-                         model was trained on; expect poor masks",
-                        ground.metres()
-                    ));
-                } else if reduction > 1 {
-                    self.console.tell(format_args!(
-                        "--gsd {}: the network sees the images {reduction} times smaller, at \
-                         {seen:.3} m a pixel (trained on {finest} to {coarsest})",
-                        ground.metres()
-                    ));
-                }
-            }
-        }
-    }
-
     /// After each image, and where another engine takes over.
     pub fn news(&mut self, news: &RunNews<'_>) -> Result<(), SinkError> {
         match news {
@@ -221,7 +188,7 @@ impl Report {
             }
         }
         if self.json {
-            let (masks, end) = describe::image(outcome, queries, self.ground);
+            let (masks, end) = describe::image(outcome, queries);
             for mask in masks {
                 self.event(Event::Mask(mask))?;
             }
@@ -336,8 +303,8 @@ impl Report {
             };
             let fraction = percent(describe::fraction(region, result));
             line.extend([" ", &square, &query.name, " ", &fraction, " "]);
-            if let Some(ground) = self.ground {
-                line.extend([&format!("{:.0}", ground.area_m2(region.pixels())), " m2 "]);
+            if let Some(area_m2) = describe::area_m2(region, result) {
+                line.extend([&format!("{area_m2:.0}"), " m2 "]);
             }
         }
         let (segment, written) = (&result.times.segment, &result.written);

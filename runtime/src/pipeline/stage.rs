@@ -25,13 +25,13 @@ pub(super) fn read(
     to: &SyncSender<Read>,
 ) {
     let mut reader = ImageReader::with_options(options);
-    for Job { image, input, name } in jobs {
+    for Job { image, input, name, location } in jobs {
         if interrupt.is_raised() {
             return;
         }
         // Waiting for a free frame is no part of this image's latency.
         let mut frame = frames.take();
-        let ticket = Ticket { image, name, start: Instant::now() };
+        let ticket = Ticket { image, name, location, start: Instant::now() };
         let frame = input.map_err(ImageError::from).and_then(|input| {
             let decode = reader.read(&input, &mut frame)?;
             Ok((frame, decode))
@@ -204,6 +204,8 @@ fn write_one(
         invalid_px: segmentation.invalid_px,
         reading: frame.reading,
         tiles: segmentation.tiles,
+        reduction: settings.layout.reduction(),
+        location: ticket.location.clone(),
         regions: segmentation.regions.clone(),
         presence: segmentation.presence.clone(),
         run_lengths: run_lengths.collect::<Result<_, _>>()?,

@@ -1,0 +1,159 @@
+//! What a camera's tags do to a run: scale, areas, places. On the default bundle and the embedded
+//! engine.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use rszs_edge::cli::events::{Done, Event, Mask};
+use tempfile::TempDir;
+
+/// Tags of a camera that looks straight down from `height_m`, 1000 pixels of focal length.
+fn tags(height_m: f64, pitch_deg: f64) -> String {
+    format!(
+        "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><r:RDF \
+         xmlns:r=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><r:Description \
+         xmlns:drone-dji=\"http://www.dji.com/drone-dji/1.0/\" \
+         drone-dji:GpsLatitude=\"52.5\" drone-dji:GpsLongtitude=\"13.4\" \
+         drone-dji:RelativeAltitude=\"{height_m:+}\" drone-dji:AbsoluteAltitude=\"+500\" \
+         drone-dji:GimbalPitchDegree=\"{pitch_deg:+}\" drone-dji:GimbalYawDegree=\"+0.0\" \
+         drone-dji:FlightYawDegree=\"+0.0\" drone-dji:CalibratedFocalLength=\"1000\"/>\
+         </r:RDF></x:xmpmeta>"
+    )
+}
+
+/// Writes a JPEG image of 701x503, with an XMP packet if there is one.
+fn photograph(folder: &TempDir, name: &str, packet: Option<&str>) -> String {
+    let image = RgbImage::from_fn(701, 503, |x, y| {
+        Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) % 256) as u8])
+    });
+    let mut bytes = Vec::new();
+    image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
+    if let Some(packet) = packet {
+        let payload = [b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat();
+        let length = (payload.len() as u16 + 2).to_be_bytes();
+        let segment = [&[0xff, 0xe1], &length[..], &payload].concat();
+        bytes.splice(2..2, segment);
+    }
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+struct Run {
+    masks: Vec<Mask>,
+    done: Vec<Done>,
+    stderr: String,
+}
+
+fn run(output: &Path, more: &[&str]) -> Run {
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles/nano");
+    let found = Command::new(env!("CARGO_BIN_EXE_rszs-edge"))
+        .args(["--engine", "embedded", "--queries", "road=0.0001", "--json"])
+        .args([Path::new("--bundle"), &bundle, Path::new("--output"), output])
+        .args(more)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(found.stderr).unwrap();
+    assert!(found.status.success(), "{stderr}");
+    let stdout = String::from_utf8(found.stdout).unwrap();
+    let mut run = Run { masks: Vec::new(), done: Vec::new(), stderr };
+    for line in stdout.lines() {
+        match serde_json::from_str(line).unwrap() {
+            Event::Mask(mask) => run.masks.push(mask),
+            Event::End(end) => run.done.push(end.done.unwrap()),
+            Event::Begin(_) | Event::Engine(_) | Event::Summary(_) => {}
+        }
+    }
+    run
+}
+
+fn mask_bytes(folder: &Path, name: &str) -> Vec<u8> {
+    fs::read(folder.join(format!("{name}.mask.png"))).unwrap()
+}
+
+fn output(folder: &TempDir, name: &str) -> PathBuf {
+    folder.path().join(name)
+}
+
+#[test]
+fn a_cameras_tags_do_what_the_option_does_and_off_what_no_tags_do() {
+    let folder = TempDir::new().unwrap();
+    let tagged = photograph(&folder, "a.jpg", Some(&tags(50.0, -90.0)));
+    let plain = photograph(&folder, "plain.jpg", None);
+    let segment = |more: &[&str], image: &str, name: &str| {
+        let output = output(&folder, "out");
+        let run = run(&output, &[more, &[image]].concat());
+        (mask_bytes(&output, name), run)
+    };
+    let by_tags = segment(&[], &tagged, "a");
+    let typed = segment(&["--gsd", "0.05"], &tagged, "a");
+    let off = segment(&["--gsd", "off"], &tagged, "a");
+    let plain = segment(&[], &plain, "plain");
+    assert_eq!(by_tags.0, typed.0);
+    assert_eq!(off.0, plain.0);
+    assert_ne!(by_tags.0, plain.0, "4 times smaller");
+
+    let gsd = by_tags.1.done[0].gsd.clone().unwrap();
+    assert!((gsd.metres - 0.05).abs() < 1e-12);
+    assert_eq!(gsd.source, "RelativeAltitude, CalibratedFocalLength");
+    assert!(gsd.error.is_some_and(|error| error > 0.002 && error < 0.01), "{gsd:?}");
+    assert!(by_tags.1.stderr.contains("4 times smaller"), "{}", by_tags.1.stderr);
+    assert_eq!(by_tags.1.masks[0].area_m2, typed.1.masks[0].area_m2);
+    let typed = typed.1.done[0].gsd.clone().unwrap();
+    assert_eq!((typed.source.as_str(), typed.error), ("--gsd", None));
+    let off = &off.1;
+    assert_eq!((off.done[0].gsd.as_ref(), off.masks[0].area_m2), (None, None));
+    assert_eq!(off.done[0].no_gsd.as_deref(), Some("--gsd off"));
+}
+
+#[test]
+fn a_file_without_tags_says_nothing_of_places() {
+    let folder = TempDir::new().unwrap();
+    let plain = photograph(&folder, "plain.jpg", None);
+    let run = run(&output(&folder, "out"), &[&plain]);
+    let line = serde_json::to_string(&run.done[0]).unwrap();
+    for word in ["gsd", "georeference", "spectrum"] {
+        assert!(!line.contains(word), "{word} in {line}");
+    }
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn images_of_one_run_are_seen_each_at_its_own_scale() {
+    let folder = TempDir::new().unwrap();
+    let heights = [50.0, 50.0, 200.0, 20.0];
+    let images: Vec<String> = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+        .iter()
+        .zip(heights)
+        .map(|(name, height)| photograph(&folder, name, Some(&tags(height, -90.0))))
+        .collect();
+    let images: Vec<&str> = images.iter().map(String::as_str).collect();
+    let run = run(&output(&folder, "out"), &images);
+    let reductions: Vec<u32> = run.done.iter().map(|done| done.reduction).collect();
+    assert_eq!(reductions, [4, 4, 1, 8]);
+    let names: Vec<&str> = run.masks.iter().map(|mask| mask.image.as_str()).collect();
+    assert_eq!(names, images, "in the order of the inputs");
+}
+
+#[test]
+fn a_mask_has_a_place_where_the_camera_looks_down_and_a_reason_where_not() {
+    let folder = TempDir::new().unwrap();
+    let down = photograph(&folder, "down.jpg", Some(&tags(50.0, -90.0)));
+    let oblique = photograph(&folder, "oblique.jpg", Some(&tags(50.0, -47.0)));
+    let run = run(&output(&folder, "out"), &[&down, &oblique]);
+    let place = run.masks[0].location.unwrap();
+    let [x, y] = run.masks[0].centroid.unwrap();
+    // 5 cm a pixel; 111,278 m a degree of latitude there (PROJ).
+    assert!((place.latitude - 52.5 + (y - 251.5) * 0.05 / 111_278.0).abs() < 1e-8, "{place:?}");
+    assert!(place.longitude > 13.399 && place.longitude < 13.401, "{place:?} {x}");
+    assert!(place.error_m > 4.0 && place.error_m < 8.0, "{place:?}");
+    assert_eq!(run.masks[1].location, None);
+    let reason = "the camera looks 43° off the vertical, expected at most 5°";
+    assert_eq!(run.done[1].no_georeference.as_deref(), Some(reason));
+    assert_eq!(run.done[1].no_gsd.as_deref(), Some(reason));
+    assert!(run.stderr.contains(&format!("no georeference: {reason}")), "{}", run.stderr);
+}
