@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use rszs_geo::camera::{
     FocalSource, Footprint, GroundSampleDistance, HeightSource, Metadata, NoPose, Pose,
-    PositionSource, Spectrum, YawSource,
+    PositionSource, Spectrum, WorldFile, YawSource,
 };
 use rszs_tests::harness::{self, Need};
 use rszs_tests::tests;
@@ -67,6 +67,23 @@ fn corners_are_where_geodesics_end() {
     }
 }
 
+fn a_world_file_has_the_corners_of_proj() {
+    let world = WorldFile::of(&footprint("DJI_0019.JPG")).unwrap();
+    assert_eq!(world.epsg(), 32615);
+    let [corner, right, down] = world.affine;
+    let [width, height] = SIZE_PX.map(f64::from);
+    let points = [[0.0, 0.0], [0.0, height], [width, height], [width, 0.0]];
+    for ([x, y], [east, north]) in points.into_iter().zip(UTM_CORNERS) {
+        let found = [0, 1].map(|axis| corner[axis] + right[axis] * x + down[axis] * y);
+        // A tenth of a degree off the vertical makes a trapezium.
+        let off_m = (found[0] - east).hypot(found[1] - north);
+        assert!(off_m < world.residual_m + 0.005 && world.residual_m < 0.1, "{off_m} {world:?}");
+    }
+    let lines: Vec<f64> = world.text().lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(lines.len(), 6);
+    assert!((lines[4] - 576_658.9).abs() < 0.2 && (lines[5] - 5_188_210.7).abs() < 0.2);
+}
+
 fn the_size_of_a_pixel_is_the_height_over_the_focal_length() {
     let found = GroundSampleDistance::of(&metadata("DJI_0019.JPG"), SIZE_PX).unwrap();
     assert!((found.metres - 0.017_134).abs() < 1e-6, "{found:?}");
@@ -101,6 +118,7 @@ fn main() -> ExitCode {
         need;
         tags_are_those_of_exiftool,
         corners_are_where_geodesics_end,
+        a_world_file_has_the_corners_of_proj,
         the_size_of_a_pixel_is_the_height_over_the_focal_length,
         a_point_is_within_the_stated_error_of_itself_in_the_next_frame,
         a_frame_that_a_program_turned_over_has_no_place,
@@ -127,6 +145,14 @@ const CORNERS: [(&str, [[f64; 2]; 4]); 2] = [
             [-91.993_797_019, 46.842_695_757],
         ],
     ),
+];
+
+/// The corners of the first in EPSG:32615.
+const UTM_CORNERS: [[f64; 2]; 4] = [
+    [576_658.861, 5_188_210.684],
+    [576_634.461, 5_188_180.853],
+    [576_687.385, 5_188_137.432],
+    [576_711.874, 5_188_167.191],
 ];
 
 /// Points of `DJI_0019.JPG` and of `DJI_0020.JPG`.

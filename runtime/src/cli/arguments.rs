@@ -192,6 +192,9 @@ earlier run are replaced):
   NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for
                          the first query, 2 for the second, ..., 255 where no
                          image is (nodata, transparency)
+  NAME.mask.pgw, NAME.mask.png.aux.xml
+                         where the mask lies (UTM), for QGIS and GDAL; of drone
+                         photographs that look straight down
   NAME.overlay.png       the image with the masks drawn over it
   NAME.QUERY.score.png   with --scores
 

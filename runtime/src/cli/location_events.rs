@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use rszs_geo::camera::{Footprint, Place, Spectrum};
+use rszs_geo::camera::{Footprint, Place, Spectrum, WorldFile};
 
 use crate::location::Scale;
 
@@ -43,6 +43,12 @@ pub struct Georeference {
     pub yaw_deg: f64,
     /// Height above ground.
     pub height_m: f64,
+    /// EPSG's code of the UTM zone that the mask's world file is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsg: Option<u32>,
+    /// Why there is no world file, where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_world_file: Option<String>,
     /// The tags of position, height, yaw and focal length.
     pub sources: [String; 4],
 }
@@ -69,6 +75,7 @@ impl Georeference {
     /// Of a frame.
     pub(crate) fn of(footprint: &Footprint) -> Self {
         let pose = footprint.pose();
+        let world = WorldFile::of(footprint);
         let middle = footprint.size_px().map(|side| f64::from(side) / 2.0);
         let sources = [
             pose.position.source.tags(),
@@ -79,6 +86,8 @@ impl Georeference {
         Self {
             corners: footprint.corners(),
             centre: footprint.place(middle).into(),
+            epsg: world.as_ref().ok().map(WorldFile::epsg),
+            no_world_file: world.err().map(|reason| reason.to_string()),
             yaw_deg: pose.direction.yaw_deg,
             height_m: pose.height.metres,
             sources: sources.map(str::to_owned),

@@ -193,7 +193,9 @@ fn write_one(
     settings: &Settings<'_>,
     sink: &mut Sink,
 ) -> Result<ImageResult, SinkError> {
-    let written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
+    let sidecars = sink.write_sidecars(&ticket.name, &ticket.location)?;
+    let mut written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
+    written.files.extend(sidecars);
     let masks = 0..if settings.keep.masks { segmentation.regions.len() } else { 0 };
     let (width_px, height_px) = (segmentation.width_px, segmentation.height_px);
     let run_lengths =

@@ -4,6 +4,7 @@ mod error;
 mod names;
 mod overlay;
 mod png;
+mod sidecars;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use png::{
 };
 
 use rszs_durable::PendingFile;
+use sidecars::SIDECAR_ENDINGS;
 
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
@@ -61,6 +63,7 @@ impl Sink {
         fs::create_dir_all(folder).map_err(unwritable)?;
         PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
         rszs_durable::remove_leftovers(folder, &RESULT_ENDINGS);
+        rszs_durable::remove_leftovers(folder, &SIDECAR_ENDINGS);
         let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
         Ok(Self {
             folder: folder.to_owned(),

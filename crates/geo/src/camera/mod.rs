@@ -22,6 +22,7 @@ mod no_pose;
 mod pose;
 mod position;
 mod spectrum;
+mod world_file;
 mod xmp;
 
 pub use direction::{Direction, YawSource};
@@ -34,3 +35,4 @@ pub use no_pose::{MOST_OFF_NADIR_DEG, NoFocalLength, NoHeight, NoPose};
 pub use pose::Pose;
 pub use position::{Position, PositionSource};
 pub use spectrum::Spectrum;
+pub use world_file::{NoWorldFile, WorldFile};

@@ -1,4 +1,4 @@
-"""Golden values of tests/brighton.rs: tags by exiftool, places by PROJ's geodesics.
+"""Golden values of tests/brighton.rs: tags by exiftool, places by PROJ.
 
     python footprints.py FRAME...
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import numpy as np
-from pyproj import Geod
+from pyproj import Geod, Transformer
 
 GEOD = Geod(ellps="WGS84")
 TAGS = [
@@ -52,3 +52,6 @@ for path in sys.argv[1:]:
     print(path.rsplit("/", 1)[-1], tags["DateTimeOriginal"])
     print("  ", [number["GPSLongitude"], number["GPSLatitude"]], number["RelativeAltitude"], focal)
     print("  ", corners)
+    zone = int((number["GPSLongitude"] + 180) // 6) + 1
+    utm = Transformer.from_crs(4326, 32600 + zone, always_xy=True)
+    print("  ", 32600 + zone, [[round(part, 3) for part in utm.transform(*c)] for c in corners])
