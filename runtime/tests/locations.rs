@@ -157,3 +157,57 @@ fn a_mask_has_a_place_where_the_camera_looks_down_and_a_reason_where_not() {
     assert_eq!(run.done[1].no_gsd.as_deref(), Some(reason));
     assert!(run.stderr.contains(&format!("no georeference: {reason}")), "{}", run.stderr);
 }
+
+#[test]
+fn a_flight_is_one_file_for_the_map_and_images_without_a_place_are_in_it_with_the_reason() {
+    let folder = TempDir::new().unwrap();
+    let down = photograph(&folder, "down.jpg", Some(&tags(50.0, -90.0)));
+    let oblique = photograph(&folder, "oblique.jpg", Some(&tags(50.0, -47.0)));
+    let plain = photograph(&folder, "plain.jpg", None);
+    let out = output(&folder, "out");
+    let run = run(&out, &[&down, &oblique, &plain]);
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(out.join(name)).unwrap()).unwrap()
+    };
+    let regions = read("regions.geojson");
+    let features = regions["features"].as_array().unwrap();
+    let areas: f64 =
+        features.iter().map(|one| one["properties"]["area_m2"].as_f64().unwrap()).sum();
+    let expected = run.masks[0].area_m2.unwrap();
+    assert!((areas - expected).abs() < 0.01 * features.len() as f64, "{areas}, {expected}");
+    for feature in features {
+        let properties = &feature["properties"];
+        assert_eq!(properties["frame"], down);
+        assert_eq!(properties["query"], "road");
+        assert!(properties["error_m"].as_f64().unwrap() > 4.0);
+        let ring = feature["geometry"]["coordinates"][0].as_array().unwrap();
+        assert_eq!(ring.first(), ring.last());
+    }
+    let footprints = read("footprints.geojson");
+    let [first, second] = footprints["features"].as_array().unwrap().as_slice() else {
+        panic!("{footprints}")
+    };
+    assert_eq!(first["geometry"]["type"], "Polygon");
+    assert!(second["geometry"].is_null());
+    let reason = second["properties"]["no_georeference"].as_str().unwrap();
+    assert!(reason.starts_with("the camera looks 43"), "{reason}");
+    assert!(run.stderr.contains("regions.geojson"), "{}", run.stderr);
+}
+
+#[test]
+fn a_mask_lies_where_its_image_was_taken_or_nowhere() {
+    let folder = TempDir::new().unwrap();
+    let image = photograph(&folder, "a.jpg", Some(&tags(50.0, -90.0)));
+    let out = output(&folder, "out");
+    let run_once = || run(&out, &[&image]).done.remove(0).files;
+    let sidecars = ["a.mask.pgw", "a.mask.png.aux.xml"].map(|name| out.join(name));
+    let files = run_once();
+    for path in &sidecars {
+        assert!(files.contains(&path.display().to_string()), "{files:?}");
+    }
+    assert!(fs::read_to_string(&sidecars[1]).unwrap().contains("UTM zone 33N"));
+    // The same name, an image that has no place: the mask must not lie where the last one did.
+    photograph(&folder, "a.jpg", Some(&tags(50.0, -20.0)));
+    run_once();
+    assert!(sidecars.iter().all(|path| !path.exists()));
+}

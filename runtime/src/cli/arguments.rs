@@ -198,6 +198,11 @@ earlier run are replaced):
   NAME.overlay.png       the image with the masks drawn over it
   NAME.QUERY.score.png   with --scores
 
+and once, where images are drone photographs:
+  regions.geojson        the regions of all images on the map, with frame, time,
+                         query, area_m2 and error_m
+  footprints.geojson     the ground under each image, or why it has no place
+
 JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped
             and why), queries

@@ -264,6 +264,10 @@ pub struct Summary {
     pub elapsed_us: u64,
     /// Exit status to come.
     pub exit_status: u8,
+    /// Files of all images: their regions and the ground under them, where files have a camera's
+    /// tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 #[cfg(test)]
@@ -277,6 +281,7 @@ mod tests {
             failed: 0,
             elapsed_us: 5,
             exit_status: 0,
+            files: Vec::new(),
         }));
         assert_eq!(
             line.unwrap(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -226,14 +227,16 @@ impl Report {
     }
 
     /// After the last image, or when the run was stopped. Returns how it ended.
-    pub fn end(&mut self, interrupted: bool) -> Result<ExitStatus, SinkError> {
+    ///
+    /// `files` are those of all images.
+    pub fn end(&mut self, interrupted: bool, files: &[PathBuf]) -> Result<ExitStatus, SinkError> {
         self.console.images_done();
         let status = match (interrupted, self.failed) {
             (true, _) => ExitStatus::Interrupted,
             (false, 0) => ExitStatus::Done,
             (false, _) => ExitStatus::SomeInputsFailed,
         };
-        self.summary(status)?;
+        self.summary(status, files)?;
         Ok(status)
     }
 
@@ -242,10 +245,10 @@ impl Report {
     pub fn stopped(&mut self, status: ExitStatus) {
         self.console.images_done();
         // Stdout may be what has failed; the failure itself is told by whoever stopped.
-        let _ = self.summary(status);
+        let _ = self.summary(status, &[]);
     }
 
-    fn summary(&mut self, status: ExitStatus) -> Result<(), SinkError> {
+    fn summary(&mut self, status: ExitStatus, files: &[PathBuf]) -> Result<(), SinkError> {
         let elapsed = self.start.elapsed();
         if !self.json && !self.quiet && self.done + self.failed > 1 {
             let each = elapsed.checked_div(self.done as u32).unwrap_or_default();
@@ -257,6 +260,10 @@ impl Report {
                 milliseconds(each)
             ));
         }
+        if let ([regions, ..], false) = (files, self.quiet) {
+            let path = visible(&regions.display().to_string());
+            self.console.tell(format_args!("regions of all images on the map: {path}"));
+        }
         let elapsed_us = elapsed.as_micros() as u64;
         let exit_status = status.code();
         self.event(Event::Summary(Summary {
@@ -264,6 +271,7 @@ impl Report {
             failed: self.failed,
             elapsed_us,
             exit_status,
+            files: files.iter().map(|path| path.display().to_string()).collect(),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! Where results go: PNG files that are complete or not there.
 
 mod error;
+mod flight;
 mod names;
 mod overlay;
 mod png;
@@ -18,6 +19,7 @@ pub use png::{
     encode_rgba,
 };
 
+use flight::{FOOTPRINTS_FILE, Flight, REGIONS_FILE};
 use rszs_durable::PendingFile;
 use sidecars::SIDECAR_ENDINGS;
 
@@ -53,6 +55,8 @@ pub struct Sink {
     palette: Palette,
     query_parts: Vec<String>,
     pixels: Vec<u8>,
+    /// The files of all images, from the first image with a camera's tags on.
+    flight: Option<Flight>,
 }
 
 impl Sink {
@@ -64,6 +68,7 @@ impl Sink {
         PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
         rszs_durable::remove_leftovers(folder, &RESULT_ENDINGS);
         rszs_durable::remove_leftovers(folder, &SIDECAR_ENDINGS);
+        rszs_durable::remove_leftovers(folder, &[REGIONS_FILE, FOOTPRINTS_FILE]);
         let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
         Ok(Self {
             folder: folder.to_owned(),
@@ -74,6 +79,7 @@ impl Sink {
                 names: names.into_iter().map(str::to_owned).collect(),
             },
             pixels: Vec::new(),
+            flight: None,
         })
     }
 

@@ -1,4 +1,4 @@
-//! What puts a mask on the map: a world file and GDAL's sidecar beside it.
+//! What puts masks on the map: a world file and GDAL's sidecar beside each, and the files of a run.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,11 @@ use std::{fs, io};
 use rszs_durable::PendingFile;
 use rszs_geo::camera::WorldFile;
 
+use super::flight::{Flight, flight_paths};
 use super::{Sink, SinkError};
 use crate::location::Location;
+use crate::queries::QuerySet;
+use crate::segment::Segmentation;
 
 /// Ends of the names of the files that place a mask.
 pub(crate) const SIDECAR_ENDINGS: [&str; 2] = [".mask.pgw", ".mask.png.aux.xml"];
@@ -33,6 +36,34 @@ impl Sink {
             replace(path, &text)
                 .map_err(|source| SinkError::File { path: path.clone(), source })?;
         }
+        Ok(paths.into())
+    }
+
+    /// Adds the image called `image` to the files of the run, if it has a camera's tags.
+    pub fn add_to_flight(
+        &mut self,
+        image: &str,
+        location: &Location,
+        segmentation: &Segmentation,
+        queries: &QuerySet,
+    ) -> Result<(), SinkError> {
+        if !location.has_tags() {
+            return Ok(());
+        }
+        let [path, _] = flight_paths(&self.folder);
+        let failed = |source| SinkError::File { path: path.clone(), source };
+        let flight = match &mut self.flight {
+            Some(flight) => flight,
+            none => none.insert(Flight::create(&self.folder).map_err(failed)?),
+        };
+        flight.add(image, location, segmentation, queries).map_err(failed)
+    }
+
+    /// Ends the files of the run. Returns them; none where no image had a camera's tags.
+    pub fn finish_flight(&mut self) -> Result<Vec<PathBuf>, SinkError> {
+        let Some(flight) = self.flight.take() else { return Ok(Vec::new()) };
+        let paths = flight_paths(&self.folder);
+        flight.finish().map_err(|source| SinkError::File { path: paths[0].clone(), source })?;
         Ok(paths.into())
     }
 }
