@@ -165,7 +165,7 @@ fn done(result: &ImageResult) -> Done {
             .err()
             .filter(|_| location.has_tags())
             .map(ToString::to_string),
-        georeference: location.footprint.as_ref().ok().map(Georeference::of),
+        georeference: location.footprint.as_ref().ok().map(Georeference::of).map(Box::new),
         no_georeference: location
             .footprint
             .as_ref()

@@ -212,7 +212,7 @@ pub struct Done {
     pub no_gsd: Option<String>,
     /// The ground under the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub georeference: Option<Georeference>,
+    pub georeference: Option<Box<Georeference>>,
     /// Why it has no place on the map, of a file with a camera's tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_georeference: Option<String>,

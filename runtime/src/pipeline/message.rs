@@ -42,7 +42,7 @@ pub enum ImageError {
 pub(super) struct Ticket {
     pub(super) image: String,
     pub(super) name: String,
-    pub(super) location: Location,
+    pub(super) location: Box<Location>,
     pub(super) start: Instant,
 }
 

@@ -10,6 +10,7 @@ use super::message::{Composed, FrameTimes, ImageResult, Read, Scored, Step, Tick
 use super::pool::{Pool, Pooled};
 use super::{ImageError, Job, Outcome, Settings};
 use crate::cli::run_lengths::coco_run_lengths;
+use crate::location::Location;
 use crate::segment::{Composer, ScoredTiles, SegmentError, SegmentTimes, Segmentation, TileRunner};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, ImageReader, ReadOptions, Validity};
@@ -31,7 +32,7 @@ pub(super) fn read(
         }
         // Waiting for a free frame is no part of this image's latency.
         let mut frame = frames.take();
-        let ticket = Ticket { image, name, location, start: Instant::now() };
+        let ticket = Ticket { image, name, location: location.into(), start: Instant::now() };
         let frame = input.map_err(ImageError::from).and_then(|input| {
             let decode = reader.read(&input, &mut frame)?;
             Ok((frame, decode))
@@ -208,7 +209,7 @@ fn write_one(
         reading: frame.reading,
         tiles: segmentation.tiles,
         reduction: settings.layout.reduction(),
-        location: ticket.location.clone(),
+        location: Location::clone(&ticket.location),
         regions: segmentation.regions.clone(),
         presence: segmentation.presence.clone(),
         run_lengths: run_lengths.collect::<Result<_, _>>()?,
