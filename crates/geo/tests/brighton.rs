@@ -8,6 +8,7 @@
 )]
 
 use std::fs::File;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -110,6 +111,35 @@ fn a_frame_that_a_program_turned_over_has_no_place() {
     assert!(GroundSampleDistance::of(&metadata, SIZE_PX).is_ok());
 }
 
+fn damaged_tags_are_left_out_and_nothing_else_happens() {
+    let mut whole = std::fs::read(folder().join("DJI_0019.JPG")).unwrap();
+    whole.truncate(80_000);
+    let mut state = 7_u32;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below
+    };
+    let mut with_a_pose = 0;
+    for round in 0..3000 {
+        let mut bytes = whole.clone();
+        for _ in 0..=random(8) {
+            // EXIF's directories are at the start, XMP 50 kB behind it.
+            let at = if random(2) == 0 { random(1200) } else { random(bytes.len()) };
+            bytes[at] = random(256) as u8;
+        }
+        if round % 8 == 0 {
+            bytes.truncate(random(80_000));
+        }
+        let metadata = Metadata::read(&mut Cursor::new(bytes)).unwrap();
+        if let Ok(pose) = Pose::of(&metadata, SIZE_PX) {
+            with_a_pose += 1;
+            let place = Footprint::new(pose).place([0.0, 0.0]);
+            assert!(place.error_m.is_finite() && place.latitude_deg.is_finite(), "{pose:?}");
+        }
+    }
+    assert!(with_a_pose > 300, "{with_a_pose}");
+}
+
 fn main() -> ExitCode {
     let folder = folder();
     let missing = (!folder.exists()).then(|| format!("needs {}", folder.display()));
@@ -122,6 +152,7 @@ fn main() -> ExitCode {
         the_size_of_a_pixel_is_the_height_over_the_focal_length,
         a_point_is_within_the_stated_error_of_itself_in_the_next_frame,
         a_frame_that_a_program_turned_over_has_no_place,
+        damaged_tags_are_left_out_and_nothing_else_happens,
     ])
 }
 

@@ -207,8 +207,10 @@ JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped
             and why), queries
   mask      once per image and query: pixels, fraction, area_m2 (where the
-            size of a pixel is known), location of the centroid, bounding_box, centroid, mean_score, presence
-  end       once per image: size, files and microseconds per stage, or the error
+            size of a pixel is known), bounding_box, centroid, its location (of
+            drone photographs), mean_score, presence
+  end       once per image: size, gsd, georeference or why there is none, files
+            and microseconds per stage, or the error
   engine    where a device was lost: the engine that takes over, for the images behind
   summary   once: images segmented and failed, exit status
 
