@@ -1,7 +1,7 @@
 //! The ground under a frame.
 
 use super::direction::Axes;
-use super::ellipsoid::displaced;
+use super::ellipsoid::{displaced, metres_per_degree};
 use super::ground_sample::GroundSampleDistance;
 use super::pose::Pose;
 
@@ -111,6 +111,42 @@ impl Footprint {
         [ray[0] / ray[2] * height_m, ray[1] / ray[2] * height_m]
     }
 
+    /// Column and row of the pixel of the upright image that sees a place, if one does.
+    pub fn pixel(&self, [longitude_deg, latitude_deg]: [f64; 2]) -> Option<[u32; 2]> {
+        let Pose { position, height, focal_length, direction, .. } = &self.pose;
+        let [east, north] = metres_per_degree(position.latitude_deg);
+        let ray = [
+            (latitude_deg - position.latitude_deg) * north,
+            (longitude_deg - position.longitude_deg) * east,
+            height.metres,
+        ];
+        let along = |axis: [f64; 3]| axis.iter().zip(ray).map(|(a, b)| a * b).sum::<f64>();
+        let axes = &direction.axes;
+        let ahead = along(axes.optical);
+        let [width, height] = self.pose.size_px.map(f64::from);
+        let u = along(axes.right) / ahead * focal_length.px + width / 2.0;
+        let v = along(axes.bottom) / ahead * focal_length.px + height / 2.0;
+        let point = self.upright([u, v]).map(f64::floor);
+        let is_inside = ahead > 0.0
+            && point.iter().zip(self.size_px()).all(|(&at, side)| at >= 0.0 && at < side.into());
+        is_inside.then(|| point.map(|at| at as u32))
+    }
+
+    /// A point of the image as stored in the upright image: the way back of `stored`.
+    fn upright(&self, [u, v]: [f64; 2]) -> [f64; 2] {
+        let [width, height] = self.pose.size_px.map(f64::from);
+        match self.pose.orientation {
+            2 => [width - u, v],
+            3 => [width - u, height - v],
+            4 => [u, height - v],
+            5 => [v, u],
+            6 => [height - v, u],
+            7 => [height - v, width - u],
+            8 => [v, width - u],
+            _ => [u, v],
+        }
+    }
+
     /// A point of the upright image in the image as stored (EXIF 2.32, Orientation).
     fn stored(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         let [width, height] = self.pose.size_px.map(f64::from);
@@ -145,13 +181,13 @@ impl Footprint {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::metadata::Metadata;
     use super::super::xmp::Xmp;
     use super::*;
 
     /// 100 m above the equator, the top to the north, 1000 pixels of focal length.
-    fn footprint(orientation: u32) -> Footprint {
+    pub(in crate::camera) fn footprint(orientation: u32) -> Footprint {
         let packet = "<x xmlns:d=\"http://www.dji.com/drone-dji/1.0/\" d:GpsLatitude=\"0.0\" \
             d:GpsLongitude=\"10\" d:RelativeAltitude=\"+100\" d:GimbalPitchDegree=\"-90\" \
             d:GimbalYawDegree=\"0\" d:CalibratedFocalLength=\"1000\"/>";
@@ -188,6 +224,19 @@ mod tests {
             assert!((north - 25.0).abs() + (east + 30.0).abs() < 1e-9, "{orientation}");
         }
         assert_eq!(footprint(6).size_px(), [600, 800]);
+    }
+
+    #[test]
+    fn the_pixel_of_a_pixels_ground_is_the_pixel() {
+        for orientation in 1..=8 {
+            let frame = footprint(orientation);
+            let [width, height] = frame.size_px();
+            for pixel in [[0, 0], [width - 1, 0], [5, height - 1], [123, 456]] {
+                let ground = frame.ground(pixel.map(|at| f64::from(at) + 0.5));
+                assert_eq!(frame.pixel(ground), Some(pixel), "{orientation}");
+            }
+            assert_eq!(frame.pixel(frame.ground([-0.5, 10.0])), None);
+        }
     }
 
     /// The formula of the type's documentation.

@@ -12,6 +12,7 @@ mod direction;
 mod ellipsoid;
 mod exif;
 mod footprint;
+mod ground_grid;
 mod ground_sample;
 mod height;
 mod jpeg;
@@ -27,6 +28,7 @@ mod xmp;
 
 pub use direction::{Direction, YawSource};
 pub use footprint::{Footprint, Place};
+pub use ground_grid::GroundGrid;
 pub use ground_sample::GroundSampleDistance;
 pub use height::{Height, HeightSource};
 pub use lens::{FocalLength, FocalSource};
