@@ -81,6 +81,6 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         report.stopped(error.exit_status());
         return Err(error);
     }
-    let files = plan.sink.finish_flight()?;
-    Ok(report.end(interrupt.is_raised(), &files)?)
+    let flight = plan.sink.finish_flight()?;
+    Ok(report.end(interrupt.is_raised(), &flight, &plan.queries)?)
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use image::{ImageFormat, Rgb, RgbImage};
 use rszs_edge::cli::events::{Done, Event, Mask};
+use rszs_edge::cli::location_events::Flight;
 use tempfile::TempDir;
 
 /// Tags of a camera that looks straight down from `height_m`, 1000 pixels of focal length.
@@ -46,6 +47,7 @@ fn photograph(folder: &TempDir, name: &str, packet: Option<&str>) -> String {
 struct Run {
     masks: Vec<Mask>,
     done: Vec<Done>,
+    flight: Option<Flight>,
     stderr: String,
 }
 
@@ -60,12 +62,13 @@ fn run(output: &Path, more: &[&str]) -> Run {
     let stderr = String::from_utf8(found.stderr).unwrap();
     assert!(found.status.success(), "{stderr}");
     let stdout = String::from_utf8(found.stdout).unwrap();
-    let mut run = Run { masks: Vec::new(), done: Vec::new(), stderr };
+    let mut run = Run { masks: Vec::new(), done: Vec::new(), flight: None, stderr };
     for line in stdout.lines() {
         match serde_json::from_str(line).unwrap() {
             Event::Mask(mask) => run.masks.push(mask),
             Event::End(end) => run.done.push(end.done.unwrap()),
-            Event::Begin(_) | Event::Engine(_) | Event::Summary(_) => {}
+            Event::Summary(summary) => run.flight = summary.flight,
+            Event::Begin(_) | Event::Engine(_) => {}
         }
     }
     run
@@ -192,6 +195,20 @@ fn a_flight_is_one_file_for_the_map_and_images_without_a_place_are_in_it_with_th
     let reason = second["properties"]["no_georeference"].as_str().unwrap();
     assert!(reason.starts_with("the camera looks 43"), "{reason}");
     assert!(run.stderr.contains("regions.geojson"), "{}", run.stderr);
+    assert_eq!(run.flight.unwrap().files.len(), 2);
+}
+
+#[test]
+fn areas_of_a_flight_count_overlaps_once() {
+    let folder = TempDir::new().unwrap();
+    let twice = ["a.jpg", "b.jpg"].map(|name| photograph(&folder, name, Some(&tags(50.0, -90.0))));
+    let run = run(&output(&folder, "out"), &[&twice[0], &twice[1]]);
+    let flight = run.flight.unwrap();
+    // 701 by 503 pixels of 5 cm, on cells of 40 cm.
+    let seen_m2 = flight.seen_m2.unwrap();
+    assert!((seen_m2 - 701.0 * 503.0 * 0.0025).abs() < 15.0, "{seen_m2}");
+    let once = run.masks[0].area_m2.unwrap();
+    assert!((flight.areas[0].area_m2 - once).abs() < 15.0, "{flight:?}, {once}");
 }
 
 #[test]

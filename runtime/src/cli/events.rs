@@ -13,7 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::location_events::{GeoPoint, Georeference, Gsd};
+use crate::cli::location_events::{Flight, GeoPoint, Georeference, Gsd};
 use crate::source::Reading;
 
 /// One line.
@@ -253,7 +253,7 @@ pub struct Times {
 }
 
 /// The run is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Images segmented and written.
@@ -264,10 +264,9 @@ pub struct Summary {
     pub elapsed_us: u64,
     /// Exit status to come.
     pub exit_status: u8,
-    /// Files of all images: their regions and the ground under them, where files have a camera's
-    /// tags.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<String>,
+    /// What all images gave together, where files have a camera's tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flight: Option<Flight>,
 }
 
 #[cfg(test)]
@@ -281,7 +280,7 @@ mod tests {
             failed: 0,
             elapsed_us: 5,
             exit_status: 0,
-            files: Vec::new(),
+            flight: None,
         }));
         assert_eq!(
             line.unwrap(),

@@ -53,6 +53,30 @@ pub struct Georeference {
     pub sources: [String; 4],
 }
 
+/// What the images of a run gave together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flight {
+    /// Files: the regions, and the ground under each image.
+    pub files: Vec<String>,
+    /// Square metres that the images show, overlaps once; nothing where no image has a place, or
+    /// where they show more than the program counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_m2: Option<f64>,
+    /// Of them those of each query. The first image that shows a place decides.
+    pub areas: Vec<FlightArea>,
+}
+
+/// The area of a query in all images of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlightArea {
+    /// The query's name, as typed.
+    pub query: String,
+    /// Square metres, overlaps once.
+    pub area_m2: f64,
+}
+
 impl Gsd {
     /// As it was found.
     pub(crate) fn of(scale: &Scale) -> Self {

@@ -6,9 +6,12 @@ use std::fmt::Display;
 use rszs_geo::camera::Spectrum;
 
 use crate::cli::console::{Console, visible};
+use crate::cli::location_events::{Flight, FlightArea};
 use crate::location::{Location, NoScale};
 use crate::pipeline::Job;
 use crate::plan::Plan;
+use crate::queries::QuerySet;
+use crate::sink::FlightSummary;
 
 /// Tells which scales and places the images of `plan` have, and why others have none. Images
 /// without any tags are plain images, of which nothing is told.
@@ -39,6 +42,35 @@ pub(crate) fn tell_about_locations(console: &Console, plan: &Plan) {
             plan.jobs.len(),
             visible(name)
         ));
+    }
+}
+
+/// What all images gave together, where files have a camera's tags.
+pub(crate) fn flight_event(flight: &FlightSummary, queries: &QuerySet) -> Option<Flight> {
+    let areas = queries.queries().iter().zip(&flight.areas_m2);
+    let event = Flight {
+        files: flight.files.iter().map(|path| path.display().to_string()).collect(),
+        seen_m2: flight.seen_m2,
+        areas: areas
+            .map(|(query, &area_m2)| FlightArea { query: query.name.clone(), area_m2 })
+            .collect(),
+    };
+    (!event.files.is_empty()).then_some(event)
+}
+
+/// The same for people.
+pub(crate) fn tell_about_flight(console: &Console, flight: &FlightSummary, queries: &QuerySet) {
+    let Some(Flight { files, seen_m2, areas }) = flight_event(flight, queries) else { return };
+    if let Some(seen_m2) = seen_m2 {
+        let areas: Vec<String> = areas
+            .iter()
+            .map(|FlightArea { query, area_m2 }| format!("{} {area_m2:.0} m2", visible(query)))
+            .collect();
+        console
+            .tell(format_args!("{seen_m2:.0} m2 of ground, overlaps once: {}", areas.join(", ")));
+    }
+    if let Some(regions) = files.first() {
+        console.tell(format_args!("regions of all images on the map: {}", visible(regions)));
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -13,12 +12,13 @@ use crate::cli::console::{Console, visible};
 use crate::cli::describe;
 use crate::cli::events::{EngineIdentity, Event, Summary};
 use crate::cli::exit::ExitStatus;
-use crate::cli::location_report::tell_about_locations;
+use crate::cli::location_events::Flight;
+use crate::cli::location_report::{flight_event, tell_about_flight, tell_about_locations};
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::{QuerySet, ThresholdOrigin};
 use crate::run::RunNews;
-use crate::sink::SinkError;
+use crate::sink::{FlightSummary, SinkError};
 use crate::source::BandLimits;
 use rszs_engine::BuildWatch;
 use rszs_engine::Interrupt;
@@ -228,15 +228,23 @@ impl Report {
 
     /// After the last image, or when the run was stopped. Returns how it ended.
     ///
-    /// `files` are those of all images.
-    pub fn end(&mut self, interrupted: bool, files: &[PathBuf]) -> Result<ExitStatus, SinkError> {
+    /// `flight` is what all images gave together.
+    pub fn end(
+        &mut self,
+        interrupted: bool,
+        flight: &FlightSummary,
+        queries: &QuerySet,
+    ) -> Result<ExitStatus, SinkError> {
         self.console.images_done();
         let status = match (interrupted, self.failed) {
             (true, _) => ExitStatus::Interrupted,
             (false, 0) => ExitStatus::Done,
             (false, _) => ExitStatus::SomeInputsFailed,
         };
-        self.summary(status, files)?;
+        if !self.quiet {
+            tell_about_flight(&self.console, flight, queries);
+        }
+        self.summary(status, flight_event(flight, queries))?;
         Ok(status)
     }
 
@@ -245,10 +253,10 @@ impl Report {
     pub fn stopped(&mut self, status: ExitStatus) {
         self.console.images_done();
         // Stdout may be what has failed; the failure itself is told by whoever stopped.
-        let _ = self.summary(status, &[]);
+        let _ = self.summary(status, None);
     }
 
-    fn summary(&mut self, status: ExitStatus, files: &[PathBuf]) -> Result<(), SinkError> {
+    fn summary(&mut self, status: ExitStatus, flight: Option<Flight>) -> Result<(), SinkError> {
         let elapsed = self.start.elapsed();
         if !self.json && !self.quiet && self.done + self.failed > 1 {
             let each = elapsed.checked_div(self.done as u32).unwrap_or_default();
@@ -260,10 +268,6 @@ impl Report {
                 milliseconds(each)
             ));
         }
-        if let ([regions, ..], false) = (files, self.quiet) {
-            let path = visible(&regions.display().to_string());
-            self.console.tell(format_args!("regions of all images on the map: {path}"));
-        }
         let elapsed_us = elapsed.as_micros() as u64;
         let exit_status = status.code();
         self.event(Event::Summary(Summary {
@@ -271,7 +275,7 @@ impl Report {
             failed: self.failed,
             elapsed_us,
             exit_status,
-            files: files.iter().map(|path| path.display().to_string()).collect(),
+            flight,
         }))
     }
 

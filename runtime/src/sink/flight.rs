@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rszs_durable::PendingFile;
-use rszs_geo::camera::Footprint;
+use rszs_geo::camera::{Footprint, GroundGrid};
 use rszs_geo::region::{Region, RegionTracer};
 use rszs_hot::INVALID_CLASS;
 use serde_json::{Value, json};
@@ -30,7 +30,24 @@ pub(super) struct Flight {
     regions: Collection,
     footprints: Collection,
     tracer: RegionTracer,
+    /// From the first image with a place on.
+    ground: Option<GroundGrid>,
 }
+
+/// What a flight gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FlightSummary {
+    /// Regions and footprints.
+    pub files: Vec<PathBuf>,
+    /// Square metres that the images show, each place once; nothing where none has a place, or
+    /// where there is too much of it.
+    pub seen_m2: Option<f64>,
+    /// Of them those of each query, in their order.
+    pub areas_m2: Vec<f64>,
+}
+
+/// Pixels along the side of a cell of the ground that areas are counted on.
+const CELL_PX: f64 = 8.0;
 
 /// A collection of features that is written as they come.
 #[derive(Debug)]
@@ -45,6 +62,7 @@ impl Flight {
             regions: Collection::create(&folder.join(REGIONS_FILE))?,
             footprints: Collection::create(&folder.join(FOOTPRINTS_FILE))?,
             tracer: RegionTracer::default(),
+            ground: None,
         })
     }
 
@@ -98,13 +116,26 @@ impl Flight {
                 pushed = regions.push(&polygon(&region, footprint), &properties);
             }
         });
+        let ground =
+            self.ground.get_or_insert_with(|| GroundGrid::new(footprint, CELL_PX * metres));
+        ground.add(footprint, |[x, y]| {
+            let class = segmentation.classes[y as usize * width + x as usize];
+            (class != INVALID_CLASS).then_some(class)
+        });
         pushed
     }
 
-    /// Ends both files and puts them in their places.
-    pub(super) fn finish(self) -> io::Result<()> {
+    /// Ends both files in `folder` and puts them in their places. `queries` is how many there are.
+    pub(super) fn finish(self, folder: &Path, queries: usize) -> io::Result<FlightSummary> {
         self.regions.finish()?;
-        self.footprints.finish()
+        self.footprints.finish()?;
+        let areas = |class| self.ground.as_ref().and_then(|ground| ground.areas_m2(class));
+        let found = (1..=queries).map_while(|class| areas(class as u8));
+        Ok(FlightSummary {
+            files: flight_paths(folder).into(),
+            seen_m2: areas(NO_QUERY).map(|[seen_m2, _]| seen_m2),
+            areas_m2: found.map(|[_, area_m2]| area_m2).collect(),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use error::SinkError;
+pub use flight::FlightSummary;
 pub use names::{file_part, result_names};
 pub use overlay::draw_overlay;
 pub use png::{

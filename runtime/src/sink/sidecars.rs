@@ -7,7 +7,7 @@ use std::{fs, io};
 use rszs_durable::PendingFile;
 use rszs_geo::camera::WorldFile;
 
-use super::flight::{Flight, flight_paths};
+use super::flight::{Flight, FlightSummary, flight_paths};
 use super::{Sink, SinkError};
 use crate::location::Location;
 use crate::queries::QuerySet;
@@ -59,12 +59,12 @@ impl Sink {
         flight.add(image, location, segmentation, queries).map_err(failed)
     }
 
-    /// Ends the files of the run. Returns them; none where no image had a camera's tags.
-    pub fn finish_flight(&mut self) -> Result<Vec<PathBuf>, SinkError> {
-        let Some(flight) = self.flight.take() else { return Ok(Vec::new()) };
-        let paths = flight_paths(&self.folder);
-        flight.finish().map_err(|source| SinkError::File { path: paths[0].clone(), source })?;
-        Ok(paths.into())
+    /// Ends the files of the run; there are none where no image had a camera's tags.
+    pub fn finish_flight(&mut self) -> Result<FlightSummary, SinkError> {
+        let Some(flight) = self.flight.take() else { return Ok(FlightSummary::default()) };
+        let [path, _] = flight_paths(&self.folder);
+        let queries = self.palette.names.len();
+        flight.finish(&self.folder, queries).map_err(|source| SinkError::File { path, source })
     }
 }
 
