@@ -13,6 +13,7 @@ use clap::Parser;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::imageops::{FilterType, resize};
 use rszs_edge::cli::arguments::Arguments;
+use rszs_edge::location::Location;
 use rszs_edge::pipeline::Job;
 use rszs_edge::plan::Plan;
 use rszs_edge::run::RunNews;
@@ -32,6 +33,7 @@ fn segment(plan: &mut Plan, image: &str) {
         image: one.image,
         input: one.input,
         name: "result".to_owned(),
+        location: Location::default(),
     });
     let outcome = plan.run(jobs.collect(), &Interrupt::new(), |news| {
         if let RunNews::Outcome(outcome, _) = news {

@@ -10,6 +10,7 @@
 //! | [`plan`] | what was resolved from it |
 //! | [`source`] | files, folders, globs → RGB frames |
 //! | [`frame`] | metres per pixel → areas, how small the network sees an image |
+//! | [`location`] | tags of a file → metres per pixel, place on the map |
 //! | [`queries`] | words → embeddings, thresholds, colours |
 //! | [`segment`], [`device`] | the frame path on the processor and on a CUDA device |
 //! | [`pipeline`] | many frames, one stage per thread |
@@ -33,6 +34,7 @@ pub mod device;
 pub mod error;
 pub mod frame;
 pub mod interrupt;
+pub mod location;
 pub mod machine;
 pub mod pipeline;
 pub mod plan;
@@ -79,5 +81,6 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         report.stopped(error.exit_status());
         return Err(error);
     }
-    Ok(report.end(interrupt.is_raised())?)
+    let flight = plan.sink.finish_flight()?;
+    Ok(report.end(interrupt.is_raised(), &flight, &plan.queries)?)
 }

@@ -11,8 +11,8 @@ use rszs_hot::{Decision, TileLayout};
 use crate::cli::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
 use crate::error::Error;
-use crate::frame::ground::GroundSample;
-use crate::frame::layout::layout;
+use crate::frame::layout::{layout, reduction};
+use crate::location::{GsdChoice, Location};
 use crate::pipeline::Job;
 use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
@@ -26,10 +26,10 @@ use rszs_engine::{self as engine, BuildWatch, EngineKind, EngineOptions, Started
 pub struct Plan {
     /// The bundle, without its model files: the engine has taken one in.
     pub bundle: Bundle,
-    /// Tiles over an image, larger than the engine's where it is to see the image smaller.
+    /// Tiles over an image that the engine sees in its own size.
     pub layout: TileLayout,
     /// Size of the images' pixels, if it was typed.
-    pub ground: Option<GroundSample>,
+    pub gsd: Option<GsdChoice>,
     /// The engine, proven on the golden set.
     pub started: Started,
     /// Threads it computes with.
@@ -65,7 +65,7 @@ impl Plan {
         let typed = parse_queries(arguments.queries.as_deref().unwrap_or_default())?;
         let mut options = EngineOptions { watch, ..arguments.engine.options()? };
         let mut bundle = open_bundle(arguments.bundle.as_deref(), &options)?;
-        let layout = layout(&bundle, arguments.gsd)?;
+        let layout = layout(&bundle, None)?;
         let decision = match arguments.decision {
             DecisionChoice::Multilabel => Decision::Multilabel,
             DecisionChoice::Exclusive => Decision::Exclusive,
@@ -87,12 +87,12 @@ impl Plan {
 
         let products = Products { overlay: arguments.wants_overlay(), scores: arguments.scores };
         let sink = Sink::new(&arguments.output, products, &queries)?;
-        let jobs = jobs(&arguments.inputs);
+        let jobs = jobs(&arguments.inputs, arguments.gsd);
         refuse_overwriting(&jobs, &sink)?;
         Ok(Self {
             bundle,
             layout,
-            ground: arguments.gsd,
+            gsd: arguments.gsd,
             started,
             threads: options.threads(),
             queries,
@@ -103,6 +103,13 @@ impl Plan {
             keep: Keep { masks: arguments.rle, scores: arguments.scores },
             options,
         })
+    }
+}
+
+impl Plan {
+    /// How many times smaller the network sees an image of `location`.
+    pub fn reduction(&self, location: &Location) -> u32 {
+        reduction(&self.bundle, location.scale.as_ref().ok().map(|scale| scale.ground))
     }
 }
 
@@ -118,14 +125,18 @@ fn resolve_queries(
     Ok(QuerySet::resolve(typed, decision, bundle.into(), tower)?)
 }
 
-fn jobs(typed: &[OsString]) -> Vec<Job> {
+fn jobs(typed: &[OsString], gsd: Option<GsdChoice>) -> Vec<Job> {
     let listed = list_inputs(typed);
     let paths: Vec<&Path> = listed.iter().map(|one| Path::new(&one.image)).collect();
     let names = result_names(&paths);
     listed
         .into_iter()
         .zip(names)
-        .map(|(one, name)| Job { image: one.image, input: one.input, name })
+        .map(|(one, name)| {
+            let location = one.input.as_ref().map(|input| Location::of(input, gsd));
+            let location = location.unwrap_or_default();
+            Job { image: one.image, input: one.input, name, location }
+        })
         .collect()
 }
 

@@ -6,6 +6,7 @@
 //! out, and what was written before stays.
 
 use rszs_cuda::Device;
+use rszs_hot::TileLayout;
 
 use crate::device::frame_path;
 use crate::pipeline::{self, ImageError, Job, Outcome, Settings};
@@ -48,10 +49,12 @@ impl Plan {
         mut observe: impl FnMut(RunNews<'_>) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
         let mut done = 0;
-        loop {
+        while done < jobs.len() {
+            let (group, layout) = self.next_group(&jobs[done..]);
+            let behind = done + group.len();
             // Held from before the first image: a device that is lost cannot be opened any more.
             let device = engine::device_of(self.started.kind);
-            let stopped = self.run_engine(jobs[done..].to_vec(), interrupt, |outcome, queries| {
+            let stopped = self.run_engine(group, layout, interrupt, |outcome, queries| {
                 if is_lost(device.as_ref(), &outcome) {
                     return Err(Stop::DeviceLost(Box::new(outcome)));
                 }
@@ -60,7 +63,8 @@ impl Plan {
                 Ok(())
             });
             let lost = match stopped {
-                Ok(()) => return Ok(()),
+                Ok(()) if done < behind => return Ok(()),
+                Ok(()) => continue,
                 Err(Stop::Sink(error)) => return Err(error),
                 Err(Stop::DeviceLost(lost)) => lost,
             };
@@ -71,18 +75,28 @@ impl Plan {
                 Err(reason) => return self.refuse(&jobs[done..], &lost, &reason, observe),
             }
         }
+        Ok(())
+    }
+
+    /// The first of `jobs` that the network sees equally small, and the tiles over them.
+    fn next_group(&self, jobs: &[Job]) -> (Vec<Job>, TileLayout) {
+        let reductions = || jobs.iter().map(|job| self.reduction(&job.location));
+        let reduction = reductions().next().unwrap_or(1);
+        let count = reductions().take_while(|&other| other == reduction).count();
+        (jobs[..count].to_vec(), self.layout.reduced(reduction))
     }
 
     /// Segments with the engine that is started.
     fn run_engine(
         &mut self,
         jobs: Vec<Job>,
+        layout: TileLayout,
         interrupt: &Interrupt,
         mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let queries = &self.queries;
         let settings = Settings {
-            layout: self.layout,
+            layout,
             batch: self.batch,
             queries,
             keep: self.keep,
@@ -92,7 +106,7 @@ impl Plan {
         let observe = |outcome| observe(outcome, queries);
         let path = frame_path(
             &self.started.engine,
-            self.layout,
+            layout,
             self.batch,
             queries,
             self.keep,

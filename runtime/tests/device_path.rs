@@ -12,6 +12,7 @@ use fake::{ColourEngine, LAYOUT, frame, queries, vocabulary};
 use on_stream::on_stream;
 use rszs_bundle::{PresenceThreshold, Vocabulary};
 use rszs_edge::device::DeviceSegmenter;
+use rszs_edge::location::Location;
 use rszs_edge::pipeline::{self, Job, Settings};
 use rszs_edge::queries::{QuerySet, Words, parse_queries};
 use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
@@ -153,7 +154,12 @@ fn jobs(folder: &Path) -> Vec<Job> {
     std::fs::write(folder.join("b.png"), "no image").unwrap();
     let listed = list_inputs(&[folder.into()]).into_iter();
     listed
-        .map(|one| Job { name: file_name(&one.image), image: one.image, input: one.input })
+        .map(|one| Job {
+            name: file_name(&one.image),
+            image: one.image,
+            input: one.input,
+            location: Location::default(),
+        })
         .collect()
 }
 

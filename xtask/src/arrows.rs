@@ -23,6 +23,7 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-bundle", Allowed::Only(&["rszs-durable"])),
     ("rszs-data", Allowed::Only(&["rszs-durable"])),
     ("rszs-metrics", Allowed::Only(&[])),
+    ("rszs-geo", Allowed::Only(&[])),
     ("rszs-tensorrt", Allowed::Only(&[])),
     ("rszs-cuda", Allowed::Only(&["rszs-hot", "rszs-cuda-simulator"])),
     ("rszs-cuda-simulator", Allowed::Only(&[])),
@@ -77,6 +78,7 @@ const TABLE: &[(&str, Allowed)] = &[
     (
         "rszs-edge",
         Allowed::Only(&[
+            "rszs-geo",
             "rszs-hot",
             "rszs-durable",
             "rszs-bundle",

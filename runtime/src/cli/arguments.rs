@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 use crate::cli::commands::Command;
 use crate::cli::engine_arguments::EngineArguments;
 use crate::cli::exit::ExitStatus;
-use crate::frame::ground::GroundSample;
+use crate::location::GsdChoice;
 use crate::source::Stretch;
 
 /// Segment aerial images by words: name what you look for, get its mask.
@@ -54,14 +54,14 @@ pub struct Arguments {
     #[arg(short, long, value_name = "DIR", default_value = "rszs-out")]
     pub output: PathBuf,
 
-    /// Metres of ground per pixel of the images, such as 0.017: adds areas in square metres
+    /// Metres of ground per pixel of the images, such as 0.017, or "off" [default: as files say]
     ///
-    /// Where this is finer than what the model was trained on, the network sees the image 2, 4 or 8
-    /// times smaller: objects have the size it knows, and there is less to compute. Masks keep the
-    /// size of the image. Nadir: height above ground in m x sensor width in mm / (focal length in
-    /// mm x image width in px).
+    /// A drone's photograph that looks down says it: height above ground over focal length in
+    /// pixels. With it areas come in square metres. Where it is finer than what the model was
+    /// trained on, the network sees the image 2, 4 or 8 times smaller: objects have the size it
+    /// knows, and there is less to compute. Masks keep the size of the image.
     #[arg(long, value_name = "METRES")]
-    pub gsd: Option<GroundSample>,
+    pub gsd: Option<GsdChoice>,
 
     /// Which bands of the images are red, green and blue, counted from 1, such as 4,3,2
     ///
@@ -192,15 +192,25 @@ earlier run are replaced):
   NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for
                          the first query, 2 for the second, ..., 255 where no
                          image is (nodata, transparency)
+  NAME.mask.pgw, NAME.mask.png.aux.xml
+                         where the mask lies (UTM), for QGIS and GDAL; of drone
+                         photographs that look straight down
   NAME.overlay.png       the image with the masks drawn over it
   NAME.QUERY.score.png   with --scores
+
+and once, where images are drone photographs:
+  regions.geojson        the regions of all images on the map, with frame, time,
+                         query, area_m2 and error_m
+  footprints.geojson     the ground under each image, or why it has no place
 
 JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped
             and why), queries
-  mask      once per image and query: pixels, fraction, area_m2 (with --gsd),
-            bounding_box, centroid, mean_score, presence
-  end       once per image: size, files and microseconds per stage, or the error
+  mask      once per image and query: pixels, fraction, area_m2 (where the
+            size of a pixel is known), bounding_box, centroid, its location (of
+            drone photographs), mean_score, presence
+  end       once per image: size, gsd, georeference or why there is none, files
+            and microseconds per stage, or the error
   engine    where a device was lost: the engine that takes over, for the images behind
   summary   once: images segmented and failed, exit status
 

@@ -6,7 +6,8 @@ use crate::cli::events::{
     Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, RunLengths,
     SkippedEngine, Times,
 };
-use crate::frame::ground::GroundSample;
+use crate::cli::location_events::{GeoPoint, Georeference, Gsd, spectrum_name};
+use crate::location::GsdChoice;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::{Query, QuerySet};
@@ -26,8 +27,11 @@ pub(crate) fn begin(plan: &Plan) -> Begin {
         },
         engine: engine(plan),
         decision: decision_name(plan.queries.decision()).to_owned(),
-        gsd_m: plan.ground.map(GroundSample::metres),
-        reduction: plan.layout.reduction(),
+        gsd_m: match plan.gsd {
+            Some(GsdChoice::Metres(ground)) => Some(ground.metres()),
+            Some(GsdChoice::Off) | None => None,
+        },
+        reduction: plan.jobs.first().map_or(1, |job| plan.reduction(&job.location)),
         queries: queries
             .map(|(index, query)| query_identity(index, query, plan.queries.decision()))
             .collect(),
@@ -56,16 +60,11 @@ pub(crate) fn engine(plan: &Plan) -> EngineIdentity {
 }
 
 /// The events of one image: its masks, if it has any, and its end.
-pub(crate) fn image(
-    outcome: &Outcome,
-    queries: &QuerySet,
-    ground: Option<GroundSample>,
-) -> (Vec<Mask>, End) {
+pub(crate) fn image(outcome: &Outcome, queries: &QuerySet) -> (Vec<Mask>, End) {
     match &outcome.result {
         Ok(result) => {
             let masks = queries.queries().iter().enumerate();
-            let masks =
-                masks.map(|(index, query)| mask(&outcome.image, index, query, result, ground));
+            let masks = masks.map(|(index, query)| mask(&outcome.image, index, query, result));
             (
                 masks.collect(),
                 End { image: outcome.image.clone(), done: Some(done(result)), error: None },
@@ -99,13 +98,7 @@ fn query_identity(index: u8, query: &Query, decision: Decision) -> QueryIdentity
     }
 }
 
-fn mask(
-    image: &str,
-    index: usize,
-    query: &Query,
-    result: &ImageResult,
-    ground: Option<GroundSample>,
-) -> Mask {
+fn mask(image: &str, index: usize, query: &Query, result: &ImageResult) -> Mask {
     let region = &result.regions[index];
     let run_lengths = result.run_lengths.get(index);
     Mask {
@@ -114,9 +107,10 @@ fn mask(
         index: index as u8 + 1,
         pixels: region.pixels(),
         fraction: fraction(region, result),
-        area_m2: ground.map(|ground| ground.area_m2(region.pixels())),
+        area_m2: area_m2(region, result),
         bounding_box: region.bounds().map(coco_box),
         centroid: region.centroid_px().map(|(x, y)| [x, y]),
+        location: region.centroid_px().and_then(|(x, y)| location([x, y], result)),
         mean_score: region.mean_score(),
         maximum_score: region.maximum_score(),
         presence: result.presence[index],
@@ -125,6 +119,17 @@ fn mask(
             counts: counts.clone(),
         }),
     }
+}
+
+/// Square metres of a region, where the size of a pixel is known.
+pub(crate) fn area_m2(region: &RegionStatistics, result: &ImageResult) -> Option<f64> {
+    let scale = result.location.scale.as_ref().ok()?;
+    Some(scale.ground.area_m2(region.pixels()))
+}
+
+/// Where a point of an image is, if the image has a place.
+fn location(point_px: [f64; 2], result: &ImageResult) -> Option<GeoPoint> {
+    result.location.footprint.as_ref().ok().map(|footprint| footprint.place(point_px).into())
 }
 
 /// Part of the pixels that hold an image which a region covers.
@@ -145,12 +150,30 @@ fn coco_box(bounds: Bounds) -> [u32; 4] {
 fn done(result: &ImageResult) -> Done {
     let micros = |duration: std::time::Duration| duration.as_micros() as u64;
     let segment = &result.times.segment;
+    let location = &result.location;
     Done {
         width: result.width_px,
         height: result.height_px,
         valid_pixels: valid_pixels(result),
         reading: result.reading,
         tiles: result.tiles,
+        reduction: result.reduction,
+        gsd: location.scale.as_ref().ok().map(Gsd::of),
+        no_gsd: location
+            .scale
+            .as_ref()
+            .err()
+            .filter(|_| location.has_tags())
+            .map(ToString::to_string),
+        georeference: location.footprint.as_ref().ok().map(Georeference::of).map(Box::new),
+        no_georeference: location
+            .footprint
+            .as_ref()
+            .err()
+            .filter(|_| location.has_tags())
+            .map(ToString::to_string),
+        time: location.time.clone(),
+        spectrum: spectrum_name(&location.spectrum),
         files: result.written.files.iter().map(|path| path.display().to_string()).collect(),
         times: Times {
             decode_us: micros(result.times.decode),

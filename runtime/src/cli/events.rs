@@ -13,6 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::location_events::{Flight, GeoPoint, Georeference, Gsd};
 use crate::source::Reading;
 
 /// One line.
@@ -46,10 +47,10 @@ pub struct Begin {
     pub engine: EngineIdentity,
     /// `multilabel` or `exclusive`.
     pub decision: String,
-    /// Metres per pixel, with `--gsd`.
+    /// Metres per pixel, with `--gsd METRES`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gsd_m: Option<f64>,
-    /// How many times smaller than the image the network sees it.
+    /// How many times smaller than the first image the network sees it.
     pub reduction: u32,
     /// The queries, in the order of their index.
     pub queries: Vec<QueryIdentity>,
@@ -141,13 +142,17 @@ pub struct Mask {
     pub pixels: u64,
     /// Pixels over all pixels that hold an image.
     pub fraction: f64,
-    /// Square metres under those pixels, seen from straight above, with `--gsd`.
+    /// Square metres under those pixels, seen from straight above, where the size of a
+    /// pixel is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub area_m2: Option<f64>,
     /// `[x, y, width, height]` in pixels, as in COCO; nothing if the mask is empty.
     pub bounding_box: Option<[u32; 4]>,
     /// `[x, y]`, the centre of the first pixel being `[0.5, 0.5]`; nothing if the mask is empty.
     pub centroid: Option<[f64; 2]>,
+    /// Where the centroid is; nothing where the image has no place on the map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<GeoPoint>,
     /// Mean score in [0, 1] over the mask; nothing if the mask is empty.
     pub mean_score: Option<f64>,
     /// Highest score in [0, 1] over the mask; nothing if the mask is empty.
@@ -198,6 +203,26 @@ pub struct Done {
     pub reading: Reading,
     /// Tiles it was cut into.
     pub tiles: usize,
+    /// How many times smaller than the image the network saw it.
+    pub reduction: u32,
+    /// The size of a pixel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gsd: Option<Gsd>,
+    /// Why the size of a pixel is not known, of a file with a camera's tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_gsd: Option<String>,
+    /// The ground under the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub georeference: Option<Box<Georeference>>,
+    /// Why it has no place on the map, of a file with a camera's tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_georeference: Option<String>,
+    /// When it was taken, as the camera wrote it: `2016:06:23 16:32:06`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// `thermal`, or the name of a band; nothing for visible colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectrum: Option<String>,
     /// Files written, the mask first.
     pub files: Vec<String>,
     /// Time spent.
@@ -229,7 +254,7 @@ pub struct Times {
 }
 
 /// The run is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Images segmented and written.
@@ -240,6 +265,9 @@ pub struct Summary {
     pub elapsed_us: u64,
     /// Exit status to come.
     pub exit_status: u8,
+    /// What all images gave together, where files have a camera's tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flight: Option<Flight>,
 }
 
 #[cfg(test)]
@@ -253,6 +281,7 @@ mod tests {
             failed: 0,
             elapsed_us: 5,
             exit_status: 0,
+            flight: None,
         }));
         assert_eq!(
             line.unwrap(),

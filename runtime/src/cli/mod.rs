@@ -15,5 +15,7 @@ pub(crate) mod describe;
 pub mod engine_arguments;
 pub mod events;
 pub mod exit;
+pub mod location_events;
+mod location_report;
 pub mod report;
 pub(crate) mod run_lengths;

@@ -12,12 +12,13 @@ use crate::cli::console::{Console, visible};
 use crate::cli::describe;
 use crate::cli::events::{EngineIdentity, Event, Summary};
 use crate::cli::exit::ExitStatus;
-use crate::frame::ground::GroundSample;
+use crate::cli::location_events::Flight;
+use crate::cli::location_report::{flight_event, tell_about_flight, tell_about_locations};
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
 use crate::queries::{QuerySet, ThresholdOrigin};
 use crate::run::RunNews;
-use crate::sink::SinkError;
+use crate::sink::{FlightSummary, SinkError};
 use crate::source::BandLimits;
 use rszs_engine::BuildWatch;
 use rszs_engine::Interrupt;
@@ -34,7 +35,6 @@ pub struct Report {
     json: bool,
     verbose: bool,
     quiet: bool,
-    ground: Option<GroundSample>,
     console: Console,
     start: Instant,
     done: usize,
@@ -48,7 +48,6 @@ impl Report {
             json: arguments.json,
             verbose: arguments.verbose,
             quiet: arguments.quiet,
-            ground: arguments.gsd,
             console: Console::new(),
             start: Instant::now(),
             done: 0,
@@ -100,7 +99,7 @@ impl Report {
         }
         if !self.quiet {
             self.tell_about_words(plan);
-            self.tell_about_scale(plan);
+            tell_about_locations(&self.console, plan);
         }
         if self.verbose {
             let (bundle, engine) = (&begin.bundle, &begin.engine);
@@ -152,37 +151,6 @@ impl Report {
         }
     }
 
-    /// The network sees another scale than the image's, or one it was not trained on: results
-    /// depend on that.
-    fn tell_about_scale(&self, plan: &Plan) {
-        let Some(ground) = plan.ground else { return };
-        let reduction = plan.layout.reduction();
-        match plan.bundle.manifest().training_gsd_m {
-            None => {
-                self.console.tell(
-                    "--gsd: the bundle does not say its training images' metres per pixel; \
-                    images are not reduced",
-                );
-            }
-            Some([finest, coarsest]) => {
-                let seen = ground.metres() * f64::from(reduction);
-                if seen > coarsest {
-                    self.console.tell(format_args!(
-                        "--gsd {}: coarser than the {finest} to {coarsest} m a pixel that the \
-                         model was trained on; expect poor masks",
-                        ground.metres()
-                    ));
-                } else if reduction > 1 {
-                    self.console.tell(format_args!(
-                        "--gsd {}: the network sees the images {reduction} times smaller, at \
-                         {seen:.3} m a pixel (trained on {finest} to {coarsest})",
-                        ground.metres()
-                    ));
-                }
-            }
-        }
-    }
-
     /// After each image, and where another engine takes over.
     pub fn news(&mut self, news: &RunNews<'_>) -> Result<(), SinkError> {
         match news {
@@ -221,7 +189,7 @@ impl Report {
             }
         }
         if self.json {
-            let (masks, end) = describe::image(outcome, queries, self.ground);
+            let (masks, end) = describe::image(outcome, queries);
             for mask in masks {
                 self.event(Event::Mask(mask))?;
             }
@@ -259,14 +227,24 @@ impl Report {
     }
 
     /// After the last image, or when the run was stopped. Returns how it ended.
-    pub fn end(&mut self, interrupted: bool) -> Result<ExitStatus, SinkError> {
+    ///
+    /// `flight` is what all images gave together.
+    pub fn end(
+        &mut self,
+        interrupted: bool,
+        flight: &FlightSummary,
+        queries: &QuerySet,
+    ) -> Result<ExitStatus, SinkError> {
         self.console.images_done();
         let status = match (interrupted, self.failed) {
             (true, _) => ExitStatus::Interrupted,
             (false, 0) => ExitStatus::Done,
             (false, _) => ExitStatus::SomeInputsFailed,
         };
-        self.summary(status)?;
+        if !self.quiet {
+            tell_about_flight(&self.console, flight, queries);
+        }
+        self.summary(status, flight_event(flight, queries))?;
         Ok(status)
     }
 
@@ -275,10 +253,10 @@ impl Report {
     pub fn stopped(&mut self, status: ExitStatus) {
         self.console.images_done();
         // Stdout may be what has failed; the failure itself is told by whoever stopped.
-        let _ = self.summary(status);
+        let _ = self.summary(status, None);
     }
 
-    fn summary(&mut self, status: ExitStatus) -> Result<(), SinkError> {
+    fn summary(&mut self, status: ExitStatus, flight: Option<Flight>) -> Result<(), SinkError> {
         let elapsed = self.start.elapsed();
         if !self.json && !self.quiet && self.done + self.failed > 1 {
             let each = elapsed.checked_div(self.done as u32).unwrap_or_default();
@@ -297,6 +275,7 @@ impl Report {
             failed: self.failed,
             elapsed_us,
             exit_status,
+            flight,
         }))
     }
 
@@ -336,8 +315,8 @@ impl Report {
             };
             let fraction = percent(describe::fraction(region, result));
             line.extend([" ", &square, &query.name, " ", &fraction, " "]);
-            if let Some(ground) = self.ground {
-                line.extend([&format!("{:.0}", ground.area_m2(region.pixels())), " m2 "]);
+            if let Some(area_m2) = describe::area_m2(region, result) {
+                line.extend([&format!("{area_m2:.0}"), " m2 "]);
             }
         }
         let (segment, written) = (&result.times.segment, &result.written);

@@ -24,9 +24,14 @@ pub fn layout(bundle: &Bundle, ground: Option<GroundSample>) -> Result<TileLayou
     let layout = TileLayout::of_engine(manifest.engine.tile_px, manifest.engine.overlap_px);
     TileGrid::new(layout.tile_px, layout.tile_px, layout)
         .map_err(|source| LayoutError { bundle: bundle.path().to_owned(), source })?;
-    let reduction = match (ground, manifest.training_gsd_m) {
+    Ok(layout.reduced(reduction(bundle, ground)))
+}
+
+/// How many times smaller the network of `bundle` should see an image; 1 where the size of a pixel
+/// is not known, of the image or of those of training.
+pub fn reduction(bundle: &Bundle, ground: Option<GroundSample>) -> u32 {
+    match (ground, bundle.manifest().training_gsd_m) {
         (Some(ground), Some([finest_m, _])) => ground.reduction(finest_m),
         _ => 1,
-    };
-    Ok(layout.reduced(reduction))
+    }
 }

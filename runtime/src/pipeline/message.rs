@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rszs_hot::{RegionStatistics, TileGrid};
 
 use super::pool::Pooled;
+use crate::location::Location;
 use crate::segment::{ScoredTiles, SegmentError, SegmentTimes, Segmentation};
 use crate::sink::Written;
 use crate::source::{Frame, Reading, SourceError, Validity};
@@ -41,6 +42,7 @@ pub enum ImageError {
 pub(super) struct Ticket {
     pub(super) image: String,
     pub(super) name: String,
+    pub(super) location: Box<Location>,
     pub(super) start: Instant,
 }
 
@@ -101,6 +103,10 @@ pub struct ImageResult {
     pub reading: Reading,
     /// Tiles it was cut into.
     pub tiles: usize,
+    /// How many times smaller the network saw it.
+    pub reduction: u32,
+    /// Where and at what scale it was taken.
+    pub location: Location,
     /// One per query.
     pub regions: Vec<RegionStatistics>,
     /// One per query.

@@ -32,6 +32,7 @@ use rszs_hot::TileLayout;
 
 pub use message::{FrameTimes, ImageError, ImageResult, Outcome};
 
+use crate::location::Location;
 use crate::queries::QuerySet;
 use crate::segment::{FrameSegmenter, Keep, ScoredTiles, Segmentation};
 use crate::sink::{Sink, SinkError};
@@ -65,6 +66,8 @@ pub struct Job {
     pub input: Result<Input, SourceError>,
     /// What its results are called.
     pub name: String,
+    /// Where and at what scale it was taken.
+    pub location: Location,
 }
 
 /// How images are segmented.

@@ -10,6 +10,7 @@ use super::message::{Composed, FrameTimes, ImageResult, Read, Scored, Step, Tick
 use super::pool::{Pool, Pooled};
 use super::{ImageError, Job, Outcome, Settings};
 use crate::cli::run_lengths::coco_run_lengths;
+use crate::location::Location;
 use crate::segment::{Composer, ScoredTiles, SegmentError, SegmentTimes, Segmentation, TileRunner};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, ImageReader, ReadOptions, Validity};
@@ -25,13 +26,13 @@ pub(super) fn read(
     to: &SyncSender<Read>,
 ) {
     let mut reader = ImageReader::with_options(options);
-    for Job { image, input, name } in jobs {
+    for Job { image, input, name, location } in jobs {
         if interrupt.is_raised() {
             return;
         }
         // Waiting for a free frame is no part of this image's latency.
         let mut frame = frames.take();
-        let ticket = Ticket { image, name, start: Instant::now() };
+        let ticket = Ticket { image, name, location: location.into(), start: Instant::now() };
         let frame = input.map_err(ImageError::from).and_then(|input| {
             let decode = reader.read(&input, &mut frame)?;
             Ok((frame, decode))
@@ -193,7 +194,10 @@ fn write_one(
     settings: &Settings<'_>,
     sink: &mut Sink,
 ) -> Result<ImageResult, SinkError> {
-    let written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
+    let sidecars = sink.write_sidecars(&ticket.name, &ticket.location)?;
+    let mut written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
+    written.files.extend(sidecars);
+    sink.add_to_flight(&ticket.image, &ticket.location, segmentation, settings.queries)?;
     let masks = 0..if settings.keep.masks { segmentation.regions.len() } else { 0 };
     let (width_px, height_px) = (segmentation.width_px, segmentation.height_px);
     let run_lengths =
@@ -204,6 +208,8 @@ fn write_one(
         invalid_px: segmentation.invalid_px,
         reading: frame.reading,
         tiles: segmentation.tiles,
+        reduction: settings.layout.reduction(),
+        location: Location::clone(&ticket.location),
         regions: segmentation.regions.clone(),
         presence: segmentation.presence.clone(),
         run_lengths: run_lengths.collect::<Result<_, _>>()?,

@@ -1,15 +1,18 @@
 //! Where results go: PNG files that are complete or not there.
 
 mod error;
+mod flight;
 mod names;
 mod overlay;
 mod png;
+mod sidecars;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use error::SinkError;
+pub use flight::FlightSummary;
 pub use names::{file_part, result_names};
 pub use overlay::draw_overlay;
 pub use png::{
@@ -17,7 +20,9 @@ pub use png::{
     encode_rgba,
 };
 
+use flight::{FOOTPRINTS_FILE, Flight, REGIONS_FILE};
 use rszs_durable::PendingFile;
+use sidecars::SIDECAR_ENDINGS;
 
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
@@ -51,6 +56,8 @@ pub struct Sink {
     palette: Palette,
     query_parts: Vec<String>,
     pixels: Vec<u8>,
+    /// The files of all images, from the first image with a camera's tags on.
+    flight: Option<Flight>,
 }
 
 impl Sink {
@@ -61,6 +68,8 @@ impl Sink {
         fs::create_dir_all(folder).map_err(unwritable)?;
         PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
         rszs_durable::remove_leftovers(folder, &RESULT_ENDINGS);
+        rszs_durable::remove_leftovers(folder, &SIDECAR_ENDINGS);
+        rszs_durable::remove_leftovers(folder, &[REGIONS_FILE, FOOTPRINTS_FILE]);
         let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
         Ok(Self {
             folder: folder.to_owned(),
@@ -71,6 +80,7 @@ impl Sink {
                 names: names.into_iter().map(str::to_owned).collect(),
             },
             pixels: Vec::new(),
+            flight: None,
         })
     }
 

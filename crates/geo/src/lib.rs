@@ -1,0 +1,12 @@
+//! Where on the earth an image lies.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`camera`] | tags of a drone's photograph → camera pose → footprint with a stated error |
+//! | [`region`] | a raster of classes → polygons of pixel corners |
+//!
+//! This crate knows nothing of networks. Lengths are metres, angles degrees where the name says
+//! `_deg`, positions longitude and latitude on WGS84.
+
+pub mod camera;
+pub mod region;

@@ -1,0 +1,83 @@
+//! What puts masks on the map: a world file and GDAL's sidecar beside each, and the files of a run.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use rszs_durable::PendingFile;
+use rszs_geo::camera::WorldFile;
+
+use super::flight::{Flight, FlightSummary, flight_paths};
+use super::{Sink, SinkError};
+use crate::location::Location;
+use crate::queries::QuerySet;
+use crate::segment::Segmentation;
+
+/// Ends of the names of the files that place a mask.
+pub(crate) const SIDECAR_ENDINGS: [&str; 2] = [".mask.pgw", ".mask.png.aux.xml"];
+
+impl Sink {
+    /// Writes the files that place the mask of the image called `name`. Where the image has no
+    /// place, those of an earlier run go: they would put this mask where another was.
+    pub fn write_sidecars(
+        &self,
+        name: &str,
+        location: &Location,
+    ) -> Result<Vec<PathBuf>, SinkError> {
+        let paths = SIDECAR_ENDINGS.map(|ending| self.folder.join(format!("{name}{ending}")));
+        let footprint = location.footprint.as_ref().ok();
+        let Some(world) = footprint.and_then(|footprint| WorldFile::of(footprint).ok()) else {
+            for path in paths {
+                remove(&path).map_err(|source| SinkError::File { path, source })?;
+            }
+            return Ok(Vec::new());
+        };
+        for (path, text) in paths.iter().zip([world.text(), world.aux_xml()]) {
+            replace(path, &text)
+                .map_err(|source| SinkError::File { path: path.clone(), source })?;
+        }
+        Ok(paths.into())
+    }
+
+    /// Adds the image called `image` to the files of the run, if it has a camera's tags.
+    pub fn add_to_flight(
+        &mut self,
+        image: &str,
+        location: &Location,
+        segmentation: &Segmentation,
+        queries: &QuerySet,
+    ) -> Result<(), SinkError> {
+        if !location.has_tags() {
+            return Ok(());
+        }
+        let [path, _] = flight_paths(&self.folder);
+        let failed = |source| SinkError::File { path: path.clone(), source };
+        let flight = match &mut self.flight {
+            Some(flight) => flight,
+            none => none.insert(Flight::create(&self.folder).map_err(failed)?),
+        };
+        flight.add(image, location, segmentation, queries).map_err(failed)
+    }
+
+    /// Ends the files of the run; there are none where no image had a camera's tags.
+    pub fn finish_flight(&mut self) -> Result<FlightSummary, SinkError> {
+        let Some(flight) = self.flight.take() else { return Ok(FlightSummary::default()) };
+        let [path, _] = flight_paths(&self.folder);
+        let queries = self.palette.names.len();
+        flight.finish(&self.folder, queries).map_err(|source| SinkError::File { path, source })
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = PendingFile::create(path)?;
+    file.write(text.as_bytes())?;
+    file.sync()?;
+    file.put_in_place()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
