@@ -19,6 +19,7 @@ const TABLE: &[(&str, Allowed)] = &[
     ("rszs-graph", Allowed::Only(&[])),
     ("rszs-tokenizer", Allowed::Only(&[])),
     ("rszs-durable", Allowed::Only(&[])),
+    ("rszs-jpeg", Allowed::Only(&[])),
     ("rszs-checkpoint", Allowed::Only(&["rszs-durable", "rszs-graph"])),
     ("rszs-bundle", Allowed::Only(&["rszs-durable"])),
     ("rszs-data", Allowed::Only(&["rszs-durable"])),
@@ -79,6 +80,7 @@ const TABLE: &[(&str, Allowed)] = &[
         Allowed::Only(&[
             "rszs-hot",
             "rszs-durable",
+            "rszs-jpeg",
             "rszs-bundle",
             "rszs-engine",
             "rszs-tokenizer",

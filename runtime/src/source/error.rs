@@ -91,6 +91,17 @@ pub enum SourceError {
         /// What its first bytes are.
         found: String,
     },
+    /// A format that others read.
+    #[error("{path}: expected a JPEG, PNG, TIFF, WebP or BMP image, found {found}; convert it \
+        first, for example with: {convert}", path = .path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// Name of the format.
+        found: &'static str,
+        /// A command that makes an image of it.
+        convert: &'static str,
+    },
     /// The name says one format, the content another.
     #[error("{path}: expected {expected} content as the name says, found {found}; rename the \
         file", path = .path.display())]
