@@ -32,7 +32,6 @@ impl JpegError {
             | libjpeg::JERR_COMPONENT_COUNT
             | libjpeg::JERR_CONVERSION_NOTIMPL
             | libjpeg::JERR_FRACT_SAMPLE_NOTIMPL
-            | libjpeg::JERR_IMAGE_TOO_BIG
             | libjpeg::JERR_NOTIMPL
             | libjpeg::JERR_NOT_COMPILED
             | libjpeg::JERR_OUT_OF_MEMORY

@@ -1,7 +1,7 @@
 //! From a file to RGB bytes.
 
 use std::fs::{self, File};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, IsTerminal, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -60,6 +60,7 @@ impl ImageReader {
         let path = input.path();
         match input {
             Input::Scene => self.bytes = SCENE.to_vec(),
+            Input::Stdin => self.load_stdin()?,
             Input::File(path) => self.load(path)?,
         }
         (frame.valid, frame.reading) = (Validity::everywhere(), Reading::default());
@@ -71,13 +72,30 @@ impl ImageReader {
         Ok(start.elapsed())
     }
 
+    fn load_stdin(&mut self) -> Result<(), SourceError> {
+        let name = || Input::Stdin.name().into();
+        let stdin = io::stdin();
+        if stdin.is_terminal() {
+            return Err(SourceError::NotAFile { path: name(), found: "a terminal" });
+        }
+        self.bytes.clear();
+        let read = stdin.lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut self.bytes);
+        read.map_err(|source| SourceError::Unreadable { path: name(), source: source.into() })?;
+        let found = self.bytes.len() as u64;
+        let too_large = SourceError::FileTooLarge { path: name(), found };
+        if found > MAX_FILE_BYTES { Err(too_large) } else { Ok(()) }
+    }
+
     fn load(&mut self, path: &Path) -> Result<(), SourceError> {
         let unreadable = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound if path.is_symlink() => SourceError::NotAFile {
                 path: path.to_owned(),
                 found: "a link to a file that is not there",
             },
-            io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
+            io::ErrorKind::NotFound => match path.to_str().filter(|path| path.contains("://")) {
+                Some(address) => SourceError::Address(address.to_owned()),
+                None => SourceError::Missing(path.to_owned()),
+            },
             _ => SourceError::Unreadable { path: path.to_owned(), source: source.into() },
         };
         // Asked before opening: to open a pipe waits for its writer.

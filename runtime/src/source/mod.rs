@@ -20,7 +20,7 @@ mod validity;
 pub use decode::{Frame, ImageReader};
 pub use error::SourceError;
 pub use limits::{MAX_FILE_BYTES, MAX_PIXELS};
-pub use listing::{Input, Listed, list_inputs};
+pub use listing::{Input, Listed, Listing, list_inputs};
 pub use reading::{ReadOptions, Reading};
 pub use stretch::{BandLimits, Stretch, StretchError};
 pub use validity::Validity;
