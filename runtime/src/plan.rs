@@ -1,6 +1,6 @@
 //! What was resolved: everything that must hold before the first image is read.
 
-use std::ffi::OsString;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
 use crate::sink::{Products, Sink, SinkError, result_names};
-use crate::source::{ReadOptions, list_inputs};
+use crate::source::{Input, Listed, Listing, ReadOptions};
 use rszs_engine::{self as engine, BuildWatch, EngineKind, EngineOptions, Started};
 
 /// A run in all detail. Once there is a plan, only images and disks can fail.
@@ -38,6 +38,8 @@ pub struct Plan {
     pub queries: QuerySet,
     /// The images.
     pub jobs: Vec<Job>,
+    /// Files of formats that are not read, by the ends of their names.
+    pub passed_over: BTreeMap<String, usize>,
     /// Where results go.
     pub sink: Sink,
     /// Tiles per call of the engine.
@@ -87,8 +89,10 @@ impl Plan {
 
         let products = Products { overlay: arguments.wants_overlay(), scores: arguments.scores };
         let sink = Sink::new(&arguments.output, products, &queries)?;
-        let jobs = jobs(&arguments.inputs, arguments.gsd);
-        refuse_overwriting(&jobs, &sink)?;
+        let listing =
+            Listing::of(&arguments.inputs, arguments.recursive, options.watch.interrupt());
+        let jobs = jobs(listing.images, arguments.gsd);
+        refuse_overwriting(&jobs, &sink, &listing.canonical_paths)?;
         Ok(Self {
             bundle,
             layout,
@@ -97,6 +101,7 @@ impl Plan {
             threads: options.threads(),
             queries,
             jobs,
+            passed_over: listing.passed_over,
             sink,
             batch: usize::from(arguments.engine.batch),
             reading: ReadOptions { bands: arguments.bands, stretch: arguments.stretch },
@@ -125,11 +130,13 @@ fn resolve_queries(
     Ok(QuerySet::resolve(typed, decision, bundle.into(), tower)?)
 }
 
-fn jobs(typed: &[OsString], gsd: Option<GsdChoice>) -> Vec<Job> {
-    let listed = list_inputs(typed);
-    let paths: Vec<&Path> = listed.iter().map(|one| Path::new(&one.image)).collect();
-    let names = result_names(&paths);
-    listed
+fn jobs(images: Vec<Listed>, gsd: Option<GsdChoice>) -> Vec<Job> {
+    let paths = images.iter().map(|one| {
+        let path = one.input.as_ref().map_or(Path::new(&one.image), Input::path);
+        (path, one.below.as_path())
+    });
+    let names = result_names(paths);
+    images
         .into_iter()
         .zip(names)
         .map(|(one, name)| {
@@ -141,18 +148,17 @@ fn jobs(typed: &[OsString], gsd: Option<GsdChoice>) -> Vec<Job> {
 }
 
 /// A result never takes the place of an input, not even of one that was named like a result.
-fn refuse_overwriting(jobs: &[Job], sink: &Sink) -> Result<(), SinkError> {
-    let inputs = jobs.iter().filter_map(|job| job.input.as_ref().ok());
-    let mut inputs: Vec<PathBuf> =
-        inputs.filter_map(|input| fs::canonicalize(input.path()).ok()).collect();
-    inputs.sort();
-    for path in jobs.iter().flat_map(|job| sink.paths(&job.name)) {
-        // What is not there yet cannot be an input.
-        let is_input =
-            fs::canonicalize(&path).is_ok_and(|path| inputs.binary_search(&path).is_ok());
-        if is_input {
-            return Err(SinkError::WouldOverwriteInput(path));
-        }
+fn refuse_overwriting(
+    jobs: &[Job],
+    sink: &Sink,
+    inputs: &HashSet<PathBuf>,
+) -> Result<(), SinkError> {
+    let folder = fs::canonicalize(sink.folder()).unwrap_or_else(|_| sink.folder().to_owned());
+    let paths = jobs.iter().flat_map(|job| sink.paths(&job.name));
+    let is_input =
+        |path: &PathBuf| path.file_name().is_some_and(|name| inputs.contains(&folder.join(name)));
+    match paths.into_iter().find(is_input) {
+        Some(path) => Err(SinkError::WouldOverwriteInput(path)),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -1,6 +1,5 @@
 //! Files that real users meet, where they are: `shared/cases` beside the folder of the project.
-//! What is right about each is in its README. Not among them: damaged and non-interleaved JPEG,
-//! which are not noticed yet.
+//! What is right about each is in its README.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +15,9 @@ use rszs_tests::tests;
 
 /// Pixels of the collar that several files share.
 const COLLAR_PX: u64 = 55_796;
+
+/// Mean red, green and blue of `sc_nonint420.jpg`.
+const NONINTERLEAVED_MEANS: [f64; 3] = [115.21, 116.9, 100.61];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/cases")
@@ -101,6 +103,25 @@ fn the_largest_page_is_the_image_and_a_preview_is_not() {
     assert!(message.contains("DNG"), "{message}");
 }
 
+fn damaged_jpeg_is_refused() {
+    for name in ["cut_plus_eoi", "zeros_mid", "jpg_65535x3000"] {
+        let message = refusal(&format!("pictures/{name}.jpg"));
+        assert!(message.contains(name) && message.contains("copy the file again"), "{message}");
+    }
+}
+
+fn one_scan_a_component_is_read() {
+    let frame = read("pictures/sc_nonint420.jpg").unwrap();
+    // Rows of pixels by Pillow: `Image.open(path).convert("RGB").tobytes()`, mean of each channel.
+    let mean = |channel: usize| {
+        let values = frame.rgb.iter().skip(channel).step_by(3).map(|&byte| f64::from(byte));
+        values.sum::<f64>() / (frame.rgb.len() / 3) as f64
+    };
+    for (channel, expected) in NONINTERLEAVED_MEANS.into_iter().enumerate() {
+        assert!((mean(channel) - expected).abs() < 0.5, "{channel}: {}", mean(channel));
+    }
+}
+
 fn main() -> ExitCode {
     let missing = || format!("needs {}", folder().display());
     let need = Need::unless((!folder().is_dir()).then(missing));
@@ -112,5 +133,7 @@ fn main() -> ExitCode {
         bands_are_those_that_are_named_and_asked_for_where_none_is,
         palettes_planes_and_compressions_are_read,
         the_largest_page_is_the_image_and_a_preview_is_not,
+        damaged_jpeg_is_refused,
+        one_scan_a_component_is_read,
     ])
 }

@@ -83,6 +83,11 @@ impl BuildWatch {
         self.tell(&BuildNews::Warning(text));
     }
 
+    /// What stops builds.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
     /// Whether somebody asked to stop.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupt.is_raised()

@@ -31,13 +31,20 @@ pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Image files, folders or globs; none: a built-in scene
+    /// Image files, folders, globs or - for standard input; none: a built-in scene
     ///
     /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png,
-    /// *.overlay.png, *.score.png). JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels.
-    /// EXIF orientation is applied. Nodata, masks and full transparency are no image.
+    /// *.overlay.png, *.score.png), notes of systems (._*, Thumbs.db) and sidecars; other formats
+    /// are counted. JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels. A damaged image
+    /// is an error. EXIF orientation is applied. Nodata, masks and full transparency are no image.
     #[arg(value_name = "IMAGE")]
     pub inputs: Vec<OsString>,
+
+    /// Look into the subfolders of folders, too
+    ///
+    /// Results are then called after the subfolder and the image, such as day-2-DJI_0001.mask.png.
+    #[arg(short, long)]
+    pub recursive: bool,
 
     /// What to look for, separated by commas; NAME=0.31 sets its threshold
     ///
@@ -186,9 +193,10 @@ Examples:
   rszs-edge compare @cpu @embedded --images flight/
       Where two engines, or two bundles, differ on the same images.
 
-Files written per image, NAME being the image's name without its extension
-(images of the same name in one run get their folder's name too; files of an
-earlier run are replaced):
+Files written per image, NAME being the image's name without its extension,
+after its subfolders with --recursive (of images of the same name in one run,
+the later ones get a digest of their path too; files of an earlier run are
+replaced):
   NAME.mask.png          palette PNG; the byte of a pixel is 0 for none, 1 for
                          the first query, 2 for the second, ..., 255 where no
                          image is (nodata, transparency)

@@ -56,6 +56,9 @@ pub struct Begin {
     pub queries: Vec<QueryIdentity>,
     /// Images to come.
     pub images: usize,
+    /// Files of other formats that were passed over in folders and globs.
+    #[serde(default)]
+    pub passed_over: usize,
 }
 
 impl Begin {

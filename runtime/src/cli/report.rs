@@ -98,6 +98,7 @@ impl Report {
             }
         }
         if !self.quiet {
+            self.tell_about_formats(plan);
             self.tell_about_words(plan);
             tell_about_locations(&self.console, plan);
         }
@@ -196,6 +197,18 @@ impl Report {
             self.event(Event::End(end))?;
         }
         Ok(())
+    }
+
+    /// What lies beside the images and is not read.
+    fn tell_about_formats(&self, plan: &Plan) {
+        if plan.passed_over.is_empty() {
+            return;
+        }
+        let formats: Vec<String> =
+            plan.passed_over.iter().map(|(ending, files)| format!("{files} {ending}")).collect();
+        let files = counted(plan.passed_over.values().sum(), "file");
+        self.console
+            .tell(format_args!("{files} of other formats passed over: {}", formats.join(", ")));
     }
 
     /// What is not the image as it is stored.

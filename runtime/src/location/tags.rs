@@ -37,7 +37,7 @@ impl Location {
     /// decodes it says why.
     pub fn of(input: &Input, choice: Option<GsdChoice>) -> Self {
         let found = match input {
-            Input::Scene => None,
+            Input::Scene | Input::Stdin => None,
             Input::File(path) => read(path),
         };
         let mut location = found.unwrap_or_else(Self::unknown);

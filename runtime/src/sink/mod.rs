@@ -84,6 +84,11 @@ impl Sink {
         })
     }
 
+    /// Where files go.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Every file that the image called `name` may get.
     pub fn paths(&self, name: &str) -> Vec<PathBuf> {
         let [mask, overlay, score] = RESULT_ENDINGS;

@@ -1,7 +1,7 @@
 //! From a file to RGB bytes.
 
 use std::fs::{self, File};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, IsTerminal, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,15 +10,14 @@ use image::error::UnsupportedErrorKind;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 
+use rszs_jpeg::{Colour, Decoder, JpegError};
+
 use super::fill::fill_invalid;
-use super::jpeg_end::has_end_of_image;
 use super::limits::{MAX_DECODER_BYTES, MAX_FILE_BYTES, MAX_PIXELS};
 use super::raster::{Raster, Samples};
+use super::sniff::{format_name, sniff};
 use super::tiff::{Page, TiffFault};
 use super::{Input, ReadOptions, Reading, SourceError, Validity};
-
-/// First bytes of a TIFF file with 64-bit offsets, which `image` decodes but does not guess.
-const BIG_TIFF: [&[u8]; 2] = [b"II+\0", b"MM\0+"];
 
 const SCENE: &[u8] = include_bytes!("../../assets/scene.jpg");
 
@@ -61,6 +60,7 @@ impl ImageReader {
         let path = input.path();
         match input {
             Input::Scene => self.bytes = SCENE.to_vec(),
+            Input::Stdin => self.load_stdin()?,
             Input::File(path) => self.load(path)?,
         }
         (frame.valid, frame.reading) = (Validity::everywhere(), Reading::default());
@@ -72,13 +72,30 @@ impl ImageReader {
         Ok(start.elapsed())
     }
 
+    fn load_stdin(&mut self) -> Result<(), SourceError> {
+        let name = || Input::Stdin.name().into();
+        let stdin = io::stdin();
+        if stdin.is_terminal() {
+            return Err(SourceError::NotAFile { path: name(), found: "a terminal" });
+        }
+        self.bytes.clear();
+        let read = stdin.lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut self.bytes);
+        read.map_err(|source| SourceError::Unreadable { path: name(), source: source.into() })?;
+        let found = self.bytes.len() as u64;
+        let too_large = SourceError::FileTooLarge { path: name(), found };
+        if found > MAX_FILE_BYTES { Err(too_large) } else { Ok(()) }
+    }
+
     fn load(&mut self, path: &Path) -> Result<(), SourceError> {
         let unreadable = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound if path.is_symlink() => SourceError::NotAFile {
                 path: path.to_owned(),
                 found: "a link to a file that is not there",
             },
-            io::ErrorKind::NotFound => SourceError::Missing(path.to_owned()),
+            io::ErrorKind::NotFound => match path.to_str().filter(|path| path.contains("://")) {
+                Some(address) => SourceError::Address(address.to_owned()),
+                None => SourceError::Missing(path.to_owned()),
+            },
             _ => SourceError::Unreadable { path: path.to_owned(), source: source.into() },
         };
         // Asked before opening: to open a pipe waits for its writer.
@@ -106,15 +123,12 @@ fn decode(
     options: ReadOptions,
     frame: &mut Frame,
 ) -> Result<(), SourceError> {
-    let format = sniff(bytes, path)?;
+    let (format, start) = sniff(bytes, path)?;
     let length = bytes.len();
-    if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
-        return Err(truncated(length, path, format));
-    }
-    let decoded = if format == ImageFormat::Tiff {
-        decode_tiff(std::mem::take(bytes), options, frame)
-    } else {
-        decode_as(format, bytes, options, frame)
+    let decoded = match format {
+        ImageFormat::Tiff => decode_tiff(std::mem::take(bytes), options, frame),
+        ImageFormat::Jpeg => decode_jpeg(&bytes[start..], options, frame),
+        _ => decode_as(format, bytes, options, frame),
     };
     decoded.map_err(|error| match error {
         DecodeError::TooManyPixels(width, height) => {
@@ -150,28 +164,6 @@ fn decode(
     })
 }
 
-/// The format of the content, which must agree with the name where the name says one.
-fn sniff(bytes: &[u8], path: &Path) -> Result<ImageFormat, SourceError> {
-    if bytes.is_empty() {
-        return Err(SourceError::Empty(path.to_owned()));
-    }
-    let found = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
-    let found = found.or_else(|| {
-        BIG_TIFF.iter().any(|start| bytes.starts_with(start)).then_some(ImageFormat::Tiff)
-    });
-    let Some(found) = found else {
-        return Err(SourceError::NotAnImage { path: path.to_owned(), found: first_bytes(bytes) });
-    };
-    match ImageFormat::from_path(path) {
-        Ok(named) if named != found => Err(SourceError::Mislabelled {
-            path: path.to_owned(),
-            expected: format_name(named),
-            found: format_name(found),
-        }),
-        _ => Ok(found),
-    }
-}
-
 enum DecodeError {
     TooManyPixels(u32, u32),
     Truncated,
@@ -184,6 +176,16 @@ enum DecodeError {
 impl From<ImageError> for DecodeError {
     fn from(error: ImageError) -> Self {
         Self::Image(error)
+    }
+}
+
+impl From<JpegError> for DecodeError {
+    fn from(error: JpegError) -> Self {
+        match error {
+            JpegError::EndsEarly => Self::Truncated,
+            JpegError::Unsupported(kind) => Self::Kind(kind),
+            JpegError::Damaged(reason) => Self::Damaged(reason),
+        }
     }
 }
 
@@ -207,6 +209,56 @@ fn decode_tiff(bytes: Vec<u8>, options: ReadOptions, frame: &mut Frame) -> Resul
     Ok(())
 }
 
+fn decode_jpeg(bytes: &[u8], options: ReadOptions, frame: &mut Frame) -> Result<(), DecodeError> {
+    let decoder = Decoder::open(bytes)?;
+    let (width_px, height_px) = decoder.size_px();
+    check_size((width_px, height_px))?;
+    let orientation = decoder.exif().map_or(Orientation::NoTransforms, orientation);
+    if options.bands.is_none() && options.stretch.is_none() {
+        decoder.read_rgb(&mut frame.rgb)?;
+        (frame.width_px, frame.height_px) = (width_px, height_px);
+    } else {
+        let is_grey = decoder.colour() == Colour::Grey;
+        let mut samples = Vec::new();
+        if is_grey {
+            decoder.read_grey(&mut samples)?;
+        } else {
+            decoder.read_rgb(&mut samples)?;
+        }
+        let bands = if is_grey { 1 } else { 3 };
+        let shown = shown_bands(options.bands, bands, !is_grey)?;
+        let samples = Samples::U8(samples);
+        Raster { width_px, height_px, samples, bands, shown, valid: None }
+            .into_frame(frame, options.stretch);
+    }
+    turn_upright(frame, orientation);
+    Ok(())
+}
+
+/// How EXIF data says that an image was held. In WebP files some programs put the name of JPEG's
+/// marker before it.
+fn orientation(exif: &[u8]) -> Orientation {
+    let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
+    Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
+}
+
+/// Which of `bands` are red, green and blue, counted from 0: as typed, else the first three or the
+/// first one.
+fn shown_bands(
+    typed: Option<[usize; 3]>,
+    bands: usize,
+    has_colour: bool,
+) -> Result<[usize; 3], DecodeError> {
+    match typed {
+        Some(typed) if typed.iter().all(|band| (1..=bands).contains(band)) => {
+            Ok(typed.map(|band| band - 1))
+        }
+        Some(_) => Err(DecodeError::Bands(bands)),
+        None if has_colour => Ok([0, 1, 2]),
+        None => Ok([0; 3]),
+    }
+}
+
 fn decode_as(
     format: ImageFormat,
     bytes: &[u8],
@@ -219,7 +271,8 @@ fn decode_as(
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_size((width, height))?;
-    let orientation = decoder.orientation()?;
+    let orientation =
+        decoder.exif_metadata()?.map_or(Orientation::NoTransforms, |exif| orientation(&exif));
     let pixels = width as usize * height as usize;
     let is_plain = options.bands.is_none() && options.stretch.is_none();
     if decoder.color_type() == ColorType::Rgb8 && is_plain {
@@ -240,14 +293,7 @@ fn raster(image: DynamicImage, typed: Option<[usize; 3]>) -> Result<Raster, Deco
     let colour = image.color();
     let (width_px, height_px) = (image.width(), image.height());
     let bands = usize::from(colour.channel_count());
-    let shown = match typed {
-        Some(typed) if typed.iter().all(|band| (1..=bands).contains(band)) => {
-            typed.map(|band| band - 1)
-        }
-        Some(_) => return Err(DecodeError::Bands(bands)),
-        None if colour.has_color() => [0, 1, 2],
-        None => [0; 3],
-    };
+    let shown = shown_bands(typed, bands, colour.has_color())?;
     let samples = match image {
         DynamicImage::ImageLuma8(image) => Samples::U8(image.into_raw()),
         DynamicImage::ImageLumaA8(image) => Samples::U8(image.into_raw()),
@@ -301,22 +347,6 @@ fn turn_upright(frame: &mut Frame, orientation: Orientation) {
 
 fn truncated(bytes: usize, path: &Path, format: ImageFormat) -> SourceError {
     SourceError::Truncated { path: path.to_owned(), format: format_name(format), bytes }
-}
-
-fn format_name(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::Tiff => "TIFF",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Gif => "GIF",
-        _ => "another format's",
-    }
-}
-
-fn first_bytes(bytes: &[u8]) -> String {
-    format!("a file that starts with {}", bytes[..bytes.len().min(8)].escape_ascii())
 }
 
 fn one_line(error: &ImageError) -> String {

@@ -13,6 +13,12 @@ pub enum SourceError {
     #[error("{path}: expected an image file, a folder or a glob, found nothing of that name; check \
         the spelling", path = .0.display())]
     Missing(PathBuf),
+    /// An address of a network.
+    #[error(
+        "{0}: expected a file, a folder or a glob, found an address; nothing is fetched here: \
+        make files of it, for example with: ffmpeg -i {0} -vf fps=1 %06d.png"
+    )]
+    Address(String),
     /// A device, a pipe, or a folder where a file was meant.
     #[error(
         "{path}: expected an image file, found {found}; name a regular file",
@@ -27,7 +33,7 @@ pub enum SourceError {
     /// A folder without images.
     #[error(
         "{path}: expected a folder with JPEG, PNG, TIFF, WebP or BMP files directly in it, found \
-         none; name its subfolders or use a glob such as {path}/**/*.jpg",
+         none; add --recursive for its subfolders",
         path = .0.display()
     )]
     EmptyFolder(PathBuf),
@@ -90,6 +96,17 @@ pub enum SourceError {
         path: PathBuf,
         /// What its first bytes are.
         found: String,
+    },
+    /// A format that others read.
+    #[error("{path}: expected a JPEG, PNG, TIFF, WebP or BMP image, found {found}; convert it \
+        first, for example with: {convert}", path = .path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// Name of the format.
+        found: &'static str,
+        /// A command that makes an image of it.
+        convert: &'static str,
     },
     /// The name says one format, the content another.
     #[error("{path}: expected {expected} content as the name says, found {found}; rename the \

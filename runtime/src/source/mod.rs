@@ -2,17 +2,17 @@
 //!
 //! One image at a time becomes RGB bytes. Every file is treated as hostile: its size is bounded
 //! before it is read, its pixels are bounded before they are decoded, its content is told by its
-//! first bytes, and a file that ends early is an error, not a grey area. Which pixels hold an image
+//! first bytes, and a file that is damaged or ends early is an error, not a grey area. Which pixels hold an image
 //! goes along: nodata, transparency and masks are no image.
 
 mod decode;
 mod error;
 mod fill;
-mod jpeg_end;
 mod limits;
 mod listing;
 mod raster;
 mod reading;
+mod sniff;
 mod stretch;
 mod tiff;
 mod validity;
@@ -20,7 +20,7 @@ mod validity;
 pub use decode::{Frame, ImageReader};
 pub use error::SourceError;
 pub use limits::{MAX_FILE_BYTES, MAX_PIXELS};
-pub use listing::{Input, Listed, list_inputs};
+pub use listing::{Input, Listed, Listing, list_inputs};
 pub use reading::{ReadOptions, Reading};
 pub use stretch::{BandLimits, Stretch, StretchError};
 pub use validity::Validity;

@@ -103,7 +103,7 @@ impl CompareArguments {
         let images = list_inputs(&self.images);
         console.expect_images(images.len());
         let (mut reader, mut frame) = (ImageReader::new(), Frame::default());
-        for Listed { image, input } in images {
+        for Listed { image, input, .. } in images {
             let segmented = input.map_err(ImageError::from).and_then(|input| {
                 reader.read(&input, &mut frame)?;
                 let in_image = |source| ImageError::Segment { image: image.clone(), source };
