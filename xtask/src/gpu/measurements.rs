@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 
+use super::context::{Context, Tested, on_device, step, why_not};
 use super::numbers::{self, Findings};
-use super::plan::{Context, Tested, on_device, step, why_not};
 use super::step::Step;
 
 /// Presets that are trained, with as many images as a card of 24 GB holds, and words.

@@ -1,6 +1,7 @@
 //! `cargo xtask gpu`: everything that only a GPU can show, one program after the other, each with a
 //! time limit.
 
+mod context;
 mod machine;
 mod measurements;
 mod numbers;
@@ -21,9 +22,9 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::report;
+use context::Context;
 use machine::Machine;
 use numbers::Findings;
-use plan::Context;
 use programs::Programs;
 use step::{Outcome, Report, Step, Surroundings};
 use summary::{Line, SCHEMA, Summary};
