@@ -81,6 +81,6 @@ fn try_run(arguments: &Arguments, report: &mut Report) -> Result<ExitStatus, Err
         report.stopped(error.exit_status());
         return Err(error);
     }
-    let flight = plan.sink.finish_flight()?;
+    let flight = plan.sink.finish_flight(&plan.queries)?;
     Ok(report.end(interrupt.is_raised(), &flight, &plan.queries)?)
 }

@@ -195,7 +195,11 @@ fn a_flight_is_one_file_for_the_map_and_images_without_a_place_are_in_it_with_th
     let reason = second["properties"]["no_georeference"].as_str().unwrap();
     assert!(reason.starts_with("the camera looks 43"), "{reason}");
     assert!(run.stderr.contains("regions.geojson"), "{}", run.stderr);
-    assert_eq!(run.flight.unwrap().files.len(), 2);
+    assert_eq!(run.flight.unwrap().files.len(), 3);
+    let page = fs::read_to_string(out.join("flight.html")).unwrap();
+    assert!(page.contains("2 images, 1 of them on the map"), "{page}");
+    assert!(page.contains("no georeference: the camera looks 43"), "{page}");
+    assert!(!page.contains("http"), "needs a network");
 }
 
 #[test]

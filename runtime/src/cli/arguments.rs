@@ -210,6 +210,7 @@ and once, where images are drone photographs:
   regions.geojson        the regions of all images on the map, with frame, time,
                          query, area_m2 and error_m
   footprints.geojson     the ground under each image, or why it has no place
+  flight.html            map, areas and small views on one page
 
 JSON Lines, each with a \"type\":
   begin     once: program, bundle, engine (with the engines that were skipped

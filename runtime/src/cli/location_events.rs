@@ -57,7 +57,7 @@ pub struct Georeference {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flight {
-    /// Files: the regions, and the ground under each image.
+    /// Files: the regions, the ground under each image, and a page for people.
     pub files: Vec<String>,
     /// Square metres that the images show, overlaps once; nothing where no image has a place, or
     /// where they show more than the program counts.

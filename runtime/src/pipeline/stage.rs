@@ -197,7 +197,7 @@ fn write_one(
     let sidecars = sink.write_sidecars(&ticket.name, &ticket.location)?;
     let mut written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
     written.files.extend(sidecars);
-    sink.add_to_flight(&ticket.image, &ticket.location, segmentation, settings.queries)?;
+    sink.add_to_flight(&ticket.image, &ticket.location, frame, segmentation, settings.queries)?;
     let masks = 0..if settings.keep.masks { segmentation.regions.len() } else { 0 };
     let (width_px, height_px) = (segmentation.width_px, segmentation.height_px);
     let run_lengths =

@@ -10,26 +10,27 @@ use rszs_geo::region::{Region, RegionTracer};
 use rszs_hot::INVALID_CLASS;
 use serde_json::{Value, json};
 
+use super::flight_page::FlightPage;
 use crate::location::Location;
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
+use crate::source::Frame;
 
-/// Name of the file with the regions of a run, in the folder for results.
-pub(crate) const REGIONS_FILE: &str = "regions.geojson";
-
-/// Name of the file with the ground under each image of a run.
-pub(crate) const FOOTPRINTS_FILE: &str = "footprints.geojson";
+/// Names of the files of a run, in the folder for results: regions, the ground under each image,
+/// and a page for people.
+pub(crate) const FLIGHT_FILES: [&str; 3] = ["regions.geojson", "footprints.geojson", "flight.html"];
 
 /// Pixels without a query.
 const NO_QUERY: u8 = 0;
 
-/// Two files in the making: regions and footprints. An image without a place is a feature without
+/// Three files in the making: regions, footprints and a page. An image without a place is a feature without
 /// a geometry that says why.
 #[derive(Debug)]
 pub(super) struct Flight {
     regions: Collection,
     footprints: Collection,
     tracer: RegionTracer,
+    page: FlightPage,
     /// From the first image with a place on.
     ground: Option<GroundGrid>,
 }
@@ -37,7 +38,7 @@ pub(super) struct Flight {
 /// What a flight gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FlightSummary {
-    /// Regions and footprints.
+    /// Regions, footprints and a page.
     pub files: Vec<PathBuf>,
     /// Square metres that the images show, each place once; nothing where none has a place, or
     /// where there is too much of it.
@@ -59,8 +60,9 @@ struct Collection {
 impl Flight {
     pub(super) fn create(folder: &Path) -> io::Result<Self> {
         Ok(Self {
-            regions: Collection::create(&folder.join(REGIONS_FILE))?,
-            footprints: Collection::create(&folder.join(FOOTPRINTS_FILE))?,
+            regions: Collection::create(&folder.join(FLIGHT_FILES[0]))?,
+            footprints: Collection::create(&folder.join(FLIGHT_FILES[1]))?,
+            page: FlightPage::default(),
             tracer: RegionTracer::default(),
             ground: None,
         })
@@ -68,6 +70,18 @@ impl Flight {
 
     /// Adds one image.
     pub(super) fn add(
+        &mut self,
+        image: &str,
+        location: &Location,
+        (frame, segmentation): (&Frame, &Segmentation),
+        queries: &QuerySet,
+    ) -> io::Result<()> {
+        self.add_to_map(image, location, segmentation, queries)?;
+        let added = self.page.add_image(image, location, frame, segmentation, queries);
+        added.map_err(io::Error::other)
+    }
+
+    fn add_to_map(
         &mut self,
         image: &str,
         location: &Location,
@@ -102,7 +116,7 @@ impl Flight {
                 "error_m": tenths(footprint.error_m(middle)),
             })),
         )?;
-        let Self { regions, tracer, .. } = self;
+        let Self { regions, tracer, page, .. } = self;
         let mut pushed = Ok(());
         let width = segmentation.width_px as usize;
         tracer.trace(&segmentation.classes, width, &[NO_QUERY, INVALID_CLASS], |region| {
@@ -112,6 +126,7 @@ impl Flight {
                 "area_m2": tenths(10.0 * region.pixels as f64 * metres * metres) / 10.0,
                 "error_m": tenths(footprint.error_m(middle_of(&region))),
             }));
+            page.add_region(&region, footprint, query);
             if pushed.is_ok() {
                 pushed = regions.push(&polygon(&region, footprint), &properties);
             }
@@ -125,17 +140,22 @@ impl Flight {
         pushed
     }
 
-    /// Ends both files in `folder` and puts them in their places. `queries` is how many there are.
-    pub(super) fn finish(self, folder: &Path, queries: usize) -> io::Result<FlightSummary> {
+    /// Ends the files in `folder` and puts them in their places.
+    pub(super) fn finish(self, folder: &Path, queries: &QuerySet) -> io::Result<FlightSummary> {
         self.regions.finish()?;
         self.footprints.finish()?;
         let areas = |class| self.ground.as_ref().and_then(|ground| ground.areas_m2(class));
-        let found = (1..=queries).map_while(|class| areas(class as u8));
-        Ok(FlightSummary {
+        let found = (1..=queries.queries().len()).map_while(|class| areas(class as u8));
+        let summary = FlightSummary {
             files: flight_paths(folder).into(),
             seen_m2: areas(NO_QUERY).map(|[seen_m2, _]| seen_m2),
             areas_m2: found.map(|[_, area_m2]| area_m2).collect(),
-        })
+        };
+        let mut page = PendingFile::create(&folder.join(FLIGHT_FILES[2]))?;
+        page.write(self.page.finish(&summary, queries).as_bytes())?;
+        page.sync()?;
+        page.put_in_place()?;
+        Ok(summary)
     }
 }
 
@@ -165,8 +185,8 @@ impl Collection {
 }
 
 /// Paths of a run's files in `folder`.
-pub(super) fn flight_paths(folder: &Path) -> [PathBuf; 2] {
-    [REGIONS_FILE, FOOTPRINTS_FILE].map(|name| folder.join(name))
+pub(super) fn flight_paths(folder: &Path) -> [PathBuf; 3] {
+    FLIGHT_FILES.map(|name| folder.join(name))
 }
 
 /// A region on the ground: the exterior counter-clockwise, holes clockwise, first positions

@@ -2,6 +2,7 @@
 
 mod error;
 mod flight;
+mod flight_page;
 mod names;
 mod overlay;
 mod png;
@@ -20,7 +21,7 @@ pub use png::{
     encode_rgba,
 };
 
-use flight::{FOOTPRINTS_FILE, Flight, REGIONS_FILE};
+use flight::{FLIGHT_FILES, Flight};
 use rszs_durable::PendingFile;
 use sidecars::SIDECAR_ENDINGS;
 
@@ -69,7 +70,7 @@ impl Sink {
         PendingFile::create(&folder.join("rszs-edge")).map_err(unwritable)?;
         rszs_durable::remove_leftovers(folder, &RESULT_ENDINGS);
         rszs_durable::remove_leftovers(folder, &SIDECAR_ENDINGS);
-        rszs_durable::remove_leftovers(folder, &[REGIONS_FILE, FOOTPRINTS_FILE]);
+        rszs_durable::remove_leftovers(folder, &FLIGHT_FILES);
         let names: Vec<&str> = queries.queries().iter().map(|query| query.name.as_str()).collect();
         Ok(Self {
             folder: folder.to_owned(),

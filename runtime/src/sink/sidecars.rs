@@ -12,6 +12,7 @@ use super::{Sink, SinkError};
 use crate::location::Location;
 use crate::queries::QuerySet;
 use crate::segment::Segmentation;
+use crate::source::Frame;
 
 /// Ends of the names of the files that place a mask.
 pub(crate) const SIDECAR_ENDINGS: [&str; 2] = [".mask.pgw", ".mask.png.aux.xml"];
@@ -44,26 +45,26 @@ impl Sink {
         &mut self,
         image: &str,
         location: &Location,
+        frame: &Frame,
         segmentation: &Segmentation,
         queries: &QuerySet,
     ) -> Result<(), SinkError> {
         if !location.has_tags() {
             return Ok(());
         }
-        let [path, _] = flight_paths(&self.folder);
+        let [path, ..] = flight_paths(&self.folder);
         let failed = |source| SinkError::File { path: path.clone(), source };
         let flight = match &mut self.flight {
             Some(flight) => flight,
             none => none.insert(Flight::create(&self.folder).map_err(failed)?),
         };
-        flight.add(image, location, segmentation, queries).map_err(failed)
+        flight.add(image, location, (frame, segmentation), queries).map_err(failed)
     }
 
     /// Ends the files of the run; there are none where no image had a camera's tags.
-    pub fn finish_flight(&mut self) -> Result<FlightSummary, SinkError> {
+    pub fn finish_flight(&mut self, queries: &QuerySet) -> Result<FlightSummary, SinkError> {
         let Some(flight) = self.flight.take() else { return Ok(FlightSummary::default()) };
-        let [path, _] = flight_paths(&self.folder);
-        let queries = self.palette.names.len();
+        let [path, ..] = flight_paths(&self.folder);
         flight.finish(&self.folder, queries).map_err(|source| SinkError::File { path, source })
     }
 }

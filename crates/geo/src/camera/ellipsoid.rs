@@ -10,7 +10,7 @@ const ECCENTRICITY_2: f64 = 6.694_379_990_14e-3;
 ///
 /// What is d metres away is placed with an error below `d² tan(latitude) / R`, R being the earth's
 /// radius: 2 mm at 100 m and 52° north.
-pub(super) fn metres_per_degree(latitude_deg: f64) -> [f64; 2] {
+pub fn metres_per_degree(latitude_deg: f64) -> [f64; 2] {
     let (sine, cosine) = latitude_deg.to_radians().sin_cos();
     let flat = 1.0 - ECCENTRICITY_2 * sine * sine;
     let prime_vertical_m = EQUATOR_M / flat.sqrt();

@@ -27,6 +27,7 @@ mod world_file;
 mod xmp;
 
 pub use direction::{Direction, YawSource};
+pub use ellipsoid::metres_per_degree;
 pub use footprint::{Footprint, Place};
 pub use ground_grid::GroundGrid;
 pub use ground_sample::GroundSampleDistance;
