@@ -3,7 +3,7 @@
 use rszs_hot::{Bounds, Decision, RegionStatistics};
 
 use crate::cli::events::{
-    Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, RunLengths,
+    Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, Region, RunLengths,
     SkippedEngine, Times,
 };
 use crate::frame::ground::GroundSample;
@@ -77,6 +77,29 @@ pub(crate) fn image(
             End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) },
         ),
     }
+}
+
+/// The connected parts of the mask number `index`.
+pub(crate) fn regions(
+    image: &str,
+    index: usize,
+    query: &Query,
+    result: &ImageResult,
+    ground: Option<GroundSample>,
+) -> Vec<Region> {
+    let parts = result.components.get(index).into_iter().flatten();
+    let regions = (1..).zip(parts).map(|(rank, part)| Region {
+        image: image.to_owned(),
+        query: query.name.clone(),
+        index: index as u8 + 1,
+        rank,
+        pixels: part.pixels,
+        area_m2: ground.map(|ground| ground.area_m2(part.pixels)),
+        bounding_box: coco_box(part.bounds),
+        centroid: [part.centroid_px.0, part.centroid_px.1],
+        mean_score: part.mean_score,
+    });
+    regions.collect()
 }
 
 /// As `--decision` has it.

@@ -223,8 +223,13 @@ impl Report {
         }
         if self.json {
             let (masks, end) = describe::image(outcome, queries, self.ground);
-            for mask in masks {
+            for (index, mask) in masks.into_iter().enumerate() {
                 self.event(Event::Mask(mask))?;
+                let Ok(result) = &outcome.result else { continue };
+                let (image, query) = (&outcome.image, &queries.queries()[index]);
+                for region in describe::regions(image, index, query, result, self.ground) {
+                    self.event(Event::Region(region))?;
+                }
             }
             self.event(Event::End(end))?;
         }

@@ -142,7 +142,8 @@ impl QuerySet {
                     Source::Text(tower.encode(&normalised(one.name.as_str()))?)
                 }
             };
-            let taken: Vec<_> = queries.iter().map(|query| query.colour).collect();
+            let chosen = typed.iter().filter_map(|one| one.colour);
+            let taken: Vec<_> = queries.iter().map(|query| query.colour).chain(chosen).collect();
             let query = query(one, &source, &taken);
             refuse_twice(&queries, &query)?;
             queries.push(query);
@@ -273,7 +274,7 @@ fn query(typed: &TypedQuery, source: &Source<'_>, taken: &[[u8; 3]]) -> Query {
         threshold_origin: if typed.threshold.is_some() { ThresholdOrigin::Typed } else { origin },
         temperature,
         presence_threshold,
-        colour,
+        colour: typed.colour.unwrap_or(colour),
     }
 }
 
