@@ -34,7 +34,7 @@ use crate::roofline::{Prediction, TileCost};
 use crate::stages::{FrameTimes, Stages};
 
 /// Only masks: what a run writes beside them is a matter of taste.
-const PRODUCTS: Products = Products { overlay: false, scores: false };
+const PRODUCTS: Products = Products { overlay_px: None, scores: false };
 const ROOT: &str = "/";
 
 /// Measures every configuration that `arguments` ask for.

@@ -50,7 +50,7 @@ pub fn query_set(
 ) -> Result<QuerySet, QueryError> {
     let typed: Vec<TypedQuery> = mappings
         .iter()
-        .map(|mapping| TypedQuery { name: mapping.name.clone(), threshold: None })
+        .map(|mapping| TypedQuery { name: mapping.name.clone(), threshold: None, colour: None })
         .collect();
     QuerySet::resolve(&typed, decision, words, || Ok(None))
 }

@@ -13,7 +13,7 @@ use crate::default_bundle::default_bundle;
 use crate::error::Error;
 use crate::frame::layout::{layout, reduction};
 use crate::location::{GsdChoice, Location};
-use crate::pipeline::Job;
+use crate::pipeline::{Details, Job};
 use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
@@ -48,6 +48,8 @@ pub struct Plan {
     pub reading: ReadOptions,
     /// What to keep of each image.
     pub keep: Keep,
+    /// What to tell of each mask.
+    pub details: Details,
     /// How engines are started.
     pub options: EngineOptions,
 }
@@ -87,7 +89,10 @@ impl Plan {
             bundle.take_model_bytes(precision);
         }
 
-        let products = Products { overlay: arguments.wants_overlay(), scores: arguments.scores };
+        let products = Products {
+            overlay_px: arguments.wants_overlay().then_some(arguments.overlay_max),
+            scores: arguments.scores,
+        };
         let sink = Sink::new(&arguments.output, products, &queries)?;
         let listing =
             Listing::of(&arguments.inputs, arguments.recursive, options.watch.interrupt());
@@ -105,7 +110,11 @@ impl Plan {
             sink,
             batch: usize::from(arguments.engine.batch),
             reading: ReadOptions { bands: arguments.bands, stretch: arguments.stretch },
-            keep: Keep { masks: arguments.rle, scores: arguments.scores },
+            keep: Keep {
+                masks: arguments.rle || arguments.regions > 0,
+                scores: arguments.scores || arguments.regions > 0,
+            },
+            details: Details { run_lengths: arguments.rle, regions: arguments.regions },
             options,
         })
     }
@@ -154,7 +163,8 @@ fn refuse_overwriting(
     inputs: &HashSet<PathBuf>,
 ) -> Result<(), SinkError> {
     let folder = fs::canonicalize(sink.folder()).unwrap_or_else(|_| sink.folder().to_owned());
-    let paths = jobs.iter().flat_map(|job| sink.paths(&job.name));
+    let paths =
+        jobs.iter().flat_map(|job| [true, false].map(|kind| sink.paths(&job.name, kind)).concat());
     let is_input =
         |path: &PathBuf| path.file_name().is_some_and(|name| inputs.contains(&folder.join(name)));
     match paths.into_iter().find(is_input) {

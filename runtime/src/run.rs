@@ -100,6 +100,7 @@ impl Plan {
             batch: self.batch,
             queries,
             keep: self.keep,
+            details: self.details,
             reading: self.reading,
             interrupt,
         };

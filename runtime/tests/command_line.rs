@@ -162,6 +162,63 @@ fn json_lines_are_begin_masks_end_and_summary() {
 }
 
 #[test]
+fn regions_are_told_behind_their_mask_and_add_up_to_it() {
+    let folder = TempDir::new().unwrap();
+    let run = segment_for(
+        "flood:#ff00ff",
+        &folder.path().join("out"),
+        &["--json", "--regions", "100000", "--gsd", "0.5"],
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let events: Vec<Event> =
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let Event::Begin(begin) = &events[0] else { panic!("{}", run.stdout) };
+    assert_eq!(begin.queries[0].colour, "#ff00ff");
+    let Event::Mask(mask) = &events[1] else { panic!("{}", run.stdout) };
+    let regions: Vec<_> = events
+        .iter()
+        .filter_map(|event| if let Event::Region(region) = event { Some(region) } else { None })
+        .collect();
+    assert!(mask.rle.is_none() && mask.pixels > 0 && !regions.is_empty(), "{}", run.stdout);
+    assert_eq!(regions.iter().map(|region| region.pixels).sum::<u64>(), mask.pixels);
+    assert!(regions.is_sorted_by_key(|region| (u64::MAX - region.pixels, region.rank)));
+    assert_eq!(regions[0].area_m2, Some(regions[0].pixels as f64 / 4.0));
+    let sum: f64 = regions.iter().map(|region| region.mean_score * region.pixels as f64).sum();
+    let mean = sum / mask.pixels as f64;
+    assert!((mean - mask.mean_score.unwrap()).abs() < 1.0 / 255.0, "{mean}");
+}
+
+#[test]
+fn a_jpeg_has_a_small_jpeg_overlay_and_what_was_there_of_another_kind_goes() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out");
+    let input = written(&folder, "field.jpg", &image(300, 200), ImageFormat::Jpeg);
+    fs::create_dir(&output).unwrap();
+    fs::write(output.join("field.overlay.png"), "of an earlier run").unwrap();
+    let run = segment(&output, &[&input, "--overlay-max", "100"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(names_in(&output), ["field.mask.png", "field.overlay.jpg"]);
+    let overlay = image::open(output.join("field.overlay.jpg")).unwrap();
+    assert_eq!(overlay.width(), 100);
+    assert!(overlay.height() > 67, "a legend below the image");
+}
+
+#[test]
+fn a_card_with_notes_of_a_mac_and_a_film_is_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let card = folder.path().join("card");
+    fs::create_dir_all(card.join("100MEDIA")).unwrap();
+    image(64, 64).save(card.join("100MEDIA/DJI_0001.JPG")).unwrap();
+    fs::write(card.join("100MEDIA/._DJI_0001.JPG"), b"\0\x05\x16\x07").unwrap();
+    fs::write(card.join("100MEDIA/DJI_0002.MP4"), b"\0\0\0\x20ftypisom").unwrap();
+    let output = folder.path().join("out");
+    let run = segment(&output, &["-r", card.to_str().unwrap(), "--no-overlay"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(names_in(&output), ["100MEDIA-DJI_0001.mask.png"]);
+    assert!(run.stderr.contains("1 file of other formats passed over: 1 MP4"), "{}", run.stderr);
+}
+
+#[test]
 fn a_word_that_the_vocabulary_lacks_goes_through_the_text_tower() {
     let folder = TempDir::new().unwrap();
     let input = written(&folder, "field.png", &image(64, 64), ImageFormat::Png);

@@ -13,7 +13,7 @@ use on_stream::on_stream;
 use rszs_bundle::{PresenceThreshold, Vocabulary};
 use rszs_edge::device::DeviceSegmenter;
 use rszs_edge::location::Location;
-use rszs_edge::pipeline::{self, Job, Settings};
+use rszs_edge::pipeline::{self, Details, Job, Settings};
 use rszs_edge::queries::{QuerySet, Words, parse_queries};
 use rszs_edge::segment::{FrameSegmenter, Keep, Segmentation, Segmenter};
 use rszs_edge::sink::{Products, Sink, SinkError};
@@ -177,13 +177,15 @@ fn told(
 ) -> Told {
     let folder = tempfile::tempdir().unwrap();
     let mut sink =
-        Sink::new(folder.path(), Products { overlay: true, scores: true }, queries).unwrap();
+        Sink::new(folder.path(), Products { overlay_px: Some(2048), scores: true }, queries)
+            .unwrap();
     let interrupt = Interrupt::new();
     let settings = Settings {
         layout: LAYOUT,
         batch: 3,
         queries,
         keep: Keep::EVERYTHING,
+        details: Details::default(),
         reading: ReadOptions::default(),
         interrupt: &interrupt,
     };
@@ -255,6 +257,7 @@ fn a_raised_interrupt_ends_the_run() {
         batch: 3,
         queries: &queries,
         keep,
+        details: Details::default(),
         reading: ReadOptions::default(),
         interrupt: &interrupt,
     };

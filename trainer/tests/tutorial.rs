@@ -80,5 +80,5 @@ fn every_command_of_the_tutorial_works_and_the_class_is_learnt() {
         iou > LEARNT,
         "IoU of tarpaulins on validation images: expected above {LEARNT}, found {iou}: {query}"
     );
-    assert!(folder.path().join("runs/tarpaulins/out/000.overlay.png").is_file());
+    assert!(folder.path().join("runs/tarpaulins/out/000.overlay.jpg").is_file());
 }

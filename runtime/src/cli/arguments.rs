@@ -34,7 +34,7 @@ pub struct Arguments {
     /// Image files, folders, globs or - for standard input; none: a built-in scene
     ///
     /// A folder stands for the images directly in it, without what earlier runs wrote (*.mask.png,
-    /// *.overlay.png, *.score.png), notes of systems (._*, Thumbs.db) and sidecars; other formats
+    /// *.overlay.*, *.score.png), notes of systems (._*, Thumbs.db) and sidecars; other formats
     /// are counted. JPEG, PNG, TIFF, WebP and BMP are read, up to 200 megapixels. A damaged image
     /// is an error. EXIF orientation is applied. Nodata, masks and full transparency are no image.
     #[arg(value_name = "IMAGE")]
@@ -46,7 +46,7 @@ pub struct Arguments {
     #[arg(short, long)]
     pub recursive: bool,
 
-    /// What to look for, separated by commas; NAME=0.31 sets its threshold
+    /// What to look for, separated by commas; NAME=0.31 sets its threshold, NAME:#ff00ff its colour
     ///
     /// A name or synonym of the bundle's vocabulary comes with its calibrated threshold. Other
     /// words go through the bundle's text tower, if it has one, with a threshold of 0.5.
@@ -95,6 +95,11 @@ pub struct Arguments {
     #[arg(long, overrides_with = "no_overlay")]
     pub overlay: bool,
 
+    /// Most pixels of an overlay's longer side; larger images are shown smaller
+    #[arg(long, value_name = "PX", default_value_t = 2048)]
+    #[arg(value_parser = clap::value_parser!(u32).range(64..))]
+    pub overlay_max: u32,
+
     /// Write no overlay
     #[arg(long)]
     pub no_overlay: bool,
@@ -110,6 +115,16 @@ pub struct Arguments {
     /// Add each mask to the JSON as COCO run lengths
     #[arg(long, requires = "json")]
     pub rle: bool,
+
+    /// Add the N largest connected parts of each mask to the JSON
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "json",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub regions: usize,
 
     /// List the names in the bundle and stop
     #[arg(long)]
@@ -203,7 +218,9 @@ replaced):
   NAME.mask.pgw, NAME.mask.png.aux.xml
                          where the mask lies (UTM), for QGIS and GDAL; of drone
                          photographs that look straight down
-  NAME.overlay.png       the image with the masks drawn over it
+  NAME.overlay.jpg       of JPEG images, NAME.overlay.png of others: the image
+                         with the masks drawn over it, at most --overlay-max
+                         pixels a side, and below it what each colour means
   NAME.QUERY.score.png   with --scores
 
 and once, where images are drone photographs:
@@ -218,6 +235,9 @@ JSON Lines, each with a \"type\":
   mask      once per image and query: pixels, fraction, area_m2 (where the
             size of a pixel is known), bounding_box, centroid, its location (of
             drone photographs), mean_score, presence
+  region    with --regions, after its mask: one connected part, the largest
+            first: pixels, area_m2, bounding_box, centroid, its location,
+            mean_score
   end       once per image: size, gsd, georeference or why there is none, files
             and microseconds per stage, or the error
   engine    where a device was lost: the engine that takes over, for the images behind

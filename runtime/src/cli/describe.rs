@@ -3,7 +3,7 @@
 use rszs_hot::{Bounds, Decision, RegionStatistics};
 
 use crate::cli::events::{
-    Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, RunLengths,
+    Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, Region, RunLengths,
     SkippedEngine, Times,
 };
 use crate::cli::location_events::{GeoPoint, Georeference, Gsd, spectrum_name};
@@ -76,6 +76,30 @@ pub(crate) fn image(outcome: &Outcome, queries: &QuerySet) -> (Vec<Mask>, End) {
             End { image: outcome.image.clone(), done: None, error: Some(error.to_string()) },
         ),
     }
+}
+
+/// The connected parts of the mask number `index`.
+pub(crate) fn regions(
+    image: &str,
+    index: usize,
+    query: &Query,
+    result: &ImageResult,
+) -> Vec<Region> {
+    let ground = result.location.scale.as_ref().ok().map(|scale| scale.ground);
+    let parts = result.components.get(index).into_iter().flatten();
+    let regions = (1..).zip(parts).map(|(rank, part)| Region {
+        image: image.to_owned(),
+        query: query.name.clone(),
+        index: index as u8 + 1,
+        rank,
+        pixels: part.pixels,
+        area_m2: ground.map(|ground| ground.area_m2(part.pixels)),
+        bounding_box: coco_box(part.bounds),
+        centroid: [part.centroid_px.0, part.centroid_px.1],
+        location: location([part.centroid_px.0, part.centroid_px.1], result),
+        mean_score: part.mean_score,
+    });
+    regions.collect()
 }
 
 /// As `--decision` has it.

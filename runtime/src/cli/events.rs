@@ -3,6 +3,7 @@
 //! ```text
 //! {"type":"begin",…}      once, before the first image
 //! {"type":"mask",…}       once per image and query
+//! {"type":"region",…}    with --regions, after its mask, the largest first
 //! {"type":"end",…}        once per image, after its masks and after its files are on the disk
 //! {"type":"engine",…}     where a device was lost and another engine takes over
 //! {"type":"summary",…}    once
@@ -27,6 +28,8 @@ pub enum Event {
     Engine(EngineIdentity),
     /// One query's mask in one image.
     Mask(Mask),
+    /// One connected part of a query's mask, with `--regions`.
+    Region(Region),
     /// One image is done, or failed.
     End(End),
     /// The run is over.
@@ -128,6 +131,34 @@ pub struct QueryIdentity {
     pub threshold_source: Option<String>,
     /// Colour in the files, as `#rrggbb`.
     pub colour: String,
+}
+
+/// One connected part of a query's mask in one image: pixels that touch at a side or a corner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// The image.
+    pub image: String,
+    /// The query's name, as typed.
+    pub query: String,
+    /// Its value in the mask file.
+    pub index: u8,
+    /// Place among the parts of the mask, from 1 for the largest.
+    pub rank: usize,
+    /// Pixels in it.
+    pub pixels: u64,
+    /// Square metres under those pixels, where the size of a pixel is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area_m2: Option<f64>,
+    /// `[x, y, width, height]` in pixels, as in COCO.
+    pub bounding_box: [u32; 4],
+    /// `[x, y]`, the centre of the first pixel being `[0.5, 0.5]`.
+    pub centroid: [f64; 2],
+    /// Where the centroid is; nothing where the image has no place on the map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<GeoPoint>,
+    /// Mean score in [0, 1], of scores in steps of 1/255.
+    pub mean_score: f64,
 }
 
 /// One query's mask in one image.

@@ -191,8 +191,13 @@ impl Report {
         }
         if self.json {
             let (masks, end) = describe::image(outcome, queries);
-            for mask in masks {
+            for (index, mask) in masks.into_iter().enumerate() {
                 self.event(Event::Mask(mask))?;
+                let Ok(result) = &outcome.result else { continue };
+                let (image, query) = (&outcome.image, &queries.queries()[index]);
+                for region in describe::regions(image, index, query, result) {
+                    self.event(Event::Region(region))?;
+                }
             }
             self.event(Event::End(end))?;
         }

@@ -6,7 +6,7 @@ use rszs_hot::{RegionStatistics, TileGrid};
 
 use super::pool::Pooled;
 use crate::location::Location;
-use crate::segment::{ScoredTiles, SegmentError, SegmentTimes, Segmentation};
+use crate::segment::{Component, ScoredTiles, SegmentError, SegmentTimes, Segmentation};
 use crate::sink::Written;
 use crate::source::{Frame, Reading, SourceError, Validity};
 
@@ -113,6 +113,8 @@ pub struct ImageResult {
     pub presence: Vec<f32>,
     /// One per query in COCO's text form, if masks were kept.
     pub run_lengths: Vec<String>,
+    /// One list per query, the largest first, if they were asked for.
+    pub components: Vec<Vec<Component>>,
     /// The files.
     pub written: Written,
     /// Time spent before writing.

@@ -70,6 +70,15 @@ pub struct Job {
     pub location: Location,
 }
 
+/// What to tell of a mask beside its statistics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The mask itself, for which masks are kept.
+    pub run_lengths: bool,
+    /// Connected parts, at most so many, for which masks and scores are kept.
+    pub regions: usize,
+}
+
 /// How images are segmented.
 #[derive(Debug)]
 pub struct Settings<'a> {
@@ -81,6 +90,8 @@ pub struct Settings<'a> {
     pub queries: &'a QuerySet,
     /// What to keep of each image.
     pub keep: Keep,
+    /// What to tell of each mask; it is kept for that.
+    pub details: Details,
     /// How images are read.
     pub reading: ReadOptions,
     /// Set when somebody asks us to stop.

@@ -11,7 +11,10 @@ use super::pool::{Pool, Pooled};
 use super::{ImageError, Job, Outcome, Settings};
 use crate::cli::run_lengths::coco_run_lengths;
 use crate::location::Location;
-use crate::segment::{Composer, ScoredTiles, SegmentError, SegmentTimes, Segmentation, TileRunner};
+use crate::segment::{
+    Component, Composer, ScoredTiles, SegmentError, SegmentTimes, Segmentation, TileRunner,
+    components,
+};
 use crate::sink::{Sink, SinkError};
 use crate::source::{Frame, ImageReader, ReadOptions, Validity};
 use rszs_engine::Interrupt;
@@ -198,7 +201,7 @@ fn write_one(
     let mut written = sink.write(&ticket.name, frame, segmentation, settings.queries)?;
     written.files.extend(sidecars);
     sink.add_to_flight(&ticket.image, &ticket.location, frame, segmentation, settings.queries)?;
-    let masks = 0..if settings.keep.masks { segmentation.regions.len() } else { 0 };
+    let masks = 0..if settings.details.run_lengths { segmentation.regions.len() } else { 0 };
     let (width_px, height_px) = (segmentation.width_px, segmentation.height_px);
     let run_lengths =
         masks.map(|query| coco_run_lengths(segmentation.mask(query), width_px, height_px));
@@ -213,8 +216,26 @@ fn write_one(
         regions: segmentation.regions.clone(),
         presence: segmentation.presence.clone(),
         run_lengths: run_lengths.collect::<Result<_, _>>()?,
+        components: connected_parts(segmentation, settings)?,
         written,
         times,
         latency: ticket.start.elapsed(),
     })
+}
+
+/// The largest connected parts of each mask.
+fn connected_parts(
+    segmentation: &Segmentation,
+    settings: &Settings<'_>,
+) -> Result<Vec<Vec<Component>>, SinkError> {
+    if settings.details.regions == 0 {
+        return Ok(Vec::new());
+    }
+    let mut scores = Vec::new();
+    let parts = (0..segmentation.regions.len()).map(|query| {
+        segmentation.scores(query, settings.queries, &mut scores)?;
+        let (mask, width_px) = (segmentation.mask(query), segmentation.width_px);
+        Ok(components(mask, width_px, &scores, settings.details.regions))
+    });
+    parts.collect()
 }

@@ -26,6 +26,17 @@ pub enum QueryError {
         /// What follows the equals sign.
         found: String,
     },
+    /// What follows `:#` is no colour.
+    #[error(
+        "--queries: {name}: expected a colour such as {name}:#ff00ff behind name and threshold, \
+         found {found:?}"
+    )]
+    Colour {
+        /// The query.
+        name: String,
+        /// What follows the mark.
+        found: String,
+    },
     /// A threshold outside its range.
     #[error("--queries: {name}: {source}")]
     Threshold {

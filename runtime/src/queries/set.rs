@@ -146,7 +146,8 @@ impl QuerySet {
                     Source::Text(tower.encode(&normalised(one.name.as_str()))?)
                 }
             };
-            let taken: Vec<_> = queries.iter().map(|query| query.colour).collect();
+            let chosen = typed.iter().filter_map(|one| one.colour);
+            let taken: Vec<_> = queries.iter().map(|query| query.colour).chain(chosen).collect();
             let query = query(one, &source, vocabulary, &taken);
             refuse_twice(&queries, &query)?;
             queries.push(query);
@@ -276,7 +277,7 @@ fn query(typed: &TypedQuery, source: &Source<'_>, words: &Vocabulary, taken: &[[
         threshold_origin: if typed.threshold.is_some() { ThresholdOrigin::Typed } else { origin },
         temperature,
         presence_threshold,
-        colour,
+        colour: typed.colour.unwrap_or(colour),
     }
 }
 

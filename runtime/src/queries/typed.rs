@@ -11,14 +11,20 @@ pub struct TypedQuery {
     pub name: Name,
     /// The threshold, if one was typed.
     pub threshold: Option<Threshold>,
+    /// Red, green and blue, if they were typed.
+    pub colour: Option<[u8; 3]>,
 }
 
-/// Reads `flood,building=0.31,swimming pool`.
+/// What stands before a colour.
+const COLOUR_MARK: &str = ":#";
+
+/// Reads `flood:#ff00ff,building=0.31,swimming pool`.
 pub fn parse_queries(typed: &str) -> Result<Vec<TypedQuery>, QueryError> {
     typed.split(',').map(|one| parse_query(one, typed)).collect()
 }
 
 fn parse_query(one: &str, typed: &str) -> Result<TypedQuery, QueryError> {
+    let (one, colour) = split_colour(one)?;
     let (name, threshold) = match one.split_once('=') {
         Some((name, threshold)) => (name.trim(), Some(threshold.trim())),
         None => (one.trim(), None),
@@ -27,7 +33,22 @@ fn parse_query(one: &str, typed: &str) -> Result<TypedQuery, QueryError> {
         return Err(QueryError::Empty { typed: typed.to_owned() });
     }
     let threshold = threshold.map(|threshold| parse_threshold(name, threshold)).transpose()?;
-    Ok(TypedQuery { name: Name::new(name)?, threshold })
+    Ok(TypedQuery { name: Name::new(name)?, threshold, colour })
+}
+
+/// What was typed without its colour, which stands at its end.
+fn split_colour(one: &str) -> Result<(&str, Option<[u8; 3]>), QueryError> {
+    let Some((rest, digits)) = one.split_once(COLOUR_MARK) else { return Ok((one, None)) };
+    let digits = digits.trim();
+    let part = |place: usize| {
+        let pair = digits.get(place * 2..place * 2 + 2)?;
+        pair.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
+        u8::from_str_radix(pair, 16).ok()
+    };
+    match (digits.len(), part(0), part(1), part(2)) {
+        (6, Some(red), Some(green), Some(blue)) => Ok((rest, Some([red, green, blue]))),
+        _ => Err(QueryError::Colour { name: rest.trim().to_owned(), found: digits.to_owned() }),
+    }
 }
 
 fn parse_threshold(name: &str, threshold: &str) -> Result<Threshold, QueryError> {
@@ -50,6 +71,17 @@ mod tests {
             .map(|query| (query.name.as_str(), query.threshold.map(Threshold::get)))
             .collect();
         assert_eq!(read, [("flood", None), ("building", Some(0.31)), ("swimming pool", None)]);
+    }
+
+    #[test]
+    fn a_colour_stands_at_the_end() {
+        let queries = parse_queries("flood:#Ff0080, building=0.31:#000000,road").unwrap();
+        let colours: Vec<_> = queries.iter().map(|query| query.colour).collect();
+        assert_eq!(colours, [Some([255, 0, 128]), Some([0, 0, 0]), None]);
+        assert_eq!(queries[1].threshold.map(Threshold::get), Some(0.31));
+        for typed in ["flood:#ff00f", "flood:#red", "flood:#ff00ff=0.3", "flood:#+f00ff"] {
+            assert!(matches!(parse_queries(typed), Err(QueryError::Colour { .. })), "{typed:?}");
+        }
     }
 
     #[test]

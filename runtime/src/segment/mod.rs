@@ -8,6 +8,7 @@
 //!
 //! Where a device does all of it, a [`FrameSegmenter`] takes the place of both.
 
+mod components;
 mod composer;
 mod error;
 mod runner;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use rszs_hot::{TileGrid, TileLayout};
 
+pub use components::{Component, components};
 pub use composer::{ComposeTimes, Composer, Composition};
 pub(crate) use composer::{absent_logit, note_presence};
 pub use error::SegmentError;

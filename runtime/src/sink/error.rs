@@ -33,6 +33,9 @@ pub enum SinkError {
     /// The encoder does not take the pixels.
     #[error("png: {0}")]
     Encode(#[from] png::EncodingError),
+    /// The encoder of JPEG does not take the pixels.
+    #[error("jpeg: {0}")]
+    EncodeJpeg(#[from] image::ImageError),
     /// Scores cannot be made.
     #[error("scores: {0}")]
     Scores(#[from] SegmentError),

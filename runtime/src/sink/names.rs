@@ -13,13 +13,13 @@ const IMAGE_BYTES: usize = 140;
 /// Most bytes of a query's part of a name.
 const QUERY_BYTES: usize = 80;
 
-/// A name for the results of each image, in order, no two alike: `(path, below)`, with the folder of
-/// the image below the one that was typed.
+/// A name for the results of each image, in order, no two alike: `(path, below)`, with the folder
+/// of the image below the one that was typed.
 ///
 /// The stem of the file, with the folders below the typed one before it. It does not depend on what
-/// else is listed, but where an earlier image has that name already (case does not tell names apart,
-/// because not every disk does): then a digest of its path follows. A name that is longer than a
-/// disk allows is cut.
+/// else is listed, but where an earlier image has that name already: then a digest of its path
+/// follows. Case does not tell names apart, because not every disk does. A name that is longer than
+/// a disk allows is cut.
 pub fn result_names<'a>(images: impl IntoIterator<Item = (&'a Path, &'a Path)>) -> Vec<String> {
     let mut taken = HashSet::new();
     let mut names = Vec::new();

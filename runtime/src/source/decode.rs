@@ -34,6 +34,8 @@ pub struct Frame {
     pub valid: Validity,
     /// What was chosen to read it.
     pub reading: Reading,
+    /// Whether it comes from a JPEG file, which has lost detail already.
+    pub is_jpeg: bool,
 }
 
 /// Reads images one after the other, reusing its buffers.
@@ -125,6 +127,7 @@ fn decode(
 ) -> Result<(), SourceError> {
     let (format, start) = sniff(bytes, path)?;
     let length = bytes.len();
+    frame.is_jpeg = format == ImageFormat::Jpeg;
     let decoded = match format {
         ImageFormat::Tiff => decode_tiff(std::mem::take(bytes), options, frame),
         ImageFormat::Jpeg => decode_jpeg(&bytes[start..], options, frame),

@@ -2,8 +2,8 @@
 //!
 //! One image at a time becomes RGB bytes. Every file is treated as hostile: its size is bounded
 //! before it is read, its pixels are bounded before they are decoded, its content is told by its
-//! first bytes, and a file that is damaged or ends early is an error, not a grey area. Which pixels hold an image
-//! goes along: nodata, transparency and masks are no image.
+//! first bytes, and a file that is damaged or ends early is an error, not a grey area. Which pixels
+//! hold an image goes along: nodata, transparency and masks are no image.
 
 mod decode;
 mod error;
@@ -26,4 +26,4 @@ pub use stretch::{BandLimits, Stretch, StretchError};
 pub use validity::Validity;
 
 /// Ends of the names of the files this program writes; folders and globs pass over them.
-pub const RESULT_ENDINGS: [&str; 3] = [".mask.png", ".overlay.png", ".score.png"];
+pub const RESULT_ENDINGS: [&str; 4] = [".mask.png", ".overlay.png", ".overlay.jpg", ".score.png"];

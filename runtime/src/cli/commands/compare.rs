@@ -202,5 +202,7 @@ impl<'a> QueryLine<'a> {
 /// The names that people ask for: support words are the bundle's own.
 fn every_name(bundle: &Bundle) -> Vec<TypedQuery> {
     let entries = bundle.vocabulary().entries().iter().filter(|entry| !entry.support);
-    entries.map(|entry| TypedQuery { name: entry.name.clone(), threshold: None }).collect()
+    entries
+        .map(|entry| TypedQuery { name: entry.name.clone(), threshold: None, colour: None })
+        .collect()
 }

@@ -106,7 +106,7 @@ impl Listing {
             self.push(Input::Stdin, PathBuf::new());
             return Ok(());
         }
-        // An existing file wins over a glob: `img[1].jpg` is a name that cameras and browsers write.
+        // An existing file wins over a glob: cameras and browsers write names like `img[1].jpg`.
         if path.is_dir() {
             let walk = Walk::folder(path, is_recursive);
             return self.add_found(walk, interrupt, || SourceError::EmptyFolder(path.to_owned()));
