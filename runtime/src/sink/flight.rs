@@ -23,8 +23,8 @@ pub(crate) const FLIGHT_FILES: [&str; 3] = ["regions.geojson", "footprints.geojs
 /// Pixels without a query.
 const NO_QUERY: u8 = 0;
 
-/// Three files in the making: regions, footprints and a page. An image without a place is a feature without
-/// a geometry that says why.
+/// Three files in the making: regions, footprints and a page. An image without a place is a
+/// feature without a geometry that says why.
 #[derive(Debug)]
 pub(super) struct Flight {
     regions: Collection,

@@ -141,8 +141,8 @@ impl FlightPage {
                  stroke-width=\"{line:.3}\"><g fill=\"#f4f4f0\" stroke=\"#888\">{outlines}</g>\
                  <g fill-opacity=\"0.55\" fill-rule=\"evenodd\">{regions}</g><g fill=\"none\" \
                  stroke=\"#888\">{outlines}</g><path stroke=\"#000\" d=\"M{bar_x:.1} {bar_y:.1}h\
-                 {bar_m}\"/><text x=\"{bar_x:.1}\" y=\"{:.1}\" font-size=\"{:.2}\">{bar_m} m, north \
-                 is up</text></svg>",
+                 {bar_m}\"/><text x=\"{bar_x:.1}\" y=\"{:.1}\" font-size=\"{:.2}\">{bar_m} m, \
+                 north is up</text></svg>",
                 bar_y - 3.0 * line,
                 line * 14.0,
                 outlines = self.outlines,
