@@ -5,13 +5,16 @@
 //! computes on the processor. It starts with the image at which the loss was seen: none is left
 //! out, and what was written before stays.
 
+use std::path::PathBuf;
+
 use rszs_cuda::Device;
 
 use crate::device::frame_path;
 use crate::pipeline::{self, ImageError, Job, Outcome, Settings};
 use crate::plan::{Plan, open_bundle};
 use crate::queries::QuerySet;
-use crate::sink::SinkError;
+use crate::sink::{DoneList, SinkError};
+use crate::source::Input;
 use rszs_engine::Interrupt;
 use rszs_engine::{self as engine, EngineOptions, Started};
 
@@ -48,12 +51,20 @@ impl Plan {
         mut observe: impl FnMut(RunNews<'_>) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
         let mut done = 0;
+        let paths: Vec<Option<PathBuf>> = jobs.iter().map(path_of).collect();
         loop {
             // Held from before the first image: a device that is lost cannot be opened any more.
             let device = engine::device_of(self.started.kind);
-            let stopped = self.run_engine(jobs[done..].to_vec(), interrupt, |outcome, queries| {
+            let jobs_left = jobs[done..].to_vec();
+            let stopped = self.run_engine(jobs_left, interrupt, |outcome, queries, done_list| {
                 if is_lost(device.as_ref(), &outcome) {
                     return Err(Stop::DeviceLost(Box::new(outcome)));
+                }
+                if let (Ok(result), Some(path), Some(list)) =
+                    (&outcome.result, &paths[done], done_list)
+                {
+                    let added = list.add(path, &result.written.files);
+                    added.map_err(|source| SinkError::File { path: path.clone(), source })?;
                 }
                 observe(RunNews::Outcome(&outcome, queries))?;
                 done += 1;
@@ -78,7 +89,7 @@ impl Plan {
         &mut self,
         jobs: Vec<Job>,
         interrupt: &Interrupt,
-        mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), Stop>,
+        mut observe: impl FnMut(Outcome, &QuerySet, Option<&mut DoneList>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let queries = &self.queries;
         let settings = Settings {
@@ -90,7 +101,8 @@ impl Plan {
             reading: self.reading,
             interrupt,
         };
-        let observe = |outcome| observe(outcome, queries);
+        let done_list = &mut self.done;
+        let observe = |outcome| observe(outcome, queries, done_list.as_mut());
         let path = frame_path(
             &self.started.engine,
             self.layout,
@@ -154,6 +166,14 @@ impl Plan {
             observe(RunNews::Outcome(&Outcome { image, result: Err(error) }, &self.queries))?;
         }
         Ok(())
+    }
+}
+
+/// The file of an image, if it is one.
+fn path_of(job: &Job) -> Option<PathBuf> {
+    match &job.input {
+        Ok(Input::File(path)) => Some(path.clone()),
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where results go: PNG files that are complete or not there.
 
+mod done;
 mod error;
 mod legend;
 mod names;
@@ -11,6 +12,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use done::{DONE_FILE, DoneList};
 pub use error::SinkError;
 pub use legend::{LegendEntry, append_legend};
 pub use names::{file_part, result_names};
