@@ -5,9 +5,8 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use rszs_bundle::{Bundle, Precision, VerifyOptions};
+use rszs_bundle::{Bundle, Precision, Sha256, VerifyOptions};
 use rszs_hot::{Decision, TileLayout};
-use sha2::{Digest, Sha256};
 
 use crate::cli::arguments::{Arguments, DecisionChoice};
 use crate::default_bundle::default_bundle;
@@ -176,7 +175,7 @@ fn run_digest(arguments: &Arguments, bundle: &Bundle, queries: &QuerySet) -> Str
         queries.queries(),
         queries.decision(),
     );
-    Sha256::digest(told).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::of(told.as_bytes()).to_string()
 }
 
 /// A result never takes the place of an input, not even of one that was named like a result.
