@@ -1,7 +1,7 @@
 //! Which images are done: a line of JSON for each in a file beside the results.
 //!
-//! A line is added after the image's files are on the disk. A run that was killed leaves at most its
-//! last line unfinished; what is no line of this form is passed over.
+//! A line is added after the image's files are on the disk. A run that was killed leaves at most
+//! its last line unfinished; what is no line of this form is passed over.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
