@@ -5,7 +5,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use rszs_bundle::{Bundle, Precision, VerifyOptions};
+use rszs_bundle::{Bundle, Precision, Sha256, VerifyOptions};
 use rszs_hot::{Decision, TileLayout};
 
 use crate::cli::arguments::{Arguments, DecisionChoice};
@@ -17,7 +17,7 @@ use crate::pipeline::{Details, Job};
 use crate::queries::text::TextTower;
 use crate::queries::{QuerySet, TypedQuery, parse_queries};
 use crate::segment::Keep;
-use crate::sink::{Products, Sink, SinkError, result_names};
+use crate::sink::{DONE_FILE, DoneList, Products, Sink, SinkError, result_names};
 use crate::source::{Input, Listed, Listing, ReadOptions};
 use rszs_engine::{self as engine, BuildWatch, EngineKind, EngineOptions, Started};
 
@@ -40,6 +40,10 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Files of formats that are not read, by the ends of their names.
     pub passed_over: BTreeMap<String, usize>,
+    /// Images that are left out, because their results are there.
+    pub skipped: usize,
+    /// Which images are done, if that is kept.
+    pub done: Option<DoneList>,
     /// Where results go.
     pub sink: Sink,
     /// Tiles per call of the engine.
@@ -98,6 +102,13 @@ impl Plan {
             Listing::of(&arguments.inputs, arguments.recursive, options.watch.interrupt());
         let jobs = jobs(listing.images, arguments.gsd);
         refuse_overwriting(&jobs, &sink, &listing.canonical_paths)?;
+        let run = run_digest(arguments, &bundle, &queries);
+        let done = arguments.skip_done.then(|| DoneList::open(sink.folder(), run)).transpose();
+        let done =
+            done.map_err(|source| SinkError::File { path: sink.folder().join(DONE_FILE), source })?;
+        let listed = jobs.len();
+        let is_left = |job: &Job| !done.as_ref().is_some_and(|done| is_done(job, done));
+        let jobs: Vec<Job> = jobs.into_iter().filter(is_left).collect();
         Ok(Self {
             bundle,
             layout,
@@ -105,8 +116,10 @@ impl Plan {
             started,
             threads: options.threads(),
             queries,
-            jobs,
+            skipped: listed - jobs.len(),
+            done,
             passed_over: listing.passed_over,
+            jobs,
             sink,
             batch: usize::from(arguments.engine.batch),
             reading: ReadOptions { bands: arguments.bands, stretch: arguments.stretch },
@@ -154,6 +167,26 @@ fn jobs(images: Vec<Listed>, gsd: Option<GsdChoice>) -> Vec<Job> {
             Job { image: one.image, input: one.input, name, location }
         })
         .collect()
+}
+
+/// Whether the results of an image are complete.
+fn is_done(job: &Job, done: &DoneList) -> bool {
+    matches!(&job.input, Ok(Input::File(path)) if done.has(path))
+}
+
+/// Digest of what results follow from beside the image: bundle, queries with thresholds and
+/// colours, and options. Engines agree within the bundle's tolerance and are not among it.
+fn run_digest(arguments: &Arguments, bundle: &Bundle, queries: &QuerySet) -> String {
+    let products = (arguments.wants_overlay(), arguments.overlay_max, arguments.scores);
+    let reading = (arguments.gsd, arguments.bands, arguments.stretch);
+    let told = format!(
+        "{} {} {:?} {:?} {products:?} {reading:?}",
+        env!("CARGO_PKG_VERSION"),
+        bundle.hash(),
+        queries.queries(),
+        queries.decision(),
+    );
+    Sha256::of(told.as_bytes()).to_string()
 }
 
 /// A result never takes the place of an input, not even of one that was named like a result.

@@ -5,6 +5,8 @@
 //! computes on the processor. It starts with the image at which the loss was seen: none is left
 //! out, and what was written before stays.
 
+use std::path::PathBuf;
+
 use rszs_cuda::Device;
 use rszs_hot::TileLayout;
 
@@ -12,7 +14,8 @@ use crate::device::frame_path;
 use crate::pipeline::{self, ImageError, Job, Outcome, Settings};
 use crate::plan::{Plan, open_bundle};
 use crate::queries::QuerySet;
-use crate::sink::SinkError;
+use crate::sink::{DoneList, SinkError};
+use crate::source::Input;
 use rszs_engine::Interrupt;
 use rszs_engine::{self as engine, EngineOptions, Started};
 
@@ -49,19 +52,27 @@ impl Plan {
         mut observe: impl FnMut(RunNews<'_>) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
         let mut done = 0;
+        let paths: Vec<Option<PathBuf>> = jobs.iter().map(path_of).collect();
         while done < jobs.len() {
             let (group, layout) = self.next_group(&jobs[done..]);
             let behind = done + group.len();
             // Held from before the first image: a device that is lost cannot be opened any more.
             let device = engine::device_of(self.started.kind);
-            let stopped = self.run_engine(group, layout, interrupt, |outcome, queries| {
-                if is_lost(device.as_ref(), &outcome) {
-                    return Err(Stop::DeviceLost(Box::new(outcome)));
-                }
-                observe(RunNews::Outcome(&outcome, queries))?;
-                done += 1;
-                Ok(())
-            });
+            let stopped =
+                self.run_engine(group, layout, interrupt, |outcome, queries, done_list| {
+                    if is_lost(device.as_ref(), &outcome) {
+                        return Err(Stop::DeviceLost(Box::new(outcome)));
+                    }
+                    if let (Ok(result), Some(path), Some(list)) =
+                        (&outcome.result, &paths[done], done_list)
+                    {
+                        let added = list.add(path, &result.written.files);
+                        added.map_err(|source| SinkError::File { path: path.clone(), source })?;
+                    }
+                    observe(RunNews::Outcome(&outcome, queries))?;
+                    done += 1;
+                    Ok(())
+                });
             let lost = match stopped {
                 Ok(()) if done < behind => return Ok(()),
                 Ok(()) => continue,
@@ -92,7 +103,7 @@ impl Plan {
         jobs: Vec<Job>,
         layout: TileLayout,
         interrupt: &Interrupt,
-        mut observe: impl FnMut(Outcome, &QuerySet) -> Result<(), Stop>,
+        mut observe: impl FnMut(Outcome, &QuerySet, Option<&mut DoneList>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let queries = &self.queries;
         let settings = Settings {
@@ -104,7 +115,8 @@ impl Plan {
             reading: self.reading,
             interrupt,
         };
-        let observe = |outcome| observe(outcome, queries);
+        let done_list = &mut self.done;
+        let observe = |outcome| observe(outcome, queries, done_list.as_mut());
         let path = frame_path(
             &self.started.engine,
             layout,
@@ -168,6 +180,14 @@ impl Plan {
             observe(RunNews::Outcome(&Outcome { image, result: Err(error) }, &self.queries))?;
         }
         Ok(())
+    }
+}
+
+/// The file of an image, if it is one.
+fn path_of(job: &Job) -> Option<PathBuf> {
+    match &job.input {
+        Ok(Input::File(path)) => Some(path.clone()),
+        _ => None,
     }
 }
 

@@ -122,6 +122,18 @@ fn one_scan_a_component_is_read() {
     }
 }
 
+fn a_profile_that_unpacks_to_gigabytes_takes_bounded_memory() {
+    let peak = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = peak();
+    let read = read("pictures/png_iccp_bomb.png");
+    let grown = peak() - before;
+    assert!(grown < 100_000, "{grown} kB for 10 x 10 pixels ({:?})", read.map(|_| ()));
+}
+
 fn main() -> ExitCode {
     let missing = || format!("needs {}", folder().display());
     let need = Need::unless((!folder().is_dir()).then(missing));
@@ -135,5 +147,6 @@ fn main() -> ExitCode {
         the_largest_page_is_the_image_and_a_preview_is_not,
         damaged_jpeg_is_refused,
         one_scan_a_component_is_read,
+        a_profile_that_unpacks_to_gigabytes_takes_bounded_memory,
     ])
 }

@@ -204,6 +204,29 @@ fn a_jpeg_has_a_small_jpeg_overlay_and_what_was_there_of_another_kind_goes() {
 }
 
 #[test]
+fn what_is_done_is_left_out_until_the_queries_change() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out");
+    let one = written(&folder, "one.png", &image(64, 64), ImageFormat::Png);
+    assert_eq!(segment(&output, &[&one, "--no-overlay", "--skip-done"]).code, 0);
+    let two = written(&folder, "two.png", &image(64, 64), ImageFormat::Png);
+    let begin = |queries: &str| {
+        let line = [&one, &two, "--no-overlay", "--skip-done", "--json"];
+        let run = segment_for(queries, &output, &line);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        match serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap() {
+            Event::Begin(begin) => (begin.images, begin.skipped),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(begin("flood,building"), (1, 1));
+    assert_eq!(begin("flood,building"), (0, 2));
+    assert_eq!(begin("flood"), (2, 0));
+    fs::remove_file(output.join("two.mask.png")).unwrap();
+    assert_eq!(begin("flood"), (1, 1));
+}
+
+#[test]
 fn a_card_with_notes_of_a_mac_and_a_film_is_no_failure() {
     let folder = TempDir::new().unwrap();
     let card = folder.path().join("card");

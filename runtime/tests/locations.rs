@@ -68,7 +68,7 @@ fn run(output: &Path, more: &[&str]) -> Run {
             Event::Mask(mask) => run.masks.push(mask),
             Event::End(end) => run.done.push(end.done.unwrap()),
             Event::Summary(summary) => run.flight = summary.flight,
-            Event::Begin(_) | Event::Engine(_) => {}
+            Event::Begin(_) | Event::Engine(_) | Event::Region(_) => {}
         }
     }
     run

@@ -1,5 +1,5 @@
 //! Files that were damaged at random, by a generator that starts from the same number in every run:
-//! read or refused, never a panic, and JPEG never longer than what it says.
+//! read or refused, never a panic.
 //!
 //! `RSZS_MUTATIONS=100000 cargo test -p rszs-edge --test mutations` tries more.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]

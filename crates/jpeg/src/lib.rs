@@ -1,4 +1,4 @@
-//! JPEG decoding by libjpeg-turbo (in its copy in MozJPEG, which `mozjpeg-sys` compiles), with its
+//! JPEG decoding by libjpeg-turbo (in its copy in `mozjpeg-sys`, which compiles it), with its
 //! warnings as errors.
 //!
 //! libjpeg is the reference for what a JPEG file shows: baseline, progressive, one scan a

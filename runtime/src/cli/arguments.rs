@@ -104,6 +104,14 @@ pub struct Arguments {
     #[arg(long)]
     pub no_overlay: bool,
 
+    /// Leave out images whose results are there already, of this bundle, these queries and options
+    ///
+    /// A run that was stopped then goes on where it was. Type it from the start: which images are
+    /// done is kept in rszs-done.jsonl beside the results then. An image that has changed is done
+    /// again.
+    #[arg(long)]
+    pub skip_done: bool,
+
     /// Write one grey PNG per query: 255 is a score of 1
     #[arg(long)]
     pub scores: bool,

@@ -36,6 +36,7 @@ pub(crate) fn begin(plan: &Plan) -> Begin {
             .map(|(index, query)| query_identity(index, query, plan.queries.decision()))
             .collect(),
         images: plan.jobs.len(),
+        skipped: plan.skipped,
         passed_over: plan.passed_over.values().sum(),
     }
 }

@@ -59,6 +59,9 @@ pub struct Begin {
     pub queries: Vec<QueryIdentity>,
     /// Images to come.
     pub images: usize,
+    /// Images left out with `--skip-done`.
+    #[serde(default)]
+    pub skipped: usize,
     /// Files of other formats that were passed over in folders and globs.
     #[serde(default)]
     pub passed_over: usize,

@@ -98,6 +98,10 @@ impl Report {
             }
         }
         if !self.quiet {
+            if plan.skipped > 0 {
+                let skipped = counted(plan.skipped, "image");
+                self.console.tell(format_args!("{skipped} left out: results are there"));
+            }
             self.tell_about_formats(plan);
             self.tell_about_words(plan);
             tell_about_locations(&self.console, plan);

@@ -1,5 +1,6 @@
 //! Where results go: PNG files that are complete or not there.
 
+mod done;
 mod error;
 mod flight;
 mod flight_page;
@@ -14,6 +15,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use done::{DONE_FILE, DoneList};
 pub use error::SinkError;
 pub use flight::FlightSummary;
 pub use legend::{LegendEntry, append_legend};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::iter;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use rszs_bundle::Sha256;
 
 /// Most bytes of an image's part of a name. With the query's part, numbers, ending and what a
 /// temporary name adds, a result's name stays within the 255 bytes that most disks allow.
@@ -57,11 +57,9 @@ fn stem(path: &Path, below: &Path) -> String {
 /// Eight letters that follow from the path.
 fn digest(path: &Path, turn: u32) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let digest = Sha256::new()
-        .chain_update(absolute.as_os_str().as_encoded_bytes())
-        .chain_update(turn.to_le_bytes())
-        .finalize();
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let parts = [absolute.as_os_str().as_encoded_bytes(), &turn.to_le_bytes()];
+    let digest = Sha256::of_parts(parts).to_string();
+    digest.chars().take(8).collect()
 }
 
 #[cfg(test)]

@@ -13,13 +13,19 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limi
 use rszs_jpeg::{Colour, Decoder, JpegError};
 
 use super::fill::fill_invalid;
-use super::limits::{MAX_DECODER_BYTES, MAX_FILE_BYTES, MAX_PIXELS};
+use super::limits::{MAX_DECODER_BYTES, MAX_FILE_BYTES, MAX_METADATA_BYTES, MAX_PIXELS};
 use super::raster::{Raster, Samples};
 use super::sniff::{format_name, sniff};
 use super::tiff::{Page, TiffFault};
 use super::{Input, ReadOptions, Reading, SourceError, Validity};
 
 const SCENE: &[u8] = include_bytes!("../../assets/scene.jpg");
+
+/// Where a PNG file says how wide it is. Source: PNG, third edition, 11.2.1.
+const PNG_WIDTH: std::ops::Range<usize> = 16..20;
+
+/// Four rows of four 16-bit samples.
+const PNG_BYTES_PER_COLUMN: u64 = 32;
 
 /// One image, upright.
 #[derive(Debug, Default)]
@@ -270,7 +276,7 @@ fn decode_as(
 ) -> Result<(), DecodeError> {
     let mut reader = image::ImageReader::with_format(Cursor::new(bytes), format);
     // No limit on the sides here: they are checked below, where the error can name them.
-    reader.limits(decoder_limits());
+    reader.limits(decoder_limits(format, bytes));
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     check_size((width, height))?;
@@ -321,9 +327,16 @@ fn check_size((width, height): (u32, u32)) -> Result<(), DecodeError> {
     if is_too_large { Err(DecodeError::TooManyPixels(width, height)) } else { Ok(()) }
 }
 
-fn decoder_limits() -> Limits {
+/// A PNG decoder needs a few rows beside what it gives; what else it unpacks, a colour profile, is
+/// bounded, however large the image.
+fn decoder_limits(format: ImageFormat, bytes: &[u8]) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits.max_alloc = Some(match (format, bytes.get(PNG_WIDTH)) {
+        (ImageFormat::Png, Some(&[a, b, c, d])) => {
+            MAX_METADATA_BYTES + u64::from(u32::from_be_bytes([a, b, c, d])) * PNG_BYTES_PER_COLUMN
+        }
+        _ => MAX_DECODER_BYTES,
+    });
     limits
 }
 

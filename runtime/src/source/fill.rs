@@ -1,8 +1,8 @@
 //! What the network sees where no image is.
 //!
-//! The nearest valid pixel of the row, and in rows without one the nearest row that has one: a
-//! collar then looks like what is beside it, and valid pixels near it keep their scores (measured
-//! in `reports/bench.md`).
+//! The row's own image, mirrored at the nearest valid pixel, and in rows without one the nearest
+//! row that has one: a collar then looks like what is beside it. Of five fills it is the one that
+//! changes the scores of valid pixels least (`reports/bench.md`, fills).
 
 use super::{Frame, Validity};
 
@@ -44,28 +44,27 @@ pub(super) fn fill_invalid(frame: &mut Frame) {
 /// Fills one row from its own valid pixels; false if there are none.
 fn fill_row(row: &mut [u8], valid: &Validity, y_px: u32) -> bool {
     let wide = row.len() / 3;
-    let mut before: Option<usize> = None;
+    let is_valid = |x: usize| valid.is_valid(x as u32, y_px);
+    let end_of =
+        |start: usize, flag: bool| (start..wide).find(|&x| is_valid(x) != flag).unwrap_or(wide);
+    // First and last pixel of a run of valid ones.
+    let mut before: Option<(usize, usize)> = None;
     let mut x = 0;
     while x < wide {
-        if valid.is_valid(x as u32, y_px) {
-            before = Some(x);
-            x += 1;
+        let end = end_of(x, is_valid(x));
+        if is_valid(x) {
+            before = Some((x, end - 1));
+            x = end;
             continue;
         }
-        let after = (x..wide).find(|&next| valid.is_valid(next as u32, y_px));
-        let end = after.unwrap_or(wide);
+        let after = (end < wide).then(|| (end, end_of(end, true) - 1));
         for gap in x..end {
-            let from = match (before, after) {
-                (None, None) => return false,
-                (Some(before), None) => before,
-                (None, Some(after)) => after,
-                (Some(before), Some(after)) => {
-                    if gap - before <= after - gap {
-                        before
-                    } else {
-                        after
-                    }
-                }
+            let left =
+                before.map(|(first, last)| (gap - last, (2 * last - gap.min(2 * last)).max(first)));
+            let right = after.map(|(first, last)| (first - gap, (2 * first - gap).min(last)));
+            let Some((_, from)) = left.into_iter().chain(right).min_by_key(|(apart, _)| *apart)
+            else {
+                return false;
             };
             row.copy_within(from * 3..from * 3 + 3, gap * 3);
         }
@@ -93,8 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_valid_pixel_of_the_row_is_repeated() {
+    fn a_run_of_one_pixel_is_repeated() {
         assert_eq!(filled(8, &[0, 5, 0, 0, 0, 9, 0, 0]), [5, 5, 5, 5, 9, 9, 9, 9]);
+    }
+
+    #[test]
+    fn the_row_is_mirrored_at_its_last_valid_pixel() {
+        assert_eq!(filled(9, &[0, 0, 1, 2, 3, 0, 0, 0, 0]), [3, 2, 1, 2, 3, 2, 1, 1, 1]);
+        assert_eq!(filled(8, &[1, 2, 0, 0, 0, 0, 3, 4]), [1, 2, 1, 1, 4, 4, 3, 4]);
     }
 
     #[test]

@@ -8,3 +8,7 @@ pub const MAX_PIXELS: u64 = 200_000_000;
 
 /// Most bytes a decoder may hold: the most pixels at four 16-bit samples.
 pub(super) const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8;
+
+/// Most bytes of what an image brings beside its pixels, unpacked: colour profiles have a few
+/// million at most.
+pub(super) const MAX_METADATA_BYTES: u64 = 16 << 20;

@@ -1,7 +1,7 @@
 """Makes the files of this folder: small JPEG files, and the pixels that libjpeg-turbo gives for
 them (through Pillow, as RGB bytes, row by row).
 
-    pip install pillow==11.3.0 numpy==2.3.5; apt install libjpeg-turbo-progs   # jpegtran
+    pip install pillow==13.0.0 numpy==2.4.6; apt install libjpeg-turbo-progs   # jpegtran
     python make.py
 """
 
@@ -32,7 +32,8 @@ def saved(picture, **options):
 
 
 def transformed(jpeg, *options):
-    return subprocess.run(["jpegtran", *options], input=jpeg, capture_output=True, check=True).stdout
+    command = ["jpegtran", *options]
+    return subprocess.run(command, input=jpeg, capture_output=True, check=True).stdout
 
 
 def scans(jpeg, script):
