@@ -15,11 +15,6 @@ use crate::JpegError;
 /// image.
 const MAX_SCANS: c_long = 500;
 
-/// Warnings about what does not change a pixel: an unknown version of JFIF, an unknown colour
-/// transform beside a known one, a colour profile with a gap.
-const HARMLESS: [c_int; 3] =
-    [libjpeg::JWRN_JFIF_MAJOR, libjpeg::JWRN_ADOBE_XFORM, libjpeg::JWRN_BOGUS_ICC];
-
 /// libjpeg's error manager with the functions below.
 pub(crate) fn strict_manager() -> jpeg_error_mgr {
     // SAFETY: the structure is plain numbers and optional pointers, for which zero is a value, and
@@ -58,7 +53,7 @@ extern "C-unwind" fn stop(state: &mut jpeg_common_struct) {
 extern "C-unwind" fn hear(state: &mut jpeg_common_struct, level: c_int) {
     // SAFETY: as in `stop`.
     let manager = unsafe { &mut *state.err };
-    if level < 0 && !HARMLESS.contains(&manager.msg_code) {
+    if level < 0 {
         stop(state);
     } else if manager.msg_code == libjpeg::JTRC_SOS {
         // Nobody else counts with this field: warnings do not return.

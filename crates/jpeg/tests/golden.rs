@@ -86,6 +86,14 @@ fn a_hole_in_the_data_is_an_error() {
 }
 
 #[test]
+fn a_code_that_no_table_has_is_an_error() {
+    let mut jpeg = golden("s444.jpg");
+    let half = jpeg.len() / 2;
+    jpeg[half..half + 8].copy_from_slice(&[0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0]);
+    assert!(matches!(decoded(&jpeg), Err(JpegError::Damaged(_))));
+}
+
+#[test]
 fn bytes_before_and_behind_the_image_do_no_harm() {
     let jpeg = golden("s420.jpg");
     let plain = decoded(&jpeg).unwrap();
