@@ -125,6 +125,49 @@ fn a_file_without_tags_says_nothing_of_places() {
     assert_eq!(run.stderr, "");
 }
 
+/// A GeoTIFF of 64 by 64 pixels of 5 cm in UTM.
+fn geotiff(folder: &TempDir, name: &str) -> String {
+    use tiff::encoder::{TiffEncoder, colortype::RGB8};
+    use tiff::tags::Tag;
+
+    let path = folder.path().join(name);
+    let mut file = TiffEncoder::new(fs::File::create(&path).unwrap()).unwrap();
+    let mut page = file.new_image::<RGB8>(64, 64).unwrap();
+    let tags: [(Tag, &[f64]); 2] = [
+        (Tag::ModelPixelScaleTag, &[0.05, 0.05, 0.0]),
+        (Tag::ModelTiepointTag, &[0.0, 0.0, 0.0, 600_000.0, 4_000_000.0, 0.0]),
+    ];
+    for (tag, values) in tags {
+        page.encoder().write_tag(tag, values).unwrap();
+    }
+    let keys: &[u16] = &[1, 1, 0, 1, 3072, 0, 1, 32610];
+    page.encoder().write_tag(Tag::GeoKeyDirectoryTag, keys).unwrap();
+    let pixels: Vec<u8> = (0..64 * 64 * 3_u32).map(|at| (at * 7 % 251) as u8).collect();
+    page.write_data(&pixels).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// GDAL, through `rasterio` 1.4.4, gives the masks of eight real files the code and the transform
+/// that the files have, to 1e-12.
+#[test]
+fn the_mask_of_a_geotiff_lies_where_the_file_does() {
+    let folder = TempDir::new().unwrap();
+    let (image, out) = (geotiff(&folder, "a.tif"), output(&folder, "out"));
+    let run = run(&out, &[&image]);
+    let done = &run.done[0];
+    let raster = done.raster.as_ref().unwrap();
+    assert_eq!(raster.epsg, Some(32610));
+    assert_eq!(raster.transform.to_vec(), [600_000.0, 0.05, 0.0, 4_000_000.0, 0.0, -0.05]);
+    let gsd = done.gsd.as_ref().unwrap();
+    assert!((gsd.metres - 0.05).abs() < 1e-12 && gsd.source == "GeoTIFF", "{gsd:?}");
+    assert_eq!(done.reduction, 4);
+    let world = fs::read_to_string(out.join("a.mask.pgw")).unwrap();
+    let numbers: Vec<f64> = world.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers, [0.05, 0.0, 0.0, -0.05, 600_000.025, 3_999_999.975]);
+    let sidecar = fs::read_to_string(out.join("a.mask.png.aux.xml")).unwrap();
+    assert!(sidecar.contains(">EPSG:32610</SRS>"), "{sidecar}");
+}
+
 #[test]
 fn images_of_one_run_are_seen_each_at_its_own_scale() {
     let folder = TempDir::new().unwrap();

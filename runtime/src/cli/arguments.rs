@@ -224,8 +224,8 @@ replaced):
                          the first query, 2 for the second, ..., 255 where no
                          image is (nodata, transparency)
   NAME.mask.pgw, NAME.mask.png.aux.xml
-                         where the mask lies (UTM), for QGIS and GDAL; of drone
-                         photographs that look straight down
+                         where the mask lies, for QGIS and GDAL; of GeoTIFFs, and
+                         (in UTM) of drone photographs that look straight down
   NAME.overlay.jpg       of JPEG images, NAME.overlay.png of others: the image
                          with the masks drawn over it, at most --overlay-max
                          pixels a side, and below it what each colour means

@@ -6,7 +6,7 @@ use crate::cli::events::{
     Begin, BundleIdentity, Done, End, EngineIdentity, Mask, QueryIdentity, Region, RunLengths,
     SkippedEngine, Times,
 };
-use crate::cli::location_events::{GeoPoint, Georeference, Gsd, spectrum_name};
+use crate::cli::location_events::{GeoPoint, Georeference, Gsd, Raster, spectrum_name};
 use crate::location::GsdChoice;
 use crate::pipeline::{ImageResult, Outcome};
 use crate::plan::Plan;
@@ -189,15 +189,11 @@ fn done(result: &ImageResult) -> Done {
             .scale
             .as_ref()
             .err()
-            .filter(|_| location.has_tags())
+            .filter(|_| location.is_known())
             .map(ToString::to_string),
         georeference: location.footprint.as_ref().ok().map(Georeference::of).map(Box::new),
-        no_georeference: location
-            .footprint
-            .as_ref()
-            .err()
-            .filter(|_| location.has_tags())
-            .map(ToString::to_string),
+        raster: location.raster.as_ref().ok().map(Raster::of),
+        no_georeference: location.no_place().filter(|_| location.is_known()),
         time: location.time.clone(),
         spectrum: spectrum_name(&location.spectrum),
         files: result.written.files.iter().map(|path| path.display().to_string()).collect(),

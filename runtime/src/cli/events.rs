@@ -14,7 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::location_events::{Flight, GeoPoint, Georeference, Gsd};
+use crate::cli::location_events::{Flight, GeoPoint, Georeference, Gsd, Raster};
 use crate::source::Reading;
 
 /// One line.
@@ -245,13 +245,16 @@ pub struct Done {
     /// The size of a pixel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gsd: Option<Gsd>,
-    /// Why the size of a pixel is not known, of a file with a camera's tags.
+    /// Why the size of a pixel is not known, of a file with tags about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_gsd: Option<String>,
     /// The ground under the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub georeference: Option<Box<Georeference>>,
-    /// Why it has no place on the map, of a file with a camera's tags.
+    /// Where a GeoTIFF lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raster: Option<Raster>,
+    /// Why it has no place on the map, of a file with tags about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_georeference: Option<String>,
     /// When it was taken, as the camera wrote it: `2016:06:23 16:32:06`.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use rszs_geo::camera::{Footprint, Place, Spectrum, WorldFile};
+use rszs_geo::raster::RasterPlace;
 
 use crate::location::Scale;
 
@@ -75,6 +76,27 @@ pub struct FlightArea {
     pub query: String,
     /// Square metres, overlaps once.
     pub area_m2: f64,
+}
+
+/// Where a GeoTIFF lies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raster {
+    /// EPSG's code of the coordinate system, where the file names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsg: Option<u16>,
+    /// As GDAL has it: x of the upper left corner, of a step to the right, of a step down; the same
+    /// of y.
+    pub transform: [f64; 6],
+}
+
+impl Raster {
+    /// As its tags say.
+    pub(crate) fn of(place: &RasterPlace) -> Self {
+        let [corner, right, down] = place.affine;
+        let transform = [corner[0], right[0], down[0], corner[1], right[1], down[1]];
+        Self { epsg: place.epsg, transform }
+    }
 }
 
 impl Gsd {

@@ -16,15 +16,14 @@ use crate::sink::FlightSummary;
 /// Tells which scales and places the images of `plan` have, and why others have none. Images
 /// without any tags are plain images, of which nothing is told.
 pub(crate) fn tell_about_locations(console: &Console, plan: &Plan) {
-    let tagged: Vec<&Job> = plan.jobs.iter().filter(|job| job.location.has_tags()).collect();
+    let tagged: Vec<&Job> = plan.jobs.iter().filter(|job| job.location.is_known()).collect();
     tell_about_scales(console, plan);
     let no_scale = tagged.iter().filter_map(|job| match &job.location.scale {
         Err(reason) if *reason != NoScale::Off => Some((*job, reason)),
         _ => None,
     });
     tell_reasons(console, "no metres per pixel", tagged.len(), no_scale);
-    let no_place =
-        tagged.iter().filter_map(|job| Some((*job, job.location.footprint.as_ref().err()?)));
+    let no_place = tagged.iter().filter_map(|job| Some((*job, job.location.no_place()?)));
     tell_reasons(console, "no georeference", tagged.len(), no_place);
     let mut spectra: BTreeMap<&str, usize> = BTreeMap::new();
     for job in &plan.jobs {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rszs_geo::camera::{GroundSampleDistance, NoPose};
+use rszs_geo::raster::{NoPixelSize, NoPlace, RasterPlace};
 
 use crate::frame::ground::GroundSample;
 
@@ -24,6 +25,8 @@ pub enum ScaleSource {
     Typed,
     /// A camera's tags, by name.
     Camera(String),
+    /// A GeoTIFF's transform and coordinate system.
+    GeoTiff,
 }
 
 impl fmt::Display for ScaleSource {
@@ -31,6 +34,7 @@ impl fmt::Display for ScaleSource {
         match self {
             Self::Typed => f.write_str("--gsd"),
             Self::Camera(tags) => f.write_str(tags),
+            Self::GeoTiff => f.write_str("GeoTIFF"),
         }
     }
 }
@@ -44,8 +48,14 @@ pub enum NoScale {
     /// The camera's tags do not say them.
     #[error(transparent)]
     Camera(#[from] NoPose),
+    /// The GeoTIFF's tags do not say them.
+    #[error(transparent)]
+    GeoTiff(#[from] NoPixelSize),
+    /// The file has tags of GeoTIFF, but no place.
+    #[error(transparent)]
+    Raster(#[from] NoPlace),
     /// They say more than any map has.
-    #[error("{0} m a pixel by the camera's tags, expected at most 1000")]
+    #[error("{0} m a pixel by the file's tags, expected at most 1000")]
     TooCoarse(f64),
 }
 
@@ -53,6 +63,13 @@ impl Scale {
     /// As typed.
     pub fn typed(ground: GroundSample) -> Self {
         Self { ground, error_m: None, source: ScaleSource::Typed }
+    }
+
+    /// By a GeoTIFF's tags.
+    pub fn of_raster(place: &RasterPlace) -> Result<Self, NoScale> {
+        let metres = place.pixel_size_m?;
+        let ground = GroundSample::new(metres).map_err(|_| NoScale::TooCoarse(metres))?;
+        Ok(Self { ground, error_m: None, source: ScaleSource::GeoTiff })
     }
 
     /// By a camera's tags.

@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use rszs_durable::PendingFile;
 use rszs_geo::camera::WorldFile;
+use rszs_geo::sidecar::world_file;
 
 use super::flight::{Flight, FlightSummary, flight_paths};
 use super::{Sink, SinkError};
@@ -26,18 +27,13 @@ impl Sink {
         location: &Location,
     ) -> Result<Vec<PathBuf>, SinkError> {
         let paths = SIDECAR_ENDINGS.map(|ending| self.folder.join(format!("{name}{ending}")));
-        let footprint = location.footprint.as_ref().ok();
-        let Some(world) = footprint.and_then(|footprint| WorldFile::of(footprint).ok()) else {
-            for path in paths {
-                remove(&path).map_err(|source| SinkError::File { path, source })?;
-            }
-            return Ok(Vec::new());
-        };
-        for (path, text) in paths.iter().zip([world.text(), world.aux_xml()]) {
-            replace(path, &text)
-                .map_err(|source| SinkError::File { path: path.clone(), source })?;
+        let mut written = Vec::new();
+        for (path, text) in paths.into_iter().zip(sidecars(location)) {
+            let result = text.as_ref().map_or_else(|| remove(&path), |text| replace(&path, text));
+            result.map_err(|source| SinkError::File { path: path.clone(), source })?;
+            written.extend(text.map(|_| path));
         }
-        Ok(paths.into())
+        Ok(written)
     }
 
     /// Adds the image called `image` to the files of the run, if it has a camera's tags.
@@ -66,6 +62,18 @@ impl Sink {
         let Some(flight) = self.flight.take() else { return Ok(FlightSummary::default()) };
         let [path, ..] = flight_paths(&self.folder);
         flight.finish(&self.folder, queries).map_err(|source| SinkError::File { path, source })
+    }
+}
+
+/// World file and GDAL's sidecar, as far as the image has them.
+fn sidecars(location: &Location) -> [Option<String>; 2] {
+    if let Ok(place) = &location.raster {
+        return [Some(world_file(place.affine)), place.aux_xml()];
+    }
+    let footprint = location.footprint.as_ref().ok();
+    match footprint.and_then(|footprint| WorldFile::of(footprint).ok()) {
+        Some(world) => [Some(world.text()), Some(world.aux_xml())],
+        None => [None, None],
     }
 }
 

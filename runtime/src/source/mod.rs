@@ -23,6 +23,7 @@ pub use limits::{MAX_FILE_BYTES, MAX_PIXELS};
 pub use listing::{Input, Listed, Listing, list_inputs};
 pub use reading::{ReadOptions, Reading};
 pub use stretch::{BandLimits, Stretch, StretchError};
+pub(crate) use tiff::largest_page;
 pub use validity::Validity;
 
 /// Ends of the names of the files this program writes; folders and globs pass over them.

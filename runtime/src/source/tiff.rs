@@ -69,15 +69,7 @@ impl Page {
         if file.ifds().iter().any(|ifd| ifd.tag(DNG_VERSION).is_some()) {
             return Err(TiffFault::Kind("a DNG raw photograph".to_owned()));
         }
-        let pixels = |ifd: &Ifd| u64::from(ifd.width()) * u64::from(ifd.height());
-        let pages = file
-            .ifds()
-            .iter()
-            .enumerate()
-            .filter(|(_, ifd)| subfile_type(ifd) & (REDUCED | MASK) == 0);
-        // The first of equals.
-        let largest = pages.rev().max_by_key(|(_, ifd)| pixels(ifd));
-        let Some((index, _)) = largest else {
+        let Some(index) = largest_page(&file) else {
             return Err(TiffFault::Damaged("no page with an image".to_owned()));
         };
         let ifd = file.ifd(index)?;
@@ -166,6 +158,18 @@ impl Page {
         drop_missing_blocks(ifd, &mut valid);
         Ok(valid)
     }
+}
+
+/// The page that is segmented: the largest that is neither a reduced copy nor a mask, the first of
+/// equals.
+pub(crate) fn largest_page(file: &TiffFile) -> Option<usize> {
+    let is_page = |(_, ifd): &(usize, &Ifd)| subfile_type(ifd) & (REDUCED | MASK) == 0;
+    let pages = file.ifds().iter().enumerate().filter(is_page);
+    Some(pages.rev().max_by_key(|(_, ifd)| pixels(ifd))?.0)
+}
+
+fn pixels(ifd: &Ifd) -> u64 {
+    u64::from(ifd.width()) * u64::from(ifd.height())
 }
 
 fn subfile_type(ifd: &Ifd) -> u32 {

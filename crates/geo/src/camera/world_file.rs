@@ -1,12 +1,11 @@
 //! A frame's place for programs that put images on maps.
 
-use std::fmt::Write;
-
 use proj4rs::Proj;
 use proj4rs::errors::Error;
 use proj4rs::transform::transform;
 
 use super::footprint::Footprint;
+use crate::sidecar::{aux_xml, world_file};
 
 /// Where UTM ends, in degrees north or south (EPSG's area of use; its south ends at 80).
 const UTM_ENDS_DEG: [f64; 2] = [-80.0, 84.0];
@@ -102,38 +101,26 @@ impl WorldFile {
         if self.is_south { 32700 + self.zone } else { 32600 + self.zone }
     }
 
-    /// The six lines of a world file: x and y of a step to the right, of a step down, and of the
-    /// centre of the first pixel, y of a column's before x of a row's (ESRI).
+    /// The world file's lines.
     pub fn text(&self) -> String {
-        let [[left, top], right, down] = self.affine;
-        let centre =
-            [left + f64::midpoint(right[0], down[0]), top + f64::midpoint(right[1], down[1])];
-        let lines = [right[0], right[1], down[0], down[1], centre[0], centre[1]];
-        lines.iter().fold(String::new(), |mut text, line| {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{line:.9}");
-            text
-        })
+        world_file(self.affine)
     }
 
     /// GDAL's sidecar (`.aux.xml`): the zone and the same affine.
     pub fn aux_xml(&self) -> String {
-        let [[left, top], right, down] = self.affine;
         let (zone, epsg) = (self.zone, self.epsg());
         let (hemisphere, false_northing) = if self.is_south { ('S', 10_000_000) } else { ('N', 0) };
         let meridian = 6 * i64::from(zone) - 183;
-        format!(
-            "<PAMDataset>\n  <SRS dataAxisToSRSAxisMapping=\"1,2\">PROJCS[\"WGS 84 / UTM zone \
-             {zone}{hemisphere}\",GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\",SPHEROID[\"WGS 84\",\
-             6378137,298.257223563,AUTHORITY[\"EPSG\",\"7030\"]],AUTHORITY[\"EPSG\",\"6326\"]],\
-             PRIMEM[\"Greenwich\",0],UNIT[\"degree\",0.0174532925199433],AUTHORITY[\"EPSG\",\
-             \"4326\"]],PROJECTION[\"Transverse_Mercator\"],PARAMETER[\"latitude_of_origin\",0],\
-             PARAMETER[\"central_meridian\",{meridian}],PARAMETER[\"scale_factor\",0.9996],\
-             PARAMETER[\"false_easting\",500000],PARAMETER[\"false_northing\",{false_northing}],\
-             UNIT[\"metre\",1],AXIS[\"Easting\",EAST],AXIS[\"Northing\",NORTH],AUTHORITY[\"EPSG\",\
-             \"{epsg}\"]]</SRS>\n  <GeoTransform>{left:.9}, {:.12}, {:.12}, {top:.9}, {:.12}, \
-             {:.12}</GeoTransform>\n</PAMDataset>\n",
-            right[0], down[0], right[1], down[1]
-        )
+        let zone_text = format!(
+            "PROJCS[\"WGS 84 / UTM zone {zone}{hemisphere}\",GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\",\
+             SPHEROID[\"WGS 84\",6378137,298.257223563,AUTHORITY[\"EPSG\",\"7030\"]],AUTHORITY[\
+             \"EPSG\",\"6326\"]],PRIMEM[\"Greenwich\",0],UNIT[\"degree\",0.0174532925199433],\
+             AUTHORITY[\"EPSG\",\"4326\"]],PROJECTION[\"Transverse_Mercator\"],PARAMETER[\
+             \"latitude_of_origin\",0],PARAMETER[\"central_meridian\",{meridian}],PARAMETER[\
+             \"scale_factor\",0.9996],PARAMETER[\"false_easting\",500000],PARAMETER[\
+             \"false_northing\",{false_northing}],UNIT[\"metre\",1],AXIS[\"Easting\",EAST],AXIS[\
+             \"Northing\",NORTH],AUTHORITY[\"EPSG\",\"{epsg}\"]]"
+        );
+        aux_xml(&zone_text, self.affine)
     }
 }
