@@ -1,6 +1,6 @@
 //! Attention is written so that engines recognise and fuse it: two products with a softmax between
 //! them and nothing else, the scale on the queries, shapes known but for the number of images.
-//! Whether an engine fuses it only its own profile shows.
+//! `half_precision.rs` has what TensorRT-RTX's builder makes of it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::collections::BTreeMap;
