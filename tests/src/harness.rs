@@ -1,8 +1,8 @@
 //! Tests with a `main` of their own: one for each case, and what needs something that is absent is
 //! shown as ignored, with the reason beside its name.
 //!
-//! A target has `harness = false` and calls [`run`] with what [`tests!`](crate::tests) and [`test`]
-//! make.
+//! A target has `harness = false` and calls [`run`] with what [`tests!`](crate::tests) and
+//! [`test()`] make.
 
 use std::path::Path;
 use std::process::ExitCode;
