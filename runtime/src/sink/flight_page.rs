@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageError};
-use rszs_geo::camera::{Footprint, metres_per_degree};
+use rszs_geo::camera::Footprint;
+use rszs_geo::ellipsoid::metres_per_degree;
 use rszs_geo::region::Region;
 
 use super::FlightSummary;

@@ -4,10 +4,11 @@ use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use rszs_graph::{Dim, Graph, K, N, Node, NodeId, Op, Scales};
+use rszs_graph::{Graph, Node, NodeId, Op, Scales};
 use tch::{Kind, Tensor};
 
 use super::attention::{attend, attentions};
+use super::symbols::Symbols;
 use crate::device::upload;
 use crate::network::precision::tf32::Forbidden;
 use crate::{Parameters, Precision, TrainError};
@@ -100,50 +101,6 @@ pub(crate) fn wanted_outputs<'g>(
         })
     };
     wanted.iter().map(find).collect()
-}
-
-/// The lengths behind N and K in one evaluation.
-#[derive(Clone, Copy)]
-struct Symbols {
-    images: usize,
-    queries: usize,
-}
-
-impl Symbols {
-    fn from_feeds<T: Borrow<Tensor>>(
-        graph: &Graph,
-        feeds: &BTreeMap<&str, T>,
-    ) -> Result<Self, TrainError> {
-        let mut symbols = Self { images: 1, queries: 1 };
-        let fed = || {
-            graph.inputs().filter_map(|(node, _)| {
-                Some((node, feeds.get(node.name.as_str())?.borrow().size()))
-            })
-        };
-        for (node, size) in fed() {
-            for (&dim, &length) in node.shape.0.iter().zip(&size) {
-                if dim == N {
-                    symbols.images = length as usize;
-                } else if dim == K {
-                    symbols.queries = length as usize;
-                }
-            }
-        }
-        for (node, size) in fed() {
-            if symbols.lengths(&node.shape.0) != size {
-                return Err(TrainError::Feed {
-                    name: node.name.clone(),
-                    expected: node.shape.to_string(),
-                    found: format!("{size:?}"),
-                });
-            }
-        }
-        Ok(symbols)
-    }
-
-    fn lengths(self, dims: &[Dim]) -> Vec<i64> {
-        dims.iter().map(|dim| dim.at(self.images, self.queries) as i64).collect()
-    }
 }
 
 /// One evaluation of a graph, or several of the same nodes that draw the same random numbers.

@@ -14,3 +14,4 @@ pub(crate) mod parameters;
 pub(crate) mod positions;
 pub(crate) mod precision;
 pub mod segments;
+mod symbols;

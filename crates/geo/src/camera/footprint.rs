@@ -1,9 +1,9 @@
 //! The ground under a frame.
 
 use super::direction::Axes;
-use super::ellipsoid::{displaced, metres_per_degree};
 use super::ground_sample::GroundSampleDistance;
 use super::pose::Pose;
+use crate::ellipsoid::{displaced, metres_per_degree};
 
 /// Standard deviations within which 95 % of a normal distribution lie.
 const NORMAL_95: f64 = 1.96;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::ellipsoid::{displaced, metres_per_degree};
 use super::footprint::Footprint;
+use crate::ellipsoid::{displaced, metres_per_degree};
 
 /// Most cells: about half a gigabyte.
 const MAX_CELLS: usize = 1 << 24;

@@ -9,7 +9,6 @@
 
 mod cameras;
 mod direction;
-mod ellipsoid;
 mod exif;
 mod footprint;
 mod ground_grid;
@@ -27,7 +26,6 @@ mod world_file;
 mod xmp;
 
 pub use direction::{Direction, YawSource};
-pub use ellipsoid::metres_per_degree;
 pub use footprint::{Footprint, Place};
 pub use ground_grid::GroundGrid;
 pub use ground_sample::GroundSampleDistance;

@@ -1,9 +1,9 @@
 //! Where a camera was, in degrees on WGS84.
 
-use super::ellipsoid::metres_per_degree;
 use super::metadata::Metadata;
 use super::namespaces::{CAMERA, DJI};
 use super::no_pose::NoPose;
+use crate::ellipsoid::metres_per_degree;
 
 /// Two tags of one file that lie further apart are of two places.
 const MOST_APART_M: f64 = 100.0;

@@ -1,10 +1,7 @@
 //! How much ground a pixel of a raster covers.
 
 use super::geo_keys::{ANGULAR_UNITS, GEOGRAPHIC_CRS, GeoKeys, LINEAR_UNITS, PROJECTED_CRS};
-
-/// Equatorial radius and first eccentricity squared of WGS84.
-const RADIUS_M: f64 = 6_378_137.0;
-const ECCENTRICITY_SQUARED: f64 = 0.006_694_379_990_14;
+use crate::ellipsoid::{EQUATOR_M, metres_per_degree};
 
 /// Web Mercator, whose metres grow with the latitude.
 const WEB_MERCATOR: u16 = 3857;
@@ -51,10 +48,15 @@ pub(super) fn pixel_size_m(
         if keys.code(ANGULAR_UNITS).is_some_and(|unit| unit != DEGREE) {
             return Err(NoPixelSize::UnknownUnit { epsg });
         }
-        return Ok(side * metres_per_degree(middle[1])?);
+        let latitude_deg = middle[1];
+        if latitude_deg.abs() >= 90.0 {
+            return Err(NoPixelSize::Latitude { latitude_deg });
+        }
+        let [longitude_m, latitude_m] = metres_per_degree(latitude_deg);
+        return Ok(side * (longitude_m * latitude_m).sqrt());
     };
     if epsg == WEB_MERCATOR {
-        return Ok(side / (middle[1] / RADIUS_M).cosh());
+        return Ok(side / (middle[1] / EQUATOR_M).cosh());
     }
     let is_metric = METRIC.iter().any(|&(first, last)| (first..=last).contains(&epsg));
     let unit = match keys.code(LINEAR_UNITS) {
@@ -62,18 +64,6 @@ pub(super) fn pixel_size_m(
         None => is_metric.then_some(1.0),
     };
     Ok(side * unit.ok_or(NoPixelSize::UnknownUnit { epsg })?)
-}
-
-/// The geometric mean of a degree of latitude and one of longitude on WGS84.
-fn metres_per_degree(latitude_deg: f64) -> Result<f64, NoPixelSize> {
-    if latitude_deg.abs() >= 90.0 {
-        return Err(NoPixelSize::Latitude { latitude_deg });
-    }
-    let (sine, cosine) = latitude_deg.to_radians().sin_cos();
-    let w = 1.0 - ECCENTRICITY_SQUARED * sine * sine;
-    let meridian = RADIUS_M * (1.0 - ECCENTRICITY_SQUARED) / w.powf(1.5);
-    let parallel = RADIUS_M / w.sqrt() * cosine;
-    Ok((meridian * parallel).sqrt().to_radians())
 }
 
 #[cfg(test)]

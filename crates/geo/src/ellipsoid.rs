@@ -1,7 +1,7 @@
 //! Metres to degrees near a place on WGS84.
 
 /// WGS84's equatorial radius in metres (NIMA TR8350.2, table 3.1).
-const EQUATOR_M: f64 = 6_378_137.0;
+pub(crate) const EQUATOR_M: f64 = 6_378_137.0;
 
 /// WGS84's first eccentricity, squared (the same table).
 const ECCENTRICITY_2: f64 = 6.694_379_990_14e-3;
@@ -19,7 +19,7 @@ pub fn metres_per_degree(latitude_deg: f64) -> [f64; 2] {
 }
 
 /// Longitude and latitude of what lies `east_m` and `north_m` from a place.
-pub(super) fn displaced(
+pub(crate) fn displaced(
     [longitude_deg, latitude_deg]: [f64; 2],
     [east_m, north_m]: [f64; 2],
 ) -> [f64; 2] {
